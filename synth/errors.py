@@ -1,0 +1,90 @@
+"""Every error this library raises on purpose.
+
+SynthError
+├── UserError            the user's mistake; exit code 2
+│   ├── InputError       rows or files that cannot be read as problems
+│   ├── PipelineError    a pipeline file that does not pass the static check
+│   ├── RunFolderError   a run folder that cannot be used for this run
+│   └── SetupError       something is not installed, not set, or cannot be fetched
+├── Stopped              the run ended early and can go on with the same command; exit code 3
+└── TeacherError         one call did not give a usable reply; becomes a `Failure` row
+"""
+
+from __future__ import annotations
+
+__all__ = ["InputError", "PipelineError", "RunFolderError", "SetupError", "Stopped", "SynthError", "TeacherError", "UserError"]
+
+
+class SynthError(Exception):
+    """The base of all; carries what happened, where, and what to do about it."""
+
+    exit_code = 1
+
+    def __init__(self, what: str, *, where: str | None = None, remedy: str | None = None) -> None:
+        self.what = what
+        self.where = where
+        self.remedy = remedy
+        super().__init__(what, where, remedy)
+
+    def __str__(self) -> str:
+        head = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{head}\n  → {self.remedy}" if self.remedy else head
+
+
+class UserError(SynthError):
+    """The user's mistake: the message says what, where and what to do."""
+
+    exit_code = 2
+
+
+class InputError(UserError):
+    """Rows or files that cannot be read as problems."""
+
+
+class PipelineError(UserError):
+    """A pipeline file that does not pass the static check; lists every mistake at once."""
+
+
+class RunFolderError(UserError):
+    """A run folder that cannot be used: another pipeline, another version, another process, read-only."""
+
+
+class SetupError(UserError):
+    """Something is not installed, not set, not reachable or cannot be fetched."""
+
+
+class Stopped(SynthError):
+    """The run ended early (budget, interrupt, full disk); nothing paid is lost and the same command goes on."""
+
+    exit_code = 3
+
+
+class TeacherError(SynthError):
+    """One call did not give a usable reply.
+
+    Attributes:
+        cause: a stable word: `truncated`, `empty`, `refused`, `rate_limit`, `server`, `connection`, `timeout`,
+            `auth`, `not_found`, `bad_request`, `malformed`.
+        retriable: whether asking the same again later may succeed.
+        fatal: whether every other call to this endpoint must fail for the same reason.
+        retry_after: seconds the endpoint asked us to wait, if it did.
+        raw: the reply as it came, if any.
+    """
+
+    def __init__(
+        self,
+        cause: str,
+        what: str,
+        *,
+        retriable: bool = False,
+        fatal: bool = False,
+        retry_after: float | None = None,
+        raw: str | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        super().__init__(what, remedy=remedy)
+        self.cause = cause
+        self.retriable = retriable
+        self.fatal = fatal
+        self.retry_after = retry_after
+        self.raw = raw

@@ -1,0 +1,16 @@
+"""Prompts: Jinja2 files with a name and a version, and the one expression language.
+
+A prompt file starts with a comment that gives its `version`, its `purpose` and, where it follows a paper, its `source`.
+Messages are written as call blocks, so that no text put into a prompt can open a message of its own:
+
+    {#- version: 1
+        purpose: ask for a rationale
+    -#}
+    {% call system() %}You solve problems step by step.{% endcall %}
+    {% call user() %}{{ problem.question }}{% endcall %}
+"""
+
+from synth.prompts.expression import Expression
+from synth.prompts.prompt import Prompt, load_prompt, shipped_prompts
+
+__all__ = ["Expression", "Prompt", "load_prompt", "shipped_prompts"]

@@ -1,0 +1,48 @@
+"""One sandboxed Jinja2 environment for prompts and expressions."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+__all__ = ["environment", "undefined_names"]
+
+
+@cache
+def environment() -> ImmutableSandboxedEnvironment:
+    """The environment; templates cannot reach attributes that start with an underscore, nor change what they are given."""
+    from jinja2 import StrictUndefined
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    return ImmutableSandboxedEnvironment(
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=False, autoescape=False
+    )
+
+
+def undefined_names(source: str, known: dict[str, frozenset[str] | None]) -> list[tuple[str, int]]:
+    """Names and attributes used in a template that `known` does not offer, with their line numbers from 1.
+
+    Args:
+        source: the template.
+        known: names on offer; for each the attributes it has, or None where any goes.
+
+    Raises:
+        jinja2.TemplateSyntaxError: it does not parse.
+    """
+    from jinja2 import meta, nodes
+
+    tree = environment().parse(source)
+    free = meta.find_undeclared_variables(tree)
+    wrong: list[tuple[str, int]] = []
+    for node in tree.find_all(nodes.Name):
+        if node.name in free and node.name not in known:
+            wrong.append((node.name, node.lineno))
+    for access in tree.find_all(nodes.Getattr):
+        owner = access.node
+        if isinstance(owner, nodes.Name) and owner.name in free and (fields := known.get(owner.name)) is not None:
+            if access.attr not in fields:
+                wrong.append((f"{owner.name}.{access.attr}", access.lineno))
+    return list(dict.fromkeys(wrong))

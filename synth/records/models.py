@@ -1,0 +1,383 @@
+"""The record types. Frozen; steps only ever add records, they never change one.
+
+A record's `id` is the hash of what determines it, so running the same thing again gives the same ids.
+Times and prices live in the ledger (`Call`) alone: everything else is equal between two equal runs.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from synth.records.identity import content_id
+
+__all__ = [
+    "RECORD_TYPES",
+    "AnswerKind",
+    "Author",
+    "Call",
+    "CallStatus",
+    "Critique",
+    "Failure",
+    "Media",
+    "Node",
+    "Pair",
+    "Problem",
+    "Rationale",
+    "Record",
+    "Rejection",
+    "Score",
+    "UnitRecord",
+]
+
+AnswerKind = Literal["number", "choice", "math", "text", "boolean"]
+"""How an answer is compared: as a number, as one of the choices, as a mathematical expression, as words, as yes/no."""
+
+Author = Literal["teacher", "student", "human", "reference", "perturbed", "program"]
+"""Who wrote a text."""
+
+CallStatus = Literal[
+    "ok",
+    "truncated",
+    "empty",
+    "refused",
+    "malformed",
+    "rate_limit",
+    "server",
+    "connection",
+    "timeout",
+    "auth",
+    "not_found",
+    "bad_request",
+]
+"""How one attempt ended. Only `ok` is ever served again from the ledger."""
+
+
+class Record(BaseModel):
+    """What all records share."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, ser_json_inf_nan="null")
+
+    table: ClassVar[str]
+    """The name of this record's table in SQL."""
+
+    id: str
+    """Content hash (`b2:` + 32 hexadecimal digits) of what determines this record."""
+
+
+class UnitRecord(Record):
+    """A record that belongs to a unit: a root problem with everything derived from it."""
+
+    alias: ClassVar[str]
+    """What expressions and prompts call a record of this type."""
+
+    unit: str
+    """Id of the root problem."""
+
+    step: str
+    """Name of the pipeline step that made it; `input` for what came from a source."""
+
+    @classmethod
+    def make(cls, *, unit: str, step: str, because: Any, **fields: Any) -> Self:
+        """A record whose id is the hash of its type, its step and `because` (parents, call, sample index, version…)."""
+        return cls(id=content_id([cls.table, step, because]), unit=unit, step=step, **fields)
+
+
+class Media(BaseModel):
+    """An image or a sound that belongs to a problem; referred to, never copied."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    kind: Literal["image", "audio"]
+    """What it is."""
+    uri: str
+    """Path or URL."""
+    transcript: str | None = None
+    """What is said or written in it, where known."""
+
+
+class Problem(UnitRecord):
+    """Something to reason about."""
+
+    table: ClassVar[str] = "problems"
+    alias: ClassVar[str] = "problem"
+
+    question: str
+    """The question as the solver sees it, without the choices."""
+    context: str | None = None
+    """A passage the question is about."""
+    choices: tuple[str, ...] = ()
+    """The options in order, without letters; the letter of the first is A. Empty where there are none."""
+    answer: str | None = None
+    """The gold answer; for choices the letter. None where it is not known."""
+    answer_kind: AnswerKind | None = None
+    """How answers to this problem are compared. None where there is no answer."""
+    reference_solution: str | None = None
+    """A worked solution that came with the problem."""
+    evidence: tuple[str, ...] = ()
+    """Sentences or passages that bear on the answer."""
+    rubric: JsonValue = None
+    """A marking scheme, where the answer is scored by one."""
+    media: tuple[Media, ...] = ()
+    """Images and sounds, in the order in which the question speaks of them."""
+    meta: Annotated[dict[str, JsonValue], Field(default_factory=dict)]
+    """The other columns of the input row, untouched."""
+    parent: str | None = None
+    """The problem this one was derived from (counterfactual, follow-up…)."""
+    source: str | None = None
+    """Where it came from: file and line, or the generator."""
+
+    @classmethod
+    def root(cls, *, source: str | None = None, meta: dict[str, JsonValue] | None = None, **fields: Any) -> Problem:
+        """A problem that came from a source. Its id depends on its content, not on where it stood."""
+        made = cls(id="", unit="", step="input", source=source, meta=meta or {}, **fields)
+        content = made.model_dump(exclude={"id", "unit", "step", "source", "meta", "parent"}, exclude_defaults=True)
+        identity = content_id(["problems", content])
+        return made.model_copy(update={"id": identity, "unit": identity})
+
+    @property
+    def lettered_choices(self) -> tuple[tuple[str, str], ...]:
+        """The choices as (letter, text)."""
+        return tuple((chr(ord("A") + i), text) for i, text in enumerate(self.choices))
+
+    @property
+    def answer_text(self) -> str | None:
+        """The gold answer in words: for choices the text of the right option."""
+        if self.answer is not None and self.choices and self.answer_kind == "choice":
+            return self.choices[ord(self.answer) - ord("A")]
+        return self.answer
+
+
+class Rationale(UnitRecord):
+    """A worked solution by somebody."""
+
+    table: ClassVar[str] = "rationales"
+    alias: ClassVar[str] = "rationale"
+
+    problem: str
+    """Id of the problem it solves."""
+    author: Author
+    """What kind of author wrote it."""
+    teacher: str | None = None
+    """Name of the teacher that wrote it, where one did."""
+    style: str = "free"
+    """How it was asked for: `free`, `json`, or the name of a format."""
+    text: str
+    """The reasoning in full, without the line that states the answer."""
+    steps: tuple[str, ...] = ()
+    """The reasoning cut into steps; how is told by `segmenter`."""
+    segmenter: str | None = None
+    """Definition of "step" used for the cut, with its version, such as `lines/1`; None where it was not cut."""
+    answer: str | None = None
+    """The final answer as stated; None where none could be read."""
+    hinted: bool = False
+    """Whether the author was shown the gold answer."""
+    sample: int = 0
+    """Which of several samples of the same question to the same teacher, from 0."""
+    tokens: int | None = None
+    """Completion tokens the reply took, where the endpoint said so."""
+    parent: str | None = None
+    """The rationale this one revises, continues or perturbs."""
+    call: str | None = None
+    """The ledger row that made it."""
+
+
+class Node(UnitRecord):
+    """A node of a thought tree."""
+
+    table: ClassVar[str] = "nodes"
+    alias: ClassVar[str] = "node"
+
+    problem: str
+    """Id of the problem the tree is about."""
+    parent: str | None = None
+    """The node above; None for a root."""
+    depth: Annotated[int, Field(ge=0)] = 0
+    """Distance from the root."""
+    text: str
+    """The thought itself."""
+    decision: str | None = None
+    """What was decided here, where nodes decide."""
+    value: float | None = None
+    """Estimate of how promising the node is; the step says on which scale."""
+    visits: Annotated[int, Field(ge=0)] = 0
+    """How often a search passed through."""
+    terminal: bool = False
+    """Whether the tree ends here."""
+    answer: str | None = None
+    """The answer reached, at a terminal node."""
+    call: str | None = None
+    """The ledger row that made it."""
+
+
+class Score(UnitRecord):
+    """One verdict on anything."""
+
+    table: ClassVar[str] = "scores"
+    alias: ClassVar[str] = "score"
+
+    target: str
+    """Id of the record that is judged."""
+    step_index: int | None = None
+    """Index of the judged step of the target, from 0; None for the whole."""
+    name: str
+    """What is measured: `correct`, `review`, `value`, `confidence`…"""
+    value: float | None = None
+    """The verdict as a number (1 or 0 for yes and no); None where there is none."""
+    label: str | None = None
+    """The verdict as a word: `right`, `wrong`, `unparsed`, `timeout`…"""
+    judge: str
+    """Who judged: a teacher, or the name and version of a program."""
+    reason: str | None = None
+    """Why, in words."""
+    call: str | None = None
+    """The ledger row that made it, where a teacher judged."""
+
+
+class Critique(UnitRecord):
+    """An explained mistake."""
+
+    table: ClassVar[str] = "critiques"
+    alias: ClassVar[str] = "critique"
+
+    target: str
+    """Id of the rationale that is criticised."""
+    step_index: int | None = None
+    """Index of the mistaken step, from 0, where the critique names one."""
+    mistake: str | None = None
+    """The kind of mistake."""
+    explanation: str
+    """What is wrong and why."""
+    correction: str | None = None
+    """How it should have been."""
+    critic: str
+    """Who wrote it."""
+    call: str | None = None
+    """The ledger row that made it."""
+
+
+class Pair(UnitRecord):
+    """A preference between two rationales of one problem."""
+
+    table: ClassVar[str] = "pairs"
+    alias: ClassVar[str] = "pair"
+
+    problem: str
+    """Id of the problem."""
+    chosen: str
+    """Id of the preferred rationale."""
+    rejected: str
+    """Id of the other one."""
+    reason: str
+    """Why one is preferred: `correctness`, `score`, `siblings`…"""
+    margin: float | None = None
+    """By how much, in the units of the reason; None where it has none."""
+    first_differing_step: int | None = None
+    """Index of the first step in which the two differ, from 0."""
+    length_difference: int
+    """Characters of the chosen text minus those of the rejected one."""
+
+
+class Rejection(UnitRecord):
+    """Why a record is out. The record itself stays."""
+
+    table: ClassVar[str] = "rejections"
+    alias: ClassVar[str] = "rejection"
+
+    target: str
+    """Id of the record that is out."""
+    target_table: str
+    """Table of that record."""
+    rule: str
+    """The rule that put it out."""
+    observed: JsonValue = None
+    """What the rule saw: the value, the record it duplicates…"""
+
+
+class Failure(UnitRecord):
+    """What could not be made."""
+
+    table: ClassVar[str] = "failures"
+    alias: ClassVar[str] = "failure"
+
+    target: str
+    """Id of the record the step was working on."""
+    cause: str
+    """A stable word: `truncated`, `refused`, `server`, …"""
+    message: str
+    """What happened, in words."""
+    raw: str | None = None
+    """The reply as it came, if any."""
+    attempts: Annotated[int, Field(ge=0)] = 0
+    """How many attempts were made."""
+    retriable: bool = False
+    """Whether asking again may succeed (`synth retry`)."""
+    call: str | None = None
+    """The ledger row of the last attempt, where one reached the wire."""
+
+
+class Call(Record):
+    """One attempt that reached the wire: a row of the ledger."""
+
+    table: ClassVar[str] = "calls"
+
+    key: str
+    """The replay key: hash of everything on the wire (less a short exclusion list) and the sample index."""
+    attempt: Annotated[int, Field(ge=1)]
+    """Which attempt at this key, from 1, counted over the whole life of the run folder."""
+    teacher: str
+    """Name of the teacher in the profile."""
+    endpoint: str
+    """Where it was sent: the base URL, or `local:MODEL` for the embedded teacher."""
+    model: str
+    """The model that was asked."""
+    served_model: str | None = None
+    """The model that said it answered, where the endpoint names one."""
+    unit: str | None = None
+    """The unit that asked first."""
+    step: str | None = None
+    """The step that asked first."""
+    prompt: str | None = None
+    """Name, version and content hash of the prompt template."""
+    messages: JsonValue
+    """The messages as sent."""
+    parameters: Annotated[dict[str, JsonValue], Field(default_factory=dict)]
+    """The parameters as sent."""
+    sample: int = 0
+    """The sample index, from 0."""
+    status: CallStatus
+    """How it ended."""
+    reply: str | None = None
+    """The text of the reply."""
+    thinking: str | None = None
+    """Reasoning the endpoint returns apart from the reply."""
+    finish: str | None = None
+    """The endpoint's `finish_reason`."""
+    logprobs: JsonValue = None
+    """Log-probabilities, where asked for."""
+    prompt_tokens: int | None = None
+    """Tokens read, as the endpoint counts them; None where it does not say."""
+    completion_tokens: int | None = None
+    """Tokens written; None where the endpoint does not say."""
+    price: float | None = None
+    """US dollars, at the price in the profile; None where the price or the tokens are unknown."""
+    started: float
+    """Seconds since the epoch at which the request left."""
+    latency: float
+    """Seconds from sending to the end of the reply, without any waiting of ours."""
+    error: str | None = None
+    """What went wrong, without secrets."""
+
+
+RECORD_TYPES: tuple[type[Record], ...] = (
+    Problem,
+    Rationale,
+    Node,
+    Score,
+    Critique,
+    Pair,
+    Rejection,
+    Failure,
+    Call,
+)

@@ -1,0 +1,62 @@
+"""`filter`: put out what does not satisfy an expression."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+from synth.errors import UserError
+from synth.prompts import Expression
+from synth.records import Node, Pair, Problem, Rationale, Rejection, UnitRecord
+from synth.steps.rejection import reject
+from synth.steps.step import Step
+from synth.steps.unit import Unit
+
+__all__ = ["Filter"]
+
+Filtered = Literal["problem", "rationale", "node", "pair"]
+_TYPES: dict[str, type[UnitRecord]] = {k.alias: k for k in (Problem, Rationale, Node, Pair)}
+_SCORE = re.compile(r"\b(score|label)\.(\w+)")
+
+
+class Filter(Step):
+    """Reject records for which an expression is not true. A record that lacks a score the expression compares is out too."""
+
+    gives: ClassVar[tuple[type[UnitRecord], ...]] = (Rejection,)
+
+    step: Literal["filter"] = "filter"
+    on: Filtered = "rationale"
+    """What is filtered."""
+    keep: str
+    """The expression, such as `score.correct` or `rationale.steps | length >= 2`."""
+
+    def takes_type(self) -> type[UnitRecord]:
+        return _TYPES[self.on]
+
+    def expressions(self) -> Mapping[str, str]:
+        return {"keep": self.keep}
+
+    async def run(self, records: Sequence[UnitRecord], unit: Unit) -> Iterable[UnitRecord]:
+        holds = Expression(self.keep)
+        out = []
+        for record in records:
+            variables = unit.variables(record)
+            try:
+                kept = holds(variables)
+            except TypeError:  # a score that is not there was compared with a number
+                kept = False
+            except Exception as error:
+                raise UserError(f"the expression {self.keep!r} fails: {error}", where=f"step {self.name}, {record.id}") from error
+            if not kept:
+                out.append(reject(record, self.name, self.keep, self._observed(variables)))
+        return out
+
+    def _observed(self, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """The scores and labels the expression speaks of, and for a score its label too: it says more."""
+        seen: dict[str, Any] = {}
+        for space, name in _SCORE.findall(self.keep):
+            seen[f"{space}.{name}"] = variables[space][name]
+            if variables["label"][name] is not None:
+                seen[f"label.{name}"] = variables["label"][name]
+        return seen

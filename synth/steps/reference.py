@@ -1,0 +1,51 @@
+"""`reference`: the solutions that came with the problems, as rationales."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar, Literal
+
+from synth.records import Author, Problem, Rationale, UnitRecord
+from synth.steps.segmentation import Segmenter, segment
+from synth.steps.step import Step
+from synth.steps.unit import Unit
+from synth.verify import split_answer
+
+__all__ = ["Reference"]
+
+
+class Reference(Step):
+    """Make a rationale of each problem's reference solution; problems without one are left alone."""
+
+    takes: ClassVar[type[UnitRecord]] = Problem
+    gives: ClassVar[tuple[type[UnitRecord], ...]] = (Rationale,)
+
+    step: Literal["reference"] = "reference"
+    author: Author = "human"
+    """Who wrote the solutions."""
+    segment: Segmenter = "steps"
+    """The definition of "step" by which they are cut."""
+
+    async def run(self, records: Sequence[Problem], unit: Unit) -> Iterable[UnitRecord]:
+        made = []
+        for problem in records:
+            if problem.reference_solution is None:
+                continue
+            kind = problem.answer_kind or ("choice" if problem.choices else "text")
+            text, answer = split_answer(problem.reference_solution, kind=kind, choices=problem.choices)
+            steps, segmenter = segment(text, self.segment)
+            made.append(
+                Rationale.make(
+                    unit=problem.unit,
+                    step=self.name,
+                    because=[self.version, problem.id, segmenter],
+                    problem=problem.id,
+                    author=self.author,
+                    text=text,
+                    steps=steps,
+                    segmenter=segmenter,
+                    # Collections often keep the answer in a column of its own and leave it out of the solution.
+                    answer=answer if answer is not None else problem.answer,
+                )
+            )
+        return made

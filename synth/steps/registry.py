@@ -1,0 +1,30 @@
+"""All steps by name: ours, and those other packages register under the entry point `synth.steps`."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import entry_points
+
+from synth.steps.deduplicate import Deduplicate
+from synth.steps.filter import Filter
+from synth.steps.pair import Pair
+from synth.steps.rationalize import Rationalize
+from synth.steps.reference import Reference
+from synth.steps.segment import Segment
+from synth.steps.select import Select
+from synth.steps.step import Step
+from synth.steps.verify_answer import VerifyAnswer
+from synth.steps.vote import Vote
+
+__all__ = ["BUILT_IN", "all_steps"]
+
+BUILT_IN: tuple[type[Step], ...] = (Rationalize, Reference, Segment, VerifyAnswer, Vote, Pair, Filter, Deduplicate, Select)
+
+
+@cache
+def all_steps() -> dict[str, type[Step]]:
+    """Every step class by its name."""
+    steps = {kind.model_fields["step"].default: kind for kind in BUILT_IN}
+    for point in entry_points(group="synth.steps"):
+        steps.setdefault(point.name, point.load())
+    return steps

@@ -1,0 +1,155 @@
+"""What a step is: a Pydantic configuration, the record types it takes and gives, and one async method."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from synth.prompts import Prompt, load_prompt
+from synth.records import Problem, UnitRecord
+from synth.steps.unit import Unit
+from synth.teachers import Capability, Completion, Request, Task, Teacher
+
+__all__ = ["Flow", "Step", "TeacherStep", "record_fields"]
+
+Rate = Annotated[float, Field(ge=0, le=1)]
+
+
+class Flow(NamedTuple):
+    """What a step is expected to do with one input record, for the estimate before a run."""
+
+    calls: float
+    """Calls it makes."""
+    records: float
+    """Records it gives, at most."""
+
+
+def record_fields(kind: type[UnitRecord]) -> frozenset[str]:
+    """What templates and expressions may read of a record of this type."""
+    properties = {n for n in dir(kind) if isinstance(getattr(kind, n, None), property) and not n.startswith("model_")}
+    return frozenset(kind.model_fields) | properties
+
+
+class Step(BaseModel, ABC):
+    """The base of all steps. A subclass adds `step: Literal["its_name"]`, its options, and `run`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    takes: ClassVar[type[UnitRecord]] = Problem
+    """The type of record it works on."""
+    gives: ClassVar[tuple[type[UnitRecord], ...]] = ()
+    """The types of record it makes."""
+    version: ClassVar[int] = 1
+    """Raised when the same inputs would give other records; stands in their ids."""
+    needs: ClassVar[frozenset[str]] = frozenset()
+    """Fields of the problem without which it cannot work, such as `answer`."""
+
+    step: str
+    """Which step this is."""
+    name: str = ""
+    """What this use of it is called in the results; the step's own name if not given."""
+    of: str | tuple[str, ...] | None = None
+    """The earlier step or steps whose records it works on; `"*"` for all. Default: the latest that made such records."""
+    where: str | None = None
+    """An expression; the step leaves alone the records for which it is not true."""
+
+    def takes_type(self) -> type[UnitRecord]:
+        """The type of record this use of the step works on."""
+        return self.takes
+
+    def gives_types(self) -> tuple[type[UnitRecord], ...]:
+        """The types of record this use of the step makes."""
+        return self.gives
+
+    def gives_scores(self) -> tuple[str, ...]:
+        """Names of the scores it makes."""
+        return ()
+
+    def expressions(self) -> Mapping[str, str]:
+        """Expressions among its options, by option name, beside `where`."""
+        return {}
+
+    def problems_with(self, _teachers: Mapping[str, Sequence[Teacher]]) -> Iterable[tuple[str, str, str]]:
+        """Mistakes in its options that types cannot show, as (option, what, remedy)."""
+        return ()
+
+    def flow(self, _teachers: int) -> Flow:
+        """What to expect for one input record."""
+        return Flow(calls=0, records=1)
+
+    @abstractmethod
+    async def run(self, records: Sequence[Any], unit: Unit) -> Iterable[UnitRecord]:
+        """Make new records out of live ones of type `takes`.
+
+        A reply that does not come is no error: `unit.ask` notes a `Failure` and returns None.
+        """
+
+
+class TeacherStep(Step):
+    """A step that asks teachers."""
+
+    by: str | tuple[str, ...] = "teacher"
+    """The role, or roles, that answer."""
+    prompt: str
+    """Name of a shipped prompt, or path of your own (`.j2`), read from beside the pipeline file."""
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    """Sampling temperature; the teacher's own if not given."""
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Nucleus sampling; the teacher's own if not given."""
+    max_tokens: Annotated[int, Field(ge=1)] | None = 1024
+    """Most tokens a reply may take; a reply that reaches it counts as a failure, never as a record."""
+    folder: Annotated[Path | None, Field(exclude=True, repr=False)] = None
+    """Set by the loader: the folder of the pipeline file, from which relative paths are read."""
+
+    def roles(self) -> tuple[str, ...]:
+        """The roles it asks."""
+        return (self.by,) if isinstance(self.by, str) else self.by
+
+    def prompts(self) -> Mapping[str, Mapping[str, frozenset[str] | None]]:
+        """Its prompts by option name, with the variables offered to them and the fields of each."""
+        return {"prompt": self.prompt_variables()}
+
+    def prompt_variables(self) -> Mapping[str, frozenset[str] | None]:
+        """The variables offered to `prompt`."""
+        return {"problem": record_fields(Problem)}
+
+    def needs_of_teachers(self) -> frozenset[Capability]:
+        """What the endpoints must be able to do."""
+        return frozenset()
+
+    def load(self, option: str = "prompt") -> Prompt:
+        """The prompt an option names."""
+        return load_prompt(getattr(self, option), beside=self.folder)
+
+    def request(
+        self,
+        prompt: Prompt,
+        variables: Mapping[str, Any],
+        task: Task,
+        *,
+        sample: int = 0,
+        parameters: Mapping[str, Any] | None = None,
+    ) -> Request:
+        """A request with this step's sampling parameters."""
+        own = {"temperature": self.temperature, "top_p": self.top_p, "max_tokens": self.max_tokens}
+        return Request(
+            messages=prompt.render(**variables),
+            task=task,
+            parameters={**{k: v for k, v in own.items() if v is not None}, **(parameters or {})},
+            sample=sample,
+            step=self.name,
+            prompt=prompt.label,
+        )
+
+    async def ask_all(
+        self, asked: Sequence[tuple[Teacher, Request, UnitRecord]], unit: Unit
+    ) -> list[Completion | None]:
+        """Ask many at once; the replies in the order of the questions, None where none came."""
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(unit.ask(teacher, request, target)) for teacher, request, target in asked]
+        return [task.result() for task in tasks]

@@ -1,0 +1,136 @@
+"""A unit at work: one root problem and everything derived from it so far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from synth.errors import TeacherError
+from synth.records import Failure, Problem, Rejection, Score, UnitRecord
+from synth.teachers import Caller, Completion, Request, Teacher
+
+__all__ = ["UNIT_VARIABLES", "Unit"]
+
+R = TypeVar("R", bound=UnitRecord)
+
+UNIT_VARIABLES = frozenset({"problems", "rationales", "nodes", "critiques", "pairs", "rejections", "failures"})
+"""What expressions see of `unit`: its live records by table."""
+
+
+class Unit:
+    """What a step sees: records by the step that made them, scores by name, and the teachers.
+
+    Args:
+        problem: the root problem.
+        caller: asks teachers.
+        teachers: the teachers that play each role.
+    """
+
+    def __init__(self, problem: Problem, caller: Caller, teachers: Mapping[str, Sequence[Teacher]]) -> None:
+        self.problem = problem
+        self.records: list[UnitRecord] = []
+        self._by_id: dict[str, UnitRecord] = {}
+        self._rejected: set[str] = set()
+        self._scores: dict[str, dict[str, Score]] = {}
+        self._caller = caller
+        self._teachers = teachers
+        self.add([problem])
+
+    def add(self, records: Iterable[UnitRecord]) -> None:
+        """Take in what a step made. A record that is there already is not added again."""
+        for record in records:
+            if record.id in self._by_id:
+                continue
+            self._by_id[record.id] = record
+            self.records.append(record)
+            if isinstance(record, Rejection):
+                self._rejected.add(record.target)
+            elif isinstance(record, Score) and record.step_index is None:
+                self._scores.setdefault(record.target, {})[record.name] = record
+
+    def live(self, record: UnitRecord) -> bool:
+        """Whether no step has rejected it."""
+        return record.id not in self._rejected
+
+    def all(self, kind: type[R]) -> list[R]:
+        """Every live record of a type, in the order they were made."""
+        return [r for r in self.records if isinstance(r, kind) and self.live(r)]
+
+    def made_by(self, kind: type[UnitRecord], steps: Sequence[str] | None) -> list[UnitRecord]:
+        """Live records of a type that were made by these steps; by any where `steps` is None."""
+        return [r for r in self.all(kind) if steps is None or r.step in steps]
+
+    def problem_of(self, record: UnitRecord) -> Problem:
+        """The problem a record is about."""
+        if isinstance(record, Problem):
+            return record
+        found = self._by_id[getattr(record, "problem", self.problem.id)]
+        assert isinstance(found, Problem)
+        return found
+
+    def score(self, record: UnitRecord, name: str) -> Score | None:
+        """The latest score of that name on a record."""
+        return self._scores.get(record.id, {}).get(name)
+
+    def variables(self, record: UnitRecord) -> dict[str, Any]:
+        """What an expression sees of a record: itself, its problem, its scores (values) and labels by name, the unit."""
+        scores = self._scores.get(record.id, {})
+        return {
+            "record": record,
+            record.alias: record,
+            "problem": self.problem_of(record),
+            "score": _ByName({name: s.value for name, s in scores.items()}),
+            "label": _ByName({name: s.label for name, s in scores.items()}),
+            "unit": _Tables(self),
+        }
+
+    def teachers(self, roles: str | Sequence[str]) -> list[Teacher]:
+        """The teachers that play these roles, in order."""
+        return [t for role in ([roles] if isinstance(roles, str) else roles) for t in self._teachers[role]]
+
+    async def ask(self, teacher: Teacher, request: Request, target: UnitRecord) -> Completion | None:
+        """One reply; or None, and a `Failure` on `target` that says why there is none.
+
+        Raises:
+            SetupError: no call to this teacher can succeed.
+            Stopped: the run is being stopped.
+        """
+        try:
+            return await self._caller.ask(teacher, request, unit=self.problem.id)
+        except TeacherError as error:
+            key = teacher.key(request)
+            self.add(
+                [
+                    Failure.make(
+                        unit=self.problem.id,
+                        step=request.step,
+                        because=[target.id, key],
+                        target=target.id,
+                        cause=error.cause,
+                        message=error.what,
+                        raw=error.raw,
+                        attempts=self._caller.ledger.next_attempt(key) - 1,
+                        retriable=error.retriable or error.cause in {"truncated", "connection"},
+                    )
+                ]
+            )
+            return None
+
+
+class _ByName(dict[str, Any]):
+    """Scores by name; one that a record does not have is None."""
+
+    def __missing__(self, name: str) -> None:
+        return None
+
+
+class _Tables:
+    """Live records of a unit by table, for expressions."""
+
+    def __init__(self, unit: Unit) -> None:
+        self._unit = unit
+
+    def __getattr__(self, table: str) -> list[UnitRecord]:
+        if table not in UNIT_VARIABLES:
+            raise AttributeError(table)
+        return [r for r in self._unit.records if r.table == table and self._unit.live(r)]

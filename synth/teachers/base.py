@@ -1,0 +1,94 @@
+"""The seam: a teacher takes a request and gives a completion. Everything else is wrapped around it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from synth.teachers.request import Completion, Message, Request, replay_key
+
+__all__ = ["Capability", "Price", "Teacher"]
+
+Capability = Literal["chat", "json_schema", "seed", "logprobs", "prompt_logprobs", "prefill", "images", "audio"]
+"""What an endpoint can do beyond plain text; `chat` all can."""
+
+
+class Price(BaseModel):
+    """US dollars for a million tokens."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    input: Annotated[float, Field(ge=0)]
+    """For a million tokens read."""
+    output: Annotated[float, Field(ge=0)]
+    """For a million tokens written."""
+
+    def of(self, prompt_tokens: int | None, completion_tokens: int | None) -> float | None:
+        """US dollars for one call; None where a count is not known."""
+        if prompt_tokens is None or completion_tokens is None:
+            return None
+        return (prompt_tokens * self.input + completion_tokens * self.output) / 1e6
+
+
+class Teacher(ABC):
+    """A model that answers. One abstract method; the rest has defaults.
+
+    Attributes:
+        name: how the profile calls it; stands in records and in the ledger.
+        model: the model asked for.
+        endpoint: where requests go, in the form that enters the replay key.
+        capabilities: what it can do.
+        parameters: sampling parameters sent with each request unless the step says otherwise.
+        price: US dollars for a million tokens, or None where it is not known.
+        concurrency: how many requests may be in flight at once.
+        small: whether few-shot examples and a JSON schema are worth more to it than instructions.
+    """
+
+    name: str
+    model: str
+    endpoint: str
+    capabilities: frozenset[Capability] = frozenset({"chat"})
+    parameters: Mapping[str, Any] = {}
+    price: Price | None = None
+    concurrency: int = 32
+    small: bool = False
+
+    @abstractmethod
+    async def complete(self, request: Request) -> Completion:
+        """Ask once.
+
+        Raises:
+            TeacherError: no reply came, or one that cannot be read.
+        """
+
+    async def start(self) -> None:
+        """Make ready; called once before the first request."""
+
+    async def stop(self) -> None:
+        """Let go of everything `start` took; may be called more than once."""
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    def wire_parameters(self, request: Request) -> dict[str, Any]:
+        """The parameters as they go over the wire."""
+        merged = {**self.parameters, **{k: v for k, v in request.parameters.items() if v is not None}}
+        if "seed" in self.capabilities:
+            # Samples of one question differ by their seed alone, so that each can be had again.
+            merged["seed"] = int(merged.get("seed", 0)) * 1000 + request.sample
+        return merged
+
+    def key(self, request: Request) -> str:
+        """The replay key of a request to this teacher."""
+        return replay_key(self.endpoint, self.model, self.wire_messages(request), self.wire_parameters(request), request.sample)
+
+    def wire_messages(self, request: Request) -> tuple[Message, ...]:
+        """The messages as they go over the wire."""
+        return request.messages

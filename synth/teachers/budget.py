@@ -1,0 +1,45 @@
+"""The budget: how much may be asked and paid in one run folder, over all its sessions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from synth.errors import Stopped
+from synth.teachers.ledger import Ledger
+
+__all__ = ["Budget"]
+
+
+@dataclass
+class Budget:
+    """Limits on a run folder, None for none. Counts every attempt, also failed ones and those of earlier sessions."""
+
+    max_calls: int | None = None
+    """Attempts that may reach the wire."""
+    max_cost: float | None = None
+    """US dollars. Calls of unknown price cannot be counted; the summary says how many there were."""
+    in_flight: int = 0
+    """Attempts that have left and not come back; reserved for."""
+    _dearest: float = 0.0
+
+    def reserve(self, ledger: Ledger) -> None:
+        """Count one attempt about to leave.
+
+        Raises:
+            Stopped: it would go over a limit.
+        """
+        if self.max_calls is not None and ledger.calls + self.in_flight >= self.max_calls:
+            raise _spent(f"the limit of {self.max_calls:,} calls is reached", "--max-calls")
+        # What is in flight is taken to cost as much as the dearest call so far.
+        if self.max_cost is not None and ledger.cost + (self.in_flight + 1) * self._dearest > self.max_cost:
+            raise _spent(f"the limit of {self.max_cost:.2f} USD is reached ({ledger.cost:.4f} spent)", "--max-cost")
+        self.in_flight += 1
+
+    def release(self, price: float | None) -> None:
+        """An attempt has come back, at this price."""
+        self.in_flight -= 1
+        self._dearest = max(self._dearest, price or 0.0)
+
+
+def _spent(what: str, option: str) -> Stopped:
+    return Stopped(what, remedy=f"raise {option} and give the same command again: nothing paid is paid twice")

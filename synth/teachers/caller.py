@@ -1,0 +1,229 @@
+"""Asking, in layers: replay → budget → limits → retry → transport.
+
+Each layer stands in its own module but this one, which is the order they are called in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_random_exponential
+
+from synth.errors import SetupError, Stopped, TeacherError
+from synth.records import Call, CallStatus, content_id
+from synth.teachers.base import Teacher
+from synth.teachers.budget import Budget
+from synth.teachers.ledger import Ledger
+from synth.teachers.redact import redact
+from synth.teachers.request import Completion, Request
+
+__all__ = ["Caller", "CallCounts"]
+
+MAX_ATTEMPTS = 6
+"""Attempts at one call before it counts as failed: our choice; with the waits below some 60 s in all."""
+FIRST_ATTEMPTS = 2
+"""Attempts while nothing has succeeded yet at an endpoint that cannot be reached: a wrong URL is told within seconds."""
+_backoff = wait_random_exponential(multiplier=0.5, max=30)
+
+
+class CallCounts:
+    """What a run has asked so far, for the progress panel."""
+
+    def __init__(self) -> None:
+        self.sent = 0
+        self.replayed = 0
+        self.failed = 0
+        self.prompt_tokens = 0
+        self.completion_tokens = 0
+
+
+class Caller:
+    """Asks teachers on behalf of steps; one for each run.
+
+    Args:
+        ledger: where attempts are written and replies found again.
+        budget: what may be spent.
+        on_retry: called with a line of text when an attempt failed and another will be made.
+    """
+
+    def __init__(self, ledger: Ledger, budget: Budget | None = None, *, on_retry: Callable[[str], None] | None = None) -> None:
+        self.ledger = ledger
+        self.budget = budget or Budget()
+        self.counts = CallCounts()
+        self.closing: Stopped | None = None
+        """Set to let calls in flight come home and refuse new ones."""
+        self._on_retry = on_retry
+        self._limits: dict[str, asyncio.Semaphore] = {}
+        self._asking: dict[str, asyncio.Future[Completion]] = {}
+        self._alive: set[str] = set()
+
+    async def ask(self, teacher: Teacher, request: Request, *, unit: str) -> Completion:
+        """One usable reply, from the ledger or from the teacher.
+
+        Raises:
+            TeacherError: no usable reply; `cause` says why.
+            SetupError: no call to this teacher can ever succeed (wrong key, wrong URL, no such model).
+            Stopped: the budget is spent, or the run is being stopped.
+        """
+        key = teacher.key(request)
+        if (replayed := self.ledger.replay(key)) is not None:
+            self.counts.replayed += 1
+            return replayed
+        if (other := self._asking.get(key)) is not None:  # the same question is on its way: one call serves both
+            completion = await asyncio.shield(other)
+            self.counts.replayed += 1
+            return completion
+        future: asyncio.Future[Completion] = asyncio.get_running_loop().create_future()
+        self._asking[key] = future
+        try:
+            completion = await self._ask_with_retries(teacher, request, key, unit)
+        except BaseException as error:
+            future.set_exception(error if isinstance(error, Exception) else Stopped("the run was interrupted"))
+            future.exception()  # whoever waits sees it; nobody waiting is no mistake
+            raise
+        else:
+            future.set_result(completion)
+            return completion
+        finally:
+            del self._asking[key]
+
+    async def _ask_with_retries(self, teacher: Teacher, request: Request, key: str, unit: str) -> Completion:
+        retrying = AsyncRetrying(
+            retry=retry_if_exception(lambda e: isinstance(e, TeacherError) and e.retriable),
+            stop=lambda state: self._enough(teacher, state),
+            wait=_wait,
+            before_sleep=self._tell,
+            reraise=True,
+        )
+        async for attempt in retrying:
+            with attempt:
+                return await self._attempt(teacher, request, key, unit)
+        raise AssertionError("unreachable")
+
+    def _enough(self, teacher: Teacher, state: RetryCallState) -> bool:
+        error = state.outcome.exception() if state.outcome else None
+        unreachable = isinstance(error, TeacherError) and error.cause == "connection" and teacher.name not in self._alive
+        return self.closing is not None or stop_after_attempt(FIRST_ATTEMPTS if unreachable else MAX_ATTEMPTS)(state)
+
+    def _tell(self, state: RetryCallState) -> None:
+        if self._on_retry is not None and state.outcome is not None and state.next_action is not None:
+            self._on_retry(f"{state.outcome.exception()} (again in {state.next_action.sleep:.1f} s)")
+
+    async def _attempt(self, teacher: Teacher, request: Request, key: str, unit: str) -> Completion:
+        limit = self._limits.setdefault(teacher.name, asyncio.Semaphore(teacher.concurrency))
+        async with limit:
+            if self.closing is not None:
+                raise self.closing
+            self.budget.reserve(self.ledger)
+            price: float | None = None
+            try:
+                started, clock = time.time(), time.perf_counter()
+                completion: Completion | None = None
+                error: TeacherError | None = None
+                try:
+                    completion = await teacher.complete(request)
+                except TeacherError as caught:
+                    error = caught
+                status: CallStatus = completion.status if completion is not None else _status(error)
+                if completion is not None and teacher.price is not None:
+                    price = teacher.price.of(completion.prompt_tokens, completion.completion_tokens)
+                call = self._row(teacher, request, key, unit, completion, status, error, price, started, time.perf_counter() - clock)
+                self.ledger.record(call)
+            finally:
+                self.budget.release(price)
+        self.counts.sent += 1
+        if completion is None:
+            assert error is not None
+            self.counts.failed += 1
+            if error.fatal and teacher.name not in self._alive:
+                raise SetupError(error.what, where=f"teacher {teacher.name}", remedy=error.remedy) from error
+            raise error
+        self._alive.add(teacher.name)
+        self.counts.prompt_tokens += completion.prompt_tokens or 0
+        self.counts.completion_tokens += completion.completion_tokens or 0
+        if status != "ok":
+            self.counts.failed += 1
+            raise _unusable(status, completion)
+        return Completion(
+            text=completion.text,
+            finish=completion.finish,
+            thinking=completion.thinking,
+            prompt_tokens=completion.prompt_tokens,
+            completion_tokens=completion.completion_tokens,
+            logprobs=completion.logprobs,
+            served_model=completion.served_model,
+            call=call.id,
+        )
+
+    def _row(
+        self,
+        teacher: Teacher,
+        request: Request,
+        key: str,
+        unit: str,
+        completion: Completion | None,
+        status: CallStatus,
+        error: TeacherError | None,
+        price: float | None,
+        started: float,
+        latency: float,
+    ) -> Call:
+        attempt = self.ledger.next_attempt(key)
+        reply: dict[str, Any] = {}
+        if completion is not None:
+            reply = {
+                "reply": completion.text,
+                "thinking": completion.thinking,
+                "finish": completion.finish,
+                "logprobs": completion.logprobs,
+                "served_model": completion.served_model,
+                "prompt_tokens": completion.prompt_tokens,
+                "completion_tokens": completion.completion_tokens,
+                "error": completion.refusal,
+            }
+        elif error is not None:
+            reply = {"reply": error.raw, "error": redact(error.what)}
+        return Call(
+            id=content_id(["calls", key, attempt]),
+            key=key,
+            attempt=attempt,
+            teacher=teacher.name,
+            endpoint=teacher.endpoint,
+            model=teacher.model,
+            unit=unit,
+            step=request.step,
+            prompt=request.prompt,
+            messages=list(teacher.wire_messages(request)),
+            parameters=teacher.wire_parameters(request),
+            sample=request.sample,
+            status=status,
+            price=price,
+            started=started,
+            latency=latency,
+            **reply,
+        )
+
+
+def _wait(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    asked = error.retry_after if isinstance(error, TeacherError) else None
+    return float(asked) if asked is not None else _backoff(state)
+
+
+def _status(error: TeacherError | None) -> CallStatus:
+    assert error is not None
+    return error.cause  # type: ignore[return-value]  # the causes of a TeacherError are statuses, a test holds it
+
+
+def _unusable(status: CallStatus, completion: Completion) -> TeacherError:
+    what = {
+        "truncated": "the reply was cut off at the token limit",
+        "empty": "the reply was empty",
+        "refused": "the teacher refused",
+    }[status]
+    remedy = "raise max_tokens of the step" if status == "truncated" else None
+    # An empty reply is a hiccup of a server as often as a habit of a model: it is worth another attempt.
+    return TeacherError(status, what, retriable=status == "empty", raw=completion.text or completion.refusal, remedy=remedy)

@@ -1,0 +1,66 @@
+"""The embedded teacher: a small model on the user's own machine, started and stopped by us."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from synth.teachers.base import Price
+from synth.teachers.endpoint import EndpointTeacher
+
+__all__ = ["EmbeddedTeacher"]
+
+CONTEXT_TOKENS = 4096
+"""For each request; few-shot examples and a reply take some 1,200."""
+
+
+class EmbeddedTeacher(EndpointTeacher):
+    """A GGUF model served by llama.cpp in a child process.
+
+    Args:
+        name: how records and the ledger call it.
+        spec: a name of the catalogue, a path to a GGUF file, or `hf:owner/repo/file.gguf@revision`.
+    """
+
+    def __init__(self, name: str, spec: str, *, parameters: dict[str, Any] | None = None) -> None:
+        super().__init__(
+            name,
+            base_url="http://127.0.0.1/v1",
+            model=spec,
+            parameters=parameters,
+            price=Price(input=0, output=0),
+            concurrency=8,
+            capabilities=frozenset({"chat", "json_schema", "seed", "logprobs", "prefill"}),
+            small=True,
+            timeout=600.0,
+        )
+        self._spec = spec
+        self._file: Any = None
+        self._server: Any = None
+
+    def prepare(self) -> None:
+        """Find the model, fetching it on first use with a progress bar.
+
+        Raises:
+            SetupError: it cannot be had.
+        """
+        from synth.teachers.local import locate
+
+        self._file = locate(self._spec)
+        self.model = self._file.name
+        self.endpoint = self._file.identity
+
+    async def start(self) -> None:
+        from synth.teachers.local import LocalServer
+
+        if self._file is None:
+            self.prepare()
+        self._server = LocalServer(self._file, context=CONTEXT_TOKENS)
+        await self._server.start()
+        self.concurrency = self._server.slots
+        self._connect(self._server.base_url, self._server.api_key)
+
+    async def stop(self) -> None:
+        await super().stop()
+        if self._server is not None:
+            await self._server.stop()
+            self._server = None

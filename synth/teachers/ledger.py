@@ -1,0 +1,78 @@
+"""The ledger of calls, and replay from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from synth.records import Call
+from synth.store.journal import Journal, Location
+from synth.teachers.request import Completion
+
+__all__ = ["Ledger"]
+
+
+class Ledger:
+    """Every attempt that reached the wire, and where the good replies stand in the journal.
+
+    Args:
+        journal: where rows are written.
+        rows: the rows already in the journal, oldest first.
+    """
+
+    def __init__(self, journal: Journal, rows: Iterable[tuple[Location, dict[str, Any]]] = ()) -> None:
+        self._journal = journal
+        self._good: dict[str, Location] = {}
+        self._failed_attempts: dict[str, int] = {}
+        self.calls = 0
+        """Attempts on record, of this and earlier sessions."""
+        self.cost = 0.0
+        """US dollars spent so far, as far as prices are known."""
+        self.unpriced = 0
+        """Calls whose price is not known."""
+        for location, row in rows:
+            self._note(location, row["key"], row["status"], row.get("price"))
+
+    def _note(self, location: Location, key: str, status: str, price: float | None) -> None:
+        self.calls += 1
+        if price is None:
+            self.unpriced += 1
+        else:
+            self.cost += price
+        if status == "ok":
+            self._good[key] = location
+        else:
+            self._failed_attempts[key] = self._failed_attempts.get(key, 0) + 1
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._good
+
+    def replay(self, key: str) -> Completion | None:
+        """The reply on record for this key; None where there is none that may be used."""
+        location = self._good.get(key)
+        if location is None:
+            return None
+        row = self._journal.read(location)
+        return Completion(
+            text=row["reply"],
+            finish=row.get("finish"),
+            thinking=row.get("thinking"),
+            prompt_tokens=row.get("prompt_tokens"),
+            completion_tokens=row.get("completion_tokens"),
+            logprobs=row.get("logprobs"),
+            served_model=row.get("served_model"),
+            call=row["id"],
+        )
+
+    def next_attempt(self, key: str) -> int:
+        """The number the next attempt at this key will have, from 1."""
+        return self._failed_attempts.get(key, 0) + (key in self._good) + 1
+
+    def record(self, call: Call) -> None:
+        """Write one attempt down.
+
+        Raises:
+            Stopped: the journal can no longer be written.
+        """
+        location = self._journal.append("call", call.model_dump_json(exclude_none=True).encode())
+        self._note(location, call.key, call.status, call.price)

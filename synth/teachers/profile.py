@@ -1,0 +1,171 @@
+"""The profile: which teachers there are, and which roles they play."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from synth.errors import SetupError
+from synth.teachers.base import Capability, Price, Teacher
+
+__all__ = ["Profile", "TeacherProfile", "bind_roles", "load_profile", "make_teacher"]
+
+PROFILE_NAME = "teachers.yaml"
+
+
+class TeacherProfile(BaseModel):
+    """One teacher of the profile file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    base_url: str | None = None
+    """Where the endpoint is, with the version: `https://api.openai.com/v1`."""
+    model: str | None = None
+    """The model's name at that endpoint."""
+    local: str | None = None
+    """Instead of an endpoint, the embedded teacher: a model of its catalogue or the path of a GGUF file."""
+    key: str | None = None
+    """The *name* of the environment variable with the API key; never the key itself."""
+    parameters: Annotated[dict[str, Any], Field(default_factory=dict)]
+    """Sampling parameters for every request, unless a step says otherwise."""
+    price: Price | None = None
+    """US dollars for a million tokens."""
+    concurrency: Annotated[int, Field(ge=1, le=4096)] = 32
+    """Requests in flight at once."""
+    timeout: Annotated[float, Field(gt=0)] = 300.0
+    """Seconds one attempt may take."""
+    capabilities: frozenset[Capability] = frozenset({"chat"})
+    """What the endpoint can do."""
+    small: bool = False
+    """Whether few-shot examples and a JSON schema are worth more to this model than instructions."""
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if (self.local is None) == (self.base_url is None):
+            raise ValueError("give either base_url and model, or local")
+        if self.base_url is not None and self.model is None:
+            raise ValueError("base_url needs a model")
+        if self.key is not None and not self.key.replace("_", "").isalnum():
+            raise ValueError("key is the name of an environment variable, not the key itself")
+        return self
+
+
+class Profile(BaseModel):
+    """The profile file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    teachers: Annotated[dict[str, TeacherProfile], Field(default_factory=dict)]
+    """Teachers by name."""
+    roles: Annotated[dict[str, str | tuple[str, ...]], Field(default_factory=dict)]
+    """Which teacher (or teachers) plays each role of the pipelines."""
+
+
+def load_profile(path: Path | None = None) -> Profile:
+    """The profile at `path`; else `$SYNTH_TEACHERS`, `./teachers.yaml`, `~/.config/synth/teachers.yaml`; else an empty one.
+
+    Raises:
+        SetupError: it is named and not there, or it is not a profile.
+    """
+    import yaml
+
+    named = path or (Path(os.environ["SYNTH_TEACHERS"]) if "SYNTH_TEACHERS" in os.environ else None)
+    if named is not None and not named.is_file():
+        raise SetupError("there is no such profile file", where=str(named), remedy="see README.md, Teachers, for an example")
+    candidates = [named] if named else [Path(PROFILE_NAME), Path.home() / ".config" / "synth" / PROFILE_NAME]
+    found = next((p for p in candidates if p.is_file()), None)
+    if found is None:
+        return Profile(teachers={}, roles={})
+    try:
+        return Profile.model_validate(yaml.safe_load(found.read_text(encoding="utf-8")) or {})
+    except (yaml.YAMLError, ValidationError, UnicodeDecodeError) as error:
+        details = (
+            "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False))
+            if isinstance(error, ValidationError)
+            else str(error)
+        )
+        raise SetupError(f"this is not a profile: {details}", where=str(found)) from error
+
+
+def make_teacher(name: str, profile: Profile) -> Teacher:
+    """The teacher of that name.
+
+    Args:
+        name: one of the profile; or `local`, `local:MODEL`, `scripted`, or `URL#MODEL` for a server without a key.
+        profile: where the others are looked up.
+
+    Raises:
+        SetupError: there is no such teacher.
+    """
+    from synth.teachers.embedded import EmbeddedTeacher
+    from synth.teachers.endpoint import EndpointTeacher
+    from synth.teachers.scripted import ScriptedTeacher, World
+
+    given = profile.teachers.get(name)
+    if given is not None and given.local is not None:
+        return EmbeddedTeacher(name, given.local, parameters=given.parameters)
+    if given is not None:
+        assert given.base_url is not None
+        assert given.model is not None
+        return EndpointTeacher(
+            name,
+            base_url=given.base_url,
+            model=given.model,
+            key_variable=given.key,
+            parameters=given.parameters,
+            price=given.price,
+            concurrency=given.concurrency,
+            timeout=given.timeout,
+            capabilities=given.capabilities | {"chat"},
+            small=given.small,
+        )
+    if name == "local" or name.startswith("local:"):
+        return EmbeddedTeacher(name, name.partition(":")[2])
+    if name == "scripted":
+        return ScriptedTeacher(World())
+    if name.startswith(("http://", "https://")) and "#" in name:
+        url, _, model = name.partition("#")
+        return EndpointTeacher(model, base_url=url, model=model)
+    known = [*profile.teachers, "local", "scripted"]
+    near = get_close_matches(name, known, n=1)
+    raise SetupError(
+        f"there is no teacher {name!r}",
+        remedy=(f"did you mean {near[0]!r}? " if near else "") + f"known: {', '.join(known)}; or URL#MODEL",
+    )
+
+
+def bind_roles(
+    roles: Sequence[str], given: Sequence[str], profile: Profile, default: str = "local"
+) -> Mapping[str, tuple[str, ...]]:
+    """Which teachers play each role.
+
+    Args:
+        roles: the roles the pipeline names.
+        given: `ROLE=NAME`, `ROLE=NAME,NAME` or `NAME` (for every role), from the command line.
+        profile: its `roles` come second.
+        default: plays what nobody was named for.
+
+    Raises:
+        SetupError: a role is named that the pipeline does not have.
+    """
+    bound: dict[str, tuple[str, ...]] = {}
+    everywhere: tuple[str, ...] | None = None
+    for item in given:
+        head, equals, names = item.partition("=")
+        if not equals or head.startswith(("http://", "https://")):
+            everywhere = (item,)
+        elif head in roles:
+            bound[head] = tuple(n.strip() for n in names.split(",") if n.strip())
+        else:
+            raise SetupError(f"the pipeline has no role {head!r}", remedy=f"its roles: {', '.join(roles)}")
+    for role in roles:
+        if role not in bound:
+            from_profile = profile.roles.get(role)
+            in_profile = (from_profile,) if isinstance(from_profile, str) else from_profile
+            bound[role] = everywhere or in_profile or (default,)
+    return bound

@@ -1,0 +1,85 @@
+"""What is asked of a teacher and what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from synth.records import CallStatus, Problem, UnitRecord, content_id
+
+__all__ = ["KEY_VERSION", "Completion", "Message", "Request", "Task", "replay_key"]
+
+Message = dict[str, Any]
+"""One chat message: `role` (system, user, assistant) and `content`."""
+
+KEY_VERSION = 1
+"""Version of the replay key. Raised when what goes into the key changes; older replies are then asked again."""
+
+# The exclusion list: what is on the wire, or decides about it, and is not in the key.
+#   API key and other headers   who pays does not change what is asked
+#   port of the embedded server chosen anew at each start; the model's content hash stands in its place
+#   time-out, concurrency, price  how we wait and what it costs, not what is asked
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a request is for. Not on the wire: it is for the scripted teacher, the ledger and error messages."""
+
+    kind: Literal["solve", "other"]
+    """`solve`: write a rationale for `problem`."""
+    problem: Problem
+    subject: UnitRecord | None = None
+    """The record the step works on, where that is not the problem."""
+    hint: str | None = None
+    """The gold answer, where the teacher was shown it."""
+    format: Literal["text", "json"] = "text"
+    """How the reply is to be written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One question to a teacher."""
+
+    messages: tuple[Message, ...]
+    task: Task
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """Sampling parameters by their names in the OpenAI API; they go over the profile's."""
+    sample: int = 0
+    """Which of several samples of the same question, from 0."""
+    step: str = ""
+    """The step that asks."""
+    prompt: str | None = None
+    """Name, version and content hash of the template that made the messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """One reply."""
+
+    text: str
+    finish: str | None = None
+    thinking: str | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    logprobs: Any = None
+    served_model: str | None = None
+    refusal: str | None = None
+    call: str = ""
+    """Id of the ledger row; filled in by the ledger."""
+
+    @property
+    def status(self) -> CallStatus:
+        """Whether the reply is usable as it stands; a truncated or an empty one never is."""
+        if self.refusal or self.finish == "content_filter":
+            return "refused"
+        if self.finish == "length":
+            return "truncated"
+        if not self.text.strip():
+            return "empty"
+        return "ok"
+
+
+def replay_key(endpoint: str, model: str, messages: tuple[Message, ...], parameters: Mapping[str, Any], sample: int) -> str:
+    """The key under which a reply is found again: everything on the wire less the exclusion list above, and the sample."""
+    return content_id([KEY_VERSION, endpoint, model, list(messages), dict(parameters), sample])

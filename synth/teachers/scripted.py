@@ -1,0 +1,166 @@
+"""The scripted teacher: the test double, public so that users test the way we do.
+
+It answers from a function of the request, or from a `World`: a teacher whose abilities are known numbers. A pipeline
+run over a world must give the yields the arithmetic of its method predicts; that is what simulations and `rehearse` do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+
+from synth.errors import TeacherError
+from synth.records import Problem, canonical_json
+from synth.teachers.base import Capability, Price, Teacher
+from synth.teachers.request import Completion, Request, Task
+
+__all__ = ["Script", "ScriptedTeacher", "World"]
+
+Script = Callable[[Request, random.Random], str | Completion]
+"""A function from a request (and a generator seeded by it) to a reply. May raise TeacherError."""
+
+_CLAIM = re.compile(r"(\d+) \+ (\d+) = (\d+)")
+
+
+class ScriptedTeacher(Teacher):
+    """Answers by a function. Equal requests get equal replies.
+
+    Args:
+        script: the function; a `World` is one.
+        name: how records and the ledger call it.
+        seed: another seed is another teacher: it also stands in the replay key.
+        latency: seconds each reply takes.
+        capabilities: what it says it can do.
+        concurrency: requests in flight at once.
+    """
+
+    def __init__(
+        self,
+        script: Script,
+        *,
+        name: str = "scripted",
+        seed: int = 0,
+        latency: float = 0.0,
+        capabilities: frozenset[Capability] = frozenset({"chat", "json_schema", "seed", "logprobs"}),
+        concurrency: int = 64,
+        price: Price | None = None,
+        small: bool = False,
+    ) -> None:
+        self.name = name
+        self.model = "scripted"
+        self.endpoint = f"scripted:{getattr(script, 'identity', name)}:{seed}"
+        self.capabilities = capabilities
+        self.concurrency = concurrency
+        self.price = price or Price(input=0, output=0)
+        self.small = small
+        self._script = script
+        self._seed = seed
+        self._latency = latency
+
+    async def complete(self, request: Request) -> Completion:
+        if self._latency:
+            await asyncio.sleep(self._latency)
+        rng = random.Random(f"{self._seed}:{self.key(request)}")
+        reply = self._script(request, rng)
+        if isinstance(reply, Completion):
+            return reply
+        read = sum(len(str(m["content"])) for m in request.messages) // 4
+        return Completion(text=reply, finish="stop", prompt_tokens=read, completion_tokens=max(1, len(reply) // 4))
+
+
+@dataclass(frozen=True)
+class World:
+    """A teacher whose abilities are known numbers. All rates are probabilities in [0, 1].
+
+    A rationale is made of sums, `3 + 4 = 7`, so that its soundness can be read off it (`is_sound`) without knowing how
+    it came about.
+    """
+
+    solve_rate: float = 0.6
+    """Of writing sound steps that end in the gold answer."""
+    hint_rate: float = 0.5
+    """The same, when shown the gold answer."""
+    lucky_rate: float | None = None
+    """Of stating the gold answer after unsound steps; None: 1/c for c choices, 0 without choices."""
+    step_error_rate: float = 0.3
+    """Of each step of an unsound rationale being wrong; at least one is."""
+    malformed_rate: float = 0.0
+    """Of a reply in which no answer can be found."""
+    steps: int = 3
+    """Steps of a rationale."""
+    difficulty: Callable[[Problem], float] | None = None
+    """Multiplies `solve_rate`, problem by problem; None: all are alike."""
+
+    @property
+    def identity(self) -> str:
+        """Stands in the replay key: other abilities, another teacher."""
+        numbers = [self.solve_rate, self.hint_rate, self.lucky_rate, self.step_error_rate, self.malformed_rate, self.steps]
+        return "world:" + blake2b(canonical_json(numbers), digest_size=4).hexdigest()
+
+    def __call__(self, request: Request, rng: random.Random) -> str:
+        """The reply to a request.
+
+        Raises:
+            TeacherError: the world does not know this kind of task.
+        """
+        task = request.task
+        if task.kind == "solve":
+            return self._solve(task, rng)
+        raise TeacherError("bad_request", f"the scripted world does not know the task {task.kind!r}")
+
+    def _solve(self, task: Task, rng: random.Random) -> str:
+        problem = task.problem
+        gold = problem.answer if problem.answer is not None else "0"
+        if rng.random() < self.malformed_rate:
+            return "I would rather talk about something else"
+        ability = self.hint_rate if task.hint is not None else self.solve_rate
+        if self.difficulty is not None:
+            ability *= self.difficulty(problem)
+        if rng.random() < ability:
+            return _write(task, [_claim(rng, sound=True) for _ in range(self.steps)], gold)
+        wrong = [rng.random() < self.step_error_rate for _ in range(self.steps)]
+        if not any(wrong):
+            wrong[rng.randrange(self.steps)] = True
+        lucky = self.lucky_rate if self.lucky_rate is not None else (1 / len(problem.choices) if problem.choices else 0.0)
+        answer = gold if rng.random() < lucky else _another_answer(problem, gold, rng)
+        return _write(task, [_claim(rng, sound=not bad) for bad in wrong], answer)
+
+    @staticmethod
+    def is_sound(text: str) -> bool:
+        """Whether every sum in a text this world wrote is right."""
+        return all(int(a) + int(b) == int(c) for a, b, c in _CLAIM.findall(text))
+
+    @staticmethod
+    def first_error(steps: tuple[str, ...]) -> int | None:
+        """Index of the first step with a wrong sum, from 0; None where all are right."""
+        return next((i for i, step in enumerate(steps) if not World.is_sound(step)), None)
+
+
+def _claim(rng: random.Random, *, sound: bool) -> str:
+    a, b = rng.randrange(1, 1000), rng.randrange(1, 1000)
+    return f"We know that {a} + {b} = {a + b if sound else a + b + rng.choice([-10, -1, 1, 10])}"
+
+
+def _another_answer(problem: Problem, gold: str, rng: random.Random) -> str:
+    if problem.choices:
+        return rng.choice([letter for letter, _ in problem.lettered_choices if letter != gold])
+    if problem.answer_kind == "boolean":
+        return "no" if gold.strip().lower() in {"yes", "true"} else "yes"
+    try:
+        return str(int(float(gold.replace(",", ""))) + rng.choice([-2, -1, 1, 2, 10]))
+    except ValueError:
+        return f"not {gold}"
+
+
+def _write(task: Task, steps: list[str], answer: str) -> str:
+    if task.format == "json":
+        reply: dict[str, Any] = {"steps": steps, "answer": answer}
+        return orjson.dumps(reply).decode()
+    return "\n".join([*(f"{s}." for s in steps), f"The answer is {answer}."])
