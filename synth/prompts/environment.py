@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -17,9 +18,10 @@ def environment() -> ImmutableSandboxedEnvironment:
     from jinja2 import StrictUndefined
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-    return ImmutableSandboxedEnvironment(
-        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=False, autoescape=False
-    )
+    made = ImmutableSandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    # `text is search("pattern")`, as users know it from Ansible.
+    made.tests["search"] = lambda text, pattern: re.search(pattern, text) is not None
+    return made
 
 
 def undefined_names(source: str, known: dict[str, frozenset[str] | None]) -> list[tuple[str, int]]:

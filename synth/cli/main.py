@@ -1,0 +1,94 @@
+"""The `synth` command."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from synth import __version__
+from synth.errors import SynthError
+
+__all__ = ["main"]
+
+_COMMANDS = {
+    "run": "Do a pipeline, or go on with it.",
+    "plan": "Check a pipeline and estimate calls, tokens and price; spends nothing.",
+    "rehearse": "Do the whole pipeline with the scripted teacher.",
+    "status": "Where a run stands: funnel, rejections, failures, cost.",
+    "retry": "Do the failed records of a run again.",
+    "sql": "Ask a run a question in SQL.",
+    "export": "Write what was kept as training rows.",
+    "pipelines": "The catalogue of pipelines, and the steps they are made of.",
+    "schemas": "Write the JSON Schemas of records, pipeline files and exports.",
+    "new": "Begin a pipeline file of your own.",
+}
+
+
+class _Commands(click.Group):
+    """Loads a command's module when it is asked for, so that `--help` is quick."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, _ctx: click.Context, name: str) -> click.Command | None:
+        if name not in _COMMANDS:
+            return None
+        command: click.Command = import_module(f"synth.cli.{name}").command
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in _COMMANDS:
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], _COMMANDS, n=1)
+            raise click.UsageError(f"there is no command {args[0]!r}" + (f"; did you mean {near[0]!r}?" if near else ""), ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="synth")
+def cli() -> None:
+    """Synthesise and curate reasoning corpora you can defend.
+
+    A pipeline takes problems (questions, often with answers), asks teacher models for rationales, verifies them and
+    keeps what holds. Every call is a row of a ledger, everything that is out has a reason, and any question can be
+    asked of the result in SQL.
+
+    \b
+      synth rehearse fine-tune-cot --run runs/rehearsal    see it work, without any model
+      synth run fine-tune-cot --run runs/first             a small model on this machine, on a sample
+      synth run fine-tune-cot --input my.jsonl --run runs/mine --teacher gpt
+      synth status runs/mine
+      synth sql runs/mine "SELECT * FROM wide_rationales LIMIT 5"
+      synth export runs/mine --to sft --out data
+
+    Exit codes: 0 done; 1 a check failed; 2 something to mend on your side; 3 stopped early, the same command goes on.
+    """
+
+
+def main() -> None:
+    """Run the command line; errors of ours are told in words, not as a traceback."""
+    try:
+        cli.main(standalone_mode=False)
+    except SynthError as error:
+        from rich.console import Console
+        from rich.text import Text
+
+        from synth.teachers.redact import redact
+
+        Console(stderr=True, soft_wrap=True).print(Text("error: ", style="bold red") + Text(redact(str(error))))
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        sys.stderr.write("interrupted; the same command goes on\n")
+        sys.exit(3)
+    except BrokenPipeError:
+        sys.stderr.close()

@@ -1,0 +1,64 @@
+"""`synth new`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+
+__all__ = ["command"]
+
+_TEMPLATE = """\
+# yaml-language-server: $schema={schema}
+pipeline: my/{name}
+title: What it makes, in one line
+sample: arithmetic.jsonl # used where no --input is given
+roles:
+  teacher: writes the rationales
+steps: # synth pipelines --steps lists them; synth pipelines --step NAME tells the options
+  - step: rationalize
+    by: teacher
+    samples: 4
+    temperature: 0.7
+  - step: verify_answer
+  - step: filter
+    keep: score.correct
+corpus:
+  - step: near_duplicates
+    on: rationale
+    threshold: 0.8
+"""
+
+
+@click.command("new", short_help="Begin a pipeline file of your own.")
+@click.argument("path", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--extends", metavar="PIPELINE", help="Make it a preset of this one.")
+def command(path: Path, extends: str | None) -> None:
+    """Write a pipeline file to start from at PATH (ends in .yaml); with --extends a preset of another pipeline.
+
+    \b
+      synth new mine.yaml && synth plan mine.yaml
+    """
+    from synth.errors import UserError
+    from synth.pipeline import load_pipeline
+    from synth.shipped import shipped
+
+    if path.suffix not in {".yaml", ".yml"}:
+        raise UserError("the file must end in .yaml", where=str(path), remedy=f"synth new {path}.yaml")
+    if path.exists():
+        raise UserError("there is such a file already", where=str(path), remedy="give another name")
+    name = re.sub(r"[^a-z0-9_-]+", "-", path.stem.lower()).strip("-") or "mine"
+    schema = shipped("schemas").resolve() / "pipeline.json"
+    text = _TEMPLATE.format(name=name, schema=schema.as_posix())
+    if extends is not None:
+        base = load_pipeline(extends)
+        first = base.steps[0]
+        text = (
+            f"# yaml-language-server: $schema={schema.as_posix()}\n"
+            f"pipeline: my/{name}\nextends: {base.pipeline}\n"
+            f"override: # options by step name; its steps: {', '.join(s.name for s in base.steps)}\n  {first.name}:\n    samples: 2\n"
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    click.echo(f"{path} written; next: synth plan {path}")

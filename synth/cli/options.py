@@ -1,0 +1,79 @@
+"""Options several commands share, and what they turn into."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from synth.errors import UserError
+
+__all__ = ["input_options", "mapping_of", "resolve_input", "run_argument", "teacher_options"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def input_options(command: F) -> F:
+    """`--input` and `--map`."""
+    command = click.option(
+        "--map",
+        "maps",
+        multiple=True,
+        metavar="FIELD=COLUMN",
+        help="Which column gives a field: question, answer, answer_index (from 0), choices, context, reference_solution, "
+        "answer_kind, evidence, rubric. May be given many times.",
+    )(command)
+    return click.option(
+        "--input",
+        "input_name",
+        metavar="FILE",
+        help="Problems: .jsonl, .csv, .tsv or .parquet, or gym:TASK?size=100&seed=1 for procedural ones (extra gym). "
+        "Default: the pipeline's own sample.",
+    )(command)
+
+
+def teacher_options(command: F) -> F:
+    """`--teacher` and `--profile`."""
+    command = click.option(
+        "--profile",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help="Profile with your teachers. Default: $SYNTH_TEACHERS, ./teachers.yaml, ~/.config/synth/teachers.yaml.",
+    )(command)
+    return click.option(
+        "--teacher",
+        "given",
+        multiple=True,
+        metavar="[ROLE=]NAME",
+        help="Who plays a role (or every role): a teacher of the profile, local, local:MODEL, local:/path/to/model.gguf, "
+        "scripted, or URL#MODEL. Several for one role: ROLE=A,B. Default: local, a small model on this machine.",
+    )(command)
+
+
+def run_argument(command: F) -> F:
+    """The argument RUN."""
+    return click.argument("run", type=click.Path(path_type=Path, file_okay=False))(command)
+
+
+def mapping_of(maps: Sequence[str]) -> Mapping[str, str]:
+    """`--map` options as a mapping from field to column."""
+    mapping: dict[str, str] = {}
+    for item in maps:
+        name, equals, column = item.partition("=")
+        if not equals or not name or not column:
+            raise UserError(f"--map {item} is not FIELD=COLUMN", remedy="for example --map question=prompt")
+        mapping[name.strip()] = column.strip()
+    return mapping
+
+
+def resolve_input(input_name: str | None, sample: str | None) -> str:
+    """The input, or the pipeline's sample."""
+    from synth.shipped import shipped
+
+    if input_name is not None:
+        return input_name
+    if sample is None:
+        raise UserError("the pipeline names no sample", remedy="give the problems: --input FILE")
+    return str(shipped("samples") / sample)

@@ -1,0 +1,158 @@
+"""The live panel; plain lines where there is no terminal; the closing summary."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from types import TracebackType
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.panel import Panel as Box
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from synth.engine import Progress, Summary
+from synth.teachers.redact import redact
+
+__all__ = ["Panel"]
+
+LINE_SECONDS = 10.0
+"""How often a plain line is written where there is no terminal."""
+
+
+class Panel:
+    """Shows a run as it goes on, on standard error.
+
+    Args:
+        progress: the counts to show.
+        title: what is run.
+    """
+
+    def __init__(self, progress: Progress, title: str) -> None:
+        self._progress = progress
+        self._title = title
+        self._console = Console(stderr=True)
+        self._live: Live | None = None
+        self._ended = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._notes: dict[str, int] = {}
+
+    def __enter__(self) -> Panel:
+        if self._console.is_terminal:
+            self._live = Live(get_renderable=self._draw, console=self._console, refresh_per_second=4, transient=True)
+            self._live.__enter__()
+        else:
+            self._line(self._title)
+            self._thread = threading.Thread(target=self._write_lines, daemon=True)
+            self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._ended.set()
+        if self._live is not None:
+            self._live.__exit__(kind, error, trace)
+        if self._thread is not None:
+            self._thread.join()
+
+    def note(self, text: str) -> None:
+        """A line worth telling. Of many alike only the first few are shown."""
+        text = redact(text)
+        alike = text.split("(again in")[0]
+        self._notes[alike] = self._notes.get(alike, 0) + 1
+        if self._notes[alike] <= 3:
+            self._console.print(Text(text), highlight=False)
+        elif self._notes[alike] == 4:
+            self._console.print(Text("… and more like it; synth sql RUN \"SELECT * FROM calls WHERE status <> 'ok'\""), highlight=False)
+
+    def _line(self, text: str) -> None:
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
+
+    def _write_lines(self) -> None:
+        while not self._ended.wait(LINE_SECONDS):
+            self._line(self._words())
+
+    def _words(self) -> str:
+        p = self._progress
+        calls, left = p.calls, p.seconds_left()
+        parts = [f"{p.phase}: {p.earlier + p.done:,} of {p.total:,} problems"]
+        if calls is not None:
+            seconds = max(time.monotonic() - p.started, 0.001)
+            parts.append(f"{calls.sent:,} calls ({calls.sent / seconds:.1f}/s)")
+            if calls.replayed:
+                parts.append(f"{calls.replayed:,} replayed")
+            if calls.failed:
+                parts.append(f"{calls.failed:,} failed")
+            parts.append(f"{calls.prompt_tokens + calls.completion_tokens:,} tokens")
+        if p.ledger is not None:
+            parts.append(_money(p.ledger.cost, p.ledger.unpriced))
+        parts.append(f"{p.kept:,} kept")
+        if left is not None and left > 0:
+            parts.append(f"{_span(left)} left")
+        return ", ".join(parts)
+
+    def _draw(self) -> RenderableType:
+        p = self._progress
+        bar = ProgressBar(total=max(p.total, 1), completed=p.earlier + p.done, width=None)
+        steps = Table(box=None, pad_edge=False, header_style="dim")
+        for column in ("step", "taken", "made", "out", "failed"):
+            steps.add_column(column, justify="left" if column == "step" else "right")
+        for name, c in list(p.steps.items()):
+            share = f"{c.rejected:,} ({c.rejected / c.taken:.0%})" if c.rejected and c.taken else ""
+            steps.add_row(name, f"{c.taken:,}", f"{c.made:,}" if c.made else "", share, f"{c.failed:,}" if c.failed else "")
+        parts: list[RenderableType] = [Text(self._words()), bar]
+        if p.steps:
+            parts.append(steps)
+        return Box(Group(*parts), title=Text(self._title), border_style="dim")
+
+    def close_with(self, summary: Summary) -> None:
+        """The closing summary: the funnel, the cost, and the next command to type."""
+        out = Console(stderr=True)
+        p = summary.progress
+        if summary.funnel:
+            out.print(funnel_table(summary.funnel))
+        for note in summary.notes:
+            out.print(Text(note))
+        if p.calls is not None:
+            seconds = time.monotonic() - p.started
+            asked = f"{p.calls.sent:,} calls, {p.calls.replayed:,} replayed" if p.calls.sent or p.calls.replayed else "0 calls"
+            out.print(Text(f"{asked}, {_money(summary.cost, summary.unpriced)} in all sessions, {_span(seconds)}"))
+        if summary.failures:
+            causes = ", ".join(f"{n} {cause}" for cause, n in summary.failures.items())
+            out.print(Text(f"{sum(summary.failures.values())} failures: {causes}  (again: synth retry {summary.run})"))
+        if summary.stopped is not None:
+            out.print(Text("stopped: ", style="bold yellow") + Text(str(summary.stopped)))
+        if p.earlier and not p.done and summary.stopped is None:
+            out.print(Text("nothing left to do: this run is complete"))
+        if not summary.folded:
+            out.print(Text("another process reads corpus.duckdb: the newest rows are in the journal and are shown all the same"))
+        kept = dict(summary.funnel).get("kept", 0)
+        following = f"synth export {summary.run} --to sft --out data" if kept else f"synth status {summary.run}"
+        out.print(Text("next: ", style="bold") + Text(following))
+
+
+def funnel_table(funnel: list[tuple[str, int]]) -> Table:
+    """The funnel as a table with bars."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    most = max((n for _, n in funnel), default=1) or 1
+    table.add_column(justify="left")
+    table.add_column(justify="right")
+    table.add_column(width=32)
+    for stage, n in funnel:
+        table.add_row(stage, f"{n:,}", ProgressBar(total=most, completed=n, width=30))
+    return table
+
+
+def _money(cost: float, unpriced: int) -> str:
+    known = f"{cost:.4f} USD" if cost or not unpriced else ""
+    unknown = f"price of {unpriced:,} calls unknown" if unpriced else ""
+    return " + ".join(part for part in (known, unknown) if part)
+
+
+def _span(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -1,0 +1,82 @@
+"""`synth plan`."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import islice
+from pathlib import Path
+
+import click
+
+from synth.cli.options import input_options, mapping_of, teacher_options
+
+__all__ = ["command"]
+
+
+@click.command("plan", short_help="Check a pipeline and estimate calls, tokens and price; spends nothing.")
+@click.argument("pipeline")
+@input_options
+@teacher_options
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N problems.")
+@click.option("--run", "run_path", type=click.Path(path_type=Path), metavar="DIR", help="A rehearsal or earlier run: its tokens a call are used.")
+def command(
+    pipeline: str,
+    input_name: str | None,
+    maps: tuple[str, ...],
+    given: tuple[str, ...],
+    profile: Path | None,
+    limit: int | None,
+    run_path: Path | None,
+) -> None:
+    """Check PIPELINE and its input, and estimate what a run would ask and cost. Spends nothing.
+
+    Every mistake is told at once, with file, line and remedy. The estimate says what it assumes; a price that is not
+    in the profile is unknown, not 0.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from synth.cli.session import open_session
+    from synth.errors import InputError
+    from synth.pipeline.plan import make_plan
+
+    session = open_session(pipeline, input_name=input_name, maps=mapping_of(maps), given=given, profile_path=profile, prepare=False)
+    scan = session.source.scan()
+    out = Console()
+    if not scan.good:
+        raise InputError("no row of the input is usable", where=session.source.name, remedy=scan.bad[0].why)
+    total = min(scan.good, limit) if limit else scan.good
+    plan = asyncio.run(
+        make_plan(session.pipeline, list(islice(session.source.problems(), 20)), total, session.teachers, _measured(run_path))
+    )
+    out.print(f"{session.pipeline.pipeline}: no mistakes. {total:,} problems from {session.source.name}", highlight=False)
+    if scan.bad:
+        out.print(f"{len(scan.bad)} rows are not usable; the first: line {scan.bad[0].line}: {scan.bad[0].why}", highlight=False, markup=False)
+    table = Table(box=None, pad_edge=False)
+    for column in ("step", "teacher", "calls", "tokens read", "tokens written", "USD"):
+        table.add_column(column, justify="left" if column in {"step", "teacher"} else "right")
+    for s in plan.steps:
+        table.add_row(
+            s.step, s.teacher, f"{s.calls:,.0f}", f"{s.prompt_tokens:,.0f}", f"{s.completion_tokens:,.0f}", _usd(s.cost)
+        )
+    table.add_row("all", "", f"{plan.calls:,.0f}", "", "", _usd(plan.cost), style="bold")
+    out.print(table)
+    for assumption in plan.assumptions:
+        out.print(f"assumed: {assumption}", highlight=False, markup=False)
+
+
+def _usd(cost: float | None) -> str:
+    return "unknown" if cost is None else f"{cost:,.4f}"
+
+
+def _measured(run: Path | None) -> dict[tuple[str, str], tuple[float, float]]:
+    if run is None:
+        return {}
+    from synth.store.database import open_store
+
+    with open_store(run) as store:
+        rows = store.sql(
+            "SELECT step, teacher, avg(prompt_tokens), avg(completion_tokens) FROM calls "
+            "WHERE prompt_tokens IS NOT NULL AND completion_tokens IS NOT NULL GROUP BY ALL"
+        ).fetchall()
+    return {(step, teacher): (read, written) for step, teacher, read, written in rows}

@@ -1,0 +1,35 @@
+"""`synth rehearse`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from synth.cli.options import input_options, mapping_of
+
+__all__ = ["command"]
+
+
+@click.command("rehearse", short_help="Do the whole pipeline with the scripted teacher.")
+@click.argument("pipeline")
+@input_options
+@click.option("--run", "run_path", type=click.Path(path_type=Path), metavar="DIR", help="The run folder. Default: runs/rehearsal-PIPELINE.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N problems.")
+@click.option("--skip-bad", is_flag=True, help="Where some rows are no problems, list them and go on with the others.")
+def command(
+    pipeline: str, input_name: str | None, maps: tuple[str, ...], run_path: Path | None, limit: int | None, skip_bad: bool
+) -> None:
+    """Do the whole of PIPELINE with the scripted teacher: no model, no key, no cost, some seconds.
+
+    The scripted teacher solves 60 % of the problems, writes unsound steps in the others, and guesses right now and
+    then: right and wrong rationales, as a real teacher gives. What you see is the shape of the result, not its quality.
+    """
+    from synth.cli.session import open_session
+
+    session = open_session(pipeline, input_name=input_name, maps=mapping_of(maps), given=("scripted",))
+    folder = run_path or Path("runs") / f"rehearsal-{session.pipeline.pipeline.rsplit('/', 1)[-1]}"
+    summary = session.go(folder, limit=limit, skip_bad=skip_bad)
+    if summary.stopped is not None:
+        sys.exit(summary.stopped.exit_code)

@@ -1,0 +1,56 @@
+"""`synth run`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from synth.cli.options import input_options, mapping_of, teacher_options
+
+__all__ = ["command"]
+
+
+@click.command("run", short_help="Do a pipeline, or go on with it.")
+@click.argument("pipeline")
+@input_options
+@click.option("--run", "run_path", type=click.Path(path_type=Path), metavar="DIR", help="The run folder. Default: runs/PIPELINE.")
+@teacher_options
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N problems.")
+@click.option("--skip-bad", is_flag=True, help="Where some rows are no problems, list them and go on with the others.")
+@click.option("--max-calls", type=click.IntRange(min=1), metavar="N", help="Stop when the run folder has N calls, failed ones included.")
+@click.option("--max-cost", type=click.FloatRange(min=0), metavar="USD", help="Stop before the run folder has cost more, at the prices of the profile.")
+def command(
+    pipeline: str,
+    input_name: str | None,
+    maps: tuple[str, ...],
+    run_path: Path | None,
+    given: tuple[str, ...],
+    profile: Path | None,
+    limit: int | None,
+    skip_bad: bool,
+    max_calls: int | None,
+    max_cost: float | None,
+) -> None:
+    """Do PIPELINE, or go on with it.
+
+    PIPELINE is a name of the catalogue (`synth pipelines`; its last part is enough) or the path of a file. Everything
+    that can be seen to be wrong is told before the first call: the pipeline, the teachers, every row of the input.
+
+    Interrupt it or kill it at any time: the same command goes on, and nothing paid for is paid again. A finished run
+    asks nothing. One interrupt waits for the calls in flight; a second one does not.
+
+    \b
+      synth run fine-tune-cot --run runs/first
+      synth run fine-tune-cot --input gsm8k.jsonl --run runs/gsm8k --limit 100
+      synth run star --input my.csv --map question=prompt --teacher student=http://localhost:8000/v1#my-model
+    """
+    from synth.cli.session import open_session
+    from synth.teachers import Budget
+
+    session = open_session(pipeline, input_name=input_name, maps=mapping_of(maps), given=given, profile_path=profile)
+    folder = run_path or Path("runs") / session.pipeline.pipeline.rsplit("/", 1)[-1]
+    summary = session.go(folder, limit=limit, skip_bad=skip_bad, budget=Budget(max_calls, max_cost))
+    if summary.stopped is not None:
+        sys.exit(summary.stopped.exit_code)

@@ -1,0 +1,81 @@
+"""`synth sql`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from synth.cli.options import run_argument
+
+__all__ = ["command"]
+
+
+@click.command("sql", short_help="Ask a run a question in SQL.")
+@run_argument
+@click.argument("query", required=False)
+@click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True, help="How the rows are written.")
+@click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="Most rows of a table; csv and json give all.")
+@click.option("--schema", is_flag=True, help="The tables and views with their columns.")
+def command(run: Path, query: str | None, form: str, limit: int, schema: bool) -> None:
+    """Ask RUN a question in DuckDB's SQL. Read-only, and works while the run goes on.
+
+    Tables: problems, rationales, nodes, scores, critiques, pairs, rejections, failures, calls. Views: kept_problems,
+    kept_rationales, kept_pairs, wide_rationales (a column for each score), funnel, rejection_reasons, teachers, lineage.
+
+    \b
+      synth sql runs/first "SELECT * FROM funnel"
+      synth sql runs/first "SELECT question, gold, answer, text FROM wide_rationales WHERE NOT kept LIMIT 5"
+      synth sql runs/first "SELECT c.messages, c.reply FROM calls c JOIN kept_rationales r ON r.call = c.id LIMIT 1" --format json
+    """
+    import duckdb
+    from rich.console import Console
+
+    from synth.cli.tables import table_of
+    from synth.errors import UserError
+    from synth.store.database import open_store
+
+    with open_store(run) as store:
+        if schema or query is None:
+            _print_schema(store)
+            return
+        try:
+            result = store.sql(query)
+            names = [d[0] for d in result.description or []]
+            if form == "csv":
+                result.pl().write_csv(sys.stdout)
+                return
+            rows = result.fetchall() if form == "json" else result.fetchmany(limit + 1)
+        except duckdb.Error as error:
+            raise UserError(f"DuckDB says: {error}", remedy=f"synth sql {run} --schema shows tables and columns") from error
+    dicts = [dict(zip(names, row, strict=True)) for row in rows]
+    if form == "json":
+        import json
+
+        for row in dicts:
+            sys.stdout.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
+        return
+    out = Console(width=None if sys.stdout.isatty() else 200)
+    out.print(table_of(dicts[:limit]) if dicts else "no rows")
+    if len(dicts) > limit:
+        out.print(f"… more than {limit} rows (--limit)")
+
+
+def _print_schema(store: object) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    from synth.store.columns import TABLES, columns
+    from synth.store.database import Store
+
+    assert isinstance(store, Store)
+    out = Console()
+    for table, kind in TABLES.items():
+        out.print(Text(f"{table}", style="bold") + Text(f"  {(kind.__doc__ or '').splitlines()[0]}"))
+        for name, sql in columns(kind).items():
+            out.print(Text(f"  {name:<22}{sql:<11}{kind.model_fields[name].description or ''}"))
+    views = store.sql("SELECT view_name FROM duckdb_views() WHERE NOT internal AND schema_name = 'main' AND view_name NOT IN (SELECT unnest(?)) ORDER BY 1", [list(TABLES)])
+    for (view,) in views.fetchall():
+        names = [row[0] for row in store.sql(f'DESCRIBE "{view}"').fetchall()]
+        out.print(Text(f"view {view}", style="bold") + Text(f"  {', '.join(names)}"))

@@ -1,0 +1,40 @@
+"""`synth status`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from synth.cli.options import run_argument
+
+__all__ = ["command"]
+
+
+@click.command("status", short_help="Where a run stands: funnel, rejections, failures, cost.")
+@run_argument
+def command(run: Path) -> None:
+    """Where RUN stands: the funnel, why records are out, what failed, and what it cost. Works while the run goes on."""
+    from rich.console import Console
+    from rich.text import Text
+
+    from synth.cli.panel import funnel_table
+    from synth.cli.tables import table_of
+    from synth.store.database import open_store
+    from synth.store.run_folder import read_manifest
+
+    manifest = read_manifest(run)
+    out = Console()
+    out.print(Text(f"{manifest['pipeline']}, input {manifest['source']['name']}"))
+    with open_store(run) as store:
+        out.print(funnel_table(store.sql("SELECT stage, n FROM funnel ORDER BY position").fetchall()))
+        for title, query in (
+            ("out, by step and rule", "SELECT step, rule, target_table AS of, n FROM rejection_reasons"),
+            ("failures", "SELECT step, cause, retriable, count(*) AS n, any_value(message) AS example FROM failures GROUP BY ALL ORDER BY n DESC"),
+            ("teachers", "SELECT teacher, model, attempts, ok, failed, prompt_tokens, completion_tokens, cost_usd, unpriced, "
+             "round(median_latency_s, 2) AS median_s FROM teachers"),
+        ):
+            rows = store.rows(query)
+            if rows:
+                out.print(Text(f"\n{title}", style="bold"))
+                out.print(table_of(rows))

@@ -1,0 +1,32 @@
+"""Rows as a table in the terminal. What models wrote is shown inert: no control characters, no markup."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+__all__ = ["inert", "table_of"]
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def inert(value: Any, width: int | None = None) -> str:
+    """`value` as text without anything a terminal would act on; at most `width` characters."""
+    text = "" if value is None else str(value)
+    text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n").replace("\n", " ⏎ "))
+    return text if width is None or len(text) <= width else text[: width - 1] + "…"
+
+
+def table_of(rows: Sequence[Mapping[str, Any]], width: int = 120) -> Table:
+    """A table of rows that have the same columns."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in rows[0] if rows else ():
+        numbers = all(isinstance(r[column], (int, float)) and not isinstance(r[column], bool) for r in rows)
+        table.add_column(Text(inert(column)), justify="right" if numbers else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(inert(v, width)) for v in row.values()))
+    return table

@@ -1,0 +1,322 @@
+"""A whole run: check, read, ask, commit, fold."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from synth import __version__
+from synth.engine.progress import Progress
+from synth.engine.units import run_unit
+from synth.errors import InputError, RunFolderError, Stopped
+from synth.pipeline import Pipeline
+from synth.records import Problem, UnitRecord, content_id
+from synth.sources import Source
+from synth.store.database import CORPUS, fold, open_store
+from synth.store.journal import Journal, Location, read_entries
+from synth.store.run_folder import RunFolder
+from synth.teachers import Budget, Caller, Ledger, Teacher
+
+__all__ = ["Summary", "run_pipeline"]
+
+UNITS_AHEAD = 2
+"""Units in flight for each call that may be: enough to keep the teachers busy, few enough to keep memory flat."""
+
+
+@dataclass
+class Summary:
+    """How a run ended."""
+
+    run: Path
+    progress: Progress
+    stopped: Stopped | None = None
+    """Why it ended early, if it did."""
+    funnel: list[tuple[str, int]] = field(default_factory=list)
+    failures: dict[str, int] = field(default_factory=dict)
+    """Failed calls by cause."""
+    cost: float = 0.0
+    unpriced: int = 0
+    folded: bool = True
+    notes: list[str] = field(default_factory=list)
+
+
+async def run_pipeline(
+    pipeline: Pipeline,
+    source: Source,
+    run: Path,
+    teachers: Mapping[str, Sequence[Teacher]],
+    *,
+    limit: int | None = None,
+    skip_bad: bool = False,
+    budget: Budget | None = None,
+    again: frozenset[str] = frozenset(),
+    remember: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+    on_note: Callable[[str], None] | None = None,
+) -> Summary:
+    """Run a checked pipeline, or go on with it.
+
+    Args:
+        pipeline: what to do.
+        source: the problems.
+        run: the run folder.
+        teachers: the teachers that play each role.
+        limit: only the first so many problems.
+        skip_bad: go on with the good rows where some are bad; else that is an error before any call.
+        budget: what may be spent.
+        again: units to do again though they are done (their failures may succeed now; replies on record are used).
+        remember: more to note in `run.json`, so that the run can be taken up by `retry`.
+        progress: counts for whoever looks on.
+        on_note: called with lines worth telling.
+
+    Raises:
+        InputError: bad rows; nothing was asked.
+        RunFolderError: the folder cannot be used.
+        SetupError: a teacher can never answer.
+    """
+    progress = progress or Progress()
+    tell = on_note or (lambda _: None)
+    progress.phase = "reading the input"
+    problems = _scan(source, skip_bad, limit, progress, tell)
+    folder = RunFolder(
+        run,
+        {
+            "pipeline": pipeline.pipeline,
+            "synth": __version__,
+            "fingerprint": pipeline.fingerprint(),
+            "described": pipeline.described(),
+            "source": source.describe(),
+            "limit": limit,
+            "teachers": {role: [_identity(t) for t in some] for role, some in teachers.items()},
+            **(remember or {}),
+        },
+    )
+    try:
+        return await _Run(pipeline, problems, folder, teachers, budget, again, progress, tell).go()
+    finally:
+        folder.close()
+
+
+def _scan(source: Source, skip_bad: bool, limit: int | None, progress: Progress, tell: Callable[[str], None]) -> Iterator[Problem]:
+    scan = source.scan()
+    if scan.bad:
+        n = len(scan.bad)
+        shown = "\n".join(f"  line {b.line}: {b.why}" for b in scan.bad[:20]) + (f"\n  … and {n - 20} more" if n > 20 else "")
+        rows = f"{n} of {n + scan.good} rows {'are' if n != 1 else 'is'} not usable:\n{shown}"
+        if not skip_bad or not scan.good:
+            remedy = "mend them, or go on with the good ones: --skip-bad" if scan.good else "mend them"
+            raise InputError(rows, where=source.name, remedy=remedy)
+        tell(f"{source.name}: {rows}\n  going on with the other {scan.good}")
+    progress.total = min(scan.good, limit) if limit is not None else scan.good
+    return _first(source.problems(), limit)
+
+
+def _first(problems: Iterator[Problem], limit: int | None) -> Iterator[Problem]:
+    for count, problem in enumerate(problems):
+        if limit is not None and count >= limit:
+            return
+        yield problem
+
+
+def _identity(teacher: Teacher) -> list[Any]:
+    return [teacher.name, teacher.endpoint, teacher.model, dict(teacher.parameters)]
+
+
+class _Run:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        problems: Iterator[Problem],
+        folder: RunFolder,
+        teachers: Mapping[str, Sequence[Teacher]],
+        budget: Budget | None,
+        again: frozenset[str],
+        progress: Progress,
+        tell: Callable[[str], None],
+    ) -> None:
+        self.pipeline = pipeline
+        self.problems = problems
+        self.folder = folder
+        self.teachers = teachers
+        self.again = again
+        self.progress = progress
+        self.tell = tell
+        self.done: dict[str, str] = {}
+        self.corpus_done = ""
+        self.committed = 0
+        self.journal = Journal(folder.path / "journal", on_error=self._cannot_write)
+        self.ledger = Ledger(self.journal, self._replay_journal())
+        self.caller = Caller(self.ledger, budget, on_retry=tell)
+        self.loop = asyncio.get_running_loop()
+        # All a unit's outcome depends on, beside its problem.
+        self.fingerprint = content_id(
+            [pipeline.fingerprint(), {role: [_identity(t) for t in some] for role, some in sorted(teachers.items())}]
+        )
+        progress.calls, progress.ledger = self.caller.counts, self.ledger
+
+    def _replay_journal(self) -> Iterable[tuple[Location, dict[str, Any]]]:
+        """The calls on record; notes on the way which units are done."""
+        for location, line in read_entries(self.journal.folder):
+            entry = orjson.loads(line)
+            body = entry["body"]
+            if entry["kind"] == "call":
+                yield location, body
+            elif body["owner"] == CORPUS:
+                self.corpus_done = body["fingerprint"]
+            else:
+                self.done[body["owner"]] = body["fingerprint"]
+
+    def _cannot_write(self, error: OSError) -> None:
+        stopped = Stopped(
+            f"the run folder can no longer be written: {error.strerror}",
+            where=str(self.folder.path),
+            remedy="make room (or mend the folder) and give the same command again: everything written so far is kept",
+        )
+        self.loop.call_soon_threadsafe(self._close, stopped)
+
+    def _close(self, why: Stopped) -> None:
+        if self.caller.closing is None:
+            self.caller.closing = why
+            self.progress.phase = "stopping: waiting for calls in flight"
+
+    async def go(self) -> Summary:
+        stopped: Stopped | None = None
+        try:
+            self._tell_of_changes()
+            stopped = await self._units()
+            self.journal.flush()
+            if stopped is None:
+                self.progress.phase = "corpus steps"
+                await asyncio.to_thread(self._corpus)
+        except Stopped as error:
+            stopped = stopped or error
+        finally:
+            self.journal.close()
+        self.progress.phase = "folding into DuckDB"
+        return await asyncio.to_thread(self._summary, stopped)
+
+    def _tell_of_changes(self) -> None:
+        earlier = self.folder.earlier
+        if earlier is not None and earlier["fingerprint"] != self.pipeline.fingerprint():
+            self.tell("the pipeline has changed since the last session: units are done again, and only what changed is asked")
+
+    async def _units(self) -> Stopped | None:
+        """Do every unit that is not done; returns why it stopped early, if it did."""
+        todo = iter(self._todo())
+        first = next(todo, None)
+        if first is None:
+            return None
+        self.progress.phase = "starting the teachers"
+        async with AsyncExitStack() as stack:
+            started: dict[str, Teacher] = {t.name: t for some in self.teachers.values() for t in some}
+            for teacher in started.values():
+                await stack.enter_async_context(teacher)
+            in_flight = UNITS_AHEAD * sum(t.concurrency for t in started.values()) if started else 16
+            self.progress.phase = "asking"
+            with suppress(NotImplementedError, ValueError):  # not in this thread, or not on this system
+                self.loop.add_signal_handler(signal.SIGINT, self._interrupted)
+                stack.callback(self.loop.remove_signal_handler, signal.SIGINT)
+            rest = _chain(first, todo)
+            try:
+                async with asyncio.TaskGroup() as group:
+                    for _ in range(in_flight):
+                        group.create_task(self._work(rest))
+            except BaseExceptionGroup as group_of_errors:
+                error = _first_of(group_of_errors)
+                if not isinstance(error, Stopped):
+                    raise error from None
+                self._close(error)
+            except asyncio.CancelledError:
+                if self.caller.closing is None:
+                    raise
+        return self.caller.closing
+
+    def _todo(self) -> Iterator[Problem]:
+        for problem in self.problems:
+            if self.done.get(problem.id) == self.fingerprint and problem.id not in self.again:
+                self.progress.earlier += 1
+            else:
+                yield problem
+
+    def _interrupted(self) -> None:
+        if self.caller.closing is not None:  # the second time: at once
+            for task in asyncio.all_tasks(self.loop):
+                task.cancel()
+        self._close(Stopped("interrupted", remedy="give the same command again to go on: nothing paid is paid twice"))
+
+    async def _work(self, problems: Iterator[Problem]) -> None:
+        while self.caller.closing is None and (problem := next(problems, None)) is not None:
+            try:
+                records = await run_unit(problem, self.pipeline, self.caller, self.teachers, self.progress)
+            except BaseExceptionGroup as group:  # of a step that asked many at once
+                raise _first_of(group) from None
+            except Stopped as why:
+                self._close(why)
+                return
+            self._commit(problem.id, self.fingerprint, records)
+            self.committed += 1
+            self.progress.done += 1
+
+    def _commit(self, owner: str, fingerprint: str, records: Sequence[UnitRecord]) -> None:
+        tables: dict[str, list[str]] = {}
+        for record in records:
+            tables.setdefault(record.table, []).append(record.model_dump_json(exclude_none=True))
+        inner = ",".join(f'"{table}":[{",".join(rows)}]' for table, rows in tables.items())
+        body = f'{{"owner":"{owner}","fingerprint":"{fingerprint}","records":{{{inner}}}}}'
+        self.journal.append("commit", body.encode())
+
+    def _corpus(self) -> None:
+        fingerprint = self.pipeline.corpus_fingerprint()
+        if self.corpus_done == fingerprint and not self.committed:
+            return
+        self._commit(CORPUS, "", [])  # what an earlier session rejected is judged anew
+        made: list[UnitRecord] = []
+        for step in self.pipeline.corpus:
+            self.journal.flush()
+            fold(self.folder.path)
+            with open_store(self.folder.path) as store:
+                made += step.run(store)
+            self._commit(CORPUS, "", made)
+        self._commit(CORPUS, fingerprint, made)
+        self.journal.flush()
+
+    def _summary(self, stopped: Stopped | None) -> Summary:
+        summary = Summary(self.folder.path, self.progress, stopped, cost=self.ledger.cost, unpriced=self.ledger.unpriced)
+        try:
+            summary.folded = fold(self.folder.path)
+            with open_store(self.folder.path) as store:
+                summary.funnel = [(s, n) for s, n in store.sql("SELECT stage, n FROM funnel ORDER BY position").fetchall()]
+                summary.failures = dict(store.sql("SELECT cause, count(*) FROM failures GROUP BY 1 ORDER BY 2 DESC").fetchall())
+        except (OSError, RunFolderError) as error:
+            summary.folded = False
+            summary.notes.append(f"the results could not be folded into DuckDB: {error}")
+        self.progress.phase = "done"
+        return summary
+
+
+def _chain(first: Problem, rest: Iterator[Problem]) -> Iterator[Problem]:
+    yield first
+    yield from rest
+
+
+def _first_of(group: BaseExceptionGroup[BaseException]) -> Any:
+    """The one exception to tell: the user's mistake before anything else."""
+    flat: list[BaseException] = []
+
+    def walk(error: BaseException) -> None:
+        if isinstance(error, BaseExceptionGroup):
+            for inner in error.exceptions:
+                walk(inner)
+        else:
+            flat.append(error)
+
+    walk(group)
+    serious = [e for e in flat if not isinstance(e, (Stopped, asyncio.CancelledError))]
+    return (serious or flat)[0]

@@ -1,0 +1,58 @@
+"""One unit through all the steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from jinja2 import UndefinedError
+
+from synth.engine.progress import Progress, StepCounts
+from synth.errors import UserError
+from synth.pipeline import Pipeline
+from synth.prompts import Expression
+from synth.records import Failure, Problem, Rationale, Rejection, UnitRecord
+from synth.steps import Step, Unit
+from synth.teachers import Caller, Teacher
+
+__all__ = ["run_unit"]
+
+
+async def run_unit(
+    problem: Problem, pipeline: Pipeline, caller: Caller, teachers: Mapping[str, Sequence[Teacher]], progress: Progress
+) -> list[UnitRecord]:
+    """Everything derived from a root problem, in an order that does not depend on who answered first."""
+    unit = Unit(problem, caller, teachers)
+    counts: dict[str, StepCounts] = {}
+    for index, step in enumerate(pipeline.steps):
+        records = unit.made_by(step.takes_type(), pipeline.sources_of(index))
+        if step.where is not None:
+            records = [r for r in records if _holds(step, unit, r)]
+        before = len(unit.records)
+        unit.add(await step.run(records, unit) if records else ())
+        new = unit.records[before:]
+        counts[step.name] = StepCounts(
+            taken=len(records),
+            made=sum(not isinstance(r, (Rejection, Failure)) for r in new),
+            rejected=sum(isinstance(r, Rejection) for r in new),
+            failed=sum(isinstance(r, Failure) for r in new),
+        )
+    for name, count in counts.items():
+        total = progress.steps.setdefault(name, StepCounts())
+        total.taken += count.taken
+        total.made += count.made
+        total.rejected += count.rejected
+        total.failed += count.failed
+    progress.kept += len(unit.all(Rationale))
+    # Failures are noted in the order in which calls came back, which no two runs share.
+    failures = sorted((r for r in unit.records if isinstance(r, Failure)), key=lambda r: r.id)
+    return [*(r for r in unit.records if not isinstance(r, Failure)), *failures]
+
+
+def _holds(step: Step, unit: Unit, record: UnitRecord) -> bool:
+    assert step.where is not None
+    try:
+        return bool(Expression(step.where)(unit.variables(record)))
+    except TypeError:  # a score that is not there was compared with a number
+        return False
+    except (UndefinedError, ValueError) as error:
+        raise UserError(f"the expression {step.where!r} fails: {error}", where=f"step {step.name}, {record.id}") from error

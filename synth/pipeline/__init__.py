@@ -1,0 +1,7 @@
+"""Pipelines: YAML, the static check, the plan."""
+
+from synth.pipeline.catalogue import catalogue, find_pipeline
+from synth.pipeline.load import Draft, Finding, load_pipeline, read_pipeline
+from synth.pipeline.spec import Pipeline, pipeline_schema
+
+__all__ = ["Draft", "Finding", "Pipeline", "catalogue", "find_pipeline", "load_pipeline", "pipeline_schema", "read_pipeline"]

@@ -1,0 +1,373 @@
+"""From a pipeline file to a pipeline, and the static check: every mistake at once, each with file, line and remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+from jinja2 import TemplateError
+from pydantic import ValidationError
+
+from synth.corpus import CORPUS_STEPS, CorpusStep
+from synth.errors import PipelineError, UserError
+from synth.pipeline.catalogue import find_pipeline
+from synth.pipeline.lines import Path as YamlPath
+from synth.pipeline.lines import load_with_lines
+from synth.pipeline.spec import Pipeline, PipelineHead
+from synth.prompts import Expression
+from synth.records import Problem, UnitRecord
+from synth.steps import UNIT_VARIABLES, Step, TeacherStep, all_steps, record_fields
+from synth.teachers import Teacher
+
+__all__ = ["Draft", "Finding", "load_pipeline", "read_pipeline"]
+
+
+class Finding(NamedTuple):
+    """One mistake in a pipeline."""
+
+    file: str
+    line: int
+    what: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.what}\n  → {self.remedy}"
+
+
+@dataclass
+class Draft:
+    """A pipeline file as read, with the mistakes found in it so far."""
+
+    pipeline: Pipeline | None = None
+    findings: list[Finding] = field(default_factory=list)
+    places: dict[tuple[str, str], tuple[str, int]] = field(default_factory=dict)
+    """File and line of each option, by step name and option."""
+
+    def find(self, step: str, option: str, what: str, remedy: str) -> None:
+        """Note a mistake in an option of a step."""
+        file, line = self.places.get((step, option)) or self.places.get((step, "step")) or ("", 1)
+        self.findings.append(Finding(file, line, f"step {step}: {what}", remedy))
+
+    def check_teachers(self, teachers: Mapping[str, Sequence[Teacher]]) -> None:
+        """Note what the bound teachers cannot do that the steps need."""
+        if self.pipeline is None:
+            return
+        for step in self.pipeline.teacher_steps:
+            for role in step.roles():
+                if not teachers.get(role):
+                    self.find(step.name, "by", f"nobody plays the role {role!r}", f"name a teacher: --teacher {role}=NAME")
+                for teacher in teachers.get(role, ()):
+                    for lacking in sorted(step.needs_of_teachers() - teacher.capabilities):
+                        what = f"needs {lacking}, which teacher {teacher.name} does not have"
+                        self.find(step.name, "by", what, f"bind another teacher, or add {lacking} to its capabilities")
+            for option, what, remedy in step.problems_with(teachers):
+                self.find(step.name, option, what, remedy)
+
+    def checked(self) -> Pipeline:
+        """The pipeline.
+
+        Raises:
+            PipelineError: there are mistakes; it lists them all.
+        """
+        if self.findings or self.pipeline is None:
+            ordered = sorted(dict.fromkeys(self.findings))
+            n = len(ordered)
+            head = f"{n} mistake{'s' if n != 1 else ''} in the pipeline; nothing was asked, nothing was spent"
+            raise PipelineError("\n".join([head, *map(str, ordered)]))
+        return self.pipeline
+
+
+def load_pipeline(name: str) -> Pipeline:
+    """The pipeline of that name (of the catalogue) or path.
+
+    Raises:
+        PipelineError: there is none, or it does not pass the static check.
+    """
+    return read_pipeline(name).checked()
+
+
+def read_pipeline(name: str) -> Draft:
+    """Read a pipeline file and note every mistake that can be seen without its teachers.
+
+    Raises:
+        PipelineError: there is no such pipeline.
+    """
+    draft = Draft()
+    merged = _read_file(find_pipeline(name), draft, ())
+    if merged is None:
+        return draft
+    _build(merged, draft)
+    return draft
+
+
+@dataclass
+class _File:
+    """The content of a pipeline file with what it extends merged in."""
+
+    path: Path
+    data: dict[str, Any]
+    steps: list[dict[str, Any]]
+    corpus: list[dict[str, Any]]
+    place: dict[YamlPath, tuple[str, int]]
+
+    def at(self, *path: str | int) -> tuple[str, int]:
+        """File and line of a value, or of what holds it."""
+        while path not in self.place and path:
+            path = path[:-1]
+        return self.place.get(path, (str(self.path), 1))
+
+
+def _read_file(path: Path, draft: Draft, seen: tuple[Path, ...]) -> _File | None:
+    shown = _shown(path)
+    try:
+        data, lines, mistakes = load_with_lines(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None) or str(error)
+        draft.findings.append(Finding(shown, (mark.line + 1) if mark else 1, f"this is not YAML: {problem}", "mend the line"))
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise PipelineError(f"the pipeline file cannot be read: {error}", where=shown) from error
+    for line, what in mistakes:
+        draft.findings.append(Finding(shown, line, what, "leave one of them"))
+    if not isinstance(data, dict):
+        draft.findings.append(Finding(shown, 1, "the file holds no pipeline", "begin with pipeline: family/name"))
+        return None
+    place = {p: (shown, line) for p, line in lines.items()}
+    parts: dict[str, list[dict[str, Any]]] = {}
+    for key in ("steps", "corpus"):
+        items = data.pop(key, [])
+        good = isinstance(items, list) and all(isinstance(i, dict) for i in items)
+        if not good:
+            draft.findings.append(Finding(shown, place.get((key,), (shown, 1))[1], f"{key} is not a list of steps", "write - step: NAME"))
+        parts[key] = [i for i in items if isinstance(i, dict)] if isinstance(items, list) else []
+        for item in parts[key]:
+            item.setdefault("name", item.get("step", ""))
+            item["folder"] = path.parent
+    base_name, override = data.pop("extends", None), data.pop("override", {})
+    file = _File(path, data, parts["steps"], parts["corpus"], place)
+    if base_name is None:
+        if override:
+            draft.findings.append(Finding(*file.at("override"), "override without extends", "name the pipeline it changes: extends: NAME"))
+        return file
+    return _merge(file, str(base_name), override, draft, (*seen, path))
+
+
+def _merge(file: _File, base_name: str, override: Any, draft: Draft, seen: tuple[Path, ...]) -> _File | None:
+    try:
+        base_path = find_pipeline(base_name, beside=file.path.parent)
+    except PipelineError as error:
+        draft.findings.append(Finding(*file.at("extends"), error.what, error.remedy or "name a pipeline"))
+        return None
+    if base_path in seen:
+        draft.findings.append(Finding(*file.at("extends"), "the pipelines extend each other in a circle", "break the circle"))
+        return None
+    base = _read_file(base_path, draft, seen)
+    if base is None:
+        return None
+    place = {**base.place, **{p: at for p, at in file.place.items() if p[:1] not in {("steps",), ("corpus",)}}}
+    for key, mine in (("steps", file.steps), ("corpus", file.corpus)):
+        if mine:  # a list of its own replaces the base's
+            setattr(base, key, mine)
+            place = {p: at for p, at in place.items() if p[:1] != (key,)}
+            place |= {p: at for p, at in file.place.items() if p[:1] == (key,)}
+    for name, options in (override or {}).items():
+        for key, items in (("steps", base.steps), ("corpus", base.corpus)):
+            index = next((i for i, s in enumerate(items) if s.get("name") == name), None)
+            if index is not None:
+                break
+        else:
+            names = [str(s.get("name")) for s in (*base.steps, *base.corpus)]
+            remedy = _nearest(name, names) or f"its steps: {', '.join(names)}"
+            draft.findings.append(Finding(*file.at("override", name), f"{base_name} has no step {name!r}", remedy))
+            continue
+        assert index is not None
+        if options is None:
+            items[index] = {"step": "", "name": "", "removed": True}
+        else:
+            items[index] = {**items[index], **options}
+            for option in options:
+                place[(key, index, option)] = file.at("override", name, option)
+    roles = {**base.data.get("roles", {}), **file.data.get("roles", {})}
+    merged = {**base.data, **file.data, "roles": roles}
+    return _File(file.path, merged, base.steps, base.corpus, place)
+
+
+def _build(file: _File, draft: Draft) -> None:
+    head = _head(file, draft)
+    steps = [s for i, item in enumerate(file.steps) if (s := _step(item, i, file, draft, "steps")) is not None]
+    corpus = [s for i, item in enumerate(file.corpus) if (s := _step(item, i, file, draft, "corpus")) is not None]
+    unit_steps = [s for s in steps if isinstance(s, Step)]
+    if not file.steps:
+        draft.findings.append(Finding(_shown(file.path), 1, "the pipeline has no steps", "add steps:"))
+    _check_names([*unit_steps, *(c for c in corpus if isinstance(c, CorpusStep))], draft)
+    _check_flow(unit_steps, draft)
+    prompts = _check_prompts(unit_steps, draft)
+    if head is not None and head.roles:
+        for step in (s for s in unit_steps if isinstance(s, TeacherStep)):
+            for role in (r for r in step.roles() if r not in head.roles):
+                remedy = _nearest(role, head.roles) or f"its roles: {', '.join(head.roles)}; add it under roles:"
+                draft.find(step.name, "by", f"the pipeline has no role {role!r}", remedy)
+    if head is None or draft.findings:
+        return
+    draft.pipeline = Pipeline(
+        **head.model_dump(), steps=tuple(unit_steps), corpus=tuple(c for c in corpus if isinstance(c, CorpusStep)), prompt_texts=prompts
+    )
+
+
+def _head(file: _File, draft: Draft) -> PipelineHead | None:
+    try:
+        return PipelineHead.model_validate(file.data)
+    except ValidationError as error:
+        for e in error.errors(include_input=False):
+            key = str(e["loc"][0])
+            remedy = "see schemas/pipeline.json"
+            what = f"{'.'.join(map(str, e['loc']))}: {e['msg']}"
+            if e["type"] == "extra_forbidden":
+                known = [*PipelineHead.model_fields, "steps", "corpus", "extends", "override"]
+                what, remedy = f"unknown key {key!r}", _nearest(key, known) or f"known: {', '.join(known)}"
+            elif e["type"] == "missing":
+                what, remedy = f"{key} is missing", f"add {key}: …"
+            draft.findings.append(Finding(*file.at(*_loc(e["loc"])), what, remedy))
+        return None
+
+
+def _step(item: dict[str, Any], index: int, file: _File, draft: Draft, key: str) -> Step | CorpusStep | None:
+    if item.get("removed"):
+        return None
+    kinds: dict[str, Any] = all_steps() if key == "steps" else {c.model_fields["step"].default: c for c in CORPUS_STEPS}
+    which, name = item.get("step"), str(item.get("name") or item.get("step"))
+    for option in ("step", *item):
+        draft.places[(name, option)] = file.at(key, index, option)
+    if which not in kinds:
+        what = f"there is no step {which!r}" if which else "the step is not named"
+        remedy = _nearest(str(which), kinds) or f"steps: {', '.join(kinds)}"
+        draft.findings.append(Finding(*file.at(key, index, "step"), what, remedy))
+        return None
+    kind = kinds[which]
+    options = dict(item)
+    if "folder" not in kind.model_fields:
+        options.pop("folder", None)
+    try:
+        made: Step | CorpusStep = kind.model_validate(options)
+    except ValidationError as error:
+        for e in error.errors(include_input=False):
+            option = str(e["loc"][0]) if e["loc"] else "step"
+            if e["type"] == "extra_forbidden":
+                known = [f for f in kind.model_fields if f not in {"step", "folder"}]
+                what, remedy = f"unknown option {option!r}", _nearest(option, known) or f"its options: {', '.join(known)}"
+            elif e["type"] == "missing":
+                what, remedy = f"{option} is missing", f"add {option}: …"
+            else:
+                what, remedy = f"{option}: {e['msg']}", f"see synth pipelines --step {which}"
+            at = file.at(key, index, option)
+            draft.findings.append(Finding(*at, f"step {name}: {what}", remedy))
+        return None
+    return made
+
+
+def _check_names(steps: Sequence[Step | CorpusStep], draft: Draft) -> None:
+    seen: set[str] = set()
+    for step in steps:
+        if step.name in seen or step.name == "input":
+            draft.find(step.name, "name", f"the name {step.name!r} is taken", "give each use of a step a name of its own: name: …")
+        seen.add(step.name)
+
+
+def _check_flow(steps: Sequence[Step], draft: Draft) -> None:
+    made: dict[str, tuple[type[UnitRecord], ...]] = {"input": (Problem,)}
+    scores: dict[str, None] = {}
+    for step in steps:
+        kind = step.takes_type()
+        wanted = () if step.of is None or step.of == "*" else (step.of,) if isinstance(step.of, str) else step.of
+        for name in wanted:
+            if name not in made:
+                remedy = _nearest(name, made) or f"earlier steps: {', '.join(made)}"
+                draft.find(step.name, "of", f"there is no earlier step {name!r}", remedy)
+            elif kind not in made[name]:
+                makers = [n for n, kinds in made.items() if kind in kinds]
+                remedy = f"steps that make one: {', '.join(makers) or 'none so far'}"
+                draft.find(step.name, "of", f"it works on a {kind.alias}, and {name!r} makes none", remedy)
+        if not any(kind in kinds for kinds in made.values()):
+            remedy = f"put a step that makes a {kind.alias} before it"
+            draft.find(step.name, "step", f"it works on a {kind.alias}, and no earlier step makes one", remedy)
+        known: dict[str, frozenset[str] | None] = {
+            "record": record_fields(kind),
+            kind.alias: record_fields(kind),
+            "problem": record_fields(Problem),
+            "score": frozenset(scores),
+            "label": frozenset(scores),
+            "unit": UNIT_VARIABLES,
+        }
+        expressions = {**({"where": step.where} if step.where else {}), **step.expressions()}
+        for option, source in expressions.items():
+            _check_expression(step, option, source, known, draft)
+        made[step.name] = step.gives_types()
+        scores.update(dict.fromkeys(step.gives_scores()))
+        _check_score_option(step, scores, draft)
+
+
+def _check_expression(
+    step: Step, option: str, source: str, known: Mapping[str, frozenset[str] | None], draft: Draft
+) -> None:
+    try:
+        unknown = Expression(source).unknown_names(known)
+    except TemplateError as error:
+        draft.find(step.name, option, f"the expression {source!r} does not compile: {error}", "mend it; it is Jinja2")
+        return
+    for name in unknown:
+        owner, _, attribute = name.partition(".")
+        fields = known.get(owner)
+        if attribute and fields is not None:
+            kind = "score" if owner in {"score", "label"} else "field"
+            what = f"{source!r}: no earlier step makes the score {attribute!r}" if kind == "score" else f"{source!r}: {owner} has no {attribute!r}"
+            remedy = _nearest(attribute, fields) or f"{kind}s: {', '.join(sorted(fields)) or 'none so far'}"
+        else:
+            what, remedy = f"{source!r}: unknown name {name!r}", _nearest(name, known) or f"names: {', '.join(known)}"
+        draft.find(step.name, option, what, remedy)
+
+
+def _check_score_option(step: Step, scores: Iterable[str], draft: Draft) -> None:
+    """A step that reads a score by an option `score` must find it made before."""
+    wanted = getattr(step, "score", None)
+    if isinstance(wanted, str) and wanted not in step.gives_scores() and wanted not in scores:
+        remedy = _nearest(wanted, scores) or f"scores so far: {', '.join(scores) or 'none'}"
+        draft.find(step.name, "score", f"no earlier step makes the score {wanted!r}", remedy)
+
+
+def _check_prompts(steps: Sequence[Step], draft: Draft) -> dict[str, str]:
+    labels: dict[str, str] = {}
+    for step in (s for s in steps if isinstance(s, TeacherStep)):
+        for option, known in step.prompts().items():
+            try:
+                prompt = step.load(option)
+                for name, line in prompt.unknown_variables(known):
+                    remedy = _nearest(name, known) or f"variables: {', '.join(known)}"
+                    draft.find(step.name, option, f"{prompt.name}, line {line}: unknown variable {name!r}", remedy)
+                labels[f"{step.name}.{option}"] = prompt.label
+            except UserError as error:
+                draft.find(step.name, option, error.what, error.remedy or "")
+            except TemplateError as error:
+                what = f"the prompt does not compile (line {getattr(error, 'lineno', '?')}): {error}"
+                draft.find(step.name, option, what, "mend the template")
+    return labels
+
+
+def _nearest(word: str, known: Iterable[str]) -> str | None:
+    near = get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f"did you mean {near[0]!r}?" if near else None
+
+
+def _loc(loc: tuple[str | int, ...]) -> YamlPath:
+    return tuple(loc)
+
+
+def _shown(path: Path) -> str:
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

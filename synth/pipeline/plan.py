@@ -1,0 +1,134 @@
+"""The estimate before a run: calls, tokens and price, with every assumption told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from synth.pipeline.spec import Pipeline
+from synth.records import Problem
+from synth.steps import TeacherStep
+from synth.steps.unit import Unit
+from synth.teachers import Caller, Completion, Ledger, Request, Teacher
+
+__all__ = ["Plan", "PlannedStep", "make_plan"]
+
+CHARACTERS_A_TOKEN = 4
+"""English text; our rule of thumb, said in the plan."""
+ASSUMED_REPLY_TOKENS = 200
+"""A short rationale, where nothing has been measured yet."""
+
+
+@dataclass
+class PlannedStep:
+    """What one step is expected to ask of one teacher."""
+
+    step: str
+    teacher: str
+    calls: float
+    prompt_tokens: float
+    completion_tokens: float
+    cost: float | None
+    """US dollars; None where the price is not known."""
+
+
+@dataclass
+class Plan:
+    """The estimate."""
+
+    problems: int
+    steps: list[PlannedStep] = field(default_factory=list)
+    assumptions: list[str] = field(default_factory=list)
+
+    @property
+    def calls(self) -> float:
+        """Calls in all."""
+        return sum(s.calls for s in self.steps)
+
+    @property
+    def cost(self) -> float | None:
+        """US dollars in all; None where a price is not known."""
+        known = [s.cost for s in self.steps]
+        return None if any(c is None for c in known) else sum(c for c in known if c is not None)
+
+
+class _Probe(Caller):
+    """Takes requests and sends none; for measuring what would be asked."""
+
+    def __init__(self) -> None:
+        super().__init__(Ledger(None))  # type: ignore[arg-type]  # nothing is recorded
+        self.asked: list[tuple[Teacher, Request]] = []
+
+    async def ask(self, teacher: Teacher, request: Request, *, unit: str) -> Completion:  # noqa: ARG002
+        self.asked.append((teacher, request))
+        return Completion(text="", call="plan")
+
+
+async def make_plan(
+    pipeline: Pipeline,
+    problems: Sequence[Problem],
+    total: int,
+    teachers: Mapping[str, Sequence[Teacher]],
+    measured: Mapping[tuple[str, str], tuple[float, float]] | None = None,
+) -> Plan:
+    """What a run is expected to ask and cost.
+
+    Args:
+        pipeline: what to do.
+        problems: a few of the problems; their prompts are filled in and measured.
+        total: how many there are.
+        teachers: the teachers that play each role.
+        measured: mean prompt and completion tokens by (step, teacher), of a rehearsal or an earlier run.
+    """
+    plan = Plan(total)
+    reaching: dict[str, float] = {"input": 1.0}  # records a unit, at most, by the step that makes them
+    upper = False
+    for index, step in enumerate(pipeline.steps):
+        names = pipeline.sources_of(index)
+        inputs = sum(n for name, n in reaching.items() if names is None or name in names)
+        asking = len([t for r in step.roles() for t in teachers.get(r, ())]) if isinstance(step, TeacherStep) else 1
+        flow = step.flow(asking)
+        reaching[step.name] = inputs * flow.records
+        if not isinstance(step, TeacherStep):
+            continue
+        upper = upper or step.where is not None
+        each = inputs * flow.calls * total / max(1, asking)
+        for teacher in (t for r in step.roles() for t in teachers.get(r, ())):
+            read, written = await _tokens(step, problems, teacher, teachers, measured or {}, plan)
+            cost = teacher.price.of(round(each * read), round(each * written)) if teacher.price else None
+            plan.steps.append(PlannedStep(step.name, teacher.name, each, each * read, each * written, cost))
+    if upper:
+        plan.assumptions.append("steps with where: are counted as if it were always true (an upper bound)")
+    if any(s.cost is None for s in plan.steps):
+        plan.assumptions.append("the price of some teachers is not in the profile: the cost is unknown, not 0")
+    plan.assumptions = list(dict.fromkeys(plan.assumptions))
+    return plan
+
+
+async def _tokens(
+    step: TeacherStep,
+    problems: Sequence[Problem],
+    teacher: Teacher,
+    teachers: Mapping[str, Sequence[Teacher]],
+    measured: Mapping[tuple[str, str], tuple[float, float]],
+    plan: Plan,
+) -> tuple[float, float]:
+    """Tokens read and written by one call."""
+    if (known := measured.get((step.name, teacher.name))) is not None:
+        plan.assumptions.append("tokens a call: measured in this run folder")
+        return known
+    probe = _Probe()
+    for problem in problems:
+        if step.takes_type() is Problem:
+            await step.run([problem], Unit(problem, probe, teachers))
+    lengths = [sum(_length(m) for m in r.messages) for t, r in probe.asked if t.name == teacher.name]
+    mean = sum(lengths) / len(lengths) if lengths else 2000.0
+    plan.assumptions.append(f"prompts of {len(problems)} problems filled in, {CHARACTERS_A_TOKEN} characters a token")
+    most = step.max_tokens or ASSUMED_REPLY_TOKENS
+    plan.assumptions.append(f"{ASSUMED_REPLY_TOKENS} tokens a reply (nothing measured yet: rehearse, or run a few with --limit)")
+    return mean / CHARACTERS_A_TOKEN, min(ASSUMED_REPLY_TOKENS, most)
+
+
+def _length(message: Mapping[str, Any]) -> int:
+    return len(str(message.get("content", "")))

@@ -1,0 +1,126 @@
+"""What a pipeline file says."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from synth.corpus import CORPUS_STEPS, CorpusStep
+from synth.records import canonical_json, content_id
+from synth.steps import BUILT_IN, Step, TeacherStep
+
+__all__ = ["Pipeline", "PipelineHead", "pipeline_schema"]
+
+
+class PipelineHead(BaseModel):
+    """The top of a pipeline file: all but its steps."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    pipeline: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*(/[a-z0-9][a-z0-9_-]*)*$")]
+    """Its name: `family/name`."""
+    version: Annotated[int, Field(ge=1)] = 1
+    """Raised when its results change."""
+    title: str = ""
+    """One line: what it makes."""
+    about: str = ""
+    """What it does, when to use it and when not; shown in its help."""
+    cites: tuple[str, ...] = ()
+    """The works it follows: `arXiv:2212.10071`, with a title."""
+    sample: str | None = None
+    """A shipped sample input of its kind, used where no input is given."""
+    roles: Annotated[dict[str, str], Field(default_factory=dict)]
+    """The teacher roles it asks, each with a word on what it does."""
+
+
+class Pipeline(PipelineHead):
+    """A pipeline, checked."""
+
+    steps: tuple[Step, ...]
+    """What is done with each unit, in order."""
+    corpus: tuple[CorpusStep, ...] = ()
+    """What is done with the whole corpus afterwards, in order."""
+    prompt_texts: Annotated[dict[str, str], Field(default_factory=dict)]
+    """Labels of the prompts in use, by step and option."""
+
+    @property
+    def teacher_steps(self) -> tuple[TeacherStep, ...]:
+        """The steps that ask teachers."""
+        return tuple(s for s in self.steps if isinstance(s, TeacherStep))
+
+    @property
+    def role_names(self) -> tuple[str, ...]:
+        """The roles its steps ask, in order."""
+        return tuple(dict.fromkeys(role for s in self.teacher_steps for role in s.roles()))
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """Fields every problem must have."""
+        return frozenset().union(*(s.needs for s in self.steps), {"answer"} if _hints(self.steps) else set())
+
+    def sources_of(self, index: int) -> tuple[str, ...] | None:
+        """The names of the steps whose records a step works on; None for all."""
+        step = self.steps[index]
+        if step.of == "*":
+            return None
+        if step.of is not None:
+            return (step.of,) if isinstance(step.of, str) else step.of
+        kind = step.takes_type()
+        makers = [s.name for s in self.steps[:index] if kind in s.gives_types()]
+        return (makers[-1],) if makers else ("input",)
+
+    def described(self) -> dict[str, Any]:
+        """Everything that decides what it makes, as JSON."""
+        return {
+            "pipeline": self.pipeline,
+            "steps": [s.model_dump(mode="json") | {"version": s.version} for s in self.steps],
+            "prompts": self.prompt_texts,
+        }
+
+    def fingerprint(self) -> str:
+        """Changes when the units would come out otherwise."""
+        return content_id(self.described())
+
+    def corpus_fingerprint(self) -> str:
+        """Changes when the corpus steps would come out otherwise on the same units."""
+        return content_id([s.model_dump(mode="json") | {"version": s.version} for s in self.corpus])
+
+
+def _hints(steps: tuple[Step, ...]) -> bool:
+    return any(getattr(s, "hint", "none") == "answer" for s in steps)
+
+
+@cache
+def _file_model() -> type[BaseModel]:
+    """A pipeline file as a model, for its JSON Schema: editors complete and check with it."""
+    any_step: Any = BUILT_IN[0]
+    for kind in BUILT_IN[1:]:
+        any_step = any_step | kind
+    any_corpus: Any = CORPUS_STEPS[0]
+    for corpus_kind in CORPUS_STEPS[1:]:
+        any_corpus = any_corpus | corpus_kind
+    steps = tuple[Annotated[any_step, Field(discriminator="step")], ...]
+    corpus = tuple[Annotated[any_corpus, Field()], ...]
+    override = dict[str, dict[str, Any] | None]
+    return create_model(
+        "PipelineFile",
+        __base__=PipelineHead,
+        __doc__="A pipeline file.",
+        extends=(str | None, Field(None, description="A pipeline this one is a preset of.")),
+        override=(override, Field({}, description="With `extends`: options by step name; null removes the step.")),
+        steps=(steps, Field((), description="What is done with each unit, in order.")),
+        corpus=(corpus, Field((), description="What is done with the whole corpus afterwards, in order.")),
+    )
+
+
+def pipeline_schema() -> dict[str, Any]:
+    """The JSON Schema of a pipeline file."""
+    schema = _file_model().model_json_schema()
+    for definition in schema["$defs"].values():
+        if "step" in definition.get("properties", {}):
+            definition["properties"].pop("folder", None)
+            definition["required"] = sorted({*definition.get("required", []), "step"})
+    assert canonical_json(schema)
+    return schema

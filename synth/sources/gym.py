@@ -1,0 +1,50 @@
+"""Procedural problems of the `reasoning-gym` package."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import Any
+from urllib.parse import parse_qsl
+
+from synth.errors import InputError, SetupError
+from synth.sources.files import Row
+
+__all__ = ["gym_rows"]
+
+
+def gym_rows(name: str) -> Iterator[Row]:
+    """The rows of `TASK?size=100&seed=1` and further options of the task.
+
+    Raises:
+        SetupError: the package is not installed.
+        InputError: there is no such task, or it does not know an option.
+    """
+    try:
+        import reasoning_gym
+        from reasoning_gym.factory import DATASETS
+    except ImportError as error:
+        raise SetupError("procedural problems need an extra", where=f"gym:{name}", remedy="pip install 'synth-rationales[gym]'") from error
+    task, _, query = name.partition("?")
+    if task not in DATASETS:
+        near = get_close_matches(task, DATASETS, n=3)
+        raise InputError(f"reasoning-gym has no task {task!r}", remedy=f"did you mean {' or '.join(near)}?" if near else "see its documentation")
+    options: dict[str, Any] = {"size": 100, "seed": 1}
+    for key, value in parse_qsl(query, strict_parsing=bool(query)):
+        options[key] = _number(value)
+    try:
+        dataset = reasoning_gym.create_dataset(task, **options)
+    except (TypeError, ValueError, AssertionError) as error:
+        raise InputError(f"reasoning-gym refuses these options: {error}", where=f"gym:{name}") from error
+    for number, item in enumerate(dataset, 1):
+        row = {"question": item["question"], "answer": item["answer"]}
+        yield number, {**row, "gym_task": task, "gym_seed": options["seed"], "gym_index": number - 1}
+
+
+def _number(value: str) -> Any:
+    for kind in (int, float):
+        try:
+            return kind(value)
+        except ValueError:
+            continue
+    return value

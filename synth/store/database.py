@@ -1,0 +1,206 @@
+"""The fold of the journal into DuckDB, and the read-only view of both."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import orjson
+import pyarrow as pa
+
+from synth.errors import RunFolderError
+from synth.store.columns import TABLES, columns
+from synth.store.journal import START, Position, read_entries
+
+__all__ = ["CORPUS", "Store", "fold", "open_store"]
+
+CORPUS = "corpus"
+"""Owner of the rows that corpus steps made; a unit's rows are owned by the unit, a call by nobody."""
+
+_BATCH = 20_000
+_ARROW = {"VARCHAR": pa.string(), "BIGINT": pa.int64(), "DOUBLE": pa.float64(), "BOOLEAN": pa.bool_(), "JSON": pa.string()}
+_ARROW["VARCHAR[]"] = pa.list_(pa.string())
+_VIEWS = Path(__file__).with_name("views.sql")
+
+
+def fold(run: Path) -> bool:
+    """Bring `corpus.duckdb` up to date with the journal.
+
+    Returns False where another process reads the file and it must wait: nothing is lost, the journal has it all.
+    """
+    try:
+        con = duckdb.connect(str(run / "corpus.duckdb"))
+    except duckdb.IOException:
+        return False
+    with con:
+        _make_tables(con, "main")
+        con.execute("CREATE TABLE IF NOT EXISTS folded (segment BIGINT, byte_offset BIGINT)")
+        row = con.execute("SELECT segment, byte_offset FROM folded").fetchone()
+        for position, batch in _batches(run / "journal", Position(*row) if row else START):
+            con.begin()
+            _apply(con, "main", batch)
+            con.execute("DELETE FROM folded")
+            con.execute("INSERT INTO folded VALUES (?, ?)", [position.segment, position.offset])
+            con.commit()
+    return True
+
+
+def _make_tables(con: duckdb.DuckDBPyConnection, schema: str) -> None:
+    for table, kind in TABLES.items():
+        typed = ", ".join(f'"{name}" {sql}' for name, sql in columns(kind).items())
+        con.execute(f'CREATE TABLE IF NOT EXISTS {schema}."{table}" (owner VARCHAR, {typed})')
+
+
+def _batches(journal: Path, start: Position) -> Iterator[tuple[Position, list[dict[str, Any]]]]:
+    batch: list[dict[str, Any]] = []
+    end = start
+    for location, line in read_entries(journal, start):
+        batch.append(orjson.loads(line))
+        end = Position(location.segment, location.offset + location.length + 1)
+        if len(batch) >= _BATCH:
+            yield end, batch
+            batch = []
+    if batch:
+        yield end, batch
+
+
+def _apply(con: duckdb.DuckDBPyConnection, schema: str, entries: Sequence[dict[str, Any]]) -> None:
+    """Add a batch of journal entries; what an owner commits replaces what it committed before."""
+    rows: dict[str, list[dict[str, Any]]] = {table: [] for table in TABLES}
+    latest = {e["body"]["owner"]: i for i, e in enumerate(entries) if e["kind"] == "commit"}
+    for i, entry in enumerate(entries):
+        body = entry["body"]
+        if entry["kind"] == "call":
+            rows["calls"].append({"owner": None, **body})
+        elif entry["kind"] == "commit" and latest[body["owner"]] == i:
+            for table, records in body["records"].items():
+                rows[table] += [{"owner": body["owner"], **r} for r in records]
+    if latest:
+        con.register("committed", pa.table({"owner": pa.array(list(latest), pa.string())}))
+        for table in TABLES:
+            if table != "calls":
+                con.execute(f'DELETE FROM {schema}."{table}" WHERE owner IN (SELECT owner FROM committed)')
+        con.unregister("committed")
+    for table, some in rows.items():
+        if some:
+            con.register("incoming", _arrow(table, some))
+            con.execute(f'INSERT INTO {schema}."{table}" BY NAME SELECT * FROM incoming')
+            con.unregister("incoming")
+
+
+def _arrow(table: str, rows: Sequence[dict[str, Any]]) -> pa.Table:
+    typed = {"owner": "VARCHAR", **columns(TABLES[table])}
+    made: dict[str, pa.Array] = {}
+    for name, sql in typed.items():
+        values: Iterable[Any] = (row.get(name) for row in rows)
+        if sql == "JSON":
+            values = (None if v is None else orjson.dumps(v).decode() for v in values)
+        made[name] = pa.array(list(values), _ARROW[sql])
+    return pa.table(made)
+
+
+class Store:
+    """A run, open for reading: the tables, and the views of `views.sql`. Works while the run goes on.
+
+    Args:
+        run: the run folder.
+
+    Raises:
+        RunFolderError: there is no run in this folder.
+    """
+
+    def __init__(self, run: Path) -> None:
+        if not (run / "run.json").is_file():
+            raise RunFolderError("there is no run in this folder", where=str(run), remedy="synth run … --run FOLDER makes one")
+        self.run = run
+        self._con = duckdb.connect(":memory:")
+        folded = self._attach()
+        row = self._con.execute("SELECT segment, byte_offset FROM folded.folded").fetchone() if folded else None
+        self._con.execute("CREATE SCHEMA tail")
+        _make_tables(self._con, "tail")
+        owners: set[str] = set()
+        for _, batch in _batches(run / "journal", Position(*row) if row else START):
+            _apply(self._con, "tail", batch)
+            owners |= {e["body"]["owner"] for e in batch if e["kind"] == "commit"}
+        self._con.register("newer", pa.table({"owner": pa.array(sorted(owners), pa.string())}))
+        self._con.execute("CREATE TABLE tail.newer AS SELECT * FROM newer")
+        self._con.unregister("newer")
+        for table, kind in TABLES.items():
+            names = ", ".join(f'"{c}"' for c in columns(kind))
+            old = f'SELECT {names} FROM folded.main."{table}" WHERE owner IS NULL OR owner NOT IN (SELECT owner FROM tail.newer) UNION ALL '
+            self._con.execute(f'CREATE VIEW "{table}" AS {old if folded else ""}SELECT {names} FROM tail."{table}"')
+        self._con.execute(_VIEWS.read_text(encoding="utf-8"))
+        self._make_wide()
+        # From here on: no files, no extensions, no settings. Writing reaches this connection's memory at most.
+        self._con.execute("SET enable_external_access = false")
+        self._con.execute("SET lock_configuration = true")
+
+    def _attach(self) -> bool:
+        path = self.run / "corpus.duckdb"
+        if not path.is_file():
+            return False
+        quoted = str(path).replace("'", "''")
+        try:
+            self._con.execute(f"ATTACH '{quoted}' AS folded (READ_ONLY)")
+        except duckdb.IOException:  # being folded this moment: the journal has it all
+            return False
+        return bool(self._con.execute("SELECT count(*) FROM duckdb_tables() WHERE database_name = 'folded' AND table_name = 'folded'").fetchone()[0])  # type: ignore[index]
+
+    def _make_wide(self) -> None:
+        names = [n for (n,) in self._con.execute("SELECT DISTINCT name FROM scores WHERE step_index IS NULL ORDER BY name").fetchall()]
+        safe = {n: re.sub(r"\W", "_", n) for n in names}
+        picked = "".join(
+            f", any_value(s.value) FILTER (s.name = {_quote(n)}) AS score_{c}, any_value(s.label) FILTER (s.name = {_quote(n)}) AS label_{c}"
+            for n, c in safe.items()
+        )
+        self._con.execute(
+            f"""CREATE VIEW wide_rationales AS
+            SELECT r.*, p.question, p.answer AS gold, r.id IN (SELECT id FROM kept_rationales) AS kept,
+              (SELECT any_value(j.step || ': ' || j.rule) FROM rejections j WHERE j.target = r.id) AS rejected_by {picked}
+            FROM rationales r JOIN problems p ON p.id = r.problem
+            LEFT JOIN scores s ON s.target = r.id AND s.step_index IS NULL
+            GROUP BY ALL"""
+        )
+
+    def sql(self, query: str, parameters: Sequence[Any] = ()) -> duckdb.DuckDBPyConnection:
+        """Ask a question; the result is DuckDB's (`fetchall`, `pl`, `arrow`, `df`)."""
+        return self._con.execute(query, list(parameters))
+
+    def rows(self, query: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        """Ask a question; the rows as dictionaries."""
+        result = self.sql(query, parameters)
+        names = [d[0] for d in result.description or []]
+        return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+    def kept(self, table: str) -> list[Any]:
+        """What corpus steps see: the kept records of a table with the text they are compared by."""
+        from synth.corpus.step import CorpusRecord
+
+        text = {
+            "problems": "concat_ws(' ', context, question, array_to_string(choices, ' '))",
+            "rationales": "text",
+        }[table]
+        found = self.sql(f"SELECT id, unit, {text} FROM kept_{table} ORDER BY id").fetchall()
+        return [CorpusRecord(i, unit, table, text or "") for i, unit, text in found]
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self._con.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _quote(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def open_store(run: Path | str) -> Store:
+    """A run, open for reading."""
+    return Store(Path(run))

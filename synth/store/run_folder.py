@@ -1,0 +1,94 @@
+"""The run folder: one run, one process at a time, and a note of what it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+from filelock import FileLock, Timeout
+
+from synth.errors import RunFolderError
+
+__all__ = ["FORMAT", "RunFolder", "read_manifest"]
+
+FORMAT = 1
+"""Version of the layout of a run folder."""
+
+
+def read_manifest(run: Path) -> dict[str, Any]:
+    """What a run folder says of itself.
+
+    Raises:
+        RunFolderError: there is no run in it, or it is of another version.
+    """
+    path = run / "run.json"
+    if not path.is_file():
+        raise RunFolderError("there is no run in this folder", where=str(run), remedy="synth run … --run FOLDER makes one")
+    try:
+        manifest: dict[str, Any] = orjson.loads(path.read_bytes())
+        version = manifest["format"]
+    except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+        raise RunFolderError("run.json cannot be read", where=str(path), remedy="use another folder with --run") from error
+    if version != FORMAT:
+        older = "an older" if version < FORMAT else "a newer"
+        raise RunFolderError(
+            f"this run was made by {older} version of synth ({manifest.get('synth', '?')}, layout {version}; this one writes {FORMAT})",
+            where=str(run),
+            remedy="use another folder with --run; the old one can be read with the version that made it",
+        )
+    return manifest
+
+
+class RunFolder:
+    """A run folder, held for writing.
+
+    Args:
+        path: the folder; made if absent.
+        manifest: what this run is: `pipeline` and more.
+
+    Raises:
+        RunFolderError: it belongs to another pipeline or version, another process holds it, or it cannot be written.
+    """
+
+    def __init__(self, path: Path, manifest: dict[str, Any]) -> None:
+        self.path = path
+        existing = read_manifest(path) if (path / "run.json").is_file() else None
+        if existing is None and path.is_dir() and any(p.name not in {".lock", "journal"} for p in path.iterdir()):
+            raise RunFolderError("the folder is not empty and holds no run", where=str(path), remedy="give a new folder with --run")
+        if existing is not None and existing["pipeline"] != manifest["pipeline"]:
+            raise RunFolderError(
+                f"this folder holds a run of {existing['pipeline']}, not of {manifest['pipeline']}",
+                where=str(path),
+                remedy="give another folder with --run",
+            )
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            self._lock = FileLock(path / ".lock")
+            self._lock.acquire(timeout=0)
+        except Timeout as error:
+            raise RunFolderError(
+                "another process is at work on this run", where=str(path), remedy="wait for it, or give another folder with --run"
+            ) from error
+        except OSError as error:
+            raise RunFolderError(
+                f"the run folder cannot be written: {error.strerror}", where=str(path), remedy="choose another folder with --run"
+            ) from error
+        self.earlier = existing
+        """The manifest of the session before; None for a new run."""
+        self._write({**manifest, "format": FORMAT})
+
+    def _write(self, manifest: dict[str, Any]) -> None:
+        draft = self.path / "run.json.new"
+        try:
+            draft.write_bytes(orjson.dumps(manifest, option=orjson.OPT_INDENT_2) + b"\n")
+            draft.replace(self.path / "run.json")
+        except OSError as error:
+            self._lock.release()
+            raise RunFolderError(
+                f"the run folder cannot be written: {error.strerror}", where=str(self.path), remedy="make room, or choose another with --run"
+            ) from error
+
+    def close(self) -> None:
+        """Let another process have it."""
+        self._lock.release()

@@ -1,0 +1,66 @@
+-- Views over the record tables. Each comment is shown by `synth sql RUN --schema`.
+
+-- records no step has put out, of problems that are in
+CREATE VIEW kept_problems AS
+  SELECT * FROM problems WHERE id NOT IN (SELECT target FROM rejections);
+
+-- rationales no step has put out, of problems that are in
+CREATE VIEW kept_rationales AS
+  SELECT * FROM rationales
+  WHERE id NOT IN (SELECT target FROM rejections)
+    AND problem NOT IN (SELECT target FROM rejections) AND unit NOT IN (SELECT target FROM rejections);
+
+-- pairs no step has put out, of problems that are in; the losing side is often a rejected rationale
+CREATE VIEW kept_pairs AS
+  SELECT * FROM pairs
+  WHERE id NOT IN (SELECT target FROM rejections)
+    AND problem NOT IN (SELECT target FROM rejections) AND unit NOT IN (SELECT target FROM rejections);
+
+-- how much of what was asked was kept
+CREATE VIEW funnel AS
+  SELECT * FROM (VALUES
+    (1, 'problems', (SELECT count(*) FROM problems)),
+    (2, 'asked', (SELECT count(DISTINCT key) FROM calls)),
+    (3, 'answered', (SELECT count(DISTINCT key) FROM calls WHERE status = 'ok')),
+    (4, 'parsed', (SELECT count(*) FROM rationales WHERE call IS NOT NULL AND answer IS NOT NULL)),
+    (5, 'verified', (SELECT count(DISTINCT s.target) FROM scores s JOIN rationales r ON r.id = s.target
+                     WHERE r.call IS NOT NULL AND s.label = 'right')),
+    (6, 'kept', (SELECT count(*) FROM kept_rationales WHERE call IS NOT NULL)),
+    (7, 'problems with a kept rationale', (SELECT count(DISTINCT problem) FROM kept_rationales WHERE call IS NOT NULL)),
+    (8, 'pairs', (SELECT count(*) FROM kept_pairs))
+  ) t(position, stage, n);
+
+-- why records are out: how many by step and rule
+CREATE VIEW rejection_reasons AS
+  SELECT step, rule, target_table, count(*) AS n FROM rejections GROUP BY ALL ORDER BY n DESC;
+
+-- what each teacher was asked, what came of it and what it cost
+CREATE VIEW teachers AS
+  SELECT teacher, model, endpoint,
+    count(*) AS attempts,
+    count(*) FILTER (status = 'ok') AS ok,
+    count(*) FILTER (status <> 'ok') AS failed,
+    sum(prompt_tokens)::BIGINT AS prompt_tokens,
+    sum(completion_tokens)::BIGINT AS completion_tokens,
+    sum(price) AS cost_usd,
+    count(*) FILTER (price IS NULL) AS unpriced,
+    median(latency) AS median_latency_s
+  FROM calls GROUP BY ALL ORDER BY teacher, model;
+
+-- one row a parent: what each record was made from
+CREATE VIEW lineage AS
+  SELECT id, 'rationales' AS "table", problem AS parent, 'problems' AS parent_table FROM rationales
+  UNION ALL SELECT id, 'rationales', parent, 'rationales' FROM rationales WHERE parent IS NOT NULL
+  UNION ALL SELECT id, 'rationales', call, 'calls' FROM rationales WHERE call IS NOT NULL
+  UNION ALL SELECT id, 'problems', parent, 'problems' FROM problems WHERE parent IS NOT NULL
+  UNION ALL SELECT id, 'nodes', problem, 'problems' FROM nodes
+  UNION ALL SELECT id, 'nodes', parent, 'nodes' FROM nodes WHERE parent IS NOT NULL
+  UNION ALL SELECT id, 'nodes', call, 'calls' FROM nodes WHERE call IS NOT NULL
+  UNION ALL SELECT id, 'scores', target, NULL FROM scores
+  UNION ALL SELECT id, 'scores', call, 'calls' FROM scores WHERE call IS NOT NULL
+  UNION ALL SELECT id, 'critiques', target, 'rationales' FROM critiques
+  UNION ALL SELECT id, 'critiques', call, 'calls' FROM critiques WHERE call IS NOT NULL
+  UNION ALL SELECT id, 'pairs', chosen, 'rationales' FROM pairs
+  UNION ALL SELECT id, 'pairs', rejected, 'rationales' FROM pairs
+  UNION ALL SELECT id, 'rejections', target, target_table FROM rejections
+  UNION ALL SELECT id, 'failures', target, NULL FROM failures;
