@@ -133,7 +133,7 @@ def _read_file(path: Path, draft: Draft, seen: tuple[Path, ...]) -> _File | None
     except (OSError, UnicodeDecodeError) as error:
         raise PipelineError(f"the pipeline file cannot be read: {error}", where=shown) from error
     for line, what in mistakes:
-        draft.findings.append(Finding(shown, line, what, "leave one of them"))
+        draft.findings.append(Finding(shown, line, *what.split(": ", 1)))
     if not isinstance(data, dict):
         draft.findings.append(Finding(shown, 1, "the file holds no pipeline", "begin with pipeline: family/name"))
         return None
