@@ -12,7 +12,16 @@ SynthError
 
 from __future__ import annotations
 
-__all__ = ["InputError", "PipelineError", "RunFolderError", "SetupError", "Stopped", "SynthError", "TeacherError", "UserError"]
+__all__ = [
+    "InputError",
+    "PipelineError",
+    "RunFolderError",
+    "SetupError",
+    "Stopped",
+    "SynthError",
+    "TeacherError",
+    "UserError",
+]
 
 
 class SynthError(Exception):

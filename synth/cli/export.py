@@ -13,10 +13,27 @@ __all__ = ["command"]
 
 @click.command("export", short_help="Write what was kept as training rows.")
 @run_argument
-@click.option("--to", "contract", required=True, metavar="CONTRACT", help="sft (conversations) or dpo (preference pairs).")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, metavar="DIR", help="Where the file goes.")
-@click.option("--format", "file_format", type=click.Choice(["jsonl", "parquet"]), default="jsonl", show_default=True, help="Kind of file.")
-@click.option("--style", type=click.Choice(["natural", "delimiter"]), default="natural", show_default=True, help="natural: 'The answer is X.'; delimiter: 'question ###' and 'rationale --> X END' (arXiv:2212.10071).")
+@click.option(
+    "--to", "contract", required=True, metavar="CONTRACT", help="sft (conversations) or dpo (preference pairs)."
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), required=True, metavar="DIR", help="Where the file goes."
+)
+@click.option(
+    "--format",
+    "file_format",
+    type=click.Choice(["jsonl", "parquet"]),
+    default="jsonl",
+    show_default=True,
+    help="Kind of file.",
+)
+@click.option(
+    "--style",
+    type=click.Choice(["natural", "delimiter"]),
+    default="natural",
+    show_default=True,
+    help="natural: 'The answer is X.'; delimiter: 'question ###' and 'rationale --> X END' (arXiv:2212.10071).",
+)
 @click.option("--system", metavar="TEXT", help="A system message for every row.")
 def command(run: Path, contract: str, out: Path, file_format: str, style: str, system: str | None) -> None:
     """Write what RUN has kept as rows a trainer reads: DIR/CONTRACT.jsonl (or .parquet).

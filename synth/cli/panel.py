@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from types import TracebackType
+from typing import Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -40,7 +41,7 @@ class Panel:
         self._thread: threading.Thread | None = None
         self._notes: dict[str, int] = {}
 
-    def __enter__(self) -> Panel:
+    def __enter__(self) -> Self:
         if self._console.is_terminal:
             self._live = Live(get_renderable=self._draw, console=self._console, refresh_per_second=4, transient=True)
             self._live.__enter__()
@@ -50,7 +51,9 @@ class Panel:
             self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._ended.set()
         if self._live is not None:
             self._live.__exit__(kind, error, trace)
@@ -65,7 +68,9 @@ class Panel:
         if self._notes[alike] <= 3:
             self._console.print(Text(text), highlight=False)
         elif self._notes[alike] == 4:
-            self._console.print(Text("… and more like it; synth sql RUN \"SELECT * FROM calls WHERE status <> 'ok'\""), highlight=False)
+            self._console.print(
+                Text("… and more like it; synth sql RUN \"SELECT * FROM calls WHERE status <> 'ok'\""), highlight=False
+            )
 
     def _line(self, text: str) -> None:
         sys.stderr.write(f"{text}\n")
@@ -102,7 +107,9 @@ class Panel:
             steps.add_column(column, justify="left" if column == "step" else "right")
         for name, c in list(p.steps.items()):
             share = f"{c.rejected:,} ({c.rejected / c.taken:.0%})" if c.rejected and c.taken else ""
-            steps.add_row(name, f"{c.taken:,}", f"{c.made:,}" if c.made else "", share, f"{c.failed:,}" if c.failed else "")
+            steps.add_row(
+                name, f"{c.taken:,}", f"{c.made:,}" if c.made else "", share, f"{c.failed:,}" if c.failed else ""
+            )
         parts: list[RenderableType] = [Text(self._words()), bar]
         if p.steps:
             parts.append(steps)
@@ -118,7 +125,11 @@ class Panel:
             out.print(Text(note))
         if p.calls is not None:
             seconds = time.monotonic() - p.started
-            asked = f"{p.calls.sent:,} calls, {p.calls.replayed:,} replayed" if p.calls.sent or p.calls.replayed else "0 calls"
+            asked = (
+                f"{p.calls.sent:,} calls, {p.calls.replayed:,} replayed"
+                if p.calls.sent or p.calls.replayed
+                else "0 calls"
+            )
             out.print(Text(f"{asked}, {_money(summary.cost, summary.unpriced)} in all sessions, {_span(seconds)}"))
         if summary.failures:
             causes = ", ".join(f"{n} {cause}" for cause, n in summary.failures.items())
@@ -128,7 +139,11 @@ class Panel:
         if p.earlier and not p.done and summary.stopped is None:
             out.print(Text("nothing left to do: this run is complete"))
         if not summary.folded:
-            out.print(Text("another process reads corpus.duckdb: the newest rows are in the journal and are shown all the same"))
+            out.print(
+                Text(
+                    "another process reads corpus.duckdb: the newest rows are in the journal and are shown all the same"
+                )
+            )
         kept = dict(summary.funnel).get("kept", 0)
         following = f"synth export {summary.run} --to sft --out data" if kept else f"synth status {summary.run}"
         out.print(Text("next: ", style="bold") + Text(following))

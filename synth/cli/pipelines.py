@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
 import click
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 __all__ = ["command"]
 
@@ -22,11 +28,16 @@ def command(name: str | None, step: str | None, list_steps: bool) -> None:
     from synth.steps import all_steps
 
     out = Console()
-    kinds = {**all_steps(), **{c.model_fields["step"].default: c for c in CORPUS_STEPS}}
+    kinds: dict[str, type[BaseModel]] = {
+        **all_steps(),
+        **{c.model_fields["step"].default: c for c in CORPUS_STEPS},
+    }
     if step is not None:
         _show_step(step, kinds)
     elif list_steps:
-        out.print(table_of([{"step": n, "what it does": (k.__doc__ or "").strip().splitlines()[0]} for n, k in kinds.items()]))
+        out.print(
+            table_of([{"step": n, "what it does": (k.__doc__ or "").strip().splitlines()[0]} for n, k in kinds.items()])
+        )
     elif name is None:
         out.print(table_of([{"pipeline": n, "what it makes": load_pipeline(n).title} for n in catalogue()]))
         out.print(Text("\nsynth pipelines NAME tells more; synth run NAME does it"))
@@ -39,11 +50,10 @@ def command(name: str | None, step: str | None, list_steps: bool) -> None:
         out.print(Text(f"sample: {pipeline.sample}\nfile:   {find_pipeline(name)}"), soft_wrap=True)
 
 
-def _show_step(step: str, kinds: dict[str, object]) -> None:
+def _show_step(step: str, kinds: Mapping[str, type[BaseModel]]) -> None:
     from difflib import get_close_matches
     from inspect import getdoc
 
-    from pydantic import BaseModel
     from rich.console import Console
     from rich.text import Text
 
@@ -51,13 +61,15 @@ def _show_step(step: str, kinds: dict[str, object]) -> None:
 
     if step not in kinds:
         near = get_close_matches(step, kinds, n=1)
-        raise UserError(f"there is no step {step!r}", remedy=f"did you mean {near[0]!r}?" if near else f"steps: {', '.join(kinds)}")
+        raise UserError(
+            f"there is no step {step!r}", remedy=f"did you mean {near[0]!r}?" if near else f"steps: {', '.join(kinds)}"
+        )
     kind = kinds[step]
-    assert isinstance(kind, type)
-    assert issubclass(kind, BaseModel)
     out = Console()
     out.print(Text(step, style="bold") + Text(f": {getdoc(kind)}\n"))
     for name, field in kind.model_fields.items():
         if name not in {"step", "folder"}:
             default = "required" if field.is_required() else f"default {field.get_default(call_default_factory=True)!r}"
-            out.print(Text(f"  {name}", style="bold") + Text(f" ({default})  {' '.join((field.description or '').split())}"))
+            out.print(
+                Text(f"  {name}", style="bold") + Text(f" ({default})  {' '.join((field.description or '').split())}")
+            )

@@ -18,7 +18,13 @@ __all__ = ["command"]
 @input_options
 @teacher_options
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N problems.")
-@click.option("--run", "run_path", type=click.Path(path_type=Path), metavar="DIR", help="A rehearsal or earlier run: its tokens a call are used.")
+@click.option(
+    "--run",
+    "run_path",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="A rehearsal or earlier run: its tokens a call are used.",
+)
 def command(
     pipeline: str,
     input_name: str | None,
@@ -40,18 +46,28 @@ def command(
     from synth.errors import InputError
     from synth.pipeline.plan import make_plan
 
-    session = open_session(pipeline, input_name=input_name, maps=mapping_of(maps), given=given, profile_path=profile, prepare=False)
+    session = open_session(
+        pipeline, input_name=input_name, maps=mapping_of(maps), given=given, profile_path=profile, prepare=False
+    )
     scan = session.source.scan()
     out = Console()
     if not scan.good:
         raise InputError("no row of the input is usable", where=session.source.name, remedy=scan.bad[0].why)
     total = min(scan.good, limit) if limit else scan.good
     plan = asyncio.run(
-        make_plan(session.pipeline, list(islice(session.source.problems(), 20)), total, session.teachers, _measured(run_path))
+        make_plan(
+            session.pipeline, list(islice(session.source.problems(), 20)), total, session.teachers, _measured(run_path)
+        )
     )
-    out.print(f"{session.pipeline.pipeline}: no mistakes. {total:,} problems from {session.source.name}", highlight=False)
+    out.print(
+        f"{session.pipeline.pipeline}: no mistakes. {total:,} problems from {session.source.name}", highlight=False
+    )
     if scan.bad:
-        out.print(f"{len(scan.bad)} rows are not usable; the first: line {scan.bad[0].line}: {scan.bad[0].why}", highlight=False, markup=False)
+        out.print(
+            f"{len(scan.bad)} rows are not usable; the first: line {scan.bad[0].line}: {scan.bad[0].why}",
+            highlight=False,
+            markup=False,
+        )
     table = Table(box=None, pad_edge=False)
     for column in ("step", "teacher", "calls", "tokens read", "tokens written", "USD"):
         table.add_column(column, justify="left" if column in {"step", "teacher"} else "right")

@@ -15,11 +15,22 @@ __all__ = ["command"]
 @click.command("rehearse", short_help="Do the whole pipeline with the scripted teacher.")
 @click.argument("pipeline")
 @input_options
-@click.option("--run", "run_path", type=click.Path(path_type=Path), metavar="DIR", help="The run folder. Default: runs/rehearsal-PIPELINE.")
+@click.option(
+    "--run",
+    "run_path",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="The run folder. Default: runs/rehearsal-PIPELINE.",
+)
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N problems.")
 @click.option("--skip-bad", is_flag=True, help="Where some rows are no problems, list them and go on with the others.")
 def command(
-    pipeline: str, input_name: str | None, maps: tuple[str, ...], run_path: Path | None, limit: int | None, skip_bad: bool
+    pipeline: str,
+    input_name: str | None,
+    maps: tuple[str, ...],
+    run_path: Path | None,
+    limit: int | None,
+    skip_bad: bool,
 ) -> None:
     """Do the whole of PIPELINE with the scripted teacher: no model, no key, no cost, some seconds.
 

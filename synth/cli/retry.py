@@ -14,7 +14,12 @@ __all__ = ["command"]
 
 @click.command("retry", short_help="Do the failed records of a run again.")
 @run_argument
-@click.option("--all", "everything", is_flag=True, help="Also failures that asking again is not expected to mend (refusals, bad requests).")
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="Also failures that asking again is not expected to mend (refusals, bad requests).",
+)
 def command(run: Path, everything: bool) -> None:
     """Do the units of RUN again in which something failed. Replies on record are used again; only the failed calls are asked."""
     from synth.cli.session import open_session
@@ -23,11 +28,13 @@ def command(run: Path, everything: bool) -> None:
 
     manifest = read_manifest(run)
     with open_store(run) as store:
-        which = "" if everything else " WHERE retriable"
-        units = frozenset(u for (u,) in store.sql(f"SELECT DISTINCT unit FROM failures{which}").fetchall())
+        failed = store.sql("SELECT DISTINCT unit FROM failures WHERE retriable OR ?", [everything]).fetchall()
+        units = frozenset(unit for (unit,) in failed)
         others = store.sql("SELECT count(*) FROM failures WHERE NOT retriable").fetchone()
     if not units:
-        more = f"; {others[0]} are not worth asking again (--all does)" if others and others[0] and not everything else ""
+        more = (
+            f"; {others[0]} are not worth asking again (--all does)" if others and others[0] and not everything else ""
+        )
         click.echo(f"nothing to retry{more}")
         return
     words = manifest["words"]

@@ -15,12 +15,24 @@ __all__ = ["command"]
 @click.command("run", short_help="Do a pipeline, or go on with it.")
 @click.argument("pipeline")
 @input_options
-@click.option("--run", "run_path", type=click.Path(path_type=Path), metavar="DIR", help="The run folder. Default: runs/PIPELINE.")
+@click.option(
+    "--run", "run_path", type=click.Path(path_type=Path), metavar="DIR", help="The run folder. Default: runs/PIPELINE."
+)
 @teacher_options
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N problems.")
 @click.option("--skip-bad", is_flag=True, help="Where some rows are no problems, list them and go on with the others.")
-@click.option("--max-calls", type=click.IntRange(min=1), metavar="N", help="Stop when the run folder has N calls, failed ones included.")
-@click.option("--max-cost", type=click.FloatRange(min=0), metavar="USD", help="Stop before the run folder has cost more, at the prices of the profile.")
+@click.option(
+    "--max-calls",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Stop when the run folder has N calls, failed ones included.",
+)
+@click.option(
+    "--max-cost",
+    type=click.FloatRange(min=0),
+    metavar="USD",
+    help="Stop before the run folder has cost more, at the prices of the profile.",
+)
 def command(
     pipeline: str,
     input_name: str | None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import sys
 from pathlib import Path
 
@@ -15,8 +16,21 @@ __all__ = ["command"]
 @click.command("sql", short_help="Ask a run a question in SQL.")
 @run_argument
 @click.argument("query", required=False)
-@click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True, help="How the rows are written.")
-@click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="Most rows of a table; csv and json give all.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "csv", "json"]),
+    default="table",
+    show_default=True,
+    help="How the rows are written.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    help="Most rows of a table; csv and json give all.",
+)
 @click.option("--schema", is_flag=True, help="The tables and views with their columns.")
 def command(run: Path, query: str | None, form: str, limit: int, schema: bool) -> None:
     """Ask RUN a question in DuckDB's SQL. Read-only, and works while the run goes on.
@@ -44,11 +58,15 @@ def command(run: Path, query: str | None, form: str, limit: int, schema: bool) -
             result = store.sql(query)
             names = [d[0] for d in result.description or []]
             if form == "csv":
-                result.pl().write_csv(sys.stdout)
+                writer = csv.writer(sys.stdout)
+                writer.writerow(names)
+                writer.writerows(iter(result.fetchone, None))
                 return
             rows = result.fetchall() if form == "json" else result.fetchmany(limit + 1)
         except duckdb.Error as error:
-            raise UserError(f"DuckDB says: {error}", remedy=f"synth sql {run} --schema shows tables and columns") from error
+            raise UserError(
+                f"DuckDB says: {error}", remedy=f"synth sql {run} --schema shows tables and columns"
+            ) from error
     dicts = [dict(zip(names, row, strict=True)) for row in rows]
     if form == "json":
         import json
@@ -75,7 +93,10 @@ def _print_schema(store: object) -> None:
         out.print(Text(f"{table}", style="bold") + Text(f"  {(kind.__doc__ or '').splitlines()[0]}"))
         for name, sql in columns(kind).items():
             out.print(Text(f"  {name:<22}{sql:<11}{kind.model_fields[name].description or ''}"))
-    views = store.sql("SELECT view_name FROM duckdb_views() WHERE NOT internal AND schema_name = 'main' AND view_name NOT IN (SELECT unnest(?)) ORDER BY 1", [list(TABLES)])
+    views = store.sql(
+        "SELECT view_name FROM duckdb_views() WHERE NOT internal AND schema_name = 'main' AND view_name NOT IN (SELECT unnest(?)) ORDER BY 1",
+        [list(TABLES)],
+    )
     for (view,) in views.fetchall():
         names = [row[0] for row in store.sql(f'DESCRIBE "{view}"').fetchall()]
         out.print(Text(f"view {view}", style="bold") + Text(f"  {', '.join(names)}"))

@@ -30,9 +30,17 @@ def command(run: Path) -> None:
         out.print(funnel_table(store.sql("SELECT stage, n FROM funnel ORDER BY position").fetchall()))
         for title, query in (
             ("out, by step and rule", "SELECT step, rule, target_table AS of, n FROM rejection_reasons"),
-            ("failures", "SELECT step, cause, retriable, count(*) AS n, any_value(message) AS example FROM failures GROUP BY ALL ORDER BY n DESC"),
-            ("teachers", "SELECT teacher, model, attempts, ok, failed, prompt_tokens, completion_tokens, cost_usd, unpriced, "
-             "round(median_latency_s, 2) AS median_s FROM teachers"),
+            (
+                "failures",
+                "SELECT step, cause, retriable, count(*) AS n, any_value(message) AS example FROM failures GROUP BY ALL ORDER BY n DESC",
+            ),
+            (
+                "teachers",
+                (
+                    "SELECT teacher, model, attempts, ok, failed, prompt_tokens, completion_tokens, cost_usd, unpriced, "
+                    "round(median_latency_s, 2) AS median_s FROM teachers"
+                ),
+            ),
         ):
             rows = store.rows(query)
             if rows:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -63,17 +64,17 @@ def _by_numpy(shingles: Sequence[frozenset[Any]], bands: int, rows: int, seed: i
         keys = part.view(np.dtype((np.void, part.dtype.itemsize * rows))).ravel()
         order = np.argsort(keys, kind="stable")
         same = np.flatnonzero(keys[order][1:] == keys[order][:-1])
-        # Neighbours in a bucket suffice to tie it together; all pairs of a large bucket would be quadratic.
+        # Of a very large bucket only neighbours are tied: all its pairs would be quadratic.
         for start, stop in _runs(same):
             bucket = np.sort(filled[order[start : stop + 2]])
-            pairs = _all_pairs(bucket) if len(bucket) <= _LARGE else zip(bucket[:-1], bucket[1:], strict=True)
+            pairs = _all_pairs(bucket) if len(bucket) <= _LARGE else pairwise(bucket)
             for i, j in pairs:
                 if (pair := (int(i), int(j))) not in seen:
                     seen.add(pair)
                     yield pair
 
 
-_LARGE = 64
+_LARGE = 512
 
 
 def _all_pairs(bucket: np.ndarray[Any, Any]) -> Iterator[tuple[int, int]]:
@@ -103,7 +104,9 @@ def _sketch(shingles: Sequence[frozenset[Any]], size: int, seed: int) -> np.ndar
     sketches = np.full((len(shingles), size), np.uint32(0xFFFFFFFF), dtype=np.uint32)
     begin = 0
     while begin < len(shingles):
-        end, hashes, starts = begin, [], []
+        end = begin
+        hashes: list[int] = []
+        starts: list[int] = []
         while end < len(shingles) and len(hashes) < _CHUNK:
             starts.append(len(hashes))
             hashes += [_hash(s) for s in shingles[end]]

@@ -69,7 +69,9 @@ def near_duplicate_pairs(
         found = (
             combinations(range(len(different)), 2)
             if len(different) <= FEW
-            else candidate_pairs([sets[i] for i in different], threshold=threshold, permutations=permutations, engine=engine, seed=seed)
+            else candidate_pairs(
+                [sets[i] for i in different], threshold=threshold, permutations=permutations, engine=engine, seed=seed
+            )
         )
         for a, b in found:
             i, j = different[a], different[b]
@@ -101,7 +103,11 @@ def near_duplicates(
     for cluster in _clusters(pairs):
         keeper = min(cluster, key=lambda i: (-(priority[i] if priority is not None else 0.0), i))
         kept = shingle_set(texts[keeper], shingle, unit)
-        out += [NearDuplicate(i, keeper, _jaccard(shingle_set(texts[i], shingle, unit), kept)) for i in cluster if i != keeper]
+        out += [
+            NearDuplicate(i, keeper, _jaccard(shingle_set(texts[i], shingle, unit), kept))
+            for i in cluster
+            if i != keeper
+        ]
     return sorted(out)
 
 

@@ -11,12 +11,16 @@ __all__ = ["Unit", "normalise", "shingle_set"]
 Unit = Literal["word", "char"]
 
 # Scripts written without spaces: each character counts as a word.
-_WORD = re.compile(r"[\u2e80-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff66-\uff9f]|[^\W_\u2e80-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff66-\uff9f]+|[^\w\s\x00-\x7f]")
+_WORD = re.compile(
+    r"[\u2e80-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff66-\uff9f]|[^\W_\u2e80-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff66-\uff9f]+|[^\w\s\x00-\x7f]"
+)
 
 
 def normalise(text: str) -> tuple[str, ...]:
     """The words of a text: NFKC, case folded, without ASCII punctuation; other signs (emoji…) count as words."""
-    return tuple(_WORD.findall(text if text.isascii() and text.islower() else unicodedata.normalize("NFKC", text).casefold()))
+    return tuple(
+        _WORD.findall(text if text.isascii() and text.islower() else unicodedata.normalize("NFKC", text).casefold())
+    )
 
 
 def shingle_set(text: str, size: int, unit: Unit = "word") -> frozenset[tuple[str, ...] | str]:

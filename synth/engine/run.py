@@ -104,11 +104,15 @@ async def run_pipeline(
         folder.close()
 
 
-def _scan(source: Source, skip_bad: bool, limit: int | None, progress: Progress, tell: Callable[[str], None]) -> Iterator[Problem]:
+def _scan(
+    source: Source, skip_bad: bool, limit: int | None, progress: Progress, tell: Callable[[str], None]
+) -> Iterator[Problem]:
     scan = source.scan()
     if scan.bad:
         n = len(scan.bad)
-        shown = "\n".join(f"  line {b.line}: {b.why}" for b in scan.bad[:20]) + (f"\n  … and {n - 20} more" if n > 20 else "")
+        shown = "\n".join(f"  line {b.line}: {b.why}" for b in scan.bad[:20]) + (
+            f"\n  … and {n - 20} more" if n > 20 else ""
+        )
         rows = f"{n} of {n + scan.good} rows {'are' if n != 1 else 'is'} not usable:\n{shown}"
         if not skip_bad or not scan.good:
             remedy = "mend them, or go on with the good ones: --skip-bad" if scan.good else "mend them"
@@ -205,7 +209,9 @@ class _Run:
     def _tell_of_changes(self) -> None:
         earlier = self.folder.earlier
         if earlier is not None and earlier["fingerprint"] != self.pipeline.fingerprint():
-            self.tell("the pipeline has changed since the last session: units are done again, and only what changed is asked")
+            self.tell(
+                "the pipeline has changed since the last session: units are done again, and only what changed is asked"
+            )
 
     async def _units(self) -> Stopped | None:
         """Do every unit that is not done; returns why it stopped early, if it did."""
@@ -288,12 +294,18 @@ class _Run:
         self.journal.flush()
 
     def _summary(self, stopped: Stopped | None) -> Summary:
-        summary = Summary(self.folder.path, self.progress, stopped, cost=self.ledger.cost, unpriced=self.ledger.unpriced)
+        summary = Summary(
+            self.folder.path, self.progress, stopped, cost=self.ledger.cost, unpriced=self.ledger.unpriced
+        )
         try:
             summary.folded = fold(self.folder.path)
             with open_store(self.folder.path) as store:
-                summary.funnel = [(s, n) for s, n in store.sql("SELECT stage, n FROM funnel ORDER BY position").fetchall()]
-                summary.failures = dict(store.sql("SELECT cause, count(*) FROM failures GROUP BY 1 ORDER BY 2 DESC").fetchall())
+                summary.funnel = [
+                    (s, n) for s, n in store.sql("SELECT stage, n FROM funnel ORDER BY position").fetchall()
+                ]
+                summary.failures = dict(
+                    store.sql("SELECT cause, count(*) FROM failures GROUP BY 1 ORDER BY 2 DESC").fetchall()
+                )
         except (OSError, RunFolderError) as error:
             summary.folded = False
             summary.notes.append(f"the results could not be folded into DuckDB: {error}")

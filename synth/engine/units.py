@@ -55,4 +55,6 @@ def _holds(step: Step, unit: Unit, record: UnitRecord) -> bool:
     except TypeError:  # a score that is not there was compared with a number
         return False
     except (UndefinedError, ValueError) as error:
-        raise UserError(f"the expression {step.where!r} fails: {error}", where=f"step {step.name}, {record.id}") from error
+        raise UserError(
+            f"the expression {step.where!r} fails: {error}", where=f"step {step.name}, {record.id}"
+        ) from error

@@ -4,4 +4,13 @@ from synth.pipeline.catalogue import catalogue, find_pipeline
 from synth.pipeline.load import Draft, Finding, load_pipeline, read_pipeline
 from synth.pipeline.spec import Pipeline, pipeline_schema
 
-__all__ = ["Draft", "Finding", "Pipeline", "catalogue", "find_pipeline", "load_pipeline", "pipeline_schema", "read_pipeline"]
+__all__ = [
+    "Draft",
+    "Finding",
+    "Pipeline",
+    "catalogue",
+    "find_pipeline",
+    "load_pipeline",
+    "pipeline_schema",
+    "read_pipeline",
+]

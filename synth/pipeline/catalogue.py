@@ -34,12 +34,16 @@ def find_pipeline(name: str, *, beside: Path | None = None) -> Path:
         path = (beside or Path()) / name
         if path.is_file():
             return path
-        raise PipelineError("there is no such pipeline file", where=name, remedy="see synth pipelines for those that are shipped")
+        raise PipelineError(
+            "there is no such pipeline file", where=name, remedy="see synth pipelines for those that are shipped"
+        )
     short = [n for n in known if n.rsplit("/", 1)[-1] == name]
     if len(short) == 1:
         return known[short[0]]
     if short:
         raise PipelineError(f"{name!r} could be {' or '.join(short)}", remedy="give its whole name")
     near = get_close_matches(name, [*known, *(n.rsplit("/", 1)[-1] for n in known)], n=1)
-    remedy = (f"did you mean {near[0]!r}? " if near else "") + "synth pipelines lists them; a file of yours ends in .yaml"
+    remedy = (
+        f"did you mean {near[0]!r}? " if near else ""
+    ) + "synth pipelines lists them; a file of yours ends in .yaml"
     raise PipelineError(f"there is no pipeline {name!r}", remedy=remedy)

@@ -59,7 +59,9 @@ class Draft:
         for step in self.pipeline.teacher_steps:
             for role in step.roles():
                 if not teachers.get(role):
-                    self.find(step.name, "by", f"nobody plays the role {role!r}", f"name a teacher: --teacher {role}=NAME")
+                    self.find(
+                        step.name, "by", f"nobody plays the role {role!r}", f"name a teacher: --teacher {role}=NAME"
+                    )
                 for teacher in teachers.get(role, ()):
                     for lacking in sorted(step.needs_of_teachers() - teacher.capabilities):
                         what = f"needs {lacking}, which teacher {teacher.name} does not have"
@@ -128,7 +130,9 @@ def _read_file(path: Path, draft: Draft, seen: tuple[Path, ...]) -> _File | None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error)
-        draft.findings.append(Finding(shown, (mark.line + 1) if mark else 1, f"this is not YAML: {problem}", "mend the line"))
+        draft.findings.append(
+            Finding(shown, (mark.line + 1) if mark else 1, f"this is not YAML: {problem}", "mend the line")
+        )
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise PipelineError(f"the pipeline file cannot be read: {error}", where=shown) from error
@@ -143,7 +147,9 @@ def _read_file(path: Path, draft: Draft, seen: tuple[Path, ...]) -> _File | None
         items = data.pop(key, [])
         good = isinstance(items, list) and all(isinstance(i, dict) for i in items)
         if not good:
-            draft.findings.append(Finding(shown, place.get((key,), (shown, 1))[1], f"{key} is not a list of steps", "write - step: NAME"))
+            draft.findings.append(
+                Finding(shown, place.get((key,), (shown, 1))[1], f"{key} is not a list of steps", "write - step: NAME")
+            )
         parts[key] = [i for i in items if isinstance(i, dict)] if isinstance(items, list) else []
         for item in parts[key]:
             item.setdefault("name", item.get("step", ""))
@@ -152,7 +158,9 @@ def _read_file(path: Path, draft: Draft, seen: tuple[Path, ...]) -> _File | None
     file = _File(path, data, parts["steps"], parts["corpus"], place)
     if base_name is None:
         if override:
-            draft.findings.append(Finding(*file.at("override"), "override without extends", "name the pipeline it changes: extends: NAME"))
+            draft.findings.append(
+                Finding(*file.at("override"), "override without extends", "name the pipeline it changes: extends: NAME")
+            )
         return file
     return _merge(file, str(base_name), override, draft, (*seen, path))
 
@@ -164,7 +172,9 @@ def _merge(file: _File, base_name: str, override: Any, draft: Draft, seen: tuple
         draft.findings.append(Finding(*file.at("extends"), error.what, error.remedy or "name a pipeline"))
         return None
     if base_path in seen:
-        draft.findings.append(Finding(*file.at("extends"), "the pipelines extend each other in a circle", "break the circle"))
+        draft.findings.append(
+            Finding(*file.at("extends"), "the pipelines extend each other in a circle", "break the circle")
+        )
         return None
     base = _read_file(base_path, draft, seen)
     if base is None:
@@ -176,16 +186,14 @@ def _merge(file: _File, base_name: str, override: Any, draft: Draft, seen: tuple
             place = {p: at for p, at in place.items() if p[:1] != (key,)}
             place |= {p: at for p, at in file.place.items() if p[:1] == (key,)}
     for name, options in (override or {}).items():
-        for key, items in (("steps", base.steps), ("corpus", base.corpus)):
-            index = next((i for i, s in enumerate(items) if s.get("name") == name), None)
-            if index is not None:
-                break
-        else:
+        lists = (("steps", base.steps), ("corpus", base.corpus))
+        found = next(((k, some, i) for k, some in lists for i, s in enumerate(some) if s.get("name") == name), None)
+        if found is None:
             names = [str(s.get("name")) for s in (*base.steps, *base.corpus)]
             remedy = _nearest(name, names) or f"its steps: {', '.join(names)}"
             draft.findings.append(Finding(*file.at("override", name), f"{base_name} has no step {name!r}", remedy))
             continue
-        assert index is not None
+        key, items, index = found
         if options is None:
             items[index] = {"step": "", "name": "", "removed": True}
         else:
@@ -215,7 +223,10 @@ def _build(file: _File, draft: Draft) -> None:
     if head is None or draft.findings:
         return
     draft.pipeline = Pipeline(
-        **head.model_dump(), steps=tuple(unit_steps), corpus=tuple(c for c in corpus if isinstance(c, CorpusStep)), prompt_texts=prompts
+        **head.model_dump(),
+        steps=tuple(unit_steps),
+        corpus=tuple(c for c in corpus if isinstance(c, CorpusStep)),
+        prompt_texts=prompts,
     )
 
 
@@ -259,7 +270,10 @@ def _step(item: dict[str, Any], index: int, file: _File, draft: Draft, key: str)
             option = str(e["loc"][0]) if e["loc"] else "step"
             if e["type"] == "extra_forbidden":
                 known = [f for f in kind.model_fields if f not in {"step", "folder"}]
-                what, remedy = f"unknown option {option!r}", _nearest(option, known) or f"its options: {', '.join(known)}"
+                what, remedy = (
+                    f"unknown option {option!r}",
+                    _nearest(option, known) or f"its options: {', '.join(known)}",
+                )
             elif e["type"] == "missing":
                 what, remedy = f"{option} is missing", f"add {option}: …"
             else:
@@ -274,7 +288,12 @@ def _check_names(steps: Sequence[Step | CorpusStep], draft: Draft) -> None:
     seen: set[str] = set()
     for step in steps:
         if step.name in seen or step.name == "input":
-            draft.find(step.name, "name", f"the name {step.name!r} is taken", "give each use of a step a name of its own: name: …")
+            draft.find(
+                step.name,
+                "name",
+                f"the name {step.name!r} is taken",
+                "give each use of a step a name of its own: name: …",
+            )
         seen.add(step.name)
 
 
@@ -324,7 +343,11 @@ def _check_expression(
         fields = known.get(owner)
         if attribute and fields is not None:
             kind = "score" if owner in {"score", "label"} else "field"
-            what = f"{source!r}: no earlier step makes the score {attribute!r}" if kind == "score" else f"{source!r}: {owner} has no {attribute!r}"
+            what = (
+                f"{source!r}: no earlier step makes the score {attribute!r}"
+                if kind == "score"
+                else f"{source!r}: {owner} has no {attribute!r}"
+            )
             remedy = _nearest(attribute, fields) or f"{kind}s: {', '.join(sorted(fields)) or 'none so far'}"
         else:
             what, remedy = f"{source!r}: unknown name {name!r}", _nearest(name, known) or f"names: {', '.join(known)}"

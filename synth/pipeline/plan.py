@@ -126,7 +126,9 @@ async def _tokens(
     mean = sum(lengths) / len(lengths) if lengths else 2000.0
     plan.assumptions.append(f"prompts of {len(problems)} problems filled in, {CHARACTERS_A_TOKEN} characters a token")
     most = step.max_tokens or ASSUMED_REPLY_TOKENS
-    plan.assumptions.append(f"{ASSUMED_REPLY_TOKENS} tokens a reply (nothing measured yet: rehearse, or run a few with --limit)")
+    plan.assumptions.append(
+        f"{ASSUMED_REPLY_TOKENS} tokens a reply (nothing measured yet: rehearse, or run a few with --limit)"
+    )
     return mean / CHARACTERS_A_TOKEN, min(ASSUMED_REPLY_TOKENS, most)
 
 

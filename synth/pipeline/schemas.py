@@ -17,7 +17,9 @@ __all__ = ["all_schemas", "write_schemas"]
 def all_schemas() -> dict[str, dict[str, Any]]:
     """Every schema by its path below `schemas/`."""
     schemas = {"pipeline.json": pipeline_schema(), "teachers.json": Profile.model_json_schema()}
-    schemas |= {f"records/{kind.__name__.lower()}.json": kind.model_json_schema(mode="serialization") for kind in RECORD_TYPES}
+    schemas |= {
+        f"records/{kind.__name__.lower()}.json": kind.model_json_schema(mode="serialization") for kind in RECORD_TYPES
+    }
     schemas |= {f"export/{name}.json": row.model_json_schema(mode="serialization") for name, row in CONTRACTS.items()}
     return {name: {"$schema": "https://json-schema.org/draft/2020-12/schema", **s} for name, s in schemas.items()}
 

@@ -38,13 +38,13 @@ def undefined_names(source: str, known: dict[str, frozenset[str] | None]) -> lis
 
     tree = environment().parse(source)
     free = meta.find_undeclared_variables(tree)
-    wrong: list[tuple[str, int]] = []
-    for node in tree.find_all(nodes.Name):
-        if node.name in free and node.name not in known:
-            wrong.append((node.name, node.lineno))
-    for access in tree.find_all(nodes.Getattr):
-        owner = access.node
-        if isinstance(owner, nodes.Name) and owner.name in free and (fields := known.get(owner.name)) is not None:
-            if access.attr not in fields:
-                wrong.append((f"{owner.name}.{access.attr}", access.lineno))
-    return list(dict.fromkeys(wrong))
+    names = [(n.name, n.lineno) for n in tree.find_all(nodes.Name) if n.name in free and n.name not in known]
+    fields = [
+        (f"{owner.name}.{access.attr}", access.lineno)
+        for access in tree.find_all(nodes.Getattr)
+        if isinstance(owner := access.node, nodes.Name)
+        and owner.name in free
+        and (offered := known.get(owner.name)) is not None
+        and access.attr not in offered
+    ]
+    return list(dict.fromkeys(names + fields))

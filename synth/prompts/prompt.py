@@ -20,7 +20,9 @@ __all__ = ["Prompt", "load_prompt", "shipped_prompts"]
 
 _FOLDER = Path(__file__).parent
 _HEADER = re.compile(r"\A\{#-?(.*?)-?#\}", re.DOTALL)
-_FIELD = re.compile(r"^\s*(version|purpose|source)\s*:\s*(.*(?:\n(?!\s*(?:version|purpose|source)\s*:).*)*)", re.MULTILINE)
+_FIELD = re.compile(
+    r"^\s*(version|purpose|source)\s*:\s*(.*(?:\n(?!\s*(?:version|purpose|source)\s*:).*)*)", re.MULTILINE
+)
 _ROLES = ("system", "user", "assistant")
 
 
@@ -76,7 +78,9 @@ class Prompt:
         except TemplateError as error:
             raise UserError(f"the prompt cannot be filled in: {error}", where=self.name) from error
         if not messages:
-            raise UserError("the prompt makes no message", where=self.name, remedy="write {% call user() %}…{% endcall %}")
+            raise UserError(
+                "the prompt makes no message", where=self.name, remedy="write {% call user() %}…{% endcall %}"
+            )
         return tuple(messages)
 
 
@@ -105,13 +109,21 @@ def load_prompt(name: str, *, beside: Path | None = None) -> Prompt:
     path = (beside or Path()) / name if name.endswith(".j2") else _FOLDER / f"{name}.j2"
     if not path.is_file():
         near = get_close_matches(name, shipped_prompts(), n=1)
-        remedy = f"did you mean {near[0]!r}?" if near else f"shipped prompts: {', '.join(shipped_prompts())}; a file of yours ends in .j2"
+        remedy = (
+            f"did you mean {near[0]!r}?"
+            if near
+            else f"shipped prompts: {', '.join(shipped_prompts())}; a file of yours ends in .j2"
+        )
         raise UserError(f"no such prompt: {name}", remedy=remedy)
     text = path.read_text(encoding="utf-8")
     header = _HEADER.match(text)
     fields = {k: " ".join(v.split()) for k, v in _FIELD.findall(header[1])} if header else {}
     if "version" not in fields:
         raise UserError(
-            "the prompt has no version", where=str(path), remedy="begin the file with {#- version: 1\n    purpose: … -#}"
+            "the prompt has no version",
+            where=str(path),
+            remedy="begin the file with {#- version: 1\n    purpose: … -#}",
         )
-    return Prompt(name=name, text=text, version=fields["version"], purpose=fields.get("purpose", ""), source=fields.get("source"))
+    return Prompt(
+        name=name, text=text, version=fields["version"], purpose=fields.get("purpose", ""), source=fields.get("source")
+    )

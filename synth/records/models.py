@@ -142,6 +142,11 @@ class Problem(UnitRecord):
         return tuple((chr(ord("A") + i), text) for i, text in enumerate(self.choices))
 
     @property
+    def compared_as(self) -> AnswerKind:
+        """How answers to this problem are read and compared, also where no gold answer says it."""
+        return self.answer_kind or ("choice" if self.choices else "text")
+
+    @property
     def answer_text(self) -> str | None:
         """The gold answer in words: for choices the text of the right option."""
         if self.answer is not None and self.choices and self.answer_kind == "choice":

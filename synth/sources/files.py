@@ -35,7 +35,11 @@ def read_rows(path: Path) -> Iterator[Row]:
     elif path.suffix == ".parquet":
         yield from _parquet(path)
     else:
-        raise InputError(f"cannot tell what kind of file this is from {path.suffix!r}", where=str(path), remedy=f"use {', '.join(ENDINGS)}")
+        raise InputError(
+            f"cannot tell what kind of file this is from {path.suffix!r}",
+            where=str(path),
+            remedy=f"use {', '.join(ENDINGS)}",
+        )
 
 
 def _jsonl(path: Path) -> Iterator[Row]:

@@ -42,10 +42,15 @@ def choose_mapping(columns: Sequence[str], given: Mapping[str, str]) -> dict[str
     have = ", ".join(columns)
     for name, column in given.items():
         if name not in FIELDS:
-            raise InputError(f"a problem has no field {name!r}", remedy=f"fields: {', '.join(FIELDS)}; write --map field=column")
+            raise InputError(
+                f"a problem has no field {name!r}", remedy=f"fields: {', '.join(FIELDS)}; write --map field=column"
+            )
         if column not in columns:
             raise InputError(f"the input has no column {column!r}", remedy=f"its columns: {have}")
-    found = {name: next((c for c in names if c in columns and c not in given.values()), None) for name, names in FIELDS.items()}
+    found = {
+        name: next((c for c in names if c in columns and c not in given.values()), None)
+        for name, names in FIELDS.items()
+    }
     mapping = {**{k: v for k, v in found.items() if v is not None}, **given}
     if "answer_index" in mapping and "answer" not in given:
         mapping.pop("answer", None)
@@ -104,7 +109,11 @@ def to_problem(row: Mapping[str, Any], mapping: Mapping[str, str], source: str, 
     for name in sorted(needs):
         if not getattr(problem, name):
             column = mapping.get(name)
-            raise InputError(f"{column!r} is missing, and the pipeline needs the {name}" if column else f"no column gives the {name}, which the pipeline needs (--map {name}=COLUMN)")
+            raise InputError(
+                f"{column!r} is missing, and the pipeline needs the {name}"
+                if column
+                else f"no column gives the {name}, which the pipeline needs (--map {name}=COLUMN)"
+            )
     return problem
 
 
@@ -164,7 +173,9 @@ def _letter(answer: str, choices: Sequence[str]) -> str:
     folded = [c.casefold() for c in choices]
     if folded.count(answer.casefold()) == 1:
         return letters[folded.index(answer.casefold())]
-    raise InputError(f"the answer {answer!r} is none of the choices {letters[0]}–{letters[-1]} (for an index from 0: --map answer_index=COLUMN)")
+    raise InputError(
+        f"the answer {answer!r} is none of the choices {letters[0]}–{letters[-1]} (for an index from 0: --map answer_index=COLUMN)"
+    )
 
 
 def _plain(value: Any) -> Any:

@@ -43,14 +43,18 @@ class Source:
         InputError: it cannot be read, or no column gives the question.
     """
 
-    def __init__(self, name: str, *, mapping: Mapping[str, str] | None = None, needs: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self, name: str, *, mapping: Mapping[str, str] | None = None, needs: frozenset[str] = frozenset()
+    ) -> None:
         self.name = name
         self.needs = needs
         first = next((row for _, row in self._rows() if isinstance(row, dict)), None)
         if first is None:
             if next(self._rows(), None) is None:
                 raise InputError("the input is empty", where=name, remedy="give a file with one problem a line")
-            raise InputError("not one row of the input can be read", where=name, remedy="see --help for the kinds of input")
+            raise InputError(
+                "not one row of the input can be read", where=name, remedy="see --help for the kinds of input"
+            )
         try:
             self.mapping = choose_mapping(self._columns(), mapping or {})
         except InputError as error:

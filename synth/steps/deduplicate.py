@@ -28,7 +28,7 @@ class Deduplicate(Step):
     shingle: Annotated[int, Field(ge=1)] = 5
     """Words in a shingle."""
 
-    async def run(self, records: Sequence[Rationale], unit: Unit) -> Iterable[UnitRecord]:
+    async def run(self, records: Sequence[Rationale], unit: Unit) -> Iterable[UnitRecord]:  # noqa: ARG002
         found = near_duplicates([r.text for r in records], threshold=self.threshold, shingle=self.shingle)
         return [
             reject(

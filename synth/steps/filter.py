@@ -47,7 +47,9 @@ class Filter(Step):
             except TypeError:  # a score that is not there was compared with a number
                 kept = False
             except Exception as error:
-                raise UserError(f"the expression {self.keep!r} fails: {error}", where=f"step {self.name}, {record.id}") from error
+                raise UserError(
+                    f"the expression {self.keep!r} fails: {error}", where=f"step {self.name}, {record.id}"
+                ) from error
             if not kept:
                 out.append(reject(record, self.name, self.keep, self._observed(variables)))
         return out

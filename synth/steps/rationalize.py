@@ -60,9 +60,15 @@ class Rationalize(TeacherStep):
     def problems_with(self, teachers: Mapping[str, Sequence[Teacher]]) -> Iterable[tuple[str, str, str]]:
         if self.samples > 1:
             for teacher in (t for role in self.roles() for t in teachers.get(role, ())):
-                temperature = self.temperature if self.temperature is not None else teacher.parameters.get("temperature")
+                temperature = (
+                    self.temperature if self.temperature is not None else teacher.parameters.get("temperature")
+                )
                 if temperature == 0:
-                    yield "samples", f"{self.samples} samples at temperature 0 are {self.samples} times the same reply", "set temperature above 0, or samples: 1"
+                    yield (
+                        "samples",
+                        f"{self.samples} samples at temperature 0 are {self.samples} times the same reply",
+                        "set temperature above 0, or samples: 1",
+                    )
                     break
         if self.examples not in {"auto", "none"}:
             try:
@@ -107,25 +113,24 @@ class Rationalize(TeacherStep):
         if self.examples == "none" or (self.examples == "auto" and not teacher.small):
             return []
         if self.examples == "auto":
-            kind = problem.answer_kind or ("choice" if problem.choices else "text")
-            path = shipped("samples") / f"{_EXAMPLES[kind]}_examples.jsonl"
+            path = shipped("samples") / f"{_EXAMPLES[problem.compared_as]}_examples.jsonl"
         else:
             path = _example_path(self.examples, self.folder)
         return [_Shown(e.problem, _write(e, form), e.problem.answer) for e in _load_examples(str(path))]
 
     def _read(self, teacher: Teacher, request: Request, problem: Problem, reply: Completion) -> Rationale:
-        kind = problem.answer_kind or ("choice" if problem.choices else "text")
+        answer: str | None
         parsed = _read_json(reply.text) if request.task.format == "json" else None
         if parsed is not None:
             steps, answer = parsed
             text, segmenter = "\n".join(steps), "given/1"
         else:
-            text, answer = split_answer(reply.text, kind=kind, choices=problem.choices)
+            text, answer = split_answer(reply.text, kind=problem.compared_as, choices=problem.choices)
             steps, segmenter = segment(text, self.segment)
         return Rationale.make(
             unit=problem.unit,
             step=self.name,
-            because=[self.version, problem.id, reply.call],
+            because=[self.version, problem.id, reply.key],
             problem=problem.id,
             author="teacher",
             teacher=teacher.name,
@@ -177,7 +182,9 @@ def _load_examples(path: str) -> tuple[_Example, ...]:
             )
             examples.append(_Example(problem, tuple(row["steps"])))
         except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
-            raise UserError(f"line {number} of {path} is not a worked example (question, steps, answer): {error}") from error
+            raise UserError(
+                f"line {number} of {path} is not a worked example (question, steps, answer): {error}"
+            ) from error
     return tuple(examples)
 
 

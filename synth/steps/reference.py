@@ -26,13 +26,12 @@ class Reference(Step):
     segment: Segmenter = "steps"
     """The definition of "step" by which they are cut."""
 
-    async def run(self, records: Sequence[Problem], unit: Unit) -> Iterable[UnitRecord]:
+    async def run(self, records: Sequence[Problem], unit: Unit) -> Iterable[UnitRecord]:  # noqa: ARG002
         made = []
         for problem in records:
             if problem.reference_solution is None:
                 continue
-            kind = problem.answer_kind or ("choice" if problem.choices else "text")
-            text, answer = split_answer(problem.reference_solution, kind=kind, choices=problem.choices)
+            text, answer = split_answer(problem.reference_solution, kind=problem.compared_as, choices=problem.choices)
             steps, segmenter = segment(text, self.segment)
             made.append(
                 Rationale.make(

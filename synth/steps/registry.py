@@ -18,7 +18,17 @@ from synth.steps.vote import Vote
 
 __all__ = ["BUILT_IN", "all_steps"]
 
-BUILT_IN: tuple[type[Step], ...] = (Rationalize, Reference, Segment, VerifyAnswer, Vote, Pair, Filter, Deduplicate, Select)
+BUILT_IN: tuple[type[Step], ...] = (
+    Rationalize,
+    Reference,
+    Segment,
+    VerifyAnswer,
+    Vote,
+    Pair,
+    Filter,
+    Deduplicate,
+    Select,
+)
 
 
 @cache

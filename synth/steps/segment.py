@@ -24,7 +24,7 @@ class Segment(Step):
     into: Segmenter = "steps"
     """The definition of "step"."""
 
-    async def run(self, records: Sequence[Rationale], unit: Unit) -> Iterable[UnitRecord]:
+    async def run(self, records: Sequence[Rationale], unit: Unit) -> Iterable[UnitRecord]:  # noqa: ARG002
         made: list[UnitRecord] = []
         for old in records:
             steps, segmenter = segment(old.text, self.into)
@@ -34,4 +34,3 @@ class Segment(Step):
             new = Rationale.make(unit=old.unit, step=self.name, because=because, **changed)
             made += [new, reject(old, self.name, "superseded", new.id)]
         return made
-

@@ -57,4 +57,6 @@ class Select(Step):
         try:
             return float(value)
         except (TypeError, ValueError) as error:
-            raise UserError(f"{self.best!r} is {value!r}, not a number", where=f"step {self.name}, {rationale.id}") from error
+            raise UserError(
+                f"{self.best!r} is {value!r}, not a number", where=f"step {self.name}, {rationale.id}"
+            ) from error

@@ -45,7 +45,7 @@ class VerifyAnswer(Step):
     async def _compare(self, rationale: Rationale, unit: Unit) -> Verdict:
         problem = unit.problem_of(rationale)
         assert problem.answer is not None
-        kind = problem.answer_kind or "text"
+        kind = problem.compared_as
 
         def compare() -> Verdict:
             return compare_answers(

@@ -40,14 +40,14 @@ class Vote(Step):
 
     def _count(self, voters: Sequence[Rationale], unit: Unit) -> list[Score]:
         problem = unit.problem_of(voters[0])
-        kind = problem.answer_kind or ("choice" if problem.choices else "text")
         camps: list[tuple[str, list[Rationale]]] = []
         for voter in voters:
             if voter.answer is None:
                 continue
             for answer, camp in camps:
                 same = voter.answer == answer or (
-                    compare_answers(voter.answer, answer, kind=kind, choices=problem.choices).label == "right"
+                    compare_answers(voter.answer, answer, kind=problem.compared_as, choices=problem.choices).label
+                    == "right"
                 )
                 if same:
                     camp.append(voter)

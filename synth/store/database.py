@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import duckdb
 import orjson
@@ -21,7 +21,13 @@ CORPUS = "corpus"
 """Owner of the rows that corpus steps made; a unit's rows are owned by the unit, a call by nobody."""
 
 _BATCH = 20_000
-_ARROW = {"VARCHAR": pa.string(), "BIGINT": pa.int64(), "DOUBLE": pa.float64(), "BOOLEAN": pa.bool_(), "JSON": pa.string()}
+_ARROW = {
+    "VARCHAR": pa.string(),
+    "BIGINT": pa.int64(),
+    "DOUBLE": pa.float64(),
+    "BOOLEAN": pa.bool_(),
+    "JSON": pa.string(),
+}
 _ARROW["VARCHAR[]"] = pa.list_(pa.string())
 _VIEWS = Path(__file__).with_name("views.sql")
 
@@ -114,7 +120,9 @@ class Store:
 
     def __init__(self, run: Path) -> None:
         if not (run / "run.json").is_file():
-            raise RunFolderError("there is no run in this folder", where=str(run), remedy="synth run … --run FOLDER makes one")
+            raise RunFolderError(
+                "there is no run in this folder", where=str(run), remedy="synth run … --run FOLDER makes one"
+            )
         self.run = run
         self._con = duckdb.connect(":memory:")
         folded = self._attach()
@@ -147,10 +155,16 @@ class Store:
             self._con.execute(f"ATTACH '{quoted}' AS folded (READ_ONLY)")
         except duckdb.IOException:  # being folded this moment: the journal has it all
             return False
-        return bool(self._con.execute("SELECT count(*) FROM duckdb_tables() WHERE database_name = 'folded' AND table_name = 'folded'").fetchone()[0])  # type: ignore[index]
+        marks = "SELECT 1 FROM duckdb_tables() WHERE database_name = 'folded' AND table_name = 'folded'"
+        return self._con.execute(marks).fetchone() is not None
 
     def _make_wide(self) -> None:
-        names = [n for (n,) in self._con.execute("SELECT DISTINCT name FROM scores WHERE step_index IS NULL ORDER BY name").fetchall()]
+        names = [
+            n
+            for (n,) in self._con.execute(
+                "SELECT DISTINCT name FROM scores WHERE step_index IS NULL ORDER BY name"
+            ).fetchall()
+        ]
         safe = {n: re.sub(r"\W", "_", n) for n in names}
         picked = "".join(
             f", any_value(s.value) FILTER (s.name = {_quote(n)}) AS score_{c}, any_value(s.label) FILTER (s.name = {_quote(n)}) AS label_{c}"
@@ -190,7 +204,7 @@ class Store:
         """Let go of the files."""
         self._con.close()
 
-    def __enter__(self) -> Store:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

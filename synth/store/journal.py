@@ -1,16 +1,15 @@
 """The journal: an append-only log of calls and commits. It is the truth; everything else is derived from it.
 
-Entries are JSON lines in numbered segments. A thread writes what has gathered in one `write` and one `fdatasync`
-(a *group commit*), at most `GROUP_SECONDS` after it was appended; so a killed process loses at most the last group.
-A torn last line is cut off when the journal is opened again.
+Entries are JSON lines in numbered segments. Each is handed to the operating system as it is appended, so a killed
+process loses nothing; a thread makes what has gathered safe against a power cut, with one `fdatasync` for the group
+(a *group commit*), at most `GROUP_SECONDS` later. A torn last line is cut off when the journal is opened again.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-from itertools import groupby
-from operator import itemgetter
+import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
@@ -82,16 +81,14 @@ class Journal:
         self.folder = folder
         self._on_error = on_error
         self._error: OSError | None = None
-        self._pending: list[tuple[int, bytes]] = []  # segment, line
-        self._wake = threading.Condition()  # guards what is accepted
-        self._io = threading.Lock()  # guards the file; taken before `_wake` where both are
+        self._lock = threading.Condition()  # guards the file and what is below
+        self._unsynced = False
         self._closing = False
         try:
             folder.mkdir(parents=True, exist_ok=True)
             segments = _segments(folder)
             self._number = int(segments[-1].stem) if segments else 1
-            self._open = self._number
-            self._file: IO[bytes] = (folder / _NAME.format(self._number)).open("ab", buffering=0)
+            self._file = self._open()
             self._size = self._cut_torn_line()
         except OSError as error:
             raise RunFolderError(
@@ -99,8 +96,11 @@ class Journal:
                 where=str(folder.parent),
                 remedy="choose another folder with --run, or mend its permissions",
             ) from error
-        self._thread = threading.Thread(target=self._write_groups, name="journal", daemon=True)
+        self._thread = threading.Thread(target=self._sync_groups, name="journal", daemon=True)
         self._thread.start()
+
+    def _open(self) -> IO[bytes]:
+        return (self.folder / _NAME.format(self._number)).open("ab", buffering=0)
 
     def _cut_torn_line(self) -> int:
         """Leave only whole lines in the last segment; returns its size in bytes."""
@@ -122,29 +122,46 @@ class Journal:
         return whole
 
     def append(self, kind: str, body: bytes) -> Location:
-        """Accept one entry: `kind` and a JSON object as bytes. On disk within `GROUP_SECONDS`, in order of appending.
+        """Write one entry: `kind` and a JSON object as bytes.
 
         Raises:
-            Stopped: an earlier write failed.
+            Stopped: it could not be written, or an earlier one could not.
         """
         line = b'{"kind":"' + kind.encode() + b'","body":' + body + b"}\n"
-        with self._wake:
+        with self._lock:
+            if self._error is None:
+                try:
+                    location = self._write(line)
+                except OSError as error:
+                    self._fail(error)
             if self._error is not None:
                 raise _write_failed(self._error, self.folder)
-            if self._size >= SEGMENT_BYTES:
-                self._number += 1
-                self._size = 0
-            location = Location(self._number, self._size, len(line) - 1)
-            self._size += len(line)
-            self._pending.append((self._number, line))
-            if len(self._pending) == 1:
-                self._wake.notify_all()
+            if not self._unsynced:
+                self._unsynced = True
+                self._lock.notify_all()
         return location
+
+    def _write(self, line: bytes) -> Location:
+        if self._size >= SEGMENT_BYTES:
+            _sync(self._file.fileno())
+            self._file.close()
+            self._number += 1
+            self._file = self._open()
+            self._size = 0
+        left = memoryview(line)
+        while left:
+            left = left[self._file.write(left) :]
+        location = Location(self._number, self._size, len(line) - 1)
+        self._size += len(line)
+        return location
+
+    def _fail(self, error: OSError) -> None:
+        self._error = error
+        if self._on_error is not None:
+            self._on_error(error)
 
     def read(self, location: Location) -> dict[str, Any]:
         """The body of one entry."""
-        if location.segment >= self._open:
-            self.flush()
         with (self.folder / _NAME.format(location.segment)).open("rb") as file:
             file.seek(location.offset)
             entry: dict[str, Any] = orjson.loads(file.read(location.length))
@@ -152,57 +169,55 @@ class Journal:
         return body
 
     def flush(self) -> None:
-        """Return when everything appended so far is on disk.
+        """Return when everything appended so far is safe against a power cut.
 
         Raises:
             Stopped: it could not be written.
         """
-        self._write_pending()
-        if self._error is not None:
-            raise _write_failed(self._error, self.folder)
+        with self._lock:
+            self._sync_now()
+            if self._error is not None:
+                raise _write_failed(self._error, self.folder)
+
+    def _sync_now(self) -> None:
+        if self._error is None:
+            try:
+                _sync(self._file.fileno())
+            except OSError as error:
+                self._fail(error)
+        self._unsynced = False
 
     def close(self) -> None:
-        """Write what is left and end the thread. Never raises for a failed write: `append` and `flush` have said so."""
-        with self._wake:
+        """Make safe what is left and end the thread. Never raises: `append` and `flush` have said what failed."""
+        with self._lock:
             self._closing = True
-            self._wake.notify_all()
+            self._lock.notify_all()
         self._thread.join()
-        self._write_pending()
-        self._file.close()
-
-    def _write_pending(self) -> None:
-        with self._io:
-            with self._wake:
-                pending, self._pending = self._pending, []
-            if self._error is not None:
-                return
-            try:
-                for segment, lines in groupby(pending, key=itemgetter(0)):
-                    self._write(segment, b"".join(line for _, line in lines))
-            except OSError as error:
-                self._error = error
-                if self._on_error is not None:
-                    self._on_error(error)
-
-    def _write(self, segment: int, data: bytes) -> None:
-        if segment != self._open:
+        with self._lock:
+            self._sync_now()
             self._file.close()
-            self._file = (self.folder / _NAME.format(segment)).open("ab", buffering=0)
-            self._open = segment
-        left = memoryview(data)
-        while left:
-            left = left[self._file.write(left) :]
-        _sync(self._file.fileno())
 
-    def _write_groups(self) -> None:
+    def _sync_groups(self) -> None:
         while True:
-            with self._wake:
-                while not self._pending and not self._closing:
-                    self._wake.wait()
+            with self._lock:
+                while not self._unsynced and not self._closing:
+                    self._lock.wait()
                 if self._closing:
                     return
-                self._wake.wait(GROUP_SECONDS)  # let a group gather
-            self._write_pending()
+            time.sleep(GROUP_SECONDS)  # let a group gather
+            with self._lock:
+                if self._closing:
+                    return
+                self._unsynced = False
+                descriptor = os.dup(self._file.fileno())  # the segment may be closed meanwhile
+            try:
+                _sync(descriptor)  # without the lock: whoever appends need not wait for the disk
+            except OSError as error:
+                with self._lock:
+                    self._fail(error)
+                return
+            finally:
+                os.close(descriptor)
 
 
 def _write_failed(error: OSError, folder: Path) -> Stopped:

@@ -24,12 +24,16 @@ def read_manifest(run: Path) -> dict[str, Any]:
     """
     path = run / "run.json"
     if not path.is_file():
-        raise RunFolderError("there is no run in this folder", where=str(run), remedy="synth run … --run FOLDER makes one")
+        raise RunFolderError(
+            "there is no run in this folder", where=str(run), remedy="synth run … --run FOLDER makes one"
+        )
     try:
         manifest: dict[str, Any] = orjson.loads(path.read_bytes())
         version = manifest["format"]
     except (orjson.JSONDecodeError, KeyError, TypeError) as error:
-        raise RunFolderError("run.json cannot be read", where=str(path), remedy="use another folder with --run") from error
+        raise RunFolderError(
+            "run.json cannot be read", where=str(path), remedy="use another folder with --run"
+        ) from error
     if version != FORMAT:
         older = "an older" if version < FORMAT else "a newer"
         raise RunFolderError(
@@ -55,7 +59,9 @@ class RunFolder:
         self.path = path
         existing = read_manifest(path) if (path / "run.json").is_file() else None
         if existing is None and path.is_dir() and any(p.name not in {".lock", "journal"} for p in path.iterdir()):
-            raise RunFolderError("the folder is not empty and holds no run", where=str(path), remedy="give a new folder with --run")
+            raise RunFolderError(
+                "the folder is not empty and holds no run", where=str(path), remedy="give a new folder with --run"
+            )
         if existing is not None and existing["pipeline"] != manifest["pipeline"]:
             raise RunFolderError(
                 f"this folder holds a run of {existing['pipeline']}, not of {manifest['pipeline']}",
@@ -68,11 +74,15 @@ class RunFolder:
             self._lock.acquire(timeout=0)
         except Timeout as error:
             raise RunFolderError(
-                "another process is at work on this run", where=str(path), remedy="wait for it, or give another folder with --run"
+                "another process is at work on this run",
+                where=str(path),
+                remedy="wait for it, or give another folder with --run",
             ) from error
         except OSError as error:
             raise RunFolderError(
-                f"the run folder cannot be written: {error.strerror}", where=str(path), remedy="choose another folder with --run"
+                f"the run folder cannot be written: {error.strerror}",
+                where=str(path),
+                remedy="choose another folder with --run",
             ) from error
         self.earlier = existing
         """The manifest of the session before; None for a new run."""
@@ -86,7 +96,9 @@ class RunFolder:
         except OSError as error:
             self._lock.release()
             raise RunFolderError(
-                f"the run folder cannot be written: {error.strerror}", where=str(self.path), remedy="make room, or choose another with --run"
+                f"the run folder cannot be written: {error.strerror}",
+                where=str(self.path),
+                remedy="make room, or choose another with --run",
             ) from error
 
     def close(self) -> None:

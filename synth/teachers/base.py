@@ -87,7 +87,9 @@ class Teacher(ABC):
 
     def key(self, request: Request) -> str:
         """The replay key of a request to this teacher."""
-        return replay_key(self.endpoint, self.model, self.wire_messages(request), self.wire_parameters(request), request.sample)
+        return replay_key(
+            self.endpoint, self.model, self.wire_messages(request), self.wire_parameters(request), request.sample
+        )
 
     def wire_messages(self, request: Request) -> tuple[Message, ...]:
         """The messages as they go over the wire."""

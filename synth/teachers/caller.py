@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_random_exponential
@@ -20,7 +21,7 @@ from synth.teachers.ledger import Ledger
 from synth.teachers.redact import redact
 from synth.teachers.request import Completion, Request
 
-__all__ = ["Caller", "CallCounts"]
+__all__ = ["CallCounts", "Caller"]
 
 MAX_ATTEMPTS = 6
 """Attempts at one call before it counts as failed: our choice; with the waits below some 60 s in all."""
@@ -49,7 +50,9 @@ class Caller:
         on_retry: called with a line of text when an attempt failed and another will be made.
     """
 
-    def __init__(self, ledger: Ledger, budget: Budget | None = None, *, on_retry: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self, ledger: Ledger, budget: Budget | None = None, *, on_retry: Callable[[str], None] | None = None
+    ) -> None:
         self.ledger = ledger
         self.budget = budget or Budget()
         self.counts = CallCounts()
@@ -105,7 +108,9 @@ class Caller:
 
     def _enough(self, teacher: Teacher, state: RetryCallState) -> bool:
         error = state.outcome.exception() if state.outcome else None
-        unreachable = isinstance(error, TeacherError) and error.cause == "connection" and teacher.name not in self._alive
+        unreachable = (
+            isinstance(error, TeacherError) and error.cause == "connection" and teacher.name not in self._alive
+        )
         return self.closing is not None or stop_after_attempt(FIRST_ATTEMPTS if unreachable else MAX_ATTEMPTS)(state)
 
     def _tell(self, state: RetryCallState) -> None:
@@ -130,7 +135,9 @@ class Caller:
                 status: CallStatus = completion.status if completion is not None else _status(error)
                 if completion is not None and teacher.price is not None:
                     price = teacher.price.of(completion.prompt_tokens, completion.completion_tokens)
-                call = self._row(teacher, request, key, unit, completion, status, error, price, started, time.perf_counter() - clock)
+                call = self._row(
+                    teacher, request, key, unit, completion, status, error, price, started, time.perf_counter() - clock
+                )
                 self.ledger.record(call)
             finally:
                 self.budget.release(price)
@@ -147,16 +154,7 @@ class Caller:
         if status != "ok":
             self.counts.failed += 1
             raise _unusable(status, completion)
-        return Completion(
-            text=completion.text,
-            finish=completion.finish,
-            thinking=completion.thinking,
-            prompt_tokens=completion.prompt_tokens,
-            completion_tokens=completion.completion_tokens,
-            logprobs=completion.logprobs,
-            served_model=completion.served_model,
-            call=call.id,
-        )
+        return replace(completion, key=key, call=call.id)
 
     def _row(
         self,
@@ -226,4 +224,6 @@ def _unusable(status: CallStatus, completion: Completion) -> TeacherError:
     }[status]
     remedy = "raise max_tokens of the step" if status == "truncated" else None
     # An empty reply is a hiccup of a server as often as a habit of a model: it is worth another attempt.
-    return TeacherError(status, what, retriable=status == "empty", raw=completion.text or completion.refusal, remedy=remedy)
+    return TeacherError(
+        status, what, retriable=status == "empty", raw=completion.text or completion.refusal, remedy=remedy
+    )

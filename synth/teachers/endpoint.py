@@ -116,7 +116,9 @@ class EndpointTeacher(Teacher):
         except openai.APIStatusError as error:
             raise self._refused_by_server(error) from error
         except (openai.APIError, ValueError) as error:
-            raise TeacherError("malformed", f"the reply cannot be read: {redact(str(error))}", retriable=True) from error
+            raise TeacherError(
+                "malformed", f"the reply cannot be read: {redact(str(error))}", retriable=True
+            ) from error
         return self._read(reply)
 
     def _refused_by_server(self, error: Any) -> TeacherError:
@@ -124,18 +126,28 @@ class EndpointTeacher(Teacher):
         body = redact(str(error.message))[:500]
         at = f"{self.base_url} answered {status}: {body}"
         if status in {401, 403}:
-            remedy = f"check the key in {self._key_variable}" if self._key_variable else "this endpoint wants a key: name its variable in the profile (key:)"
+            remedy = (
+                f"check the key in {self._key_variable}"
+                if self._key_variable
+                else "this endpoint wants a key: name its variable in the profile (key:)"
+            )
             return TeacherError("auth", at, fatal=True, remedy=remedy)
         if status == 404:
-            return TeacherError("not_found", at, fatal=True, remedy=f"check base_url and the model's name ({self.model})")
+            return TeacherError(
+                "not_found", at, fatal=True, remedy=f"check base_url and the model's name ({self.model})"
+            )
         if status == 429:
             # A spent quota comes as 429 too, and waiting does not mend it.
             spent = "insufficient_quota" in body
-            return TeacherError("rate_limit", at, retriable=not spent, fatal=spent, retry_after=_retry_after(error.response.headers))
+            return TeacherError(
+                "rate_limit", at, retriable=not spent, fatal=spent, retry_after=_retry_after(error.response.headers)
+            )
         if status in {408, 409} or status >= 500:
             return TeacherError("server", at, retriable=True, retry_after=_retry_after(error.response.headers))
         fatal = "model" in body.lower() and ("not found" in body.lower() or "does not exist" in body.lower())
-        return TeacherError("bad_request", at, fatal=fatal, remedy=f"check the model's name ({self.model})" if fatal else None)
+        return TeacherError(
+            "bad_request", at, fatal=fatal, remedy=f"check the model's name ({self.model})" if fatal else None
+        )
 
     def _read(self, reply: Any) -> Completion:
         choices = getattr(reply, "choices", None)
@@ -155,10 +167,15 @@ class EndpointTeacher(Teacher):
         )
 
 
+# fmt: off
 _KNOWN = frozenset(
-    "frequency_penalty logit_bias logprobs max_completion_tokens max_tokens n presence_penalty reasoning_effort response_format "
-    "seed service_tier stop temperature top_logprobs top_p user verbosity".split()  # noqa: SIM905 - one word after another reads best
+    {
+        "frequency_penalty", "logit_bias", "logprobs", "max_completion_tokens", "max_tokens", "n", "presence_penalty",
+        "reasoning_effort", "response_format", "seed", "service_tier", "stop", "temperature", "top_logprobs", "top_p",
+        "user", "verbosity",
+    }
 )
+# fmt: on
 
 
 def _split_parameters(parameters: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -61,6 +61,7 @@ class Ledger:
             completion_tokens=row.get("completion_tokens"),
             logprobs=row.get("logprobs"),
             served_model=row.get("served_model"),
+            key=key,
             call=row["id"],
         )
 

@@ -76,7 +76,9 @@ def load_profile(path: Path | None = None) -> Profile:
 
     named = path or (Path(os.environ["SYNTH_TEACHERS"]) if "SYNTH_TEACHERS" in os.environ else None)
     if named is not None and not named.is_file():
-        raise SetupError("there is no such profile file", where=str(named), remedy="see README.md, Teachers, for an example")
+        raise SetupError(
+            "there is no such profile file", where=str(named), remedy="see README.md, Teachers, for an example"
+        )
     candidates = [named] if named else [Path(PROFILE_NAME), Path.home() / ".config" / "synth" / PROFILE_NAME]
     found = next((p for p in candidates if p.is_file()), None)
     if found is None:

@@ -65,8 +65,11 @@ class Completion:
     logprobs: Any = None
     served_model: str | None = None
     refusal: str | None = None
+    key: str = ""
+    """The replay key; filled in by the caller. What is made of a reply is identified by it: how many attempts it took
+    differs from run to run."""
     call: str = ""
-    """Id of the ledger row; filled in by the ledger."""
+    """Id of the ledger row; filled in by the caller."""
 
     @property
     def status(self) -> CallStatus:
@@ -80,6 +83,8 @@ class Completion:
         return "ok"
 
 
-def replay_key(endpoint: str, model: str, messages: tuple[Message, ...], parameters: Mapping[str, Any], sample: int) -> str:
+def replay_key(
+    endpoint: str, model: str, messages: tuple[Message, ...], parameters: Mapping[str, Any], sample: int
+) -> str:
     """The key under which a reply is found again: everything on the wire less the exclusion list above, and the sample."""
     return content_id([KEY_VERSION, endpoint, model, list(messages), dict(parameters), sample])

@@ -101,7 +101,14 @@ class World:
     @property
     def identity(self) -> str:
         """Stands in the replay key: other abilities, another teacher."""
-        numbers = [self.solve_rate, self.hint_rate, self.lucky_rate, self.step_error_rate, self.malformed_rate, self.steps]
+        numbers = [
+            self.solve_rate,
+            self.hint_rate,
+            self.lucky_rate,
+            self.step_error_rate,
+            self.malformed_rate,
+            self.steps,
+        ]
         return "world:" + blake2b(canonical_json(numbers), digest_size=4).hexdigest()
 
     def __call__(self, request: Request, rng: random.Random) -> str:
@@ -128,7 +135,9 @@ class World:
         wrong = [rng.random() < self.step_error_rate for _ in range(self.steps)]
         if not any(wrong):
             wrong[rng.randrange(self.steps)] = True
-        lucky = self.lucky_rate if self.lucky_rate is not None else (1 / len(problem.choices) if problem.choices else 0.0)
+        lucky = (
+            self.lucky_rate if self.lucky_rate is not None else (1 / len(problem.choices) if problem.choices else 0.0)
+        )
         answer = gold if rng.random() < lucky else _another_answer(problem, gold, rng)
         return _write(task, [_claim(rng, sound=not bad) for bad in wrong], answer)
 

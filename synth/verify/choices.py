@@ -10,7 +10,10 @@ from synth.verify.text import normalise_text
 
 __all__ = ["last_named_choice", "read_choice"]
 
-_LEAD = re.compile(r"\A(?:the\s+|correct\s+|answer\s+|is\s+|most\s+likely\s+|probably\s+|option\s+|choice\s+|letter\s+|[*_`'\":\-\s])+", re.IGNORECASE)
+_LEAD = re.compile(
+    r"\A(?:the\s+|correct\s+|answer\s+|is\s+|most\s+likely\s+|probably\s+|option\s+|choice\s+|letter\s+|[*_`'\":\-\s])+",
+    re.IGNORECASE,
+)
 _LETTER = re.compile(r"\A[(\[{]?\s*([A-Za-z])\s*(?:[)\]}.:,;*_`'\"]|\Z|\s+(?:is\b|because|since|as\b|-|–|—|\()|\n)")
 _UPPER = re.compile(r"\A([A-Z])(?=\s+(?:[A-Z0-9(\"'$]))")
 _NAMED = re.compile(r"(?:[(\[]\s*([A-Z])\s*[)\]]|\b(?:option|choice|answer)\s+(?:is\s+)?[\"'*(]*([A-Z])\b(?!['’]))")
@@ -30,7 +33,11 @@ def read_choice(text: str, choices: Sequence[str]) -> str | None:
     bare = _LEAD.sub("", plain)
     for candidate in (plain, bare):
         match = _LETTER.match(candidate) or _UPPER.match(candidate)
-        if match and match[1].upper() in letters and not (match[1] == "a" and len(candidate) > 1 and candidate[1] == " "):
+        if (
+            match
+            and match[1].upper() in letters
+            and not (match[1] == "a" and len(candidate) > 1 and candidate[1] == " ")
+        ):
             return match[1].upper()
     return _by_text(bare, choices, whole=True) or _by_text(plain, choices, whole=False)
 
@@ -52,7 +59,12 @@ def last_named_choice(text: str, choices: Sequence[str]) -> str | None:
     """Where nothing is stated: the last option named by `(B)`, `option B`, or alone on the last line."""
     letters = _letters(choices)
     lines = [line.strip(" *_`.") for line in text.splitlines() if line.strip()]
-    if lines and len(lines[-1]) <= 200 and (last := re.match(r"\A[(\[]?([A-Z])(?:[)\].:]|\Z)", lines[-1])) and last[1] in letters:
+    if (
+        lines
+        and len(lines[-1]) <= 200
+        and (last := re.match(r"\A[(\[]?([A-Z])(?:[)\].:]|\Z)", lines[-1]))
+        and last[1] in letters
+    ):
         return last[1]
     named = [a or b for a, b in _NAMED.findall(text) if (a or b) in letters]
     if named:

@@ -87,7 +87,9 @@ def _compare_math(found: str, gold: str, timeout: float) -> Verdict:
         return Verdict("right", found, gold, method, "the same text")
     if is_number(plain) and is_number(expected):
         right = read_number(plain) == read_number(expected)
-        return Verdict("right" if right else "wrong", found, gold, method, f"{plain[:80]} {'=' if right else '≠'} {expected[:80]}")
+        return Verdict(
+            "right" if right else "wrong", found, gold, method, f"{plain[:80]} {'=' if right else '≠'} {expected[:80]}"
+        )
     from synth.verify.mathematics import equivalent
 
     label = equivalent(found[:2000], gold[:2000], timeout)

@@ -70,7 +70,12 @@ def _stated(reply: str) -> _Stated | None:
 def _sentence_start(reply: str, position: int) -> int:
     """Where the sentence around a position begins."""
     before = reply[:position]
-    cut = max(before.rfind("\n"), max((m.end() - 1 for m in re.finditer(r"[.!?]\s", before[-500:])), default=-1) + max(0, len(before) - 500) if re.search(r"[.!?]\s", before[-500:]) else -1)
+    cut = max(
+        before.rfind("\n"),
+        max((m.end() - 1 for m in re.finditer(r"[.!?]\s", before[-500:])), default=-1) + max(0, len(before) - 500)
+        if re.search(r"[.!?]\s", before[-500:])
+        else -1,
+    )
     return cut + 1
 
 
@@ -154,7 +159,10 @@ def _anywhere(reply: str, kind: AnswerKind, choices: Sequence[str], which: str) 
         letters = "".join(chr(ord("A") + i) for i in range(len(choices) or 26))
         found = re.findall(rf"(?<![A-Za-z])([{letters}])(?![A-Za-z'’])", reply)
     elif kind == "boolean":
-        found = ["yes" if w.lower() in {"yes", "true"} else "no" for w in re.findall(r"\b(?:yes|no|true|false)\b", reply, re.IGNORECASE)]
+        found = [
+            "yes" if w.lower() in {"yes", "true"} else "no"
+            for w in re.findall(r"\b(?:yes|no|true|false)\b", reply, re.IGNORECASE)
+        ]
     else:
         found = [line.strip() for line in reply.splitlines() if line.strip()]
     return (found[0] if which == "first" else found[-1]) if found else None
@@ -169,7 +177,9 @@ def split_answer(reply: str, *, kind: AnswerKind, choices: Sequence[str] = ()) -
         fenced = _FENCE.search(reply)
         try:
             whole = orjson.loads(fenced[1] if fenced else reply)
-            reasoning = next((whole[k] for k in ("reasoning", "rationale", "explanation") if isinstance(whole.get(k), str)), None)
+            reasoning = next(
+                (whole[k] for k in ("reasoning", "rationale", "explanation") if isinstance(whole.get(k), str)), None
+            )
             if reasoning is not None:
                 return reasoning.strip(), answer
         except (orjson.JSONDecodeError, AttributeError):

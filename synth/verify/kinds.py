@@ -10,7 +10,9 @@ from synth.verify.numbers import is_number
 
 __all__ = ["infer_kind"]
 
-_MATH = re.compile(r"\\[a-zA-Z]+|\^|[A-Za-z0-9)]\s*[=+*]\s*[A-Za-z0-9(]|\b\d+[a-z]\b|\A[\[(]\s*-?[\d.]+\s*,|\A-?\d*sqrt")
+_MATH = re.compile(
+    r"\\[a-zA-Z]+|\^|[A-Za-z0-9)]\s*[=+*]\s*[A-Za-z0-9(]|\b\d+[a-z]\b|\A[\[(]\s*-?[\d.]+\s*,|\A-?\d*sqrt"
+)
 
 
 def infer_kind(answer: str, choices: Sequence[str] = ()) -> AnswerKind:

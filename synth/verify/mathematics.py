@@ -51,8 +51,11 @@ class _Worker:
             return reply
 
     def _start(self) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(  # noqa: S603 - our own module
-            [sys.executable, "-m", "synth.verify.worker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        process = subprocess.Popen(
+            [sys.executable, "-m", "synth.verify.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
         )
         replies: queue.Queue[bytes] = queue.Queue()
         assert process.stdout is not None
