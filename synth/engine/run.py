@@ -29,6 +29,9 @@ __all__ = ["Summary", "run_pipeline"]
 UNITS_AHEAD = 2
 """Units in flight for each call that may be: enough to keep the teachers busy, few enough to keep memory flat."""
 
+LAST_SECONDS = 10.0
+"""How long calls in flight may take to come home when the run ends in an error."""
+
 
 @dataclass
 class Summary:
@@ -187,7 +190,7 @@ class _Run:
 
     def _close(self, why: Stopped) -> None:
         if self.caller.closing is None:
-            self.caller.closing = why
+            self.caller.close(why)
             self.progress.phase = "stopping: waiting for calls in flight"
 
     async def go(self) -> Summary:
@@ -237,11 +240,14 @@ class _Run:
             except BaseExceptionGroup as group_of_errors:
                 error = _first_of(group_of_errors)
                 if not isinstance(error, Stopped):
+                    self.caller.close(Stopped("another teacher failed"))
+                    await self.caller.drain(LAST_SECONDS)
                     raise error from None
                 self._close(error)
             except asyncio.CancelledError:
                 if self.caller.closing is None:
                     raise
+            await self.caller.drain()
         return self.caller.closing
 
     def _todo(self) -> Iterator[Problem]:

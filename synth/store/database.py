@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
 import orjson
@@ -14,6 +14,9 @@ import pyarrow as pa
 from synth.errors import RunFolderError
 from synth.store.columns import TABLES, columns
 from synth.store.journal import START, Position, read_entries
+
+if TYPE_CHECKING:
+    import polars
 
 __all__ = ["CORPUS", "Store", "fold", "open_store"]
 
@@ -39,7 +42,7 @@ def fold(run: Path) -> bool:
     """
     try:
         con = duckdb.connect(str(run / "corpus.duckdb"))
-    except duckdb.IOException:
+    except duckdb.OperationalError:
         return False
     with con:
         _make_tables(con, "main")
@@ -153,7 +156,7 @@ class Store:
         quoted = str(path).replace("'", "''")
         try:
             self._con.execute(f"ATTACH '{quoted}' AS folded (READ_ONLY)")
-        except duckdb.IOException:  # being folded this moment: the journal has it all
+        except duckdb.OperationalError:  # being folded this moment, here or elsewhere: the journal has it all
             return False
         marks = "SELECT 1 FROM duckdb_tables() WHERE database_name = 'folded' AND table_name = 'folded'"
         return self._con.execute(marks).fetchone() is not None
@@ -180,7 +183,7 @@ class Store:
         )
 
     def sql(self, query: str, parameters: Sequence[Any] = ()) -> duckdb.DuckDBPyConnection:
-        """Ask a question; the result is DuckDB's (`fetchall`, `pl`, `arrow`, `df`)."""
+        """Ask a question; the result is DuckDB's (`fetchall`, `fetchmany`, `description`)."""
         return self._con.execute(query, list(parameters))
 
     def rows(self, query: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
@@ -188,6 +191,10 @@ class Store:
         result = self.sql(query, parameters)
         names = [d[0] for d in result.description or []]
         return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+    def frame(self, query: str, parameters: Sequence[Any] = ()) -> polars.DataFrame:
+        """Ask a question; the rows as a frame, which writes Parquet, CSV and more."""
+        return self._con.sql(query, params=list(parameters)).pl()
 
     def kept(self, table: str) -> list[Any]:
         """What corpus steps see: the kept records of a table with the text they are compared by."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -57,11 +58,26 @@ class Caller:
         self.budget = budget or Budget()
         self.counts = CallCounts()
         self.closing: Stopped | None = None
-        """Set to let calls in flight come home and refuse new ones."""
+        """Why no more is asked; None while the run goes on."""
+        self._closed = asyncio.Event()
         self._on_retry = on_retry
         self._limits: dict[str, asyncio.Semaphore] = {}
-        self._asking: dict[str, asyncio.Future[Completion]] = {}
+        self._asking: dict[str, asyncio.Task[Completion]] = {}
         self._alive: set[str] = set()
+        self._useless: dict[str, SetupError] = {}
+
+    def close(self, why: Stopped) -> None:
+        """Refuse new calls from now on; those in flight come home and are written down."""
+        if self.closing is None:
+            self.closing = why
+            self._closed.set()
+
+    async def drain(self, seconds: float | None = None) -> None:
+        """Return when every call in flight has come home; after so many seconds those still out are given up."""
+        if self._asking:
+            _, late = await asyncio.wait(list(self._asking.values()), timeout=seconds)
+            for task in late:
+                task.cancel()
 
     async def ask(self, teacher: Teacher, request: Request, *, unit: str) -> Completion:
         """One usable reply, from the ledger or from the teacher.
@@ -75,36 +91,46 @@ class Caller:
         if (replayed := self.ledger.replay(key)) is not None:
             self.counts.replayed += 1
             return replayed
-        if (other := self._asking.get(key)) is not None:  # the same question is on its way: one call serves both
-            completion = await asyncio.shield(other)
+        task = self._asking.get(key)
+        if task is not None:  # the same question is on its way: one call serves both
             self.counts.replayed += 1
-            return completion
-        future: asyncio.Future[Completion] = asyncio.get_running_loop().create_future()
-        self._asking[key] = future
-        try:
-            completion = await self._ask_with_retries(teacher, request, key, unit)
-        except BaseException as error:
-            future.set_exception(error if isinstance(error, Exception) else Stopped("the run was interrupted"))
-            future.exception()  # whoever waits sees it; nobody waiting is no mistake
-            raise
         else:
-            future.set_result(completion)
-            return completion
-        finally:
-            del self._asking[key]
+            task = asyncio.create_task(self._ask_with_retries(teacher, request, key, unit))
+            self._asking[key] = task
+            task.add_done_callback(lambda done: self._came_home(key, done))
+        # Whoever asked may be cancelled, because a sibling failed; what was paid for is written down all the same.
+        return await asyncio.shield(task)
+
+    def _came_home(self, key: str, task: asyncio.Task[Completion]) -> None:
+        del self._asking[key]
+        if not task.cancelled():
+            task.exception()  # whoever waits sees it; nobody waiting is no mistake
 
     async def _ask_with_retries(self, teacher: Teacher, request: Request, key: str, unit: str) -> Completion:
         retrying = AsyncRetrying(
             retry=retry_if_exception(lambda e: isinstance(e, TeacherError) and e.retriable),
             stop=lambda state: self._enough(teacher, state),
             wait=_wait,
+            sleep=self._pause,
             before_sleep=self._tell,
             reraise=True,
         )
-        async for attempt in retrying:
-            with attempt:
-                return await self._attempt(teacher, request, key, unit)
+        try:
+            async for attempt in retrying:
+                with attempt:
+                    return await self._attempt(teacher, request, key, unit)
+        except TeacherError as error:
+            if error.fatal and teacher.name not in self._alive:
+                useless = SetupError(error.what, where=f"teacher {teacher.name}", remedy=error.remedy)
+                raise self._useless.setdefault(teacher.name, useless) from error
+            if error.retriable and self.closing is not None:  # it was not given all its attempts
+                raise self.closing from error
+            raise
         raise AssertionError("unreachable")
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._closed.wait(), seconds)
 
     def _enough(self, teacher: Teacher, state: RetryCallState) -> bool:
         error = state.outcome.exception() if state.outcome else None
@@ -120,6 +146,8 @@ class Caller:
     async def _attempt(self, teacher: Teacher, request: Request, key: str, unit: str) -> Completion:
         limit = self._limits.setdefault(teacher.name, asyncio.Semaphore(teacher.concurrency))
         async with limit:
+            if (useless := self._useless.get(teacher.name)) is not None:
+                raise useless
             if self.closing is not None:
                 raise self.closing
             self.budget.reserve(self.ledger)
@@ -145,8 +173,6 @@ class Caller:
         if completion is None:
             assert error is not None
             self.counts.failed += 1
-            if error.fatal and teacher.name not in self._alive:
-                raise SetupError(error.what, where=f"teacher {teacher.name}", remedy=error.remedy) from error
             raise error
         self._alive.add(teacher.name)
         self.counts.prompt_tokens += completion.prompt_tokens or 0

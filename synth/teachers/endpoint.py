@@ -107,9 +107,10 @@ class EndpointTeacher(Teacher):
             reply = await self._client.chat.completions.create(
                 model=self.model, messages=list(self.wire_messages(request)), extra_body=extra or None, **known
             )
-        except openai.APITimeoutError as error:
-            raise TeacherError("timeout", f"no reply within {self._timeout:.0f} s", retriable=True) from error
         except openai.APIConnectionError as error:
+            # The aiohttp transport calls every connection that cannot be made a ConnectTimeout, a refused one too.
+            if isinstance(error, openai.APITimeoutError) and type(error.__cause__).__name__ != "ConnectTimeout":
+                raise TeacherError("timeout", f"no reply within {self._timeout:g} s", retriable=True) from error
             what = f"cannot reach {self.base_url}: {redact(str(error.__cause__ or error))}"
             remedy = "is the server running, and is base_url right?"
             raise TeacherError("connection", what, retriable=True, fatal=True, remedy=remedy) from error
@@ -138,7 +139,7 @@ class EndpointTeacher(Teacher):
             )
         if status == 429:
             # A spent quota comes as 429 too, and waiting does not mend it.
-            spent = "insufficient_quota" in body
+            spent = "insufficient_quota" in {error.code, error.type}
             return TeacherError(
                 "rate_limit", at, retriable=not spent, fatal=spent, retry_after=_retry_after(error.response.headers)
             )

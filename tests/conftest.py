@@ -1,0 +1,30 @@
+"""What every test stands on: an empty folder to work in, and no settings of the person who runs the tests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(autouse=True)
+def _apart(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = tmp_path_factory.mktemp("settings")
+    profile = settings / "teachers.yaml"
+    profile.write_text("teachers: {}\n")
+    monkeypatch.setenv("SYNTH_TEACHERS", str(profile))
+    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.chdir(settings)
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """Real data beside the checkout; tests that want it are skipped where it is absent."""
+    folder = Path(os.environ.get("SYNTH_DATA", HERE.parent.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip("no data: set SYNTH_DATA")
+    return folder

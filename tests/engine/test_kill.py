@@ -1,0 +1,160 @@
+"""Killed for real, at any moment: nothing paid is paid twice, and the corpus is the same."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from support import ask, contents, endpoint, reply, sums, synth, yaml_file
+
+PIPELINE = """
+    pipeline: my/kill
+    roles: {teacher: writes}
+    steps:
+      - {step: rationalize, samples: 3, temperature: 0.7}
+      - {step: verify_answer}
+      - {step: pair}
+      - {step: filter, keep: score.correct}
+      - {step: deduplicate}
+    corpus:
+      - {step: near_duplicates, on: rationale, threshold: 0.9}
+"""
+CONCURRENCY = 4
+
+
+async def _answer(_request, body):
+    """A teacher that is right three times of five, by what it was asked."""
+    import asyncio
+
+    await asyncio.sleep(0.02)
+    digest = hashlib.sha256(json.dumps([body["messages"], body["seed"]]).encode()).digest()
+    question = body["messages"][-1]["content"]
+    case = int(question.split("Case ")[1].split(":")[0])
+    answer = case * 10 + 5 if digest[0] % 5 < 3 else digest[1]
+    return reply(f"Let us see, {digest.hex()[:24]}.\nIt grows by {digest[2]}.\nThe answer is {answer}.")
+
+
+@pytest.fixture
+def setting(tmp_path: Path):
+    """A pipeline, an input, and a real server; gives the words of the command, and what the server saw."""
+    pipeline = yaml_file(tmp_path / "kill.yaml", PIPELINE)
+    rows = sums(tmp_path / "in.jsonl", 40)
+    with endpoint(_answer) as (url, seen):
+        profile = tmp_path / "teachers.yaml"
+        profile.write_text(
+            f"teachers: {{t: {{base_url: '{url}', model: m, capabilities: [seed], concurrency: {CONCURRENCY}}}}}\n"
+        )
+        yield ["run", pipeline, "--input", rows, "--profile", profile, "--teacher", "t", "--run"], seen
+
+
+def _start(words, folder: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-c", "from synth.cli import main; main()", *map(str, words), str(folder)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+
+
+def _entries(folder: Path) -> int:
+    return sum(p.read_bytes().count(b"\n") for p in (folder / "journal").glob("*.jsonl")) if folder.exists() else 0
+
+
+def _wait_for(folder: Path, entries: int, process: subprocess.Popen[bytes]) -> None:
+    while _entries(folder) < entries and process.poll() is None:
+        time.sleep(0.005)
+
+
+def test_killed_three_times_gives_the_same_corpus_and_pays_nothing_twice(setting, tmp_path: Path):
+    words, seen = setting
+    synth(*words, tmp_path / "whole", check=0)
+    assert len(seen) == 120
+    seen.clear()
+
+    folder = tmp_path / "killed"
+    moments = random.Random()
+    for least in (5, 50, 90):
+        process = _start(words, folder)
+        _wait_for(folder, least + moments.randrange(25), process)
+        process.kill()
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
+        assert "asked" in synth("status", folder, check=0).stdout  # a killed run can be looked at
+    synth(*words, folder, check=0)
+
+    assert contents(folder) == contents(tmp_path / "whole")
+    statuses = ask(folder, "SELECT key, status FROM calls")
+    assert max(Counter(key for key, status in statuses if status == "ok").values()) == 1
+    assert len(statuses) == 120
+    # What was in flight when the process died is all that can have been asked twice.
+    assert 120 <= len(seen) <= 120 + 3 * CONCURRENCY
+
+    before = len(seen)
+    done = synth(*words, folder, check=0)
+    assert len(seen) == before
+    assert "0 calls" in done.stderr
+
+
+def test_one_interrupt_waits_for_the_calls_in_flight(setting, tmp_path: Path):
+    words, seen = setting
+    folder = tmp_path / "interrupted"
+    process = _start(words, folder)
+    _wait_for(folder, 20, process)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=30)
+    assert process.returncode == 3
+    assert b"same command" in told
+    assert b"Traceback" not in told
+    asked = len(seen)
+    assert asked < 120
+    assert ask(folder, "SELECT count(*) FROM calls WHERE status = 'ok'") == [(asked,)]
+    synth(*words, folder, check=0)
+    assert len(seen) == 120
+
+
+def test_torn_last_line_is_passed_over_and_its_call_asked_again(setting, tmp_path: Path):
+    words, seen = setting
+    folder = tmp_path / "torn"
+    synth(*words, folder, check=0)
+    whole = contents(folder)
+    (folder / "corpus.duckdb").unlink()
+    journal = folder / "journal" / "000001.jsonl"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    calls = [i for i, line in enumerate(lines) if line.startswith(b'{"kind":"call"')]
+    journal.write_bytes(b"".join(lines[: calls[-1]]) + lines[calls[-1]][:-40])  # as after a power cut
+    asked = len(seen)
+    synth(*words, folder, check=0)
+    assert len(seen) == asked + 1
+    assert contents(folder) == whole
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs limits on files")
+def test_full_disk_stops_the_run_and_the_same_command_goes_on(setting, tmp_path: Path):
+    words, seen = setting
+    folder = tmp_path / "full"
+    limited = (
+        "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000));"
+        "from synth.cli import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", limited, *map(str, words), str(folder)], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 3, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "can no longer be written" in done.stderr
+    assert "same command" in done.stderr
+    recorded = _entries(folder)
+    assert 0 < recorded < 120
+    asked = len(seen)
+    synth(*words, folder, check=0)
+    assert ask(folder, "SELECT count(*), count(DISTINCT key) FROM calls") == [(120, 120)]
+    # Replies that came home while the disk was full are the only ones asked for again.
+    assert len(seen) - asked <= 120 - (recorded - 40) + CONCURRENCY

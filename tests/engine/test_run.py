@@ -1,0 +1,281 @@
+from __future__ import annotations
+
+import asyncio
+import random
+from pathlib import Path
+
+import pytest
+from support import ask, contents, run, sums, write_rows, yaml_file
+
+from synth.engine import Progress
+from synth.engine.run import UNITS_AHEAD
+from synth.errors import InputError, RunFolderError, SetupError, TeacherError, UserError
+from synth.pipeline import load_pipeline
+from synth.sources import Source
+from synth.store.run_folder import RunFolder
+from synth.teachers import Budget, Price, Request, ScriptedTeacher, World
+
+
+class Counting:
+    """A script that counts what it is asked."""
+
+    def __init__(self, script=None) -> None:
+        self.asked: list[Request] = []
+        self.script = script or World()
+        self.identity = "counting"
+
+    def __call__(self, request: Request, rng: random.Random):
+        self.asked.append(request)
+        return self.script(request, rng)
+
+
+def pipeline(path: Path, *, samples: int = 2, keep: str = "score.correct", extra: str = "") -> Path:
+    return yaml_file(
+        path / f"p{len(list(path.iterdir()))}.yaml",
+        f"""
+        pipeline: my/small
+        steps:
+          - {{step: rationalize, samples: {samples}, temperature: 0.7{extra}}}
+          - {{step: verify_answer}}
+          - {{step: filter, name: right, keep: "{keep}"}}
+        """,
+    )
+
+
+async def test_second_run_of_a_finished_pipeline_asks_nothing(tmp_path: Path):
+    script = Counting()
+    rows, folder, made = sums(tmp_path / "in.jsonl"), tmp_path / "run", pipeline(tmp_path)
+    first = await run(made, rows, folder, ScriptedTeacher(script))
+    assert len(script.asked) == 40
+    before = contents(folder)
+    second = await run(made, rows, folder, ScriptedTeacher(script))
+    assert len(script.asked) == 40
+    assert (second.progress.calls.sent, second.progress.earlier, second.progress.done) == (0, 20, 0)
+    assert second.funnel == first.funnel
+    assert contents(folder) == before
+
+
+async def test_equal_runs_give_equal_records(tmp_path: Path):
+    rows, made = sums(tmp_path / "in.jsonl"), pipeline(tmp_path)
+    await run(made, rows, tmp_path / "a", ScriptedTeacher(World(), latency=0.001, concurrency=3))
+    await run(made, rows, tmp_path / "b", ScriptedTeacher(World(), concurrency=64))
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+
+
+async def test_more_input_asks_only_for_what_is_new(tmp_path: Path):
+    script = Counting()
+    rows, folder, made = sums(tmp_path / "in.jsonl"), tmp_path / "run", pipeline(tmp_path)
+    await run(made, rows, folder, ScriptedTeacher(script), limit=5)
+    assert len(script.asked) == 10
+    await run(made, rows, folder, ScriptedTeacher(script))
+    assert len(script.asked) == 40
+
+
+async def test_a_step_changed_downstream_asks_nothing_and_a_prompt_changed_asks_again(tmp_path: Path):
+    script = Counting()
+    rows, folder = sums(tmp_path / "in.jsonl"), tmp_path / "run"
+    await run(pipeline(tmp_path), rows, folder, ScriptedTeacher(script))
+    kept = ask(folder, "SELECT count(*) FROM kept_rationales")[0][0]
+    await run(pipeline(tmp_path, keep="not score.correct"), rows, folder, ScriptedTeacher(script))
+    assert len(script.asked) == 40
+    assert ask(folder, "SELECT count(*) FROM kept_rationales") == [(40 - kept,)]
+
+    (tmp_path / "mine.j2").write_text(
+        "{#- version: 1 -#}\n{% call user() %}Please solve: {{ problem.question }}{% endcall %}"
+    )
+    await run(pipeline(tmp_path, extra=", prompt: mine.j2"), rows, folder, ScriptedTeacher(script))
+    assert len(script.asked) == 80
+    # One more sample of each asks for that sample alone.
+    await run(pipeline(tmp_path, samples=3, extra=", prompt: mine.j2"), rows, folder, ScriptedTeacher(script))
+    assert len(script.asked) == 100
+
+
+async def test_equal_questions_asked_at_once_are_one_call(tmp_path: Path):
+    script = Counting()
+    made = yaml_file(
+        tmp_path / "twice.yaml",
+        """
+        pipeline: my/twice
+        steps:
+          - {step: rationalize, name: one, temperature: 0}
+          - {step: rationalize, name: other, temperature: 0}
+        """,
+    )
+    await run(made, sums(tmp_path / "in.jsonl", 3), tmp_path / "run", ScriptedTeacher(script))
+    assert len(script.asked) == 3
+    assert ask(tmp_path / "run", "SELECT count(*) FROM rationales") == [(6,)]
+    assert ask(tmp_path / "run", "SELECT count(*), count(DISTINCT key) FROM calls") == [(3, 3)]
+
+
+async def test_units_wait_outside_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    read, most, progress = 0, 0, Progress()
+    original = Source.problems
+
+    def counted(self: Source):
+        nonlocal read, most
+        for problem in original(self):
+            read += 1
+            most = max(most, read - progress.done)
+            yield problem
+
+    monkeypatch.setattr(Source, "problems", counted)
+    teacher = ScriptedTeacher(World(), concurrency=5)
+    await run(pipeline(tmp_path), sums(tmp_path / "in.jsonl", 300), tmp_path / "run", teacher, progress=progress)
+    assert progress.done == 300
+    assert most <= UNITS_AHEAD * 5 + 1
+
+
+async def test_a_failure_is_a_row_and_the_siblings_go_on(tmp_path: Path):
+    broken = True
+
+    def script(request: Request, rng: random.Random) -> str:
+        if broken and request.sample == 1 and "Case 3" in request.task.problem.question:
+            raise TeacherError("refused", "I would rather not", raw="no")
+        return World(solve_rate=1)(request, rng)
+
+    rows, folder, made = sums(tmp_path / "in.jsonl"), tmp_path / "run", pipeline(tmp_path)
+    summary = await run(made, rows, folder, ScriptedTeacher(script))
+    assert summary.failures == {"refused": 1}
+    assert ask(folder, "SELECT step, cause, message, raw, attempts, retriable FROM failures") == [
+        ("rationalize", "refused", "I would rather not", "no", 1, False)
+    ]
+    assert ask(folder, "SELECT count(*) FROM kept_rationales") == [(39,)]
+    failed = frozenset(u for (u,) in ask(folder, "SELECT unit FROM failures"))
+    broken = False
+    await run(made, rows, folder, ScriptedTeacher(script), again=failed)
+    assert ask(folder, "SELECT count(*) FROM failures") == [(0,)]
+    assert ask(folder, "SELECT count(*) FROM kept_rationales") == [(40,)]
+    assert ask(folder, "SELECT count(*), count(*) FILTER (status = 'ok') FROM calls") == [(41, 40)]
+
+
+async def test_retries_are_rows_of_the_ledger_and_do_not_change_the_records(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr("synth.teachers.caller._wait", lambda _: 0.001)
+    rows, made = sums(tmp_path / "in.jsonl", 5), pipeline(tmp_path)
+    await run(made, rows, tmp_path / "calm", ScriptedTeacher(World(), name="t"))
+    seen: dict[str, int] = {}
+
+    def script(request: Request, rng: random.Random) -> str:
+        name = f"{request.task.problem.id}{request.sample}"
+        seen[name] = seen.get(name, 0) + 1
+        if seen[name] < 3:
+            raise TeacherError("server", "busy", retriable=True)
+        return World()(request, rng)
+
+    script.identity = World().identity
+    await run(made, rows, tmp_path / "stormy", ScriptedTeacher(script, name="t"))
+    assert ask(tmp_path / "stormy", "SELECT attempt, status, count(*) FROM calls GROUP BY ALL ORDER BY 1") == [
+        (1, "server", 10),
+        (2, "server", 10),
+        (3, "ok", 10),
+    ]
+    ids = "SELECT id, step, answer FROM rationales ORDER BY id"
+    assert ask(tmp_path / "stormy", ids) == ask(tmp_path / "calm", ids)
+
+
+async def test_nothing_that_can_never_succeed_is_asked_for_long(tmp_path: Path):
+    asked = 0
+
+    def script(request: Request, rng: random.Random) -> str:
+        nonlocal asked
+        asked += 1
+        raise TeacherError("auth", "wrong key", fatal=True, remedy="check the key")
+
+    with pytest.raises(SetupError, match="wrong key"):
+        await run(
+            pipeline(tmp_path),
+            sums(tmp_path / "in.jsonl", 500),
+            tmp_path / "run",
+            ScriptedTeacher(script, concurrency=4),
+        )
+    assert asked <= 8
+
+
+async def test_limit_of_calls_is_kept_exactly_over_sessions(tmp_path: Path):
+    script = Counting()
+    rows, folder, made = sums(tmp_path / "in.jsonl"), tmp_path / "run", pipeline(tmp_path)
+    for most in (7, 7, 25):
+        summary = await run(made, rows, folder, ScriptedTeacher(script), budget=Budget(max_calls=most))
+        assert summary.stopped is not None
+        assert summary.stopped.exit_code == 3
+        assert len(script.asked) == most
+    assert (await run(made, rows, folder, ScriptedTeacher(script))).stopped is None
+    assert len(script.asked) == 40
+    assert ask(folder, "SELECT count(*), count(DISTINCT key) FROM calls") == [(40, 40)]
+
+
+async def test_limit_of_cost_is_passed_by_no_more_than_what_is_in_flight(tmp_path: Path):
+    teacher = ScriptedTeacher(World(), price=Price(input=1000, output=1000), concurrency=3)
+    summary = await run(
+        pipeline(tmp_path), sums(tmp_path / "in.jsonl", 50), tmp_path / "run", teacher, budget=Budget(max_cost=2.0)
+    )
+    assert summary.stopped is not None
+    dearest = ask(tmp_path / "run", "SELECT max(price) FROM calls")[0][0]
+    spent = ask(tmp_path / "run", "SELECT sum(price) FROM calls")[0][0]
+    assert 2.0 - 4 * dearest < spent <= 2.0 + 3 * dearest
+    assert summary.cost == pytest.approx(spent)
+
+
+async def test_bad_rows_stop_the_run_before_any_call(tmp_path: Path):
+    rows = write_rows(tmp_path / "in.jsonl", [{"question": "1 + 1?", "answer": "2"}, {"question": ""}])
+    script = Counting()
+    with pytest.raises(InputError, match="line 2: 'question' is empty") as caught:
+        await run(pipeline(tmp_path), rows, tmp_path / "run", ScriptedTeacher(script))
+    assert "--skip-bad" in str(caught.value)
+    assert not script.asked
+    assert not (tmp_path / "run").exists()
+    notes: list[str] = []
+    await run(pipeline(tmp_path), rows, tmp_path / "run", ScriptedTeacher(script), skip_bad=True, on_note=notes.append)
+    assert len(script.asked) == 2
+    assert "line 2" in notes[0]
+
+
+async def test_an_expression_that_fails_names_the_step_and_the_record(tmp_path: Path):
+    made = pipeline(tmp_path, keep="rationale.text.nothing.more")
+    with pytest.raises(UserError, match=r"step right, b2:[0-9a-f]{32}"):
+        await run(made, sums(tmp_path / "in.jsonl", 2), tmp_path / "run")
+
+
+async def test_the_folder_of_another_pipeline_or_version_or_process_is_refused(tmp_path: Path):
+    rows, folder = sums(tmp_path / "in.jsonl", 2), tmp_path / "run"
+    await run(pipeline(tmp_path), rows, folder)
+    other = yaml_file(tmp_path / "other.yaml", "pipeline: my/other\nsteps: [{step: rationalize}]")
+    with pytest.raises(RunFolderError, match="my/small, not of my/other"):
+        await run(other, rows, folder)
+    held = RunFolder(folder, {"pipeline": "my/small", "fingerprint": ""})
+    with pytest.raises(RunFolderError, match="another process"):
+        await run(pipeline(tmp_path), rows, folder)
+    held.close()
+    note = folder / "run.json"
+    note.write_text(note.read_text().replace('"format": 1', '"format": 0'))
+    with pytest.raises(RunFolderError, match="an older version of synth"):
+        await run(pipeline(tmp_path), rows, folder)
+    busy = tmp_path / "mine"
+    busy.mkdir()
+    (busy / "thesis.txt").write_text("do not touch")
+    with pytest.raises(RunFolderError, match="not empty"):
+        await run(pipeline(tmp_path), rows, busy)
+    assert [p.name for p in busy.iterdir()] == ["thesis.txt"]
+
+
+async def test_cancelling_a_unit_leaves_its_paid_calls_in_the_ledger(tmp_path: Path):
+    """One call of a unit fails for good while its sibling is still being answered: the sibling is not lost."""
+
+    class Slow(ScriptedTeacher):
+        async def complete(self, request):
+            await asyncio.sleep(0.05)
+            if request.sample == 0:
+                raise TeacherError("auth", "no such key", fatal=True)
+            await asyncio.sleep(0.2)
+            return await super().complete(request)
+
+    with pytest.raises(SetupError):
+        await run(pipeline(tmp_path), sums(tmp_path / "in.jsonl", 1), tmp_path / "run", Slow(World()))
+    statuses = [s for (s,) in ask(tmp_path / "run", "SELECT status FROM calls ORDER BY status")]
+    assert statuses == ["auth", "ok"]
+
+
+def test_pipeline_fingerprint_changes_with_what_decides_the_records(tmp_path: Path):
+    base = load_pipeline(str(pipeline(tmp_path)))
+    assert base.fingerprint() == load_pipeline(str(pipeline(tmp_path))).fingerprint()
+    assert base.fingerprint() != load_pipeline(str(pipeline(tmp_path, samples=3))).fingerprint()
+    assert base.fingerprint() != load_pipeline(str(pipeline(tmp_path, keep="true"))).fingerprint()

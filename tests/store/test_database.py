@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+from support import ask, run, sums, yaml_file
+
+from synth.errors import RunFolderError
+from synth.records import RECORD_TYPES
+from synth.store.columns import TABLES, columns
+from synth.store.database import fold, open_store
+from synth.teachers import ScriptedTeacher, World
+
+PIPELINE = """
+    pipeline: my/small
+    steps:
+      - {step: rationalize, samples: 4, temperature: 0.7}
+      - {step: verify_answer}
+      - {step: pair}
+      - {step: filter, name: right, keep: score.correct}
+      - {step: select, keep: 2}
+"""
+
+
+@pytest.fixture
+async def folder(tmp_path: Path) -> Path:
+    teacher = ScriptedTeacher(World(solve_rate=0.6, malformed_rate=0.1))
+    await run(yaml_file(tmp_path / "p.yaml", PIPELINE), sums(tmp_path / "in.jsonl", 25), tmp_path / "run", teacher)
+    return tmp_path / "run"
+
+
+def test_every_field_has_a_typed_column():
+    assert set(TABLES) == {kind.table for kind in RECORD_TYPES}
+    types = columns(TABLES["rationales"])
+    assert types["id"] == types["parent"] == types["author"] == "VARCHAR"
+    assert types["steps"] == "VARCHAR[]"
+    assert types["sample"] == types["tokens"] == "BIGINT"
+    assert types["hinted"] == "BOOLEAN"
+    assert columns(TABLES["scores"])["value"] == "DOUBLE"
+    assert columns(TABLES["calls"])["messages"] == "JSON"
+    assert columns(TABLES["problems"])["media"] == "JSON"
+
+
+def test_the_journal_alone_answers_as_its_fold_does(folder: Path):
+    tables = [*TABLES, "funnel", "wide_rationales", "teachers", "lineage", "rejection_reasons", "kept_rationales"]
+    folded = {t: sorted(map(repr, ask(folder, f"SELECT * FROM {t}"))) for t in tables}
+    (folder / "corpus.duckdb").unlink()
+    assert {t: sorted(map(repr, ask(folder, f"SELECT * FROM {t}"))) for t in tables} == folded
+    assert fold(folder)
+    assert {t: sorted(map(repr, ask(folder, f"SELECT * FROM {t}"))) for t in tables} == folded
+    assert fold(folder)  # nothing new
+    assert len(ask(folder, "SELECT * FROM calls")) == 100
+
+
+def test_the_funnel_counts_what_the_tables_hold(folder: Path):
+    funnel = dict(ask(folder, "SELECT stage, n FROM funnel"))
+    right = ask(folder, "SELECT count(*) FROM scores WHERE label = 'right'")[0][0]
+    unread = ask(folder, "SELECT count(*) FROM rationales WHERE answer IS NULL")[0][0]
+    out = ask(folder, "SELECT count(*) FROM rejections WHERE step = 'select'")[0][0]
+    assert 0 < unread < 30
+    assert out > 0
+    assert funnel == {
+        "problems": 25,
+        "asked": 100,
+        "answered": 100,
+        "parsed": 100 - unread,
+        "verified": right,
+        "kept": right - out,
+        "problems with a kept rationale": ask(folder, "SELECT count(DISTINCT problem) FROM kept_rationales")[0][0],
+        "pairs": ask(folder, "SELECT count(*) FROM pairs")[0][0],
+    }
+
+
+def test_every_record_is_kept_or_says_why_not(folder: Path):
+    assert ask(
+        folder,
+        """SELECT count(*) FROM wide_rationales WHERE kept = (rejected_by IS NOT NULL)""",
+    ) == [(0,)]
+    rules = ask(folder, "SELECT DISTINCT rejected_by FROM wide_rationales WHERE NOT kept ORDER BY 1")
+    assert rules == [("right: score.correct",), ("select: at most 2 a problem",)]
+    assert ask(
+        folder, "SELECT count(*) FROM wide_rationales WHERE (label_correct = 'right') <> (score_correct = 1)"
+    ) == [(0,)]
+
+
+def test_one_join_tells_what_made_a_sentence(folder: Path):
+    rows = ask(
+        folder,
+        """SELECT c.reply, r.text, c.prompt, c.teacher, p.source FROM kept_rationales r
+           JOIN calls c ON c.id = r.call JOIN problems p ON p.id = r.problem""",
+    )
+    assert rows
+    for reply, text, prompt, teacher, source in rows:
+        assert text in reply
+        assert prompt.startswith("rationale/solve/1#")
+        assert teacher == "scripted"
+        assert source.startswith("in.jsonl:")
+    parents = ask(folder, "SELECT DISTINCT parent_table FROM lineage WHERE \"table\" = 'rationales' ORDER BY 1")
+    assert parents == [("calls",), ("problems",)]
+
+
+def test_frames_and_parquet(folder: Path, tmp_path: Path):
+    with open_store(folder) as store:
+        frame = store.frame("SELECT * FROM rationales ORDER BY id")
+    assert frame.schema["steps"] == pl.List(pl.String)
+    frame.write_parquet(tmp_path / "r.parquet")
+    again = duckdb.sql(f"SELECT count(*), sum(len(steps)) FROM '{tmp_path / 'r.parquet'}'").fetchall()
+    assert again == [(100, frame["steps"].list.len().sum())]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "COPY problems TO 'out.csv'",
+        "SELECT * FROM read_csv('/etc/passwd')",
+        "ATTACH 'other.duckdb'",
+        "INSTALL httpfs",
+        "SET enable_external_access = true",
+        "INSERT INTO folded.main.problems (id) VALUES ('x')",
+        "DROP TABLE folded.main.problems",
+    ],
+)
+def test_questions_cannot_reach_files_or_change_a_run(folder: Path, query: str):
+    with open_store(folder) as store, pytest.raises(duckdb.Error):
+        store.sql(query)
+    assert ask(folder, "SELECT count(*) FROM problems") == [(25,)]
+
+
+def test_reading_works_while_the_file_is_held(folder: Path):
+    with duckdb.connect(str(folder / "corpus.duckdb")):  # as a fold does
+        assert ask(folder, "SELECT count(*) FROM problems") == [(25,)]
+    hold = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print(1, flush=True); sys.stdin.read()"
+    words = [sys.executable, "-c", hold, str(folder / "corpus.duckdb")]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        other.stdout.readline()
+        assert ask(folder, "SELECT count(*) FROM problems") == [(25,)]
+        assert not fold(folder)
+        other.stdin.close()
+    assert fold(folder)
+
+
+def test_a_folder_without_a_run_is_told(tmp_path: Path):
+    with pytest.raises(RunFolderError, match="no run in this folder"):
+        open_store(tmp_path)

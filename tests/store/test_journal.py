@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import orjson
+import pytest
+
+from synth.errors import RunFolderError, Stopped
+from synth.store import journal as module
+from synth.store.journal import Journal, Position, read_entries
+
+
+def bodies(folder: Path, *start) -> list[dict]:
+    return [orjson.loads(line)["body"] for _, line in read_entries(folder, *start)]
+
+
+def test_what_is_appended_is_read_again_in_order(tmp_path: Path):
+    journal = Journal(tmp_path / "j")
+    places = [journal.append("call", orjson.dumps({"n": i})) for i in range(50)]
+    assert journal.read(places[17]) == {"n": 17}
+    journal.close()
+    assert bodies(tmp_path / "j") == [{"n": i} for i in range(50)]
+    half = places[25]
+    assert bodies(tmp_path / "j", Position(half.segment, half.offset))[0] == {"n": 25}
+
+
+def test_segments_follow_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "SEGMENT_BYTES", 200)
+    journal = Journal(tmp_path / "j")
+    places = [journal.append("call", orjson.dumps({"n": i})) for i in range(40)]
+    journal.close()
+    assert places[-1].segment > 3
+    assert bodies(tmp_path / "j") == [{"n": i} for i in range(40)]
+    again = Journal(tmp_path / "j")
+    again.append("call", b'{"n":40}')
+    assert again.read(places[3]) == {"n": 3}
+    again.close()
+    assert bodies(tmp_path / "j")[-1] == {"n": 40}
+
+
+@pytest.mark.parametrize("cut", [1, 5, 20])
+def test_a_torn_last_line_is_cut_off(tmp_path: Path, cut: int):
+    journal = Journal(tmp_path / "j")
+    for i in range(3):
+        journal.append("call", orjson.dumps({"n": i, "text": "é" * 20}))
+    journal.close()
+    path = tmp_path / "j" / "000001.jsonl"
+    path.write_bytes(path.read_bytes()[:-cut])
+    assert [b["n"] for b in bodies(tmp_path / "j")] == [0, 1]
+    again = Journal(tmp_path / "j")
+    place = again.append("call", b'{"n":9}')
+    assert again.read(place) == {"n": 9}
+    again.close()
+    assert [b["n"] for b in bodies(tmp_path / "j")] == [0, 1, 9]
+
+
+def test_a_killed_process_loses_nothing_it_appended(tmp_path: Path):
+    code = (
+        "import os, signal, sys; from pathlib import Path; from synth.store.journal import Journal\n"
+        "j = Journal(Path(sys.argv[1]))\n"
+        "for i in range(1000): j.append('call', b'{\"n\":%d}' % i)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "j")], timeout=60)
+    assert len(bodies(tmp_path / "j")) == 1000
+
+
+def test_many_entries_share_one_sync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    count = 0
+    real = module._sync
+
+    def counted(descriptor: int) -> None:
+        nonlocal count
+        count += 1
+        real(descriptor)
+
+    monkeypatch.setattr(module, "_sync", counted)
+    journal = Journal(tmp_path / "j")
+    started = time.monotonic()
+    for i in range(2000):
+        journal.append("call", orjson.dumps({"n": i}))
+    journal.flush()
+    journal.close()
+    assert 1 <= count <= (time.monotonic() - started) / module.GROUP_SECONDS + 4
+
+
+def test_a_write_that_fails_is_told_once_and_refused_ever_after(tmp_path: Path):
+    told: list[OSError] = []
+    journal = Journal(tmp_path / "j", on_error=told.append)
+    journal.append("call", b"{}")
+    os.close(os.dup(journal._file.fileno()))
+    journal._file.close()
+    journal._file = open("/dev/full", "ab", buffering=0)  # noqa: SIM115
+    for _ in range(2):
+        with pytest.raises(Stopped, match="No space left"):
+            journal.append("call", b"{}")
+    assert len(told) == 1
+    journal.close()
+    assert len(bodies(tmp_path / "j")) == 1
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path):
+    with pytest.raises(RunFolderError, match="cannot be written"):
+        Journal(Path("/proc/self/journal"))

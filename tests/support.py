@@ -1,0 +1,146 @@
+"""Short words for what many tests do."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from synth.engine import Summary, run_pipeline
+from synth.pipeline import Pipeline, load_pipeline
+from synth.sources import open_source
+from synth.store.database import open_store
+from synth.teachers import ScriptedTeacher, Teacher, World
+
+ROOT = Path(__file__).parent.parent
+
+
+def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
+    """A JSONL file."""
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def sums(path: Path, n: int = 20) -> Path:
+    """A file of `n` different questions with numbers as answers, unlike enough to be no near-duplicates."""
+    topics = ["apples in a basket", "steps to the tower", "coins under a mat", "minutes of rain", "pages of a diary"]
+    rows = [
+        {
+            "question": f"Case {i}: {topics[i % 5]} number {i * 7 + 3}, and later {i * 3 + 2} more, named r{i * i}x. How many?",
+            "answer": str(i * 10 + 5),
+        }
+        for i in range(n)
+    ]
+    return write_rows(path, rows)
+
+
+def yaml_file(path: Path, text: str) -> Path:
+    """A pipeline file."""
+    path.write_text(textwrap.dedent(text).lstrip("\n"))
+    return path
+
+
+async def run(
+    pipeline: Pipeline | str | Path, rows: Path, folder: Path, teacher: Teacher | None = None, **options: Any
+) -> Summary:
+    """Run a pipeline with one teacher in all its roles."""
+    made = pipeline if isinstance(pipeline, Pipeline) else load_pipeline(str(pipeline))
+    teacher = teacher or ScriptedTeacher(World())
+    teachers = {role: [teacher] for role in made.role_names}
+    return await run_pipeline(made, open_source(str(rows), needs=made.needs), folder, teachers, **options)
+
+
+def ask(folder: Path, query: str) -> list[tuple[Any, ...]]:
+    """Rows of a question in SQL."""
+    with open_store(folder) as store:
+        return store.sql(query).fetchall()
+
+
+def contents(folder: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """Everything a run made but the ledger, whose times differ from run to run."""
+    tables = ["problems", "rationales", "scores", "pairs", "rejections", "failures"]
+    with open_store(folder) as store:
+        return {t: sorted(map(repr, store.sql(f"SELECT * FROM {t}").fetchall())) for t in tables}
+
+
+def synth(*words: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None, check: int | None = None):
+    """The command line, in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", "from synth.cli import main; main()", *map(str, words)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=env,
+        timeout=120,
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    if check is not None:
+        assert done.returncode == check, done.stderr + done.stdout
+    return done
+
+
+Handler = Callable[[web.Request, Any], Awaitable[web.StreamResponse]]
+
+
+def reply(text: str = "The answer is 5.", **fields: Any) -> web.Response:
+    """A chat completion as endpoints send it."""
+    body = {
+        "id": "x",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "served-model",
+        "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}],
+        "usage": {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18},
+    }
+    return web.json_response({**body, **fields})
+
+
+@contextmanager
+def endpoint(handler: Handler) -> Iterator[tuple[str, list[Any]]]:
+    """A real HTTP server on loopback; gives its base URL and the list of request bodies it has seen."""
+    seen: list[Any] = []
+    loop = asyncio.new_event_loop()
+    started = threading.Event()
+    address: list[str] = []
+
+    async def chat(request: web.Request) -> web.StreamResponse:
+        body = await request.json()
+        seen.append(body)
+        return await handler(request, body)
+
+    async def serve() -> web.AppRunner:
+        app = web.Application()
+        app.router.add_post("/v1/chat/completions", chat)
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        port = runner.addresses[0][1]
+        address.append(f"http://127.0.0.1:{port}/v1")
+        return runner
+
+    def live() -> None:
+        asyncio.set_event_loop(loop)
+        runner = loop.run_until_complete(serve())
+        started.set()
+        loop.run_forever()
+        loop.run_until_complete(runner.cleanup())
+        loop.close()
+
+    thread = threading.Thread(target=live)
+    thread.start()
+    started.wait(10)
+    try:
+        yield address[0], seen
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
