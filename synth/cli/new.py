@@ -26,7 +26,7 @@ steps: # synth pipelines --steps lists them; synth pipelines --step NAME tells t
     keep: score.correct
 corpus:
   - step: near_duplicates
-    on: rationale
+    target: rationale
     threshold: 0.8
 """
 

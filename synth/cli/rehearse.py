@@ -34,8 +34,8 @@ def command(
 ) -> None:
     """Do the whole of PIPELINE with the scripted teacher: no model, no key, no cost, some seconds.
 
-    The scripted teacher solves 60 % of the problems, writes unsound steps in the others, and guesses right now and
-    then: right and wrong rationales, as a real teacher gives. What you see is the shape of the result, not its quality.
+    The scripted teacher solves 60 % of the problems, writes unsound steps in the others, guesses right now and then,
+    and does not answer at all one time in twenty: what a real teacher gives, too. What you see is the shape of the result, not its quality.
     """
     from synth.cli.session import open_session
 

@@ -23,7 +23,7 @@ class NearDuplicates(CorpusStep):
     """
 
     step: Literal["near_duplicates"] = "near_duplicates"
-    on: Literal["problem", "rationale"] = "rationale"
+    target: Literal["problem", "rationale"] = "rationale"
     """What is compared: questions (with their context), or the text of rationales."""
     threshold: Annotated[float, Field(gt=0, le=1)] = 0.8
     """Jaccard similarity from which on two count as near-duplicates."""
@@ -35,7 +35,7 @@ class NearDuplicates(CorpusStep):
     """Which implementation finds the candidates."""
 
     def run(self, view: CorpusView) -> list[Rejection]:
-        records = view.kept(_TABLES[self.on])
+        records = view.kept(_TABLES[self.target])
         found = near_duplicates(
             [r.text for r in records],
             threshold=self.threshold,

@@ -44,6 +44,8 @@ class Draft:
 
     pipeline: Pipeline | None = None
     findings: list[Finding] = field(default_factory=list)
+    in_the_dark: bool = False
+    """Whether a step could not be told at all, so that nothing is known of what it would make."""
     places: dict[tuple[str, str], tuple[str, int]] = field(default_factory=dict)
     """File and line of each option, by step name and option."""
 
@@ -215,10 +217,11 @@ def _build(file: _File, draft: Draft) -> None:
     _check_names([*unit_steps, *(c for c in corpus if isinstance(c, CorpusStep))], draft)
     _check_flow(unit_steps, draft)
     prompts = _check_prompts(unit_steps, draft)
-    if head is not None and head.roles:
+    roles = file.data.get("roles")  # as written: a mistake elsewhere at the top must not hide those in the steps
+    if isinstance(roles, dict) and roles:
         for step in (s for s in unit_steps if isinstance(s, TeacherStep)):
-            for role in (r for r in step.roles() if r not in head.roles):
-                remedy = _nearest(role, head.roles) or f"its roles: {', '.join(head.roles)}; add it under roles:"
+            for role in (r for r in step.roles() if r not in roles):
+                remedy = _nearest(role, roles) or f"its roles: {', '.join(roles)}; add it under roles:"
                 draft.find(step.name, "by", f"the pipeline has no role {role!r}", remedy)
     if head is None or draft.findings:
         return
@@ -254,18 +257,24 @@ def _step(item: dict[str, Any], index: int, file: _File, draft: Draft, key: str)
     which, name = item.get("step"), str(item.get("name") or item.get("step"))
     for option in ("step", *item):
         draft.places[(name, option)] = file.at(key, index, option)
+    options = dict(item)
     if which not in kinds:
         what = f"there is no step {which!r}" if which else "the step is not named"
         remedy = _nearest(str(which), kinds) or f"steps: {', '.join(kinds)}"
         draft.findings.append(Finding(*file.at(key, index, "step"), what, remedy))
-        return None
+        near = get_close_matches(str(which), kinds, n=1)
+        if not near:
+            draft.in_the_dark = True
+            return None
+        which = options["step"] = near[0]  # taken for it, so that its other mistakes are told too, and no false ones
     kind = kinds[which]
-    options = dict(item)
     if "folder" not in kind.model_fields:
         options.pop("folder", None)
+    made: Step | CorpusStep
     try:
-        made: Step | CorpusStep = kind.model_validate(options)
+        made = kind.model_validate(options)
     except ValidationError as error:
+        wrong = {e["loc"][0] for e in error.errors(include_input=False) if e["loc"]}
         for e in error.errors(include_input=False):
             option = str(e["loc"][0]) if e["loc"] else "step"
             if e["type"] == "extra_forbidden":
@@ -280,7 +289,10 @@ def _step(item: dict[str, Any], index: int, file: _File, draft: Draft, key: str)
                 what, remedy = f"{option}: {e['msg']}", f"see synth pipelines --step {which}"
             at = file.at(key, index, option)
             draft.findings.append(Finding(*at, f"step {name}: {what}", remedy))
-        return None
+        try:  # without what is wrong, so that the steps after it are judged by what it would make
+            made = kind.model_validate({k: v for k, v in options.items() if k not in wrong})
+        except ValidationError:
+            return None
     return made
 
 
@@ -304,6 +316,8 @@ def _check_flow(steps: Sequence[Step], draft: Draft) -> None:
         kind = step.takes_type()
         wanted = () if step.of is None or step.of == "*" else (step.of,) if isinstance(step.of, str) else step.of
         for name in wanted:
+            if name not in made and draft.in_the_dark:
+                continue
             if name not in made:
                 remedy = _nearest(name, made) or f"earlier steps: {', '.join(made)}"
                 draft.find(step.name, "of", f"there is no earlier step {name!r}", remedy)
@@ -311,15 +325,15 @@ def _check_flow(steps: Sequence[Step], draft: Draft) -> None:
                 makers = [n for n, kinds in made.items() if kind in kinds]
                 remedy = f"steps that make one: {', '.join(makers) or 'none so far'}"
                 draft.find(step.name, "of", f"it works on a {kind.alias}, and {name!r} makes none", remedy)
-        if not any(kind in kinds for kinds in made.values()):
+        if not draft.in_the_dark and not any(kind in kinds for kinds in made.values()):
             remedy = f"put a step that makes a {kind.alias} before it"
             draft.find(step.name, "step", f"it works on a {kind.alias}, and no earlier step makes one", remedy)
         known: dict[str, frozenset[str] | None] = {
             "record": record_fields(kind),
             kind.alias: record_fields(kind),
             "problem": record_fields(Problem),
-            "score": frozenset(scores),
-            "label": frozenset(scores),
+            "score": None if draft.in_the_dark else frozenset(scores),
+            "label": None if draft.in_the_dark else frozenset(scores),
             "unit": UNIT_VARIABLES,
         }
         expressions = {**({"where": step.where} if step.where else {}), **step.expressions()}
@@ -327,7 +341,8 @@ def _check_flow(steps: Sequence[Step], draft: Draft) -> None:
             _check_expression(step, option, source, known, draft)
         made[step.name] = step.gives_types()
         scores.update(dict.fromkeys(step.gives_scores()))
-        _check_score_option(step, scores, draft)
+        if not draft.in_the_dark:
+            _check_score_option(step, scores, draft)
 
 
 def _check_expression(

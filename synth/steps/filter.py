@@ -26,13 +26,13 @@ class Filter(Step):
     gives: ClassVar[tuple[type[UnitRecord], ...]] = (Rejection,)
 
     step: Literal["filter"] = "filter"
-    on: Filtered = "rationale"
+    target: Filtered = "rationale"
     """What is filtered."""
     keep: str
     """The expression, such as `score.correct` or `rationale.steps | length >= 2`."""
 
     def takes_type(self) -> type[UnitRecord]:
-        return _TYPES[self.on]
+        return _TYPES[self.target]
 
     def expressions(self) -> Mapping[str, str]:
         return {"keep": self.keep}

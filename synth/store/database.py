@@ -16,7 +16,7 @@ from synth.store.columns import TABLES, columns
 from synth.store.journal import START, Position, read_entries
 
 if TYPE_CHECKING:
-    import polars
+    import polars as pl
 
 __all__ = ["CORPUS", "Store", "fold", "open_store"]
 
@@ -192,7 +192,7 @@ class Store:
         names = [d[0] for d in result.description or []]
         return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
-    def frame(self, query: str, parameters: Sequence[Any] = ()) -> polars.DataFrame:
+    def frame(self, query: str, parameters: Sequence[Any] = ()) -> pl.DataFrame:
         """Ask a question; the rows as a frame, which writes Parquet, CSV and more."""
         return self._con.sql(query, params=list(parameters)).pl()
 

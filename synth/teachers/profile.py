@@ -129,7 +129,7 @@ def make_teacher(name: str, profile: Profile) -> Teacher:
     if name == "local" or name.startswith("local:"):
         return EmbeddedTeacher(name, name.partition(":")[2])
     if name == "scripted":
-        return ScriptedTeacher(World())
+        return ScriptedTeacher(World(malformed_rate=0.05))
     if name.startswith(("http://", "https://")) and "#" in name:
         url, _, model = name.partition("#")
         return EndpointTeacher(model, base_url=url, model=model)

@@ -26,8 +26,8 @@ KEY_VERSION = 1
 class Task:
     """What a request is for. Not on the wire: it is for the scripted teacher, the ledger and error messages."""
 
-    kind: Literal["solve", "other"]
-    """`solve`: write a rationale for `problem`."""
+    kind: Literal["solve", "review", "other"]
+    """`solve`: write a rationale for `problem`. `review`: judge the rationale `subject`."""
     problem: Problem
     subject: UnitRecord | None = None
     """The record the step works on, where that is not the problem."""

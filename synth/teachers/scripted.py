@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 
 from synth.errors import TeacherError
-from synth.records import Problem, canonical_json
+from synth.records import Problem, Rationale, canonical_json
 from synth.teachers.base import Capability, Price, Teacher
 from synth.teachers.request import Completion, Request, Task
 
@@ -91,8 +91,12 @@ class World:
     """Of stating the gold answer after unsound steps; None: 1/c for c choices, 0 without choices."""
     step_error_rate: float = 0.3
     """Of each step of an unsound rationale being wrong; at least one is."""
+    sensitivity: float = 0.8
+    """As a reviewer, of calling an unsound rationale wrong."""
+    specificity: float = 0.9
+    """As a reviewer, of calling a sound rationale correct."""
     malformed_rate: float = 0.0
-    """Of a reply in which no answer can be found."""
+    """Of a reply in which no answer, or no verdict, can be found."""
     steps: int = 3
     """Steps of a rationale."""
     difficulty: Callable[[Problem], float] | None = None
@@ -106,6 +110,8 @@ class World:
             self.hint_rate,
             self.lucky_rate,
             self.step_error_rate,
+            self.sensitivity,
+            self.specificity,
             self.malformed_rate,
             self.steps,
         ]
@@ -118,15 +124,17 @@ class World:
             TeacherError: the world does not know this kind of task.
         """
         task = request.task
+        if task.kind in {"solve", "review"} and rng.random() < self.malformed_rate:
+            return "I would rather talk about something else"
         if task.kind == "solve":
             return self._solve(task, rng)
+        if task.kind == "review" and isinstance(task.subject, Rationale):
+            return self._review(task, task.subject, rng)
         raise TeacherError("bad_request", f"the scripted world does not know the task {task.kind!r}")
 
     def _solve(self, task: Task, rng: random.Random) -> str:
         problem = task.problem
         gold = problem.answer if problem.answer is not None else "0"
-        if rng.random() < self.malformed_rate:
-            return "I would rather talk about something else"
         ability = self.hint_rate if task.hint is not None else self.solve_rate
         if self.difficulty is not None:
             ability *= self.difficulty(problem)
@@ -140,6 +148,16 @@ class World:
         )
         answer = gold if rng.random() < lucky else _another_answer(problem, gold, rng)
         return _write(task, [_claim(rng, sound=not bad) for bad in wrong], answer)
+
+    def _review(self, task: Task, rationale: Rationale, rng: random.Random) -> str:
+        error = self.first_error(rationale.steps or (rationale.text,))
+        correct = rng.random() >= self.sensitivity if error is not None else rng.random() < self.specificity
+        verdict = "correct" if correct else "wrong"
+        place = None if correct else error if error is not None else rng.randrange(max(1, len(rationale.steps)))
+        why = "Every step holds." if place is None else f"Step {place + 1} does not hold."
+        if task.format == "json":
+            return orjson.dumps({"explanation": why, "first_error": place, "verdict": verdict}).decode()
+        return f"{why}\nVerdict: {verdict}"
 
     @staticmethod
     def is_sound(text: str) -> bool:

@@ -26,7 +26,7 @@ PIPELINE = """
       - {step: filter, keep: score.correct}
       - {step: deduplicate}
     corpus:
-      - {step: near_duplicates, on: rationale, threshold: 0.9}
+      - {step: near_duplicates, target: rationale, threshold: 0.9}
 """
 CONCURRENCY = 4
 

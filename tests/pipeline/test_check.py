@@ -1,0 +1,235 @@
+"""The static check: every mistake at once, each with file, line, what and remedy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support import yaml_file
+
+from synth.errors import PipelineError
+from synth.pipeline import catalogue, find_pipeline, load_pipeline, read_pipeline
+from synth.teachers import ScriptedTeacher, World
+
+
+def findings(path: Path, text: str) -> dict[int, tuple[str, str]]:
+    draft = read_pipeline(str(yaml_file(path / "p.yaml", text)))
+    assert draft.pipeline is None or not draft.findings
+    assert {Path(f.file).name for f in draft.findings} <= {"p.yaml"}
+    return {f.line: (f.what, f.remedy) for f in draft.findings}
+
+
+def test_every_mistake_at_once_with_its_line_and_remedy(tmp_path: Path):
+    found = findings(
+        tmp_path,
+        """
+        pipeline: my/wrong
+        titel: misspelt
+        roles: {teacher: writes}
+        steps:
+          - step: rationalise
+          - step: rationalize
+            name: write
+            sampels: 4
+          - step: rationalize
+            by: techer
+            samples: 0
+          - step: rationalize
+            name: ask
+            by: techer
+            prompt: rationale/slove
+          - step: verify_answer
+            of: asks
+          - step: verify_answer
+            name: check
+            of: ask
+          - step: filter
+            keep: score.corect
+          - step: filter
+            name: other
+            keep: "score.correct and ("
+          - step: filter
+            name: nodes
+            target: node
+            keep: "true"
+          - step: pair
+            score: reviw
+          - step: select
+        corpus:
+          - step: near_duplicate
+        """,
+    )
+    assert {line: what for line, (what, _) in found.items()} == {
+        2: "unknown key 'titel'",
+        5: "there is no step 'rationalise'",
+        8: "step write: unknown option 'sampels'",
+        10: "step rationalize: the pipeline has no role 'techer'",
+        11: "step rationalize: samples: Input should be greater than or equal to 1",
+        14: "step ask: the pipeline has no role 'techer'",
+        15: "step ask: no such prompt: rationale/slove",
+        17: "step verify_answer: there is no earlier step 'asks'",
+        22: "step filter: 'score.corect': no earlier step makes the score 'corect'",
+        25: "step other: the expression 'score.correct and (' does not compile: unexpected 'end of template'",
+        26: "step nodes: it works on a node, and no earlier step makes one",
+        31: "step pair: no earlier step makes the score 'reviw'",
+        32: "step select: keep is missing",
+        34: "there is no step 'near_duplicate'",
+    }
+    remedies = {line: remedy for line, (_, remedy) in found.items()}
+    assert remedies[2] == "did you mean 'title'?"
+    assert remedies[5] == "did you mean 'rationalize'?"
+    assert remedies[8] == "did you mean 'samples'?"
+    assert remedies[14] == "did you mean 'teacher'?"
+    assert remedies[15] == "did you mean 'rationale/solve'?"
+    assert remedies[17] == "did you mean 'ask'?"
+    assert remedies[22] == "did you mean 'correct'?"
+    assert remedies[34] == "did you mean 'near_duplicates'?"
+    assert all(remedies.values())
+
+
+def test_the_error_tells_them_all_and_that_nothing_was_spent(tmp_path: Path):
+    path = yaml_file(tmp_path / "p.yaml", "pipeline: my/p\nsteps:\n  - step: a\n  - step: b\n")
+    with pytest.raises(PipelineError) as caught:
+        load_pipeline(str(path))
+    text = str(caught.value)
+    assert text.startswith("2 mistakes in the pipeline; nothing was asked, nothing was spent")
+    assert "p.yaml:3: there is no step 'a'" in text
+    assert "p.yaml:4: there is no step 'b'" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "what"),
+    [
+        ("pipeline: my/p\nsteps:\n  - step: [", 3, "this is not YAML"),
+        ("- a\n- b\n", 1, "the file holds no pipeline"),
+        ("", 1, "the file holds no pipeline"),
+        ("pipeline: my/p\n", 1, "the pipeline has no steps"),
+        ("pipeline: My Pipeline\nsteps: [{step: rationalize}]\n", 1, "pipeline: String should match pattern"),
+        ("steps: [{step: rationalize}]\n", 1, "pipeline is missing"),
+        ("pipeline: my/p\nsteps: rationalize\n", 2, "steps is not a list of steps"),
+        ("pipeline: my/p\npipeline: my/q\nsteps: [{step: rationalize}]\n", 2, "'pipeline' is given twice"),
+        (
+            "pipeline: my/p\nsteps:\n  - {step: rationalize}\n  - {step: rationalize}\n",
+            4,
+            "the name 'rationalize' is taken",
+        ),
+        ("pipeline: my/p\nsteps:\n  - {step: rationalize, where: problm.answer}\n", 3, "unknown name 'problm'"),
+        ("pipeline: my/p\nsteps:\n  - {step: rationalize, where: problem.colour}\n", 3, "problem has no 'colour'"),
+        ("pipeline: my/p\nsteps:\n  - {step: rationalize, where: unit.rationale}\n", 3, "unit has no 'rationale'"),
+        ("pipeline: my/p\nsteps:\n  - {step: rationalize, examples: none.jsonl}\n", 3, "no such file of examples"),
+        ("pipeline: my/p\noverride: {a: {b: 1}}\nsteps: [{step: rationalize}]\n", 2, "override without extends"),
+    ],
+)
+def test_single_mistakes(tmp_path: Path, text: str, line: int, what: str):
+    draft = read_pipeline(str(yaml_file(tmp_path / "p.yaml", text)))
+    if not draft.findings:
+        draft.check_teachers({"teacher": [ScriptedTeacher(World())]})
+    assert any(f.line == line and what in f.what for f in draft.findings), draft.findings
+
+
+def test_an_undefined_variable_of_a_prompt_is_found(tmp_path: Path):
+    (tmp_path / "mine.j2").write_text("{#- version: 1 -#}\n{% call user() %}\n{{ question }}{% endcall %}")
+    found = findings(tmp_path, "pipeline: my/p\nsteps:\n  - step: rationalize\n    prompt: mine.j2\n")
+    assert found[4][0] == "step rationalize: mine.j2, line 3: unknown variable 'question'"
+    (tmp_path / "mine.j2").write_text("{#- version: 1 -#}\n{% call user() %}{{ problem.question }")
+    found = findings(tmp_path, "pipeline: my/p\nsteps:\n  - step: rationalize\n    prompt: mine.j2\n")
+    assert "does not compile (line 2)" in found[4][0]
+
+
+def test_what_the_teachers_lack_is_found(tmp_path: Path):
+    text = """
+        pipeline: my/p
+        roles: {teacher: writes}
+        steps:
+          - step: rationalize
+            by: teacher
+            format: json
+            samples: 3
+            temperature: 0
+        """
+    draft = read_pipeline(str(yaml_file(tmp_path / "p.yaml", text)))
+    draft.check_teachers({"teacher": [ScriptedTeacher(World(), name="plain", capabilities=frozenset({"chat"}))]})
+    assert [(f.line, f.what) for f in draft.findings] == [
+        (5, "step rationalize: needs json_schema, which teacher plain does not have"),
+        (7, "step rationalize: 3 samples at temperature 0 are 3 times the same reply"),
+    ]
+    draft = read_pipeline(str(tmp_path / "p.yaml"))
+    draft.check_teachers({})
+    assert "nobody plays the role 'teacher'" in draft.findings[0].what
+
+
+def test_a_preset_changes_and_removes_steps_of_its_base(tmp_path: Path):
+    yaml_file(
+        tmp_path / "base.yaml",
+        """
+        pipeline: my/base
+        title: Base
+        roles: {teacher: writes}
+        steps:
+          - {step: rationalize, samples: 4, temperature: 0.7}
+          - {step: verify_answer}
+          - {step: select, keep: 2}
+        corpus:
+          - {step: near_duplicates, threshold: 0.8}
+        """,
+    )
+    made = load_pipeline(
+        str(
+            yaml_file(
+                tmp_path / "preset.yaml",
+                """
+                pipeline: my/preset
+                extends: base.yaml
+                override:
+                  rationalize: {samples: 2}
+                  select: null
+                  near_duplicates: {threshold: 0.9}
+                """,
+            )
+        )
+    )
+    assert (made.pipeline, made.title, [s.name for s in made.steps]) == (
+        "my/preset",
+        "Base",
+        ["rationalize", "verify_answer"],
+    )
+    assert (made.steps[0].samples, made.steps[0].temperature, made.corpus[0].threshold) == (2, 0.7, 0.9)
+    text = (
+        "pipeline: my/p\nextends: base.yaml\noverride:\n  rationalise: {samples: 2}\n  rationalize:\n    sampels: 3\n"
+    )
+    found = findings(tmp_path, text)
+    assert found[4] == ("base.yaml has no step 'rationalise'", "did you mean 'rationalize'?")
+    assert found[6] == ("step rationalize: unknown option 'sampels'", "did you mean 'samples'?")
+    yaml_file(tmp_path / "a.yaml", "pipeline: my/a\nextends: b.yaml\n")
+    yaml_file(tmp_path / "b.yaml", "pipeline: my/b\nextends: a.yaml\n")
+    with pytest.raises(PipelineError, match="in a circle"):
+        load_pipeline(str(tmp_path / "a.yaml"))
+    assert findings(tmp_path, "pipeline: my/p\nextends: my/unknown\n")[2][0] == "there is no pipeline 'my/unknown'"
+
+
+def test_words_that_old_yaml_takes_for_booleans_are_words(tmp_path: Path):
+    text = "pipeline: my/p\nsteps:\n  - {step: rationalize, name: yes}\n  - {step: filter, name: no, target: problem, keep: 'true'}\n"
+    made = load_pipeline(str(yaml_file(tmp_path / "p.yaml", text)))
+    assert [s.name for s in made.steps] == ["yes", "no"]
+
+
+@pytest.mark.parametrize("name", sorted(catalogue()))
+def test_shipped_pipelines_pass_and_say_what_they_are(name: str):
+    path = find_pipeline(name)
+    made = load_pipeline(name)
+    assert made.pipeline == name
+    assert made.title
+    assert made.about
+    assert made.cites
+    assert made.sample
+    assert set(made.roles) == set(made.role_names)
+    depth = name.count("/") + 1
+    assert path.read_text().startswith(f"# yaml-language-server: $schema={'../' * depth}schemas/pipeline.json\n")
+
+
+def test_pipelines_are_found_by_name_and_path(tmp_path: Path):
+    assert find_pipeline("fine-tune-cot") == find_pipeline("distil/fine-tune-cot")
+    with pytest.raises(PipelineError, match="did you mean 'distil/fine-tune-cot'|did you mean 'fine-tune-cot'"):
+        find_pipeline("fine-tune-cott")
+    with pytest.raises(PipelineError, match="no such pipeline file"):
+        find_pipeline(str(tmp_path / "none.yaml"))

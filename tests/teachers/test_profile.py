@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from synth.errors import SetupError
+from synth.teachers import Profile, bind_roles, load_profile, make_teacher
+from synth.teachers.embedded import EmbeddedTeacher
+from synth.teachers.endpoint import EndpointTeacher
+
+TEXT = """
+teachers:
+  gpt:
+    base_url: https://api.example.com/v1
+    model: gpt-x
+    key: EXAMPLE_KEY
+    parameters: {temperature: 0.5}
+    price: {input: 2.5, output: 10}
+    concurrency: 8
+    capabilities: [json_schema]
+  tiny: {local: qwen2.5-coder-0.5b}
+roles: {judge: gpt, reviewers: [gpt, tiny]}
+"""
+
+
+@pytest.fixture
+def profile(tmp_path: Path) -> Profile:
+    (tmp_path / "teachers.yaml").write_text(TEXT)
+    return load_profile(tmp_path / "teachers.yaml")
+
+
+def test_a_teacher_is_what_the_profile_says(profile: Profile):
+    gpt = make_teacher("gpt", profile)
+    assert isinstance(gpt, EndpointTeacher)
+    assert (gpt.name, gpt.model, gpt.base_url, gpt.concurrency) == ("gpt", "gpt-x", "https://api.example.com/v1", 8)
+    assert gpt.parameters == {"temperature": 0.5}
+    assert gpt.price.of(1_000_000, 100_000) == pytest.approx(3.5)
+    assert gpt.price.of(None, 5) is None
+    assert gpt.capabilities == {"chat", "json_schema"}
+    tiny = make_teacher("tiny", profile)
+    assert isinstance(tiny, EmbeddedTeacher)
+    assert tiny.small
+
+
+def test_teachers_without_a_profile(profile: Profile):
+    server = make_teacher("http://localhost:8000/v1#my/model", profile)
+    assert (server.base_url, server.model, server.price) == ("http://localhost:8000/v1", "my/model", None)
+    assert isinstance(make_teacher("local", profile), EmbeddedTeacher)
+    assert make_teacher("scripted", profile).name == "scripted"
+    with pytest.raises(SetupError, match="did you mean 'gpt'"):
+        make_teacher("gtp", profile)
+
+
+def test_roles_are_bound_by_the_command_line_then_the_profile_then_the_default(profile: Profile):
+    roles = ("judge", "reviewers", "student")
+    assert bind_roles(roles, (), profile) == {"judge": ("gpt",), "reviewers": ("gpt", "tiny"), "student": ("local",)}
+    given = bind_roles(roles, ("judge=tiny", "student=gpt,tiny"), profile)
+    assert given == {"judge": ("tiny",), "reviewers": ("gpt", "tiny"), "student": ("gpt", "tiny")}
+    assert bind_roles(roles, ("scripted",), profile)["judge"] == ("scripted",)
+    assert bind_roles(("t",), ("http://h/v1?a=b#m",), profile) == {"t": ("http://h/v1?a=b#m",)}
+    assert bind_roles(("t",), ("t=http://h/v1?a=b#m",), profile) == {"t": ("http://h/v1?a=b#m",)}
+    with pytest.raises(SetupError, match="no role 'jugde'"):
+        bind_roles(roles, ("jugde=gpt",), profile)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("teachers: {a: {model: m}}", "either base_url and model, or local"),
+        ("teachers: {a: {base_url: http://x}}", "base_url needs a model"),
+        ("teachers: {a: {base_url: http://x, model: m, key: sk-123}}", "not the key itself"),
+        ("teachers: {a: {base_url: http://x, model: m, colour: red}}", "colour"),
+        ("teachers: [", "not a profile"),
+        ("- a\n- b", "not a profile"),
+    ],
+)
+def test_a_profile_that_is_wrong_says_where(tmp_path: Path, text: str, said: str):
+    path = tmp_path / "t.yaml"
+    path.write_text(text)
+    with pytest.raises(SetupError, match=said) as caught:
+        load_profile(path)
+    assert str(path) in str(caught.value)
+    assert "sk-123" not in str(caught.value)
+
+
+def test_a_profile_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    with pytest.raises(SetupError, match="no such profile"):
+        load_profile(tmp_path / "none.yaml")
+    monkeypatch.delenv("SYNTH_TEACHERS")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert load_profile().teachers == {}
+    (tmp_path / "teachers.yaml").write_text(TEXT)
+    assert set(load_profile().teachers) == {"gpt", "tiny"}

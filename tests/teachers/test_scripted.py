@@ -1,0 +1,100 @@
+"""A world's abilities are the numbers it was given: each rate measured over many replies."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import orjson
+import pytest
+
+from synth.records import Problem, Rationale
+from synth.teachers import Request, ScriptedTeacher, Task, World
+from synth.verify import verify_answer
+
+N = 4000
+NUMBER = Problem.root(question="How many?", answer="1,234", answer_kind="number")
+CHOICE = Problem.root(question="Which?", choices=("red", "blue", "green"), answer="B", answer_kind="choice")
+
+
+def near(count: int, rate: float, n: int = N) -> bool:
+    """Within 4 standard deviations: a false alarm in some 16,000 runs, were the seed not fixed."""
+    return abs(count / n - rate) <= 4 * math.sqrt(rate * (1 - rate) / n) + 1e-9
+
+
+def replies(world: World, task: Task) -> list[str]:
+    rng = random.Random(1)
+    return [world(Request((), task), rng) for _ in range(N)]
+
+
+def right(problem: Problem, texts: list[str]) -> list[bool]:
+    return [
+        verify_answer(t, problem.answer, kind=problem.answer_kind, choices=problem.choices).label == "right"
+        for t in texts
+    ]
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_solve_and_lucky_rates(form):
+    texts = replies(World(solve_rate=0.3, lucky_rate=0.2), Task("solve", NUMBER, format=form))
+    sound = [World.is_sound(t) for t in texts]
+    correct = right(NUMBER, texts)
+    assert near(sum(sound), 0.3)
+    assert near(sum(correct), 0.3 + 0.7 * 0.2)
+    assert all(c for s, c in zip(sound, correct, strict=True) if s)
+
+
+def test_a_guess_among_choices_is_lucky_one_time_in_c():
+    texts = replies(World(solve_rate=0), Task("solve", CHOICE))
+    assert near(sum(right(CHOICE, texts)), 1 / 3)
+    assert not any(World.is_sound(t) for t in texts)
+
+
+def test_hint_and_malformed_rates():
+    world = World(solve_rate=0, hint_rate=0.7, malformed_rate=0.25, lucky_rate=0)
+    texts = replies(world, Task("solve", NUMBER, hint="1,234"))
+    assert near(sum("We know" not in t for t in texts), 0.25)
+    assert near(sum(right(NUMBER, texts)), 0.75 * 0.7)
+
+
+def test_each_step_of_an_unsound_rationale_errs_at_its_rate_and_one_at_least():
+    texts = replies(World(solve_rate=0, step_error_rate=0.3, steps=5, lucky_rate=0), Task("solve", NUMBER))
+    wrong = [sum(not World.is_sound(line) for line in t.splitlines()[:-1]) for t in texts]
+    assert min(wrong) >= 1
+    assert near(sum(w == 1 for w in wrong), 5 * 0.3 * 0.7**4 + 0.7**5)
+
+
+@pytest.mark.parametrize(("sound", "rate"), [(True, 0.85), (False, 1 - 0.65)])
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_reviewer_has_its_sensitivity_and_specificity(sound: bool, rate: float, form):
+    steps = ("1 + 2 = 3.", "2 + 2 = 4." if sound else "2 + 2 = 5.")
+    subject = Rationale.make(
+        unit="u", step="s", because=0, problem=NUMBER.id, author="teacher", text="\n".join(steps), steps=steps
+    )
+    texts = replies(World(sensitivity=0.65, specificity=0.85), Task("review", NUMBER, subject=subject, format=form))
+    assert near(sum("wrong" not in t for t in texts), rate)
+    if form == "json" and not sound:
+        assert {orjson.loads(t)["first_error"] for t in texts} == {None, 1}
+
+
+async def test_equal_requests_get_equal_replies_and_another_seed_others():
+    request = Request(({"role": "user", "content": "?"},), Task("solve", NUMBER), sample=2)
+
+    async def said(seed: int, sample: int = 2) -> str:
+        from dataclasses import replace
+
+        return (await ScriptedTeacher(World(), seed=seed).complete(replace(request, sample=sample))).text
+
+    assert await said(0) == await said(0)
+    assert await said(0) != await said(1)
+    assert await said(0) != await said(0, sample=3)
+
+
+def test_another_world_is_another_teacher():
+    request = Request(({"role": "user", "content": "?"},), Task("solve", NUMBER))
+    keys = {
+        ScriptedTeacher(world, seed=seed).key(request)
+        for world in (World(), World(solve_rate=0.5), World(sensitivity=0.1))
+        for seed in (0, 1)
+    }
+    assert len(keys) == 6
