@@ -17,10 +17,11 @@ _WORD = re.compile(
 
 
 def normalise(text: str) -> tuple[str, ...]:
-    """The words of a text: NFKC, case folded, without ASCII punctuation; other signs (emoji…) count as words."""
-    return tuple(
-        _WORD.findall(text if text.isascii() and text.islower() else unicodedata.normalize("NFKC", text).casefold())
-    )
+    """The words of a text: NFKC, case folded, without punctuation; other signs (emoji, ≠ …) count as words."""
+    if text.isascii():
+        return tuple(_WORD.findall(text.lower()))
+    found = _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
+    return tuple(w for w in found if w[0].isalnum() or unicodedata.category(w[0])[0] != "P")
 
 
 def shingle_set(text: str, size: int, unit: Unit = "word") -> frozenset[tuple[str, ...] | str]:

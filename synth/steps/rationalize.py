@@ -37,6 +37,7 @@ class Rationalize(TeacherStep):
 
     step: Literal["rationalize"] = "rationalize"
     prompt: str = "rationale/solve"
+    """Name of a shipped prompt, or path of your own (`.j2`), read from beside the pipeline file."""
     samples: Annotated[int, Field(ge=1, le=1024)] = 1
     """Rationales to ask of each teacher for each problem."""
     hint: Literal["none", "answer"] = "none"

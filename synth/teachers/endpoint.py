@@ -124,7 +124,8 @@ class EndpointTeacher(Teacher):
 
     def _refused_by_server(self, error: Any) -> TeacherError:
         status = int(error.status_code)
-        body = redact(str(error.message))[:500]
+        said = error.body.get("message") if isinstance(error.body, dict) else None
+        body = redact(str(said or error.message))[:500]
         at = f"{self.base_url} answered {status}: {body}"
         if status in {401, 403}:
             remedy = (

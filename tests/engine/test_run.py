@@ -229,6 +229,25 @@ async def test_bad_rows_stop_the_run_before_any_call(tmp_path: Path):
     assert "line 2" in notes[0]
 
 
+async def test_of_names_the_steps_whose_records_are_meant(tmp_path: Path):
+    made = yaml_file(
+        tmp_path / "of.yaml",
+        """
+        pipeline: my/of
+        steps:
+          - {step: rationalize, name: one, samples: 2, temperature: 0.7}
+          - {step: rationalize, name: two, samples: 3, temperature: 0.7, where: "'Case 1:' not in problem.question"}
+          - {step: verify_answer, name: latest, score: latest}
+          - {step: verify_answer, name: first, score: first, of: one}
+          - {step: verify_answer, name: both, score: both, of: [one, two]}
+          - {step: verify_answer, name: all, score: all, of: "*", where: rationale.sample == 0}
+        """,
+    )
+    await run(made, sums(tmp_path / "in.jsonl", 2), tmp_path / "run")
+    counts = dict(ask(tmp_path / "run", "SELECT name, count(*) FROM scores GROUP BY 1"))
+    assert counts == {"latest": 3, "first": 4, "both": 7, "all": 3}
+
+
 async def test_an_expression_that_fails_names_the_step_and_the_record(tmp_path: Path):
     made = pipeline(tmp_path, keep="rationale.text.nothing.more")
     with pytest.raises(UserError, match=r"step right, b2:[0-9a-f]{32}"):

@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+import random
+from itertools import combinations
+from pathlib import Path
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given, settings
+from support import ask, run, write_rows, yaml_file
+
+from synth.corpus.minhash import bands_for
+from synth.corpus.near_duplicates import FEW, near_duplicate_pairs, near_duplicates
+from synth.corpus.shingles import normalise, shingle_set
+from synth.teachers import ScriptedTeacher, World
+
+ENGINES = ["numpy", "datasketch"]
+
+
+def corpus(n: int, seed: int = 1) -> list[str]:
+    """Texts of 60 words; a third are copies of an earlier one with some words changed."""
+    rng = random.Random(seed)
+    vocabulary = [f"w{i}" for i in range(3000)]
+    texts: list[list[str]] = []
+    for i in range(n):
+        if i % 3 == 2:
+            words = list(rng.choice(texts))
+            for _ in range(rng.choice([0, 1, 1, 2, 3, 8])):
+                words[rng.randrange(len(words))] = rng.choice(vocabulary)
+        else:
+            words = [rng.choice(vocabulary) for _ in range(60)]
+        texts.append(words)
+    return [" ".join(t) for t in texts]
+
+
+def oracle(texts: list[str], threshold: float, shingle: int = 5) -> dict[tuple[int, int], float]:
+    """All pairs by definition."""
+    sets = [shingle_set(t, shingle) for t in texts]
+    found = {}
+    for i, j in combinations(range(len(texts)), 2):
+        if sets[i] and sets[j]:
+            similarity = len(sets[i] & sets[j]) / len(sets[i] | sets[j])
+            if similarity >= threshold:
+                found[i, j] = similarity
+    return found
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_is_found_is_true_and_nearly_all_is_found(engine):
+    texts = list(dict.fromkeys(corpus(600)))
+    assert len(texts) > FEW
+    expected = oracle(texts, 0.7)
+    found = {(i, j): s for i, j, s in near_duplicate_pairs(texts, threshold=0.7, engine=engine)}
+    assert len(expected) > 60
+    assert {k: pytest.approx(v) for k, v in found.items()} == {k: expected[k] for k in found}
+    assert len(found) >= 0.94 * len(expected)
+    surely = {k for k, s in expected.items() if s >= 0.85}
+    assert surely <= set(found)
+
+
+def test_case_and_punctuation_of_any_script_do_not_count_and_signs_do():
+    assert normalise("Don’t “STOP” — go!") == normalise("don't 'stop' go") == ("don", "t", "stop", "go")
+    assert normalise("日本。") == ("日", "本")
+    assert normalise("a ≠ b 😀") == ("a", "≠", "b", "😀")
+    assert normalise("ﬁne Straße") == normalise("fine STRASSE")
+
+
+def test_the_bands_find_what_they_promise():
+    for threshold in (0.5, 0.7, 0.8, 0.9):
+        bands, rows = bands_for(threshold, 128)
+        assert bands * rows <= 128
+        assert 1 - (1 - threshold**rows) ** bands >= 0.94
+    assert bands_for(0.8, 128) == (16, 8)
+
+
+words = st.lists(st.sampled_from("abcdefg"), max_size=8).map(" ".join)
+
+
+@settings(deadline=None)
+@given(st.lists(words, max_size=20), st.sampled_from([0.3, 0.5, 0.8, 1.0]))
+def test_few_texts_are_compared_exactly(texts, threshold):
+    found = {(i, j): s for i, j, s in near_duplicate_pairs(texts, threshold=threshold, shingle=2)}
+    expected = oracle(texts, threshold, 2)
+    assert all(expected[pair] == pytest.approx(s) for pair, s in found.items())
+    # Equal texts are tied to the first of them only; apart from that nothing is missing.
+    sets = [shingle_set(t, 2) for t in texts]
+    firsts = [i for i, s in enumerate(sets) if s and s not in sets[:i]]
+    assert {p for p in expected if set(p) <= set(firsts)} == {p for p in found if set(p) <= set(firsts)}
+
+
+@settings(deadline=None)
+@given(st.lists(words, max_size=20), st.sampled_from([0.5, 1.0]))
+def test_each_cluster_keeps_one_and_the_rest_name_it(texts, threshold):
+    out = near_duplicates(texts, threshold=threshold, shingle=2)
+    gone = {d.item for d in out}
+    assert len(gone) == len(out)
+    assert all(d.keeper not in gone and d.keeper < d.item for d in out)
+    kept = [i for i in range(len(texts)) if i not in gone]
+    left = near_duplicate_pairs([texts[i] for i in kept], threshold=threshold, shingle=2)
+    assert not left  # what stays is unlike all else that stays
+
+
+def test_priority_decides_who_stays():
+    texts = ["one two three four five six", "one two three four five six", "other words are here now too"]
+    (by_place,) = near_duplicates(texts)
+    (by_priority,) = near_duplicates(texts, priority=[0.0, 2.0, 1.0])
+    assert (by_place.item, by_place.keeper) == (1, 0)
+    assert (by_priority.item, by_priority.keeper, by_priority.similarity) == (0, 1, 1.0)
+
+
+def test_a_corpus_of_equal_texts_gives_one_and_no_quadratic_list():
+    out = near_duplicates(["the very same text of seven words"] * 5000)
+    assert len(out) == 4999
+    assert {d.keeper for d in out} == {0}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_hard_texts(engine):
+    texts = [
+        "",
+        "   ",
+        "…!?",
+        "short",
+        "short",
+        "日本語の文章です。",
+        "日本語の文章です",
+        "emoji 😀",
+        "emoji 😅",
+        "\ud800 lone",
+    ] + [f"filler number {i} of the kind that is like no other {i * i} {i * 3} {i + 7}" for i in range(80)]
+    found = near_duplicate_pairs(texts, threshold=0.9, engine=engine)
+    assert [(a, b) for a, b, _ in found] == [(3, 4), (5, 6)]
+    with pytest.raises(ValueError, match="not in"):
+        near_duplicate_pairs(texts, threshold=0)
+
+
+async def test_the_corpus_step_names_the_record_and_the_similarity(tmp_path: Path):
+    question = (
+        "A farmer has seven goats and buys {} more at the market in the town of Elm on a rainy day, how many goats now?"
+    )
+    rows = [
+        {"question": question.format("two"), "answer": "9"},
+        {"question": question.format("two").replace("farmer", "keeper"), "answer": "9"},
+        {"question": "What is the sum of one and one, if one is one?", "answer": "2"},
+    ]
+    made = yaml_file(
+        tmp_path / "p.yaml",
+        """
+        pipeline: my/near
+        steps:
+          - {step: rationalize}
+        corpus:
+          - {step: near_duplicates, name: same_question, target: problem, threshold: 0.6}
+          - {step: near_duplicates, name: same_rationale, threshold: 0.8}
+        """,
+    )
+    twin = "We know that 3 + 4 = 7, and so it goes on and on until the end.\nThe answer is 9."
+    script = lambda request, rng: twin if "goats" in request.task.problem.question else World()(request, rng)  # noqa: E731
+    await run(made, write_rows(tmp_path / "in.jsonl", rows), tmp_path / "run", ScriptedTeacher(script))
+    (row,) = ask(
+        tmp_path / "run",
+        """SELECT r.step, r.target_table, r.rule, r.observed->>'duplicate_of', (r.observed->>'similarity')::DOUBLE, r.target
+           FROM rejections r""",
+    )
+    step, table, rule, twin_of, similarity, target = row
+    assert (step, table, rule) == ("same_question", "problems", "near-duplicate, Jaccard >= 0.6")
+    questions = dict(ask(tmp_path / "run", "SELECT id, question FROM problems"))
+    assert {questions[target], questions[twin_of]} == {rows[0]["question"], rows[1]["question"]}
+    a, b = shingle_set(questions[target], 5), shingle_set(questions[twin_of], 5)
+    assert similarity == pytest.approx(len(a & b) / len(a | b), abs=1e-4)
+    # The rationale of the problem that is out is out with it, and not compared again.
+    assert ask(tmp_path / "run", "SELECT count(*) FROM kept_rationales") == [(2,)]
+    assert ask(tmp_path / "run", "SELECT count(*) FROM kept_problems") == [(2,)]
+
+
+async def test_more_units_are_judged_with_those_that_were_there(tmp_path: Path):
+    """A corpus step looks at everything each time: what it said before is replaced, not added to."""
+    made = yaml_file(
+        tmp_path / "p.yaml",
+        "pipeline: my/near\nsteps:\n  - {step: rationalize}\ncorpus:\n  - {step: near_duplicates, threshold: 0.8}\n",
+    )
+    same = "It is the same for all of them, whatever they ask of it.\nThe answer is 9."
+    rows = [{"question": f"Number {i}?", "answer": "9"} for i in range(4)]
+    path = write_rows(tmp_path / "in.jsonl", rows)
+    teacher = ScriptedTeacher(lambda _request, _rng: same)
+    for limit in (2, 4, 4):
+        await run(made, path, tmp_path / "run", teacher, limit=limit)
+        assert ask(tmp_path / "run", "SELECT count(*) FROM kept_rationales") == [(1,)]
+        assert ask(tmp_path / "run", "SELECT count(*) FROM rejections") == [(limit - 1,)]

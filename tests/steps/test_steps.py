@@ -1,0 +1,302 @@
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import hypothesis.strategies as st
+import orjson
+import pytest
+from hypothesis import given
+
+from synth.records import Node, Pair, Problem, Rationale, Rejection, Score
+from synth.steps import Unit, all_steps
+from synth.steps.deduplicate import Deduplicate
+from synth.steps.filter import Filter
+from synth.steps.pair import Pair as PairStep
+from synth.steps.rationalize import Rationalize
+from synth.steps.reference import Reference
+from synth.steps.segment import Segment
+from synth.steps.segmentation import segment
+from synth.steps.select import Select
+from synth.steps.verify_answer import VerifyAnswer
+from synth.steps.vote import Vote
+from synth.store.journal import Journal
+from synth.teachers import Caller, Completion, Ledger, ScriptedTeacher
+
+PROBLEM = Problem.root(
+    question="How many?", answer="1,000", answer_kind="number", reference_solution="Ten by\nhundred."
+)
+
+
+def rationale(
+    text: str = "So it is.", answer: str | None = "1000", n: int = 0, problem: Problem = PROBLEM
+) -> Rationale:
+    steps, segmenter = segment(text)
+    return Rationale.make(
+        unit=problem.unit,
+        step="write",
+        because=n,
+        problem=problem.id,
+        author="teacher",
+        text=text,
+        steps=steps,
+        segmenter=segmenter,
+        answer=answer,
+        sample=n,
+    )
+
+
+def unit_of(*records, problem: Problem = PROBLEM) -> Unit:
+    unit = Unit(problem, None, {})
+    unit.add(records)
+    return unit
+
+
+def scored(record, value: float | None, name: str = "correct", label: str | None = None) -> Score:
+    return Score.make(
+        unit=record.unit,
+        step="s",
+        because=[record.id, name],
+        target=record.id,
+        name=name,
+        value=value,
+        label=label,
+        judge="j",
+    )
+
+
+async def test_verify_answer_scores_each_rationale_with_its_verdict():
+    some = [
+        rationale(n=0),
+        rationale(answer="999", n=1),
+        rationale(answer=None, n=2),
+        rationale(answer="$1,000.00", n=3),
+    ]
+    made = await VerifyAnswer(name="v").run(some, unit_of(*some))
+    assert [(s.target, s.value, s.label) for s in made] == [
+        (some[0].id, 1.0, "right"),
+        (some[1].id, 0.0, "wrong"),
+        (some[2].id, 0.0, "unparsed"),
+        (some[3].id, 1.0, "right"),
+    ]
+    assert {s.judge for s in made} == {"number/1"}
+    near = [rationale(answer="1040", n=0)]
+    assert [s.value for s in await VerifyAnswer(tolerance=0.05).run(near, unit_of(*near))] == [1.0]
+    assert [s.value for s in await VerifyAnswer(tolerance=0.03).run(near, unit_of(*near))] == [0.0]
+
+
+async def test_vote_gives_shares_and_sees_equal_answers_in_other_words():
+    answers = ["1000", "1,000", "$1000", "7", "7.0", None]
+    some = [rationale(answer=a, n=i) for i, a in enumerate(answers)]
+    made = await Vote(name="vote").run(some, unit_of(*some))
+    assert [(round(s.value, 3), s.label) for s in made] == [
+        (0.5, "majority"),
+        (0.5, "majority"),
+        (0.5, "majority"),
+        (0.333, "minority"),
+        (0.333, "minority"),
+        (0.0, "unparsed"),
+    ]
+    tie = [rationale(answer=a, n=i) for i, a in enumerate(["1", "2"])]
+    assert {s.label for s in await Vote().run(tie, unit_of(*tie))} == {"majority"}
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["a b c", "a b d", "x y z", "long " * 9]), st.sampled_from([0.0, 1.0, 0.5])),
+        max_size=9,
+    )
+)
+async def test_pairs_hold_what_they_promise(drawn):
+    some = [rationale(text, n=i) for i, (text, _) in enumerate(drawn)]
+    value = {r.id: v for r, (_, v) in zip(some, drawn, strict=True)}
+    text = {r.id: r.text for r in some}
+    unit = unit_of(*some, *(scored(r, value[r.id]) for r in some))
+    made = list(await PairStep(name="p", limit=3, margin=0.4).run(some, unit))
+    assert len(made) <= 3
+    assert all(value[p.chosen] - value[p.rejected] > 0.4 for p in made)
+    assert all(text[p.chosen] != text[p.rejected] for p in made)
+    assert len({(text[p.chosen], text[p.rejected]) for p in made}) == len(made)
+    possible = any(
+        value[a.id] - value[b.id] > 0.4 and text[a.id].split() != text[b.id].split() for a in some for b in some
+    )
+    assert bool(made) == possible
+
+
+async def test_pairs_use_each_side_evenly_and_prefer_equal_lengths():
+    right = [rationale("right " * n, n=n) for n in (3, 10, 20)]
+    wrong = [rationale("wrong " * n, answer="1", n=100 + n) for n in (4, 11, 19)]
+    unit = unit_of(*right, *wrong, *(scored(r, 1) for r in right), *(scored(r, 0) for r in wrong))
+    made = await PairStep(limit=3).run([*right, *wrong], unit)
+    assert {(p.chosen, p.rejected) for p in made} == {(r.id, w.id) for r, w in zip(right, wrong, strict=True)}
+    assert {p.reason for p in made} == {"correctness"}
+    assert all(p.margin == 1 for p in made)
+    (three,) = [p for p in made if p.chosen == right[0].id]
+    assert three.length_difference == len(right[0].text) - len(wrong[0].text)
+
+
+async def test_the_first_differing_step():
+    a, b = rationale("Same.\nSo two.\nEnd.", n=0), rationale("Same.\nSo three.\nEnd.", answer="3", n=1)
+    (made,) = await PairStep().run([a, b], unit_of(a, b, scored(a, 1), scored(b, 0)))
+    assert made.first_differing_step == 1
+
+
+async def test_filter_keeps_what_holds_and_says_what_it_saw():
+    some = [rationale(n=i) for i in range(3)]
+    unit = unit_of(*some, scored(some[0], 1, label="right"), scored(some[1], 0, label="wrong"))
+    made = list(await Filter(name="f", keep="score.correct").run(some, unit))
+    assert [(r.target, r.rule, r.observed) for r in made] == [
+        (some[1].id, "score.correct", {"score.correct": 0, "label.correct": "wrong"}),
+        (some[2].id, "score.correct", {"score.correct": None}),
+    ]
+    made = list(await Filter(name="f", keep="score.correct >= 0.5").run(some, unit))
+    assert [r.target for r in made] == [some[1].id, some[2].id]
+    assert not list(await Filter(keep="unit.rationales | length == 3").run(some, unit))
+    problems = list(await Filter(target="problem", keep="problem.answer != '1,000'").run([PROBLEM], unit))
+    assert [r.target_table for r in problems] == ["problems"]
+
+
+async def test_select_keeps_the_best_of_each_problem_and_ties_in_order():
+    some = [rationale(n=i) for i in range(4)]
+    values = [0.1, 0.9, 0.9, 0.5]
+    unit = unit_of(*some, *(scored(r, v, "review") for r, v in zip(some, values, strict=True)))
+    made = await Select(keep=2, best="score.review").run(some, unit)
+    assert {r.target for r in made} == {some[0].id, some[3].id}
+    made = await Select(keep=1, best="score.review").run(some, unit)
+    assert {r.target for r in made} == {some[0].id, some[2].id, some[3].id}
+    made = await Select(keep=3).run(some, unit)
+    assert [(r.target, r.observed) for r in made] == [(some[3].id, {"rank": 4, "of": 4})]
+    made = await Select(keep=1, best="score.nothing").run(some, unit)
+    assert len(list(made)) == 3
+
+
+async def test_deduplicate_names_what_is_repeated():
+    texts = ["One two three.", "one, two -- THREE!", "One two four.", "One two three."]
+    some = [rationale(t, n=i) for i, t in enumerate(texts)]
+    made = list(await Deduplicate(name="d").run(some, unit_of(*some)))
+    assert [(r.target, r.observed) for r in made] == [
+        (some[1].id, {"duplicate_of": some[0].id, "similarity": 1.0}),
+        (some[3].id, {"duplicate_of": some[0].id, "similarity": 1.0}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "by", "steps"),
+    [
+        ("One.\n\nTwo. Three.\n", "steps", ["One.", "Two. Three."]),
+        ("One. Two.", "steps", ["One.", "Two."]),
+        ("One. Two.\nThree", "sentences", ["One.", "Two.", "Three"]),
+        ("One. Two.", "lines", ["One. Two."]),
+        (
+            "It is 3.5 m. Mr. Smith has 2 p.m. today. Dr. A. B. Cey left! Why?",
+            "steps",
+            ["It is 3.5 m.", "Mr. Smith has 2 p.m. today.", "Dr. A. B. Cey left!", "Why?"],
+        ),
+        ('He said "Go." Then he went.', "sentences", ['He said "Go."', "Then he went."]),
+        ("We use e.g. Euler. Then i.e. Gauss.", "sentences", ["We use e.g. Euler.", "Then i.e. Gauss."]),
+        ("一加一等于二。所以答案是二。", "steps", ["一加一等于二。", "所以答案是二。"]),
+        ("", "steps", []),
+        ("  \n ", "steps", []),
+    ],
+)
+def test_one_definition_of_step(text: str, by, steps: list[str]):
+    assert segment(text, by) == (tuple(steps), f"{by}/1")
+
+
+@given(st.text(max_size=300), st.sampled_from(["steps", "lines", "sentences"]))
+def test_steps_are_parts_of_the_text_in_order_and_lose_nothing(text: str, by):
+    steps, _ = segment(text, by)
+    assert all(s and s == s.strip() for s in steps)
+    assert "".join("".join(steps).split()) == "".join(text.split())
+    at = 0
+    for step in steps:
+        at = text.index(step, at) + len(step)
+
+
+async def test_segment_replaces_and_points_back():
+    old = rationale("One. Two.\nThree.")
+    unit = unit_of(old)
+    made = list(await Segment(name="cut", into="sentences").run([old], unit))
+    unit.add(made)
+    (new,) = unit.all(Rationale)
+    assert (new.steps, new.segmenter, new.parent, new.text) == (
+        ("One.", "Two.", "Three."),
+        "sentences/1",
+        old.id,
+        old.text,
+    )
+    (out,) = [r for r in made if isinstance(r, Rejection)]
+    assert (out.target, out.rule, out.observed) == (old.id, "superseded", new.id)
+
+
+async def test_reference_solutions_become_rationales_by_humans():
+    (made,) = await Reference(name="r").run([PROBLEM], unit_of())
+    assert (made.author, made.steps, made.answer, made.call) == ("human", ("Ten by", "hundred."), "1,000", None)
+    assert not list(await Reference().run([Problem.root(question="?")], unit_of()))
+
+
+REPLIES = [
+    ("text", "First.\nSecond.\nThe answer is 1,000.", ("First.", "Second."), "1,000"),
+    ("text", "First. Second. The answer is $1,000.", ("First.", "Second."), "$1,000"),
+    ("text", "I cannot say", ("I cannot say",), None),
+    ("json", '{"steps": ["a", " ", "b "], "answer": " 1000 "}', ("a", "b"), "1000"),
+    ("json", '```json\n{"steps": ["a"], "answer": 1000}\n```', ("a",), "1000"),
+    ("json", "First.\nThe answer is 5.", ("First.",), "5"),
+]
+
+
+@pytest.mark.parametrize(("form", "reply", "steps", "answer"), REPLIES)
+async def test_rationalize_reads_replies(tmp_path: Path, form, reply: str, steps, answer):
+    journal = Journal(tmp_path / "j")
+    teacher = ScriptedTeacher(lambda _request, _rng: Completion(reply, finish="stop", completion_tokens=9), name="t")
+    unit = Unit(PROBLEM, Caller(Ledger(journal)), {"teacher": [teacher]})
+    (made,) = await Rationalize(name="write", format=form).run([PROBLEM], unit)
+    journal.close()
+    assert (made.steps, made.answer, made.style, made.teacher, made.tokens) == (steps, answer, form, "t", 9)
+    assert made.call
+    assert "The answer is" not in made.text
+
+
+async def test_rationalize_asks_small_teachers_in_json_with_examples_and_others_plainly(tmp_path: Path):
+    asked = []
+
+    def script(request, _rng):
+        asked.append(request)
+        return '{"steps": ["a"], "answer": "A"}' if request.task.format == "json" else "a\nThe answer is A."
+
+    choice = Problem.root(question="Which?", choices=("x", "y"), answer="A", answer_kind="choice")
+    journal = Journal(tmp_path / "j")
+    for small in (True, False):
+        unit = Unit(
+            choice, Caller(Ledger(journal)), {"teacher": [ScriptedTeacher(script, name=f"t{small}", small=small)]}
+        )
+        await Rationalize(name="write").run([choice], unit)
+    journal.close()
+    small, large = asked
+    schema = small.parameters["response_format"]["json_schema"]["schema"]
+    assert schema["properties"]["answer"]["enum"] == ["A", "B"]
+    roles = Counter(m["role"] for m in small.messages)
+    assert roles == {"system": 1, "user": 5, "assistant": 4}
+    assert all(orjson.loads(m["content"])["answer"] in "ABCD" for m in small.messages if m["role"] == "assistant")
+    assert "response_format" not in large.parameters
+    assert [m["role"] for m in large.messages] == ["system", "user"]
+
+
+def test_every_step_and_every_option_says_what_it_is():
+    assert set(all_steps()) == {
+        "rationalize", "reference", "segment", "verify_answer", "vote", "pair", "filter", "deduplicate", "select",
+    }  # fmt: skip
+    for name, kind in all_steps().items():
+        assert kind.__doc__, name
+        for option, field in kind.model_fields.items():
+            assert field.description or option == "step", f"{name}.{option}"
+
+
+def test_expressions_see_scores_by_name_and_tables_of_the_unit():
+    record = rationale()
+    unit = unit_of(record, scored(record, 0.5, "review", "fair"))
+    seen = unit.variables(record)
+    assert (seen["score"]["review"], seen["label"]["review"], seen["score"]["none"]) == (0.5, "fair", None)
+    assert seen["unit"].rationales == [record]
+    assert seen["unit"].nodes == []
+    assert {Node.alias, Pair.alias} == {"node", "pair"}
