@@ -37,6 +37,7 @@ NUMBERS = ("10", "12", "$15", "20%", "None")
         ("a small town", "D"),
         ("A nice place", None),
         ("a nice place", None),
+        ("a (nice) place", None),
         ("Berlin", None),
         ("Delhi", None),
         ("(rounded to two decimals) (b) York", "B"),

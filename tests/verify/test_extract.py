@@ -40,6 +40,7 @@ KINDS: tuple[AnswerKind, ...] = ("number", "choice", "math", "boolean", "text")
         ("2020-01-02 at 5:30 it was the 3rd.", None),
         ("The answer is not known. But at last we find 5.", "5"),
         ("It was 5 once. The answer is not known.", None),
+        ("It was 5 once. The answer is not known. Nobody has ever been able to find it.", None),
         ("The answer is $\\frac{\\pi}{2}$, or 1.57.", "$\\frac{\\pi}{2}$, or 1.57"),
         ("The answer is 5.\n\nProblem:\nWhat is 2 + 2?\nSolution: 4.\nThe answer is 4.", "5"),
         ("The answer is 5.\n\nQ: What is 2 + 2?\nA: 4", "5"),
@@ -130,13 +131,16 @@ HOSTILE = """
     import time
     from synth.verify import compare_answers, infer_kind, split_answer
 
-    UNITS = ["1 ", " ", "the answer is ", "\\\\boxed{", "\\\\frac{1}{", "\\"answer\\": \\"", "```{", "A: ", "answer ",
-             "'\\\\", "$1$", "\\nQuestion:", "(A) and "]
+    PAIRS = [  # what stands first, and what is repeated after it
+        ("", "1 "), ("", "the answer is "), ("", "\\\\boxed{"), ("", "\\\\frac{1}{"), ("", "\\"answer\\": \\""), ("", "```{"),
+        ("", "answer "), ("", "\\nQuestion:"), ("", "(A) and "), ("The answer is ", "$1$"), ("The answer", " "),
+        ("The final answer **", "\\n"), ("A:", " "), ("A: 5", "\\t"), ("####", " "), ('{"answer": "', "\\\\\\\\"),
+    ]
 
-    def seconds(unit, before, size):
+    def seconds(before, unit, size, kinds):
         text = before + (unit * (size // len(unit) + 1))[:size] + "\\nx"
         start = time.process_time()
-        for kind in ("number", "choice") if size > 100_000 else ("boolean", "text", "math", "number", "choice"):
+        for kind in kinds:
             choices = ("x", "y 2", "1") if kind == "choice" else ()
             split_answer(text, kind=kind, choices=choices)
             if kind != "math":
@@ -144,13 +148,12 @@ HOSTILE = """
         infer_kind(text)
         return time.process_time() - start
 
-    for unit in UNITS:
-        for before in ("", "A:", "The answer is ", '{"answer": "'):
-            small = seconds(unit, before, 12_500)
-            if small > 1:
-                print(repr(unit), repr(before), small)
-            elif before == "" and (large := seconds(unit, before, 200_000)) > 16 * small * 4 + 0.5:
-                print(repr(unit), repr(before), small, large)
+    for before, unit in PAIRS:
+        for kinds in (("number", "choice"), ("boolean", "math", "text")):
+            small = seconds(before, unit, 12_500, kinds)
+            large = seconds(before, unit, 200_000, kinds) if small < 1 and kinds[0] == "number" else 0
+            if small > 1 or large > 16 * small * 4 + 0.5:
+                print(repr(before), repr(unit), kinds, small, large)
     print("done")
 """
 

@@ -28,6 +28,7 @@ from synth.verify.text import same_text
         ('{"answer": "no"}', "no"),
         ('{"answer": false}', "no"),
         ("So the answer is uncertain.", None),
+        ("So the answer is that there is no information.", None),
         ("There is no information about him. So the answer is unknown.", None),
         ("The answer is both yes and no.", None),
         ('It cannot be answered with a simple "true" or "false."', None),
