@@ -33,7 +33,7 @@ class LocalServer:
         self,
         model: ModelFile,
         *,
-        slots: int = 4,
+        slots: int = 8,
         context: int = 4096,
         threads: int | None = None,
         start_timeout: float = 120.0,
