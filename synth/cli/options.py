@@ -10,7 +10,7 @@ import click
 
 from synth.errors import UserError
 
-__all__ = ["input_options", "mapping_of", "resolve_input", "run_argument", "teacher_options"]
+__all__ = ["input_options", "mapping_of", "run_argument", "teacher_options"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -66,14 +66,3 @@ def mapping_of(maps: Sequence[str]) -> Mapping[str, str]:
             raise UserError(f"--map {item} is not FIELD=COLUMN", remedy="for example --map question=prompt")
         mapping[name.strip()] = column.strip()
     return mapping
-
-
-def resolve_input(input_name: str | None, sample: str | None) -> str:
-    """The input, or the pipeline's sample."""
-    from synth.shipped import shipped
-
-    if input_name is not None:
-        return input_name
-    if sample is None:
-        raise UserError("the pipeline names no sample", remedy="give the problems: --input FILE")
-    return str(shipped("samples") / sample)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import threading
 import time
+from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -15,10 +17,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from synth.engine import Progress, Summary
+from synth.engine import Progress, Session, Summary
 from synth.teachers.redact import redact
 
-__all__ = ["Panel"]
+__all__ = ["Panel", "funnel_table", "show"]
 
 LINE_SECONDS = 10.0
 """How often a plain line is written where there is no terminal."""
@@ -147,6 +149,17 @@ class Panel:
         kept = dict(summary.funnel).get("kept", 0)
         following = f"synth export {summary.run} --to sft --out data" if kept else f"synth status {summary.run}"
         out.print(Text("next: ", style="bold") + Text(following))
+
+
+def show(session: Session, run: Path, **options: Any) -> Summary:
+    """Run a session with the panel, and tell how it ended; ends the process where it stopped early."""
+    progress = Progress()
+    with Panel(progress, f"{session.pipeline.pipeline} → {run}") as panel:
+        summary = asyncio.run(session.go(run, progress=progress, on_note=panel.note, **options))
+    panel.close_with(summary)
+    if summary.stopped is not None:
+        sys.exit(summary.stopped.exit_code)
+    return summary
 
 
 def funnel_table(funnel: list[tuple[str, int]]) -> Table:

@@ -42,7 +42,7 @@ def command(
     from rich.console import Console
     from rich.table import Table
 
-    from synth.cli.session import open_session
+    from synth.engine import open_session
     from synth.errors import InputError
     from synth.pipeline.plan import make_plan
 

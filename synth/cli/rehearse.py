@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
@@ -37,10 +36,9 @@ def command(
     The scripted teacher solves 60 % of the problems, writes unsound steps in the others, guesses right now and then,
     and does not answer at all one time in twenty: what a real teacher gives, too. What you see is the shape of the result, not its quality.
     """
-    from synth.cli.session import open_session
+    from synth.cli.panel import show
+    from synth.engine import open_session
 
     session = open_session(pipeline, input_name=input_name, maps=mapping_of(maps), given=("scripted",))
-    folder = run_path or Path("runs") / f"rehearsal-{session.pipeline.pipeline.rsplit('/', 1)[-1]}"
-    summary = session.go(folder, limit=limit, skip_bad=skip_bad)
-    if summary.stopped is not None:
-        sys.exit(summary.stopped.exit_code)
+    folder = run_path or session.default_folder.with_name(f"rehearsal-{session.default_folder.name}")
+    show(session, folder, limit=limit, skip_bad=skip_bad)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
@@ -22,7 +21,8 @@ __all__ = ["command"]
 )
 def command(run: Path, everything: bool) -> None:
     """Do the units of RUN again in which something failed. Replies on record are used again; only the failed calls are asked."""
-    from synth.cli.session import open_session
+    from synth.cli.panel import show
+    from synth.engine import reopen
     from synth.store.database import open_store
     from synth.store.run_folder import read_manifest
 
@@ -38,13 +38,4 @@ def command(run: Path, everything: bool) -> None:
         click.echo(f"nothing to retry{more}")
         return
     words = manifest["words"]
-    session = open_session(
-        words["pipeline"],
-        input_name=words["input"],
-        maps=words["map"],
-        given=words["teacher"],
-        profile_path=Path(words["profile"]) if words["profile"] else None,
-    )
-    summary = session.go(run, limit=manifest["limit"], skip_bad=words["skip_bad"], again=units)
-    if summary.stopped is not None:
-        sys.exit(summary.stopped.exit_code)
+    show(reopen(run, words), run, limit=manifest["limit"], skip_bad=words["skip_bad"], again=units)

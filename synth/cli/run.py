@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
@@ -58,11 +57,10 @@ def command(
       synth run fine-tune-cot --input gsm8k.jsonl --run runs/gsm8k --limit 100
       synth run star --input my.csv --map question=prompt --teacher student=http://localhost:8000/v1#my-model
     """
-    from synth.cli.session import open_session
+    from synth.cli.panel import show
+    from synth.engine import open_session
     from synth.teachers import Budget
 
     session = open_session(pipeline, input_name=input_name, maps=mapping_of(maps), given=given, profile_path=profile)
-    folder = run_path or Path("runs") / session.pipeline.pipeline.rsplit("/", 1)[-1]
-    summary = session.go(folder, limit=limit, skip_bad=skip_bad, budget=Budget(max_calls, max_cost))
-    if summary.stopped is not None:
-        sys.exit(summary.stopped.exit_code)
+    folder = run_path or session.default_folder
+    show(session, folder, limit=limit, skip_bad=skip_bad, budget=Budget(max_calls, max_cost))

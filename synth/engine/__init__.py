@@ -2,5 +2,6 @@
 
 from synth.engine.progress import Progress, StepCounts
 from synth.engine.run import Summary, run_pipeline
+from synth.engine.session import Session, open_session, reopen, run
 
-__all__ = ["Progress", "StepCounts", "Summary", "run_pipeline"]
+__all__ = ["Progress", "Session", "StepCounts", "Summary", "open_session", "reopen", "run", "run_pipeline"]

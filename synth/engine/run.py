@@ -229,7 +229,7 @@ class _Run:
                 await stack.enter_async_context(teacher)
             in_flight = UNITS_AHEAD * sum(t.concurrency for t in started.values()) if started else 16
             self.progress.phase = "asking"
-            with suppress(NotImplementedError, ValueError):  # not in this thread, or not on this system
+            with suppress(NotImplementedError, ValueError, RuntimeError):  # not in this thread, or not on this system
                 self.loop.add_signal_handler(signal.SIGINT, self._interrupted)
                 stack.callback(self.loop.remove_signal_handler, signal.SIGINT)
             rest = _chain(first, todo)

@@ -36,7 +36,7 @@ class Exported:
     rows: int
 
 
-def export_run(run: Path | str, contract: str, out: Path, options: ExportOptions | None = None) -> Exported:
+def export_run(run: Path | str, contract: str, out: Path | str, options: ExportOptions | None = None) -> Exported:
     """Write the kept records of a run as rows of a contract, into `out/CONTRACT.jsonl` (or `.parquet`).
 
     Raises:
@@ -54,6 +54,7 @@ def export_run(run: Path | str, contract: str, out: Path, options: ExportOptions
             where=str(run),
             remedy=f"is there a step {makes!r} in the pipeline? synth status {run} shows where the records went",
         )
+    out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     path = out / f"{contract}.{options.file_format}"
     draft = path.with_suffix(path.suffix + ".new")

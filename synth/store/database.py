@@ -194,7 +194,8 @@ class Store:
 
     def frame(self, query: str, parameters: Sequence[Any] = ()) -> pl.DataFrame:
         """Ask a question; the rows as a frame, which writes Parquet, CSV and more."""
-        return self._con.sql(query, params=list(parameters)).pl()
+        rows: pl.DataFrame = self._con.sql(query, params=list(parameters)).pl()
+        return rows
 
     def kept(self, table: str) -> list[Any]:
         """What corpus steps see: the kept records of a table with the text they are compared by."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Literal
 
 from synth.records import AnswerKind
@@ -12,7 +13,7 @@ from synth.verify.extract import extract_answer
 from synth.verify.kinds import infer_kind
 from synth.verify.latex import unwrap
 from synth.verify.numbers import is_number, read_number
-from synth.verify.text import normalise_text, token_f1
+from synth.verify.text import same_text, token_f1
 from synth.verify.verdict import Verdict
 
 __all__ = ["compare_answers", "verify_answer"]
@@ -50,11 +51,11 @@ def compare_answers(
     if kind == "number":
         a, b = read_number(found), read_number(gold)
         if b is None:
-            return verdict(normalise_text(found) == normalise_text(gold))
+            return verdict(same_text(found, gold))
         if a is None:
-            return Verdict("unparsed", found, gold, method, f"{found[:80]!r} is no number")
+            return Verdict("unparsed", found, gold, method, f"{found[:80]!r} is not one number")
         if tolerance is not None:
-            return verdict(abs(a - b) <= abs(b) * _exact(tolerance))
+            return verdict(abs(a - b) <= abs(b) * Fraction(str(tolerance)))
         return verdict(a == b)
     if kind == "choice":
         letter, right = read_choice(found, choices), read_choice(gold, choices)
@@ -71,13 +72,7 @@ def compare_answers(
     if f1_threshold is not None:
         f1 = token_f1(found, gold)
         return verdict(f1 >= f1_threshold, f"token F1 {f1:.2f}")
-    return verdict(normalise_text(found) == normalise_text(gold))
-
-
-def _exact(tolerance: float) -> object:
-    from fractions import Fraction
-
-    return Fraction(str(tolerance))
+    return verdict(same_text(found, gold))
 
 
 def _compare_math(found: str, gold: str, timeout: float) -> Verdict:

@@ -2,99 +2,120 @@
 
 Looked for in this order: the last `\\boxed{…}`; `#### x`; the field `answer` of a JSON object, whole or broken; the
 last statement such as "The answer is x" or "Answer: x"; a last line "A: x". Where nothing is stated, numbers fall back
-on the last number, choices on the last option named, yes/no on the last line, words on nothing.
+on the last number, choices on the option the last line names, yes/no on the last or first line, words on nothing. What
+a base model writes on after its answer (`Question: …`) is not read.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
 import orjson
 
 from synth.records import AnswerKind
-from synth.verify.booleans import read_boolean
+from synth.verify.booleans import last_boolean, read_boolean
 from synth.verify.choices import last_named_choice, read_choice
 from synth.verify.latex import last_boxed
-from synth.verify.numbers import find_numbers
+from synth.verify.numbers import find_numbers, last_number
 
 __all__ = ["extract_answer", "split_answer"]
 
+_TOPIC = r"(?:\s{1,3}(?:here|to\s{1,3}(?:the|this|your)\s{1,3}(?:question|problem)))?"
+_IS = r"\s{0,3}[*_]{0,2}\s{0,3}(?:\b(?:is|are|would\s{1,3}be|should\s{1,3}be|must\s{1,3}be|will\s{1,3}be)\b|[:=])"
+# White space is bounded everywhere: two unbounded runs side by side take quadratic time on a long run of spaces.
 _STATEMENT = re.compile(
-    r"""(?ix)
+    rf"""(?ix)
     (?:
-      \b(?:final|correct|right|best|likely)\s+(?:answer|option|choice)(?:\s+choice)?
-        (?:\s+(?:here|to\s+(?:the|this)\s+(?:question|problem)))? \s* [*_]{0,2} \s* (?:\b(?:is|are|would\s+be|should\s+be|must\s+be)\b|[:=])
-    | \b(?:the|my|our|so|thus|therefore|hence)\s+answer (?:\s+(?:here|to\s+(?:the|this)\s+(?:question|problem)))?
-        \s* [*_]{0,2} \s* (?:\b(?:is|are|would\s+be|should\s+be|must\s+be)\b|[:=])
-    | (?:^|(?<=[\n.!?*#>])) [\s*_\#>]{0,6} (?:final\s+)? answer \s* [*_]{0,2} \s* (?:\bis\b|[:=])
+      \b(?:final|correct|right|best|closest|likely|appropriate)
+        \s{{1,3}}(?:answer|option|choice)(?:\s{{1,3}}choice)?{_TOPIC}{_IS}
+    | \b(?:the|my|our|so|thus|therefore|hence),?\s{{1,3}}(?:\w{{1,20}}\s{{1,3}}answer\s{{1,3}}choice|answer){_TOPIC}{_IS}
+    | (?:^|(?<=[\n.!?*\#>])) [\s*_\#>]{{0,6}} (?:final\s{{1,3}})? answer \s{{0,3}}[*_]{{0,2}}\s{{0,3}} (?:\bis\b|[:=])
     )
-    [\s*_:]{0,8}
+    [\s*_:]{{0,8}} (?:(?:\.{{2,3}}|…)\s{{1,3}})?
     """
 )
-_HASHES = re.compile(r"####[ \t]*([^\n]+)")
-_LAST_LINE = re.compile(r"(?:\A|\n)[ \t]*A:[ \t]*([^\n]+)\s*\Z")
-_FENCE = re.compile(r"```(?:json)?\s*(\{.*?\})\s*```", re.DOTALL)
-_JSON_FIELD = re.compile(r'"answer"\s*:\s*(?:"((?:[^"\\]|\\.){0,2000})"|([^",}\n]{1,200}))')
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z(])|\n")
+_HASHES = re.compile(r"####[ \t]{0,4}([^\n]+)")
+_JSON_FIELD = re.compile(r'"answer"\s{0,4}:\s{0,4}(?:"((?:[^"\\]|\\.){0,2000})"|([^",}\n]{1,200}))')
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z(])|(?<=\d[.!?])\s+(?=\d)|\n")
+# A base model that goes on after its answer writes the next problem itself. `Q2.` is a sub-question, and part of the
+# reasoning.
+_NEXT_PROBLEM = re.compile(r"(?im)^[ \t#*]{0,4}(?:problem|question|q|user|human)\s?:")
+_EMPHASIS = re.compile(r"\A(\*\*|__|[*_`])(.{1,2000})\1(?=\.?\Z)", re.DOTALL)
+_STATEMENTS_TRIED = 50
+_LAST_WORDS = 20
+"""Characters after a statement that are too few to say something else."""
 
 
 class _Stated(NamedTuple):
     answer: str
     start: int
     """Where in the reply the statement begins; -1 where it is not to be cut off."""
+    end: int
+    """Where in the reply it ends."""
 
 
-def _stated(reply: str) -> _Stated | None:
+def _statements(reply: str) -> Iterator[_Stated]:
+    """What a reply states as its answer, the statement that counts most first."""
     boxed = last_boxed(reply) if "boxed" in reply else None
     if boxed is not None:
-        return _Stated(boxed, -1)
+        yield _Stated(boxed, -1, len(reply))
     hashes = list(_HASHES.finditer(reply))
     if hashes:
-        return _Stated(hashes[-1][1].strip(), hashes[-1].start())
+        yield _Stated(hashes[-1][1].strip(), hashes[-1].start(), len(reply))
     if '"answer"' in reply:
         answer = _json_answer(reply)
         if answer is not None:
-            return _Stated(answer, -1)
-    statements = list(_STATEMENT.finditer(reply))
-    for last in reversed(statements):
-        rest = reply[last.end() : last.end() + 2000]
-        said = _SENTENCE_END.split(rest, maxsplit=1)[0].strip()
-        if said:
-            return _Stated(said, _sentence_start(reply, last.start()))
-    line = _LAST_LINE.search(reply)
-    return _Stated(line[1].strip(), line.start()) if line else None
+            yield _Stated(answer, -1, len(reply))
+    for found in reversed(list(_STATEMENT.finditer(reply))[-_STATEMENTS_TRIED:]):
+        rest = reply[found.end() : found.end() + 2000]
+        said = _SENTENCE_END.split(rest, maxsplit=1)[0]
+        if said.strip():
+            yield _Stated(said.strip(), _sentence_start(reply, found.start()), found.end() + len(said))
+    lines = reply.rstrip().rpartition("\n")
+    if lines[2].lstrip().startswith("A:"):
+        yield _Stated(lines[2].strip()[2:].strip(), len(lines[0] + lines[1]), len(reply))
+
+
+def _stated(reply: str) -> _Stated | None:
+    return next(_statements(reply), None)
+
+
+def _own_part(reply: str) -> str:
+    """A reply up to where it goes on with a problem of its own, if it states an answer before that."""
+    for found in _NEXT_PROBLEM.finditer(reply):
+        head = reply[: found.start()]
+        if head.strip():
+            return head if _stated(head) is not None else reply
+    return reply
 
 
 def _sentence_start(reply: str, position: int) -> int:
     """Where the sentence around a position begins."""
-    before = reply[:position]
-    cut = max(
-        before.rfind("\n"),
-        max((m.end() - 1 for m in re.finditer(r"[.!?]\s", before[-500:])), default=-1) + max(0, len(before) - 500)
-        if re.search(r"[.!?]\s", before[-500:])
-        else -1,
-    )
-    return cut + 1
+    line = reply.rfind("\n", 0, position) + 1
+    near = max(line, position - 500)
+    return max((near + m.end() for m in re.finditer(r"[.!?]\s", reply[near:position])), default=line)
 
 
 def _json_answer(reply: str) -> str | None:
-    fenced = _FENCE.search(reply)
-    for candidate in (fenced[1] if fenced else None, reply):
-        if candidate is None:
+    """The field `answer` of the last JSON object; empty where it is null, None where there is no such field."""
+    for candidate in (*reversed(reply.split("```")), reply):
+        text = candidate.strip().removeprefix("json").strip()
+        if not (text.startswith("{") and '"answer"' in text):
             continue
         try:
-            value: Any = orjson.loads(candidate)["answer"]
+            value: Any = orjson.loads(text)["answer"]
         except (orjson.JSONDecodeError, KeyError, TypeError):
             continue
-        if isinstance(value, (str, int, float)):
-            return str(value).strip()
+        if isinstance(value, (list, dict)):
+            return orjson.dumps(value).decode()
+        return "" if value is None else str(value).strip()
     fields = list(_JSON_FIELD.finditer(reply))  # broken: cut off, or with unescaped LaTeX
     if not fields:
         return None
     text = fields[-1][1] if fields[-1][1] is not None else fields[-1][2]
-    return re.sub(r"\\([\"\\/])", r"\1", text).strip() or None
+    return re.sub(r"\\([\"\\/])", r"\1", text).strip()
 
 
 def extract_answer(
@@ -111,42 +132,52 @@ def extract_answer(
     """
     if which != "stated":
         return _anywhere(reply, kind, choices, which)
-    stated = _stated(reply)
-    if stated is not None and (answer := _of_kind(stated.answer, kind, choices)) is not None:
-        return answer
-    return _fallback(reply, kind, choices)
+    reply = _own_part(reply)
+    after = 0
+    for stated in _statements(reply):
+        answer = _of_kind(stated.answer, kind, choices)
+        if answer is not None:
+            return answer
+        after = max(after, stated.end)
+        if stated.end > len(reply) - _LAST_WORDS:
+            return None
+    # A statement that could not be read ("The answer is not listed.") bars what stood before it, not what follows.
+    return _fallback(reply[after:], kind, choices)
 
 
 def _of_kind(said: str, kind: AnswerKind, choices: Sequence[str]) -> str | None:
     """What a statement says, if it says something of that kind."""
-    said = said.strip().strip("*_` ").rstrip(".").strip()
+    said = said.strip()
+    if kind == "text":
+        said = _EMPHASIS.sub(r"\2", said).rstrip(".").strip()
+        if said.count("**") == 1:  # the other pair stood before the statement, or around it
+            said = said.removesuffix("**").strip()
+        return said.strip("\"'") or said or None
+    said = said.strip("*_` ").rstrip(".").strip()
     if kind == "number":
-        tail = said.rpartition("=")[2] if "=" in said else said
-        return said if find_numbers(tail.replace("\\$", "$")) or find_numbers(said) or "\\frac" in said else None
+        # An expression is an answer too, though not one that is compared as a number.
+        return said if re.search(r"\d|\\[a-z]*frac|\\sqrt|\\pi\b|π", said) else None
     if kind == "choice":
         return read_choice(said, choices)
     if kind == "boolean":
         value = read_boolean(said)
         return None if value is None else ("yes" if value else "no")
-    if kind == "math":
-        return said.rstrip(".").strip() or None
-    return said.rstrip(".").strip().strip("\"'") or None
+    return said or None
 
 
 def _fallback(reply: str, kind: AnswerKind, choices: Sequence[str]) -> str | None:
     if kind == "number":
-        numbers = find_numbers(reply)
-        return numbers[-1][1] if numbers else None
+        return last_number(reply)
     if kind == "choice":
         return last_named_choice(reply, choices)
-    lines = [line for line in reply.splitlines() if line.strip()]
-    if kind == "boolean" and lines:
-        value = read_boolean(lines[-1])
+    if kind == "boolean":
+        value = last_boolean(reply)
         return None if value is None else ("yes" if value else "no")
     if kind == "math":
         found = re.findall(r"\$([^$\n]{1,300})\$", reply)
         if found:
             return str(found[-1]).strip()
+    lines = [line for line in reply.splitlines() if line.strip()]
     if len(lines) == 1 and len(reply.split()) <= 5:  # nothing but the answer
         return lines[0].strip().rstrip(".")
     return None
@@ -174,9 +205,9 @@ def split_answer(reply: str, *, kind: AnswerKind, choices: Sequence[str] = ()) -
     if answer is None:
         return reply.strip(), None
     if '"answer"' in reply:
-        fenced = _FENCE.search(reply)
+        fenced = next((p for p in reversed(reply.split("```")) if '"answer"' in p), reply)
         try:
-            whole = orjson.loads(fenced[1] if fenced else reply)
+            whole = orjson.loads(fenced.strip().removeprefix("json"))
             reasoning = next(
                 (whole[k] for k in ("reasoning", "rationale", "explanation") if isinstance(whole.get(k), str)), None
             )

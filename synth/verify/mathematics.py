@@ -11,6 +11,7 @@ import queue
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from typing import IO
 
 import orjson
@@ -32,23 +33,31 @@ class _Worker:
         self._replies: queue.Queue[bytes] = queue.Queue()
 
     def ask(self, question: bytes, timeout: float) -> bytes | None:
-        """The child's reply; None where it took longer than `timeout` seconds."""
+        """The child's reply; None where it took longer than `timeout` seconds, or where it died of the question.
+
+        Raises:
+            RuntimeError: the child does not start.
+        """
         with self._lock:
-            process = self._process
-            if process is None or process.poll() is not None:
-                process = self._start()
-            assert process.stdin is not None
-            try:
-                process.stdin.write(question + b"\n")
-                process.stdin.flush()
-                reply = self._replies.get(timeout=timeout)
-            except (queue.Empty, BrokenPipeError):
+            for _ in range(2):  # a child that died may have been killed by something else: asked once more
+                process = self._process
+                if process is None or process.poll() is not None:
+                    self.end()
+                    process = self._start()
+                assert process.stdin is not None
+                try:
+                    process.stdin.write(question + b"\n")
+                    process.stdin.flush()
+                    reply = self._replies.get(timeout=timeout)
+                except queue.Empty:
+                    self.end()
+                    return None
+                except BrokenPipeError:
+                    reply = b""
+                if reply:
+                    return reply
                 self.end()
-                return None
-            if not reply:  # it died, of memory most likely
-                self.end()
-                return None
-            return reply
+            return None
 
     def _start(self) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
@@ -61,7 +70,12 @@ class _Worker:
         assert process.stdout is not None
         threading.Thread(target=_read, args=(process.stdout, replies), daemon=True).start()
         self._process, self._replies = process, replies
-        if not replies.get(timeout=START_SECONDS):
+        try:
+            started = bool(replies.get(timeout=START_SECONDS))
+        except queue.Empty:
+            started = False
+        if not started:
+            self.end()
             raise RuntimeError("the worker for mathematical answers does not start: python -m synth.verify.worker")
         return process
 
@@ -73,10 +87,8 @@ class _Worker:
             process.wait()
             for pipe in (process.stdin, process.stdout):
                 if pipe is not None:
-                    try:
+                    with suppress(BrokenPipeError):
                         pipe.close()
-                    except BrokenPipeError:
-                        pass
 
 
 def _read(stream: IO[bytes], replies: queue.Queue[bytes]) -> None:

@@ -1,6 +1,6 @@
 """The samples are what they say, and their answers are right: computed and decided here a second time."""
 
-# ruff: noqa: E741, PLR1714 - names are the initials of things
+# ruff: noqa: E501, E741, PLR1714 - a line a puzzle, names are the initials of things
 
 from __future__ import annotations
 

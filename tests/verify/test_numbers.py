@@ -157,6 +157,8 @@ def test_tolerance_is_relative_to_the_gold_answer() -> None:
         ("The meeting at 5:30 cost $20 on the 13th day.", "$20"),
         ("2400 / 200 = <<2400/200=12>>12 200-kilobyte videos", "12"),
         ("pay 10-7", "7"),
+        ("200\n300", "300"),
+        ("20\n1/2", "1/2"),
         ("Nothing here.", None),
         ("<<3*3=9>>", None),
     ],

@@ -1,0 +1,220 @@
+"""From names to a run: pipeline, teachers and problems, all checked before anything is asked."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from types import NoneType
+from typing import Any
+
+from synth.engine.progress import Progress
+from synth.engine.run import Summary, run_pipeline
+from synth.errors import UserError
+from synth.pipeline import Pipeline, read_pipeline
+from synth.shipped import shipped
+from synth.sources import Source, open_source
+from synth.teachers import Budget, Profile, Teacher, bind_roles, load_profile, make_teacher
+from synth.teachers.embedded import EmbeddedTeacher
+from synth.teachers.endpoint import EndpointTeacher
+
+__all__ = ["Session", "open_session", "reopen", "run"]
+
+
+@dataclass
+class Session:
+    """A checked pipeline with its teachers and problems."""
+
+    pipeline: Pipeline
+    source: Source
+    teachers: Mapping[str, Sequence[Teacher]]
+    words: Mapping[str, Any]
+    """What was asked for, files as paths. `run.json` remembers it, so that `retry` can take the run up."""
+
+    @property
+    def default_folder(self) -> Path:
+        """Where it runs if nobody says where."""
+        return Path("runs") / self.pipeline.pipeline.rsplit("/", 1)[-1]
+
+    async def go(
+        self,
+        run: Path,
+        *,
+        limit: int | None = None,
+        skip_bad: bool = False,
+        budget: Budget | None = None,
+        again: frozenset[str] = frozenset(),
+        progress: Progress | None = None,
+        on_note: Callable[[str], None] | None = None,
+    ) -> Summary:
+        """Run it, or go on with it; arguments and errors as in `run_pipeline`."""
+        words = {k: _beside(v, run) if isinstance(v, Path) else v for k, v in self.words.items()}
+        return await run_pipeline(
+            self.pipeline,
+            self.source,
+            run,
+            self.teachers,
+            limit=limit,
+            skip_bad=skip_bad,
+            budget=budget,
+            again=again,
+            remember={"words": {**words, "skip_bad": skip_bad}},
+            progress=progress,
+            on_note=on_note,
+        )
+
+
+def open_session(
+    name: str,
+    *,
+    input_name: str | None = None,
+    maps: Mapping[str, str] | None = None,
+    given: Sequence[str] = (),
+    own: Teacher | Mapping[str, Teacher] | None = None,
+    profile_path: Path | None = None,
+    prepare: bool = True,
+) -> Session:
+    """Read and check everything a run needs.
+
+    Args:
+        name: the pipeline: of the catalogue, or a path.
+        input_name: the problems; None for the pipeline's sample.
+        maps: which column gives which field.
+        given: who plays which role, as `--teacher` takes it.
+        own: teachers of the caller's making, for every role or by role; they go before names.
+        profile_path: the profile file; None for the usual places.
+        prepare: whether keys are looked up and models fetched; a plan needs neither.
+
+    Raises:
+        PipelineError, SetupError, InputError: all mistakes of a kind at once.
+    """
+    draft = read_pipeline(name)
+    teachers: dict[str, list[Teacher]] = {}
+    if draft.pipeline is not None:
+        profile: Profile = load_profile(profile_path)
+        roles = draft.pipeline.role_names
+        mine = dict.fromkeys(roles, own) if isinstance(own, Teacher) else dict(own or {})
+        bound = bind_roles(roles, [*given, *(f"{role}=" for role in mine)], profile)
+        made = {n: make_teacher(n, profile) for names in bound.values() for n in names}
+        teachers = {role: [mine[role]] if role in mine else [made[n] for n in names] for role, names in bound.items()}
+        draft.check_teachers(teachers)
+    pipeline = draft.checked()
+    source = _source(pipeline, input_name, maps)
+    if prepare:
+        for teacher in {t.name: t for some in teachers.values() for t in some}.values():
+            if isinstance(teacher, EmbeddedTeacher):
+                teacher.prepare()
+            elif isinstance(teacher, EndpointTeacher):
+                teacher.check()
+    words = {
+        "pipeline": Path(name) if Path(name).is_file() else name,
+        "input": Path(input_name) if input_name is not None and Path(input_name).is_file() else input_name,
+        "map": dict(maps or {}),
+        "teacher": list(given),
+        "profile": profile_path,
+    }
+    return Session(pipeline, source, teachers, words)
+
+
+def _source(pipeline: Pipeline, name: str | None, maps: Mapping[str, str] | None) -> Source:
+    if name is None and pipeline.sample is None:
+        raise UserError("the pipeline names no sample", remedy="give the problems: --input FILE")
+    where = name if name is not None else str(shipped("samples") / str(pipeline.sample))
+    return open_source(where, mapping=maps, needs=pipeline.needs)
+
+
+def reopen(run: Path, words: Mapping[str, Any]) -> Session:
+    """The session a run folder was last worked on with.
+
+    Args:
+        run: the run folder.
+        words: what its manifest remembers.
+
+    Raises:
+        The same as `open_session`.
+    """
+    pipeline, source, profile = words["pipeline"], words["input"], words["profile"]
+    return open_session(
+        str(run / pipeline) if pipeline.endswith((".yaml", ".yml")) else pipeline,
+        input_name=source if source is None or source.startswith("gym:") else str(run / source),
+        maps=words["map"],
+        given=words["teacher"],
+        profile_path=run / profile if profile else None,
+    )
+
+
+def _beside(path: Path, run: Path) -> str:
+    """A path as seen from the run folder, so that both can be moved together."""
+    try:
+        return Path(os.path.relpath(path.resolve(), run.resolve())).as_posix()
+    except ValueError:  # on another drive
+        return str(path.resolve())
+
+
+def run(
+    pipeline: str | Path,
+    input: str | Path | None = None,  # noqa: A002 - the word of the command line
+    folder: str | Path | None = None,
+    *,
+    teachers: Teacher | str | Mapping[str, Teacher | str] | None = None,
+    map: Mapping[str, str] | None = None,  # noqa: A002 - the word of the command line
+    profile: str | Path | None = None,
+    limit: int | None = None,
+    skip_bad: bool = False,
+    max_calls: int | None = None,
+    max_cost: float | None = None,
+    on_note: Callable[[str], None] | None = None,
+) -> Summary:
+    """Do a pipeline, or go on with it: `synth run` in Python. Works in a notebook too.
+
+        synth.run("fine-tune-cot", "gsm8k.jsonl", "runs/gsm8k", teachers="gpt", map={"question": "prompt"})
+
+    Args:
+        pipeline: a name of the catalogue, or the path of a file.
+        input: the problems: a file, or `gym:TASK?…`; None for the pipeline's sample.
+        folder: the run folder; None for `runs/PIPELINE`.
+        teachers: who plays every role, or each: a teacher, or names as on the command line (`"gpt"`, `"a,b"`).
+        map: which column gives which field.
+        profile: the profile file; None for the usual places.
+        limit: only the first so many problems.
+        skip_bad: go on with the good rows where some are bad.
+        max_calls: most calls of the run folder.
+        max_cost: most US dollars of the run folder.
+        on_note: called with lines worth telling.
+
+    Raises:
+        UserError: something to mend on your side; nothing was asked.
+        Stopped: it ended early, and the same call goes on.
+    """
+    if isinstance(teachers, (Teacher, str, NoneType)):
+        own: Teacher | dict[str, Teacher] = teachers if isinstance(teachers, Teacher) else {}
+        given = [teachers] if isinstance(teachers, str) else []
+    else:
+        own = {role: t for role, t in teachers.items() if isinstance(t, Teacher)}
+        given = [f"{role}={t}" for role, t in teachers.items() if isinstance(t, str)]
+    session = open_session(
+        str(pipeline),
+        input_name=None if input is None else str(input),
+        maps=map,
+        given=given,
+        own=own,
+        profile_path=Path(profile) if profile else None,
+    )
+    where = Path(folder) if folder is not None else session.default_folder
+    budget = Budget(max_calls, max_cost)
+    summary = _finish(session.go(where, limit=limit, skip_bad=skip_bad, budget=budget, on_note=on_note))
+    if summary.stopped is not None:
+        raise summary.stopped
+    return summary
+
+
+def _finish(work: Coroutine[Any, Any, Summary]) -> Summary:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    with ThreadPoolExecutor(1) as beside:  # a notebook has a loop of its own, which cannot be run from within
+        return beside.submit(asyncio.run, work).result()

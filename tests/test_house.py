@@ -1,0 +1,86 @@
+"""The house: which rooms may know which, and that every public name is meant."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import pkgutil
+from pathlib import Path
+
+import pytest
+from support import ROOT
+
+import synth
+
+SOURCE = ROOT / "synth"
+
+# Each room with the rooms it may know. Arrows go one way: from the command line down to the records.
+MAY_KNOW: dict[str, set[str]] = {
+    "errors": set(),
+    "shipped": set(),
+    "records": set(),
+    "verify": {"records"},
+    "prompts": {"errors"},
+    "store": {"records", "errors", "corpus"},
+    "corpus": {"records"},
+    "teachers": {"records", "errors", "store"},
+    "sources": {"records", "errors", "verify"},
+    "export": {"errors", "store"},
+    "steps": {"records", "errors", "shipped", "teachers", "prompts", "verify", "corpus"},
+    "pipeline": {"records", "errors", "shipped", "teachers", "prompts", "steps", "corpus", "export"},
+    "engine": {"records", "errors", "shipped", "teachers", "prompts", "steps", "pipeline", "sources", "store"},
+    "cli": {"errors", "shipped", "teachers", "steps", "pipeline", "engine", "store", "corpus", "export"},
+}  # fmt: skip
+
+
+def imports(path: Path) -> set[str]:
+    """The rooms a module imports, wherever in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        found |= {n.split(".")[1] for n in names if n.startswith("synth.")}
+    return found
+
+
+def test_arrows_go_one_way():
+    for path in SOURCE.rglob("*.py"):
+        room = path.relative_to(SOURCE).parts[0].removesuffix(".py")
+        if room in {"__init__", "_shipped"}:
+            continue
+        beyond = imports(path) - MAY_KNOW[room] - {room}
+        assert not beyond, f"{path.relative_to(ROOT)} imports {sorted(beyond)}"
+    for room, known in MAY_KNOW.items():
+        for other in known:
+            assert room not in MAY_KNOW[other], f"{room} and {other} know each other"
+
+
+MODULES = [
+    m.name for m in pkgutil.walk_packages(synth.__path__, "synth.") if not m.name.endswith((".child", ".worker"))
+]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_public_names_are_meant_and_described(name: str):
+    module = importlib.import_module(name)
+    assert module.__doc__, name
+    for public in getattr(module, "__all__", ()):
+        thing = getattr(module, public)
+        if callable(thing) and getattr(thing, "__module__", "").startswith("synth."):
+            assert thing.__doc__, f"{name}.{public}"
+
+
+def test_lazy_names_are_there():
+    assert set(synth.__all__) - {"__version__"} == set(synth._HOME)
+    for name in synth.__all__:
+        assert getattr(synth, name)
+    with pytest.raises(AttributeError):
+        synth.nothing  # noqa: B018
+
+
+def test_nothing_is_left_of_a_draft():
+    for path in [*SOURCE.rglob("*.py"), *SOURCE.rglob("*.j2"), *(ROOT / "pipelines").rglob("*")]:
+        if path.is_file() and "_shipped" not in path.parts:
+            text = path.read_text()
+            for word in ("TO" + "DO", "FIX" + "ME", "XX" + "X", "NotImplemented" + "Error("):
+                assert word not in text, path
