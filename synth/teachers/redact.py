@@ -10,7 +10,7 @@ _known: set[str] = set()
 _LOOKS_SECRET = re.compile(
     r"""(?ix)
       (?<=//)[^/\s:@]+:[^/\s@]+(?=@)              # user:password in a URL
-    | \b(?:(?:sk|pk|rk|hf|gsk|xai|nvapi)[-_]|AIza)[A-Za-z0-9_\-]{8,}  # the usual shapes of API keys
+    | \b(?-i:(?:sk|pk|rk|hf|gsk|xai|nvapi)[-_]|AIza)[A-Za-z0-9_\-]{8,}  # the usual shapes of API keys
     | (?<=bearer\s)\S+
     """
 )

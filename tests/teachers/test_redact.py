@@ -31,5 +31,5 @@ def test_a_known_secret_is_seen_in_any_shape():
 
 
 def test_ordinary_words_stay():
-    text = "the skier asked hf readers about task-oriented sk models; 3/4 at https://host/v1"
+    text = "the skier asked hf readers about task-oriented sk models and HF_HUB_OFFLINE_MODE; 3/4 at https://host/v1"
     assert redact(text) == text
