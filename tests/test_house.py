@@ -5,12 +5,16 @@ from __future__ import annotations
 import ast
 import importlib
 import pkgutil
+import re
+import subprocess
 from pathlib import Path
 
 import pytest
 from support import ROOT
 
 import synth
+from synth.cli.main import _COMMANDS
+from synth.pipeline import catalogue
 
 SOURCE = ROOT / "synth"
 
@@ -76,6 +80,26 @@ def test_lazy_names_are_there():
         assert getattr(synth, name)
     with pytest.raises(AttributeError):
         synth.nothing  # noqa: B018
+
+
+def test_the_documents_name_every_command_and_pipeline():
+    table = (ROOT / "pipelines" / "README.md").read_text()
+    for name in catalogue():
+        assert f"[`{name}`]({name}.yaml)" in table
+    changes = (ROOT / "CHANGELOG.md").read_text()
+    for command in _COMMANDS:
+        assert f"`{command}`" in changes
+    for document in ROOT.glob("*.md"):
+        for link in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
+            assert (ROOT / link).exists(), f"{document.name}: {link}"
+
+
+def test_ci_runs_the_test_command_of_the_readme():
+    command = (ROOT / "README.md").read_text().split("<!-- test -->")[1].split("```bash\n")[1].split("\n```")[0]
+    script = (ROOT / ".ci" / "run").read_text()
+    found = re.search(r"command=\$\((.*)\)", script)[1]
+    assert subprocess.run(["bash", "-c", found], cwd=ROOT, capture_output=True, text=True).stdout.strip() == command
+    assert command.endswith("pytest")
 
 
 def test_nothing_is_left_of_a_draft():
