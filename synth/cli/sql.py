@@ -5,10 +5,14 @@ from __future__ import annotations
 import csv
 import sys
 from pathlib import Path
+from typing import IO, TYPE_CHECKING
 
 import click
 
 from synth.cli.options import run_argument
+
+if TYPE_CHECKING:
+    from synth.store.database import Store
 
 __all__ = ["command"]
 
@@ -31,8 +35,14 @@ __all__ = ["command"]
     show_default=True,
     help="Most rows of a table; csv and json give all.",
 )
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the rows to a file instead: .parquet, .csv or .jsonl.",
+)
 @click.option("--schema", is_flag=True, help="The tables and views with their columns.")
-def command(run: Path, query: str | None, form: str, limit: int, schema: bool) -> None:
+def command(run: Path, query: str | None, form: str, limit: int, out: Path | None, schema: bool) -> None:
     """Ask RUN a question in DuckDB's SQL. Read-only, and works while the run goes on.
 
     Tables: problems, rationales, nodes, scores, critiques, pairs, rejections, failures, calls. Views: kept_problems,
@@ -41,6 +51,7 @@ def command(run: Path, query: str | None, form: str, limit: int, schema: bool) -
     \b
       synth sql runs/first "SELECT * FROM funnel"
       synth sql runs/first "SELECT question, gold, answer, text FROM wide_rationales WHERE NOT kept LIMIT 5"
+      synth sql runs/first "FROM kept_rationales" --out kept.parquet
       synth sql runs/first "SELECT c.messages, c.reply FROM calls c JOIN kept_rationales r ON r.call = c.id LIMIT 1" --format json
     """
     import duckdb
@@ -55,13 +66,14 @@ def command(run: Path, query: str | None, form: str, limit: int, schema: bool) -
             _print_schema(store)
             return
         try:
+            if out is not None:
+                _write(store, query, out)
+                return
+            if form == "csv":
+                _write_csv(store, query, sys.stdout)
+                return
             result = store.sql(query)
             names = [d[0] for d in result.description or []]
-            if form == "csv":
-                writer = csv.writer(sys.stdout)
-                writer.writerow(names)
-                writer.writerows(iter(result.fetchone, None))
-                return
             rows = result.fetchall() if form == "json" else result.fetchmany(limit + 1)
         except duckdb.Error as error:
             raise UserError(
@@ -74,20 +86,45 @@ def command(run: Path, query: str | None, form: str, limit: int, schema: bool) -
         for row in dicts:
             sys.stdout.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
         return
-    out = Console(width=None if sys.stdout.isatty() else 200)
-    out.print(table_of(dicts[:limit]) if dicts else "no rows")
+    console = Console(width=None if sys.stdout.isatty() else 200)
+    console.print(table_of(dicts[:limit]) if dicts else "no rows")
     if len(dicts) > limit:
-        out.print(f"… more than {limit} rows (--limit)")
+        console.print(f"… more than {limit} rows (--limit)")
 
 
-def _print_schema(store: object) -> None:
+def _write(store: Store, query: str, out: Path) -> None:
+    """The rows of a question in a file."""
+    from synth.errors import UserError
+
+    kinds = (".parquet", ".csv", ".jsonl")
+    if out.suffix not in kinds:
+        raise UserError("cannot tell the kind of file", where=str(out), remedy=f"let it end in {', '.join(kinds)}")
+    try:
+        if out.suffix == ".csv":  # lists and structures as text, which polars does not write
+            with out.open("w", encoding="utf-8", newline="") as file:
+                _write_csv(store, query, file)
+        elif out.suffix == ".parquet":
+            store.frame(query).write_parquet(out)
+        else:
+            store.frame(query).write_ndjson(out)
+    except OSError as error:
+        raise UserError(f"the file cannot be written: {error.strerror}", where=str(out)) from error
+    click.echo(f"{out} written")
+
+
+def _write_csv(store: Store, query: str, file: IO[str]) -> None:
+    result = store.sql(query)
+    writer = csv.writer(file)
+    writer.writerow([d[0] for d in result.description or []])
+    writer.writerows(iter(result.fetchone, None))
+
+
+def _print_schema(store: Store) -> None:
     from rich.console import Console
     from rich.text import Text
 
     from synth.store.columns import TABLES, columns
-    from synth.store.database import Store
 
-    assert isinstance(store, Store)
     out = Console()
     for table, kind in TABLES.items():
         out.print(Text(f"{table}", style="bold") + Text(f"  {(kind.__doc__ or '').splitlines()[0]}"))

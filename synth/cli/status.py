@@ -14,7 +14,14 @@ __all__ = ["command"]
 @click.command("status", short_help="Where a run stands: funnel, rejections, failures, cost.")
 @run_argument
 def command(run: Path) -> None:
-    """Where RUN stands: the funnel, why records are out, what failed, and what it cost. Works while the run goes on."""
+    """Where RUN stands: the funnel, why records are out, what failed, and what it cost. Works while the run goes on.
+
+    The teachers' table gives calls (every attempt), tokens read and written, US dollars (`?`: the price of some calls is
+    not known) and the median seconds of a call.
+
+    \b
+      synth status runs/first
+    """
     from rich.console import Console
     from rich.text import Text
 
@@ -37,8 +44,9 @@ def command(run: Path) -> None:
             (
                 "teachers",
                 (
-                    "SELECT teacher, model, attempts, ok, failed, prompt_tokens, completion_tokens, cost_usd, unpriced, "
-                    "round(median_latency_s, 2) AS median_s FROM teachers"
+                    "SELECT teacher, model, attempts AS calls, failed, prompt_tokens AS read, completion_tokens AS written, "
+                    "coalesce(format('{:.4f}', cost_usd), '') || CASE WHEN unpriced > 0 THEN ' ?' ELSE '' END AS USD, "
+                    "round(median_latency_s, 2) AS seconds FROM teachers"
                 ),
             ),
         ):

@@ -64,6 +64,12 @@ def test_sql_in_every_format(rehearsed: Path):
     assert "rationales" in schema
     assert "wide_rationales" in schema
     told(synth("sql", "run", "SELEC 1", cwd=rehearsed), "DuckDB says", "--schema")
+    for name in ("rows.parquet", "rows.csv", "rows.jsonl"):
+        done = synth("sql", "run", "FROM kept_rationales", "--out", name, cwd=rehearsed, check=0)
+        assert f"{name} written" in done.stdout
+        assert (rehearsed / name).stat().st_size > 500
+    told(synth("sql", "run", "FROM calls", "--out", "rows.xls", cwd=rehearsed), "rows.xls", ".parquet")
+    told(synth("sql", "run", "FROM nothing", "--out", "rows.csv", cwd=rehearsed), "DuckDB says")
 
 
 def test_model_output_cannot_act_on_the_terminal(tmp_path: Path):

@@ -194,7 +194,8 @@ async def test_limit_of_calls_is_kept_exactly_over_sessions(tmp_path: Path):
     script = Counting()
     rows, folder, made = sums(tmp_path / "in.jsonl"), tmp_path / "run", pipeline(tmp_path)
     for most in (7, 7, 25):
-        summary = await run(made, rows, folder, ScriptedTeacher(script), budget=Budget(max_calls=most))
+        slow = ScriptedTeacher(script, latency=0.01)  # so that many are in flight when the limit comes near
+        summary = await run(made, rows, folder, slow, budget=Budget(max_calls=most))
         assert summary.stopped is not None
         assert summary.stopped.exit_code == 3
         assert len(script.asked) == most

@@ -14,7 +14,11 @@ from synth.teachers import ScriptedTeacher, World
 
 @pytest.fixture
 async def folder(tmp_path: Path) -> Path:
-    await run("distil/fine-tune-cot", sums(tmp_path / "in.jsonl", 30), tmp_path / "run", ScriptedTeacher(World()))
+    def script(request, rng):
+        """States its answers in another form than the gold ones, so that the two cannot be mistaken for each other."""
+        return World()(request, rng).replace("The answer is ", "The answer is $")
+
+    await run("distil/fine-tune-cot", sums(tmp_path / "in.jsonl", 30), tmp_path / "run", ScriptedTeacher(script))
     return tmp_path / "run"
 
 
@@ -57,6 +61,7 @@ def test_dpo_rows_state_both_answers(folder: Path, tmp_path: Path):
         assert row["chosen"][0]["content"].endswith(f"The answer is {answers[row['chosen_id']]}.")
         assert row["rejected"][0]["content"].endswith(f"The answer is {answers[row['rejected_id']]}.")
         assert answers[row["chosen_id"]] != answers[row["rejected_id"]]
+        assert answers[row["chosen_id"]].startswith("$")
         assert row["chosen"] != row["rejected"]
         assert row["reason"] == "correctness"
 
