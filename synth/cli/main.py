@@ -91,8 +91,13 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(2)
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            sys.stderr.close()
+            return
+        where = f"{error.filename}: " if error.filename else ""
+        sys.stderr.write(f"error: {where}{error.strerror or error}\n")
+        sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
         sys.stderr.write("interrupted; the same command goes on\n")
         sys.exit(3)
-    except BrokenPipeError:
-        sys.stderr.close()

@@ -156,6 +156,7 @@ class _Run:
         self.progress = progress
         self.tell = tell
         self.done: dict[str, str] = {}
+        self.present: set[str] = set()
         self.corpus_done = ""
         self.committed = 0
         self.journal = Journal(folder.path / "journal", on_error=self._cannot_write)
@@ -198,6 +199,8 @@ class _Run:
         try:
             self._tell_of_changes()
             stopped = await self._units()
+            if stopped is None:
+                self._put_aside()
             self.journal.flush()
             if stopped is None:
                 self.progress.phase = "corpus steps"
@@ -250,8 +253,21 @@ class _Run:
             await self.caller.drain()
         return self.caller.closing
 
+    def _put_aside(self) -> None:
+        """Take out units that are no longer in the input, so that a run is what its command says."""
+        gone = [unit for unit, fingerprint in self.done.items() if fingerprint and unit not in self.present]
+        for unit in gone:
+            self._commit(unit, "", [])
+        if gone:
+            self.committed += len(gone)
+            self.tell(
+                f"{len(gone)} problems of earlier sessions are not in this input any more and were put aside; "
+                "should they come back, their calls are on record"
+            )
+
     def _todo(self) -> Iterator[Problem]:
         for problem in self.problems:
+            self.present.add(problem.id)
             if self.done.get(problem.id) == self.fingerprint and problem.id not in self.again:
                 self.progress.earlier += 1
             else:

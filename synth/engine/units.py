@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from jinja2 import UndefinedError
-
 from synth.engine.progress import Progress, StepCounts
-from synth.errors import UserError
 from synth.pipeline import Pipeline
 from synth.prompts import Expression
 from synth.records import Failure, Problem, Rationale, Rejection, UnitRecord
@@ -50,11 +47,4 @@ async def run_unit(
 
 def _holds(step: Step, unit: Unit, record: UnitRecord) -> bool:
     assert step.where is not None
-    try:
-        return bool(Expression(step.where)(unit.variables(record)))
-    except TypeError:  # a score that is not there was compared with a number
-        return False
-    except (UndefinedError, ValueError) as error:
-        raise UserError(
-            f"the expression {step.where!r} fails: {error}", where=f"step {step.name}, {record.id}"
-        ) from error
+    return Expression(step.where).holds(unit.variables(record), f"step {step.name}, {record.id}")

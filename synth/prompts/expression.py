@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+from synth.errors import UserError
 from synth.prompts.environment import environment, undefined_names
 
 __all__ = ["Expression"]
@@ -33,6 +34,23 @@ class Expression:
             TypeError: it compares what cannot be compared, such as a missing score with a number.
         """
         return self._call(**variables)
+
+    def holds(self, variables: Mapping[str, Any], where: str) -> bool:
+        """Whether it is true. False where it compares a score that is not there.
+
+        Args:
+            variables: what it sees.
+            where: step and record, for the error.
+
+        Raises:
+            UserError: it cannot be evaluated.
+        """
+        try:
+            return bool(self(variables))
+        except TypeError:
+            return False
+        except Exception as error:
+            raise UserError(f"the expression {self.source!r} fails: {error}", where=where) from error
 
     def unknown_names(self, known: Mapping[str, frozenset[str] | None]) -> list[str]:
         """Names it uses that are not on offer."""

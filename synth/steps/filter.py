@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
-from synth.errors import UserError
 from synth.prompts import Expression
 from synth.records import Node, Pair, Problem, Rationale, Rejection, UnitRecord
 from synth.steps.rejection import reject
@@ -38,18 +37,11 @@ class Filter(Step):
         return {"keep": self.keep}
 
     async def run(self, records: Sequence[UnitRecord], unit: Unit) -> Iterable[UnitRecord]:
-        holds = Expression(self.keep)
+        expression = Expression(self.keep)
         out = []
         for record in records:
             variables = unit.variables(record)
-            try:
-                kept = holds(variables)
-            except TypeError:  # a score that is not there was compared with a number
-                kept = False
-            except Exception as error:
-                raise UserError(
-                    f"the expression {self.keep!r} fails: {error}", where=f"step {self.name}, {record.id}"
-                ) from error
+            kept = expression.holds(variables, f"step {self.name}, {record.id}")
             if not kept:
                 out.append(reject(record, self.name, self.keep, self._observed(variables)))
         return out

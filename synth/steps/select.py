@@ -51,12 +51,9 @@ class Select(Step):
     def _value(self, rationale: Rationale, unit: Unit) -> float:
         if self.best is None:
             return 0.0
-        value: Any = Expression(self.best)(unit.variables(rationale))
-        if value is None:
-            return float("-inf")
         try:
-            return float(value)
-        except (TypeError, ValueError) as error:
-            raise UserError(
-                f"{self.best!r} is {value!r}, not a number", where=f"step {self.name}, {rationale.id}"
-            ) from error
+            value: Any = Expression(self.best)(unit.variables(rationale))
+            return float("-inf") if value is None else float(value)
+        except Exception as error:
+            where = f"step {self.name}, {rationale.id}"
+            raise UserError(f"the expression {self.best!r} gives no number: {error}", where=where) from error

@@ -15,9 +15,10 @@ from synth.records import Problem, UnitRecord
 from synth.steps.unit import Unit
 from synth.teachers import Capability, Completion, Request, Task, Teacher
 
-__all__ = ["Flow", "Step", "TeacherStep", "record_fields"]
+__all__ = ["Flow", "ScoreName", "Step", "TeacherStep", "record_fields"]
 
-Rate = Annotated[float, Field(ge=0, le=1)]
+ScoreName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+"""The name of a score: a word that expressions and columns can be called by."""
 
 
 class Flow(NamedTuple):

@@ -111,6 +111,7 @@ class Unit:
                         raw=error.raw,
                         attempts=self._caller.ledger.next_attempt(key) - 1,
                         retriable=error.retriable or error.cause in {"truncated", "connection"},
+                        call=self._caller.ledger.last_attempt(key),
                     )
                 ]
             )

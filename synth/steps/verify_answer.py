@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from synth.records import Rationale, Score, UnitRecord
-from synth.steps.step import Step
+from synth.steps.step import ScoreName, Step
 from synth.steps.unit import Unit
 from synth.verify import Verdict, compare_answers
 
@@ -27,7 +27,7 @@ class VerifyAnswer(Step):
     needs: ClassVar[frozenset[str]] = frozenset({"answer"})
 
     step: Literal["verify_answer"] = "verify_answer"
-    score: str = "correct"
+    score: ScoreName = "correct"
     """Name of the score."""
     tolerance: Annotated[float, Field(ge=0, lt=1)] | None = None
     """Relative error that still counts as right for numbers; exact if not given."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import ClassVar, Literal
 
 from synth.records import Rationale, Score, UnitRecord
-from synth.steps.step import Step
+from synth.steps.step import ScoreName, Step
 from synth.steps.unit import Unit
 from synth.verify import compare_answers
 
@@ -26,7 +26,7 @@ class Vote(Step):
     gives: ClassVar[tuple[type[UnitRecord], ...]] = (Score,)
 
     step: Literal["vote"] = "vote"
-    score: str = "vote"
+    score: ScoreName = "vote"
     """Name of the score."""
 
     def gives_scores(self) -> tuple[str, ...]:

@@ -58,7 +58,11 @@ class RunFolder:
     def __init__(self, path: Path, manifest: dict[str, Any]) -> None:
         self.path = path
         existing = read_manifest(path) if (path / "run.json").is_file() else None
-        if existing is None and path.is_dir() and any(p.name not in {".lock", "journal"} for p in path.iterdir()):
+        if (
+            existing is None
+            and path.is_dir()
+            and any(p.name not in {".lock", "journal", "run.json.new"} for p in path.iterdir())
+        ):
             raise RunFolderError(
                 "the folder is not empty and holds no run", where=str(path), remedy="give a new folder with --run"
             )

@@ -16,12 +16,18 @@ CREATE VIEW kept_pairs AS
   WHERE id NOT IN (SELECT target FROM rejections)
     AND problem NOT IN (SELECT target FROM rejections) AND unit NOT IN (SELECT target FROM rejections);
 
+-- the ledger rows records and failures of today come from; calls of units put aside, or of earlier prompts, are not there
+CREATE VIEW current_calls AS
+  SELECT * FROM calls WHERE id IN (
+    SELECT call FROM rationales UNION SELECT call FROM nodes UNION SELECT call FROM scores
+    UNION SELECT call FROM critiques UNION SELECT call FROM failures);
+
 -- how much of what was asked was kept
 CREATE VIEW funnel AS
   SELECT * FROM (VALUES
     (1, 'problems', (SELECT count(*) FROM problems)),
-    (2, 'asked', (SELECT count(DISTINCT key) FROM calls)),
-    (3, 'answered', (SELECT count(DISTINCT key) FROM calls WHERE status = 'ok')),
+    (2, 'asked', (SELECT count(DISTINCT key) FROM current_calls)),
+    (3, 'answered', (SELECT count(DISTINCT key) FROM current_calls WHERE status = 'ok')),
     (4, 'parsed', (SELECT count(*) FROM rationales WHERE call IS NOT NULL AND answer IS NOT NULL)),
     (5, 'verified', (SELECT count(DISTINCT s.target) FROM scores s JOIN rationales r ON r.id = s.target
                      WHERE r.call IS NOT NULL AND s.label = 'right')),

@@ -15,10 +15,10 @@ from typing import Any
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from synth.errors import SetupError, Stopped, TeacherError
-from synth.records import Call, CallStatus, content_id
+from synth.records import Call, CallStatus
 from synth.teachers.base import Teacher
 from synth.teachers.budget import Budget
-from synth.teachers.ledger import Ledger
+from synth.teachers.ledger import Ledger, call_id
 from synth.teachers.redact import redact
 from synth.teachers.request import Completion, Request
 
@@ -211,7 +211,7 @@ class Caller:
         elif error is not None:
             reply = {"reply": error.raw, "error": redact(error.what)}
         return Call(
-            id=content_id(["calls", key, attempt]),
+            id=call_id(key, attempt),
             key=key,
             attempt=attempt,
             teacher=teacher.name,

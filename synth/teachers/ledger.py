@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from synth.records import Call
+from synth.records import Call, content_id
 from synth.store.journal import Journal, Location
 from synth.teachers.request import Completion
 
-__all__ = ["Ledger"]
+__all__ = ["Ledger", "call_id"]
+
+
+def call_id(key: str, attempt: int) -> str:
+    """The id of an attempt, counted from 1, at a key."""
+    return content_id([Call.table, key, attempt])
 
 
 class Ledger:
@@ -68,6 +73,11 @@ class Ledger:
     def next_attempt(self, key: str) -> int:
         """The number the next attempt at this key will have, from 1."""
         return self._failed_attempts.get(key, 0) + (key in self._good) + 1
+
+    def last_attempt(self, key: str) -> str | None:
+        """The id of the last attempt at this key; None where there was none."""
+        attempts = self.next_attempt(key) - 1
+        return call_id(key, attempts) if attempts else None
 
     def record(self, call: Call) -> None:
         """Write one attempt down.

@@ -299,3 +299,25 @@ def test_pipeline_fingerprint_changes_with_what_decides_the_records(tmp_path: Pa
     assert base.fingerprint() == load_pipeline(str(pipeline(tmp_path))).fingerprint()
     assert base.fingerprint() != load_pipeline(str(pipeline(tmp_path, samples=3))).fingerprint()
     assert base.fingerprint() != load_pipeline(str(pipeline(tmp_path, keep="true"))).fingerprint()
+
+
+async def test_a_run_is_what_its_input_says(tmp_path: Path):
+    """A problem that was edited or taken out leaves the corpus; its calls stay, and serve it should it come back."""
+    script = Counting()
+    folder, made = tmp_path / "run", pipeline(tmp_path)
+    rows = [{"question": f"Case {i} of this kind?", "answer": str(i)} for i in range(6)]
+    path = write_rows(tmp_path / "in.jsonl", rows)
+    await run(made, path, folder, ScriptedTeacher(script))
+    before = contents(folder)
+    notes: list[str] = []
+    write_rows(path, [{**rows[0], "question": "Case zero, put better?"}, *rows[1:5]])
+    await run(made, path, folder, ScriptedTeacher(script), on_note=notes.append)
+    assert any("2 problems of earlier sessions" in note for note in notes)
+    questions = {q for (q,) in ask(folder, "SELECT question FROM problems")}
+    assert questions == {"Case zero, put better?", *(r["question"] for r in rows[1:5])}
+    assert dict(ask(folder, "SELECT stage, n FROM funnel"))["asked"] == 10
+    assert len(script.asked) == 14 == ask(folder, "SELECT count(*) FROM calls")[0][0]
+    write_rows(path, rows)
+    await run(made, path, folder, ScriptedTeacher(script))
+    assert len(script.asked) == 14
+    assert contents(folder) == before

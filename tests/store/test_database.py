@@ -146,3 +146,30 @@ def test_reading_works_while_the_file_is_held(folder: Path):
 def test_a_folder_without_a_run_is_told(tmp_path: Path):
     with pytest.raises(RunFolderError, match="no run in this folder"):
         open_store(tmp_path)
+
+
+def test_a_fold_that_was_killed_is_read_and_taken_up(folder: Path):
+    """A write-ahead log is left behind; DuckDB takes it up again."""
+    tables = [*TABLES, "funnel"]
+    whole = {t: sorted(map(repr, ask(folder, f"SELECT * FROM {t}"))) for t in tables}
+    (folder / "corpus.duckdb").unlink()
+    kill = (
+        "import os, sys, duckdb; from pathlib import Path; import synth.store.database as d\n"
+        "real = duckdb.connect\n"
+        "class C:\n"
+        "    def __init__(self, c): self.c = c\n"
+        "    def __getattr__(self, n): return getattr(self.c, n)\n"
+        "    def __enter__(self): return self\n"
+        "    def __exit__(self, *a): pass\n"
+        "    def commit(self):\n"
+        "        if sys.argv[2] == 'after': self.c.commit()\n"
+        "        os._exit(9)\n"
+        "d.duckdb.connect = lambda p: C(real(p))\n"
+        "d.fold(Path(sys.argv[1]))\n"
+    )
+    for when in ("before", "after"):
+        done = subprocess.run([sys.executable, "-c", kill, str(folder), when], capture_output=True, text=True)
+        assert done.returncode == 9, done.stderr
+        assert {t: sorted(map(repr, ask(folder, f"SELECT * FROM {t}"))) for t in tables} == whole
+    assert fold(folder)
+    assert {t: sorted(map(repr, ask(folder, f"SELECT * FROM {t}"))) for t in tables} == whole
