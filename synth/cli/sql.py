@@ -121,6 +121,7 @@ def _write_csv(store: Store, query: str, file: IO[str]) -> None:
 
 def _print_schema(store: Store) -> None:
     from rich.console import Console
+    from rich.table import Table
     from rich.text import Text
 
     from synth.store.columns import TABLES, columns
@@ -128,8 +129,10 @@ def _print_schema(store: Store) -> None:
     out = Console()
     for table, kind in TABLES.items():
         out.print(Text(f"{table}", style="bold") + Text(f"  {(kind.__doc__ or '').splitlines()[0]}"))
+        grid = Table.grid(padding=(0, 2))
         for name, sql in columns(kind).items():
-            out.print(Text(f"  {name:<22}{sql:<11}{kind.model_fields[name].description or ''}"))
+            grid.add_row(f"  {name}", sql, Text(kind.model_fields[name].description or ""))
+        out.print(grid)
     views = store.sql(
         "SELECT view_name FROM duckdb_views() WHERE NOT internal AND schema_name = 'main' AND view_name NOT IN (SELECT unnest(?)) ORDER BY 1",
         [list(TABLES)],

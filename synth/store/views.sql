@@ -28,9 +28,8 @@ CREATE VIEW funnel AS
     (1, 'problems', (SELECT count(*) FROM problems)),
     (2, 'asked', (SELECT count(DISTINCT key) FROM current_calls)),
     (3, 'answered', (SELECT count(DISTINCT key) FROM current_calls WHERE status = 'ok')),
-    (4, 'parsed', (SELECT count(*) FROM rationales WHERE call IS NOT NULL AND answer IS NOT NULL)),
-    (5, 'verified', (SELECT count(DISTINCT s.target) FROM scores s JOIN rationales r ON r.id = s.target
-                     WHERE r.call IS NOT NULL AND s.label = 'right')),
+    (4, 'parsed', (SELECT count(DISTINCT call) FROM rationales WHERE answer IS NOT NULL)),
+    (5, 'verified', (SELECT count(DISTINCT r.call) FROM scores s JOIN rationales r ON r.id = s.target WHERE s.label = 'right')),
     (6, 'kept', (SELECT count(*) FROM kept_rationales WHERE call IS NOT NULL)),
     (7, 'problems with a kept rationale', (SELECT count(DISTINCT problem) FROM kept_rationales WHERE call IS NOT NULL)),
     (8, 'pairs', (SELECT count(*) FROM kept_pairs))
