@@ -23,7 +23,8 @@ __all__ = ["CORPUS", "Store", "fold", "open_store"]
 CORPUS = "corpus"
 """Owner of the rows that corpus steps made; a unit's rows are owned by the unit, a call by nobody."""
 
-_BATCH = 20_000
+_BATCH_BYTES = 8 * 2**20
+"""Of the journal, folded at once; as Python objects some ten times that."""
 _ARROW = {
     "VARCHAR": pa.string(),
     "BIGINT": pa.int64(),
@@ -65,13 +66,14 @@ def _make_tables(con: duckdb.DuckDBPyConnection, schema: str) -> None:
 
 def _batches(journal: Path, start: Position) -> Iterator[tuple[Position, list[dict[str, Any]]]]:
     batch: list[dict[str, Any]] = []
-    end = start
+    end, size = start, 0
     for location, line in read_entries(journal, start):
         batch.append(orjson.loads(line))
+        size += location.length
         end = Position(location.segment, location.offset + location.length + 1)
-        if len(batch) >= _BATCH:
+        if size >= _BATCH_BYTES:
             yield end, batch
-            batch = []
+            batch, size = [], 0
     if batch:
         yield end, batch
 
