@@ -283,10 +283,14 @@ class _Run:
         while self.caller.closing is None and (problem := next(problems, None)) is not None:
             try:
                 records = await run_unit(problem, self.pipeline, self.caller, self.teachers, self.progress)
-            except BaseExceptionGroup as group:  # of a step that asked many at once
-                raise _first_of(group) from None
             except Stopped as why:
                 self._close(why)
+                return
+            except BaseExceptionGroup as group:  # of a step that asked many at once
+                error = _first_of(group)
+                if not isinstance(error, Stopped):
+                    raise error from None
+                self._close(error)
                 return
             self._commit(problem.id, self.fingerprint, records)
             self.committed += 1

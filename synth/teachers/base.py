@@ -82,7 +82,7 @@ class Teacher(ABC):
         merged = {**self.parameters, **{k: v for k, v in request.parameters.items() if v is not None}}
         if "seed" in self.capabilities:
             # Samples of one question differ by their seed alone, so that each can be had again.
-            merged["seed"] = int(merged.get("seed", 0)) * 1000 + request.sample
+            merged["seed"] = int(merged.get("seed", 0)) * 100_000 + request.sample
         return merged
 
     def key(self, request: Request) -> str:
