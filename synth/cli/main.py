@@ -18,6 +18,7 @@ _COMMANDS = {
     "rehearse": "Do the whole pipeline with the scripted teacher.",
     "status": "Where a run stands: funnel, rejections, failures, cost.",
     "retry": "Do the failed records of a run again.",
+    "calls": "The ledger: calls, what they cost, one in full; forget some.",
     "sql": "Ask a run a question in SQL.",
     "export": "Write what was kept as training rows.",
     "pipelines": "The catalogue of pipelines, and the steps they are made of.",

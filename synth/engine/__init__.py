@@ -1,7 +1,8 @@
 """The engine: runs units concurrently, commits each as a whole, and goes on where it was stopped."""
 
+from synth.engine.forget import forget
 from synth.engine.progress import Progress, StepCounts
 from synth.engine.run import Summary, run_pipeline
 from synth.engine.session import Session, open_session, reopen, run
 
-__all__ = ["Progress", "Session", "StepCounts", "Summary", "open_session", "reopen", "run", "run_pipeline"]
+__all__ = ["Progress", "Session", "StepCounts", "Summary", "forget", "open_session", "reopen", "run", "run_pipeline"]

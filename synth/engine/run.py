@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +20,7 @@ from synth.pipeline import Pipeline
 from synth.records import Problem, UnitRecord, content_id
 from synth.sources import Source
 from synth.store.database import CORPUS, fold, open_store
-from synth.store.journal import Journal, Location, read_entries
+from synth.store.journal import Journal, read_entries
 from synth.store.run_folder import RunFolder
 from synth.teachers import Budget, Caller, Ledger, Teacher
 
@@ -160,7 +160,8 @@ class _Run:
         self.corpus_done = ""
         self.committed = 0
         self.journal = Journal(folder.path / "journal", on_error=self._cannot_write)
-        self.ledger = Ledger(self.journal, self._replay_journal())
+        self.ledger = Ledger(self.journal)
+        self._replay_journal()
         self.caller = Caller(self.ledger, budget, on_retry=tell)
         self.loop = asyncio.get_running_loop()
         # All a unit's outcome depends on, beside its problem.
@@ -169,13 +170,16 @@ class _Run:
         )
         progress.calls, progress.ledger = self.caller.counts, self.ledger
 
-    def _replay_journal(self) -> Iterable[tuple[Location, dict[str, Any]]]:
-        """The calls on record; notes on the way which units are done."""
+    def _replay_journal(self) -> None:
+        """Take in what earlier sessions did: calls, units and corpus steps."""
         for location, line in read_entries(self.journal.folder):
             entry = orjson.loads(line)
             body = entry["body"]
             if entry["kind"] == "call":
-                yield location, body
+                self.ledger.note(location, body)
+            elif entry["kind"] == "forget":
+                self.ledger.forget(body["key"])
+                self.done[body["unit"]] = ""
             elif body["owner"] == CORPUS:
                 self.corpus_done = body["fingerprint"]
             else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
 from synth.records import Call, content_id
@@ -21,33 +21,37 @@ class Ledger:
     """Every attempt that reached the wire, and where the good replies stand in the journal.
 
     Args:
-        journal: where rows are written.
-        rows: the rows already in the journal, oldest first.
+        journal: where rows are written. What is in it already is told by `note` and `forget`, oldest first.
     """
 
-    def __init__(self, journal: Journal, rows: Iterable[tuple[Location, dict[str, Any]]] = ()) -> None:
+    def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._good: dict[str, Location] = {}
-        self._failed_attempts: dict[str, int] = {}
+        self._used_up: dict[str, int] = {}
         self.calls = 0
         """Attempts on record, of this and earlier sessions."""
         self.cost = 0.0
         """US dollars spent so far, as far as prices are known."""
         self.unpriced = 0
         """Calls whose price is not known."""
-        for location, row in rows:
-            self._note(location, row["key"], row["status"], row.get("price"))
 
-    def _note(self, location: Location, key: str, status: str, price: float | None) -> None:
+    def note(self, location: Location, row: Mapping[str, Any]) -> None:
+        """Take in an attempt that stands in the journal."""
+        key, price = row["key"], row.get("price")
         self.calls += 1
         if price is None:
             self.unpriced += 1
         else:
             self.cost += price
-        if status == "ok":
+        if row["status"] == "ok":
             self._good[key] = location
         else:
-            self._failed_attempts[key] = self._failed_attempts.get(key, 0) + 1
+            self._used_up[key] = self._used_up.get(key, 0) + 1
+
+    def forget(self, key: str) -> None:
+        """Never serve the reply on record for this key again. Its row stays."""
+        if self._good.pop(key, None) is not None:
+            self._used_up[key] = self._used_up.get(key, 0) + 1
 
     def __contains__(self, key: str) -> bool:
         return key in self._good
@@ -72,7 +76,7 @@ class Ledger:
 
     def next_attempt(self, key: str) -> int:
         """The number the next attempt at this key will have, from 1."""
-        return self._failed_attempts.get(key, 0) + (key in self._good) + 1
+        return self._used_up.get(key, 0) + (key in self._good) + 1
 
     def last_attempt(self, key: str) -> str | None:
         """The id of the last attempt at this key; None where there was none."""
@@ -86,4 +90,4 @@ class Ledger:
             Stopped: the journal can no longer be written.
         """
         location = self._journal.append("call", call.model_dump_json(exclude_none=True).encode())
-        self._note(location, call.key, call.status, call.price)
+        self.note(location, {"key": call.key, "status": call.status, "price": call.price})

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from support import ROOT, endpoint, reply, sums, synth, write_rows, yaml_file
+from support import ROOT, ask, contents, endpoint, reply, sums, synth, write_rows, yaml_file
 
 from synth.cli.main import _COMMANDS, cli
 
@@ -115,6 +115,35 @@ def test_retry_does_again_what_failed(tmp_path: Path):
         assert len(seen) == 7
         assert "failures" not in done.stderr
         assert "nothing to retry" in synth("retry", tmp_path / "run", check=0).stdout
+
+
+def test_calls_lists_shows_counts_and_forgets(tmp_path: Path):
+    rows, run = sums(tmp_path / "in.jsonl", 5), tmp_path / "run"
+    words = ("rehearse", "star", "--input", rows, "--run", run)
+    synth(*words, check=0)
+    before = contents(run)
+    n, first = ask(run, "SELECT count(*), min(id) FROM calls")[0]
+    listed = synth("calls", run, "--limit", 3, check=0).stdout
+    assert len(listed.splitlines()) == 4
+    assert "scripted" in listed
+    shown = synth("calls", run, first[:14], check=0).stdout
+    ((reply_text, question),) = ask(
+        run, f"SELECT c.reply, p.question FROM calls c JOIN problems p ON p.id = c.unit WHERE c.id = '{first}'"
+    )
+    for part in (first, question, *reply_text.splitlines(), "rationale/solve/1#"):
+        assert part in shown
+    assert f" {n} " in synth("calls", run, "--by", "teacher", check=0).stdout
+    assert "solve" in synth("calls", run, "--by", "step", check=0).stdout
+    assert "5 replies forgotten" in synth("calls", run, "--step", "solve", "--forget", "--yes", check=0).stdout
+    assert ask(run, "SELECT count(*) FROM calls") == [(n,)]
+    assert f"5 calls, {n - 5} replayed" in synth(*words, check=0).stderr
+    assert ask(run, "SELECT count(*), count(DISTINCT id), max(attempt) FROM calls") == [(n + 5, n + 5, 2)]
+    assert "0 calls" in synth(*words, check=0).stderr
+    after = contents(run)
+    assert after["problems"] == before["problems"]
+    told(synth("calls", run, "b2:none"), "no such call")
+    told(synth("calls", run, "b2:"), "calls begin so")
+    assert synth("calls", run, "--forget").returncode == 3  # nobody there to say yes
 
 
 def test_plan_counts_calls_and_does_not_invent_prices(tmp_path: Path):

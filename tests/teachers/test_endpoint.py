@@ -259,8 +259,9 @@ async def test_a_paid_reply_is_replayed_by_another_session(ledger: Ledger, tmp_p
     with endpoint(answer) as (url, seen):
         teacher = EndpointTeacher("t", base_url=url, model="m")
         (first,) = await ask(teacher, ledger)
-        written = read_entries(ledger._journal.folder)
-        again = Ledger(ledger._journal, [(at, orjson.loads(line)["body"]) for at, line in written])
+        again = Ledger(ledger._journal)
+        for at, line in read_entries(ledger._journal.folder):
+            again.note(at, orjson.loads(line)["body"])
         (second,) = await ask(teacher, again)
         assert len(seen) == 1
     assert (second.text, second.call, second.key) == (first.text, first.call, first.key)
