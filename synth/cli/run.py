@@ -32,6 +32,17 @@ __all__ = ["command"]
     metavar="USD",
     help="Stop before the run folder has cost more, at the prices of the profile.",
 )
+@click.option(
+    "--max-tokens",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Stop before the run folder has used more tokens, read and written.",
+)
+@click.option(
+    "--until",
+    metavar="YIELD",
+    help="Begin no more problems once there are so many: '2000 kept' (rationales) or '500 pairs', before corpus steps.",
+)
 def command(
     pipeline: str,
     input_name: str | None,
@@ -43,6 +54,8 @@ def command(
     skip_bad: bool,
     max_calls: int | None,
     max_cost: float | None,
+    max_tokens: int | None,
+    until: str | None,
 ) -> None:
     """Do PIPELINE, or go on with it.
 
@@ -58,9 +71,11 @@ def command(
       synth run star --input my.csv --map question=prompt --teacher student=http://localhost:8000/v1#my-model
     """
     from synth.cli.panel import show
-    from synth.engine import open_session
+    from synth.engine import Target, open_session
     from synth.teachers import Budget
 
+    target = Target.parse(until) if until is not None else None
     session = open_session(pipeline, input_name=input_name, maps=mapping_of(maps), given=given, profile_path=profile)
     folder = run_path or session.default_folder
-    show(session, folder, limit=limit, skip_bad=skip_bad, budget=Budget(max_calls, max_cost))
+    budget = Budget(max_calls, max_cost, max_tokens)
+    show(session, folder, limit=limit, skip_bad=skip_bad, budget=budget, until=target)

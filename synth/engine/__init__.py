@@ -4,5 +4,17 @@ from synth.engine.forget import forget
 from synth.engine.progress import Progress, StepCounts
 from synth.engine.run import Summary, run_pipeline
 from synth.engine.session import Session, open_session, reopen, run
+from synth.engine.target import Target
 
-__all__ = ["Progress", "Session", "StepCounts", "Summary", "forget", "open_session", "reopen", "run", "run_pipeline"]
+__all__ = [
+    "Progress",
+    "Session",
+    "StepCounts",
+    "Summary",
+    "Target",
+    "forget",
+    "open_session",
+    "reopen",
+    "run",
+    "run_pipeline",
+]

@@ -14,6 +14,7 @@ import orjson
 
 from synth import __version__
 from synth.engine.progress import Progress
+from synth.engine.target import Target
 from synth.engine.units import run_unit
 from synth.errors import InputError, RunFolderError, Stopped
 from synth.pipeline import Pipeline
@@ -59,6 +60,7 @@ async def run_pipeline(
     limit: int | None = None,
     skip_bad: bool = False,
     budget: Budget | None = None,
+    until: Target | None = None,
     again: frozenset[str] = frozenset(),
     remember: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
@@ -74,6 +76,7 @@ async def run_pipeline(
         limit: only the first so many problems.
         skip_bad: go on with the good rows where some are bad; else that is an error before any call.
         budget: what may be spent.
+        until: the yield at which no more units are begun; those in flight end, and the corpus steps run.
         again: units to do again though they are done (their failures may succeed now; replies on record are used).
         remember: more to note in `run.json`, so that the run can be taken up by `retry`.
         progress: counts for whoever looks on.
@@ -102,7 +105,7 @@ async def run_pipeline(
         },
     )
     try:
-        return await _Run(pipeline, problems, folder, teachers, budget, again, progress, tell).go()
+        return await _Run(pipeline, problems, folder, teachers, budget, until, again, progress, tell).go()
     finally:
         folder.close()
 
@@ -144,6 +147,7 @@ class _Run:
         folder: RunFolder,
         teachers: Mapping[str, Sequence[Teacher]],
         budget: Budget | None,
+        until: Target | None,
         again: frozenset[str],
         progress: Progress,
         tell: Callable[[str], None],
@@ -152,6 +156,9 @@ class _Run:
         self.problems = problems
         self.folder = folder
         self.teachers = teachers
+        self.until = until
+        self.yielded: dict[str, int] = {}
+        self.reached = 0
         self.again = again
         self.progress = progress
         self.tell = tell
@@ -159,6 +166,7 @@ class _Run:
         self.present: set[str] = set()
         self.corpus_done = ""
         self.committed = 0
+        self.not_begun = 0
         self.journal = Journal(folder.path / "journal", on_error=self._cannot_write)
         self.ledger = Ledger(self.journal)
         self._replay_journal()
@@ -184,6 +192,8 @@ class _Run:
                 self.corpus_done = body["fingerprint"]
             else:
                 self.done[body["owner"]] = body["fingerprint"]
+                if self.until is not None:
+                    self.yielded[body["owner"]] = self.until.count_rows(body["records"])
 
     def _cannot_write(self, error: OSError) -> None:
         stopped = Stopped(
@@ -227,7 +237,8 @@ class _Run:
         """Do every unit that is not done; returns why it stopped early, if it did."""
         todo = iter(self._todo())
         first = next(todo, None)
-        if first is None:
+        if first is None or self._enough():
+            self.not_begun = sum(1 for _ in todo) + (first is not None)
             return None
         self.progress.phase = "starting the teachers"
         async with AsyncExitStack() as stack:
@@ -255,6 +266,8 @@ class _Run:
                 if self.caller.closing is None:
                     raise
             await self.caller.drain()
+        if self.caller.closing is None:
+            self.not_begun = sum(1 for _ in todo)  # and by that all that is present is known
         return self.caller.closing
 
     def _put_aside(self) -> None:
@@ -274,6 +287,7 @@ class _Run:
             self.present.add(problem.id)
             if self.done.get(problem.id) == self.fingerprint and problem.id not in self.again:
                 self.progress.earlier += 1
+                self.reached += self.yielded.get(problem.id, 0)
             else:
                 yield problem
 
@@ -284,7 +298,7 @@ class _Run:
         self._close(Stopped("interrupted", remedy="give the same command again to go on: nothing paid is paid twice"))
 
     async def _work(self, problems: Iterator[Problem]) -> None:
-        while self.caller.closing is None and (problem := next(problems, None)) is not None:
+        while not self._enough() and (problem := next(problems, None)) is not None:
             try:
                 records = await run_unit(problem, self.pipeline, self.caller, self.teachers, self.progress)
             except Stopped as why:
@@ -299,6 +313,11 @@ class _Run:
             self._commit(problem.id, self.fingerprint, records)
             self.committed += 1
             self.progress.done += 1
+            if self.until is not None:
+                self.reached += self.until.count(records)
+
+    def _enough(self) -> bool:
+        return self.caller.closing is not None or (self.until is not None and self.reached >= self.until.n)
 
     def _commit(self, owner: str, fingerprint: str, records: Sequence[UnitRecord]) -> None:
         tables: dict[str, list[str]] = {}
@@ -327,6 +346,9 @@ class _Run:
         summary = Summary(
             self.folder.path, self.progress, stopped, cost=self.ledger.cost, unpriced=self.ledger.unpriced
         )
+        if self.until is not None and stopped is None:
+            more = f"; {self.not_begun:,} problems were not begun" if self.not_begun else ", and no problem is left"
+            summary.notes.append(f"{self.reached:,} {self.until.of} of the {self.until.n:,} asked for{more}")
         try:
             summary.folded = fold(self.folder.path)
             with open_store(self.folder.path) as store:

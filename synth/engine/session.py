@@ -13,6 +13,7 @@ from typing import Any
 
 from synth.engine.progress import Progress
 from synth.engine.run import Summary, run_pipeline
+from synth.engine.target import Target
 from synth.errors import UserError
 from synth.pipeline import Pipeline, read_pipeline
 from synth.shipped import shipped
@@ -46,6 +47,7 @@ class Session:
         limit: int | None = None,
         skip_bad: bool = False,
         budget: Budget | None = None,
+        until: Target | None = None,
         again: frozenset[str] = frozenset(),
         progress: Progress | None = None,
         on_note: Callable[[str], None] | None = None,
@@ -60,6 +62,7 @@ class Session:
             limit=limit,
             skip_bad=skip_bad,
             budget=budget,
+            until=until,
             again=again,
             remember={"words": {**words, "skip_bad": skip_bad}},
             progress=progress,
@@ -166,6 +169,8 @@ def run(
     skip_bad: bool = False,
     max_calls: int | None = None,
     max_cost: float | None = None,
+    max_tokens: int | None = None,
+    until: str | None = None,
     on_note: Callable[[str], None] | None = None,
 ) -> Summary:
     """Do a pipeline, or go on with it: `synth run` in Python. Works in a notebook too.
@@ -183,6 +188,8 @@ def run(
         skip_bad: go on with the good rows where some are bad.
         max_calls: most calls of the run folder.
         max_cost: most US dollars of the run folder.
+        max_tokens: most tokens, read and written, of the run folder.
+        until: a yield to stop at, such as `"2000 kept"` or `"500 pairs"`.
         on_note: called with lines worth telling.
 
     Raises:
@@ -204,8 +211,9 @@ def run(
         profile_path=Path(profile) if profile else None,
     )
     where = Path(folder) if folder is not None else session.default_folder
-    budget = Budget(max_calls, max_cost)
-    summary = _finish(session.go(where, limit=limit, skip_bad=skip_bad, budget=budget, on_note=on_note))
+    budget = Budget(max_calls, max_cost, max_tokens)
+    target = Target.parse(until) if until is not None else None
+    summary = _finish(session.go(where, limit=limit, skip_bad=skip_bad, budget=budget, until=target, on_note=on_note))
     if summary.stopped is not None:
         raise summary.stopped
     return summary

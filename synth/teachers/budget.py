@@ -18,9 +18,10 @@ class Budget:
     """Attempts that may reach the wire."""
     max_cost: float | None = None
     """US dollars. Calls of unknown price cannot be counted; the summary says how many there were."""
+    max_tokens: int | None = None
+    """Tokens read and written, as endpoints count them."""
     in_flight: int = 0
-    """Attempts that have left and not come back; reserved for."""
-    _dearest: float = 0.0
+    """Attempts that have left and not come back; each is taken to come to as much as the largest so far."""
 
     def reserve(self, ledger: Ledger) -> None:
         """Count one attempt about to leave.
@@ -28,17 +29,19 @@ class Budget:
         Raises:
             Stopped: it would go over a limit.
         """
-        if self.max_calls is not None and ledger.calls + self.in_flight >= self.max_calls:
+        leaving = self.in_flight + 1
+        if self.max_calls is not None and ledger.calls + leaving > self.max_calls:
             raise _spent(f"the limit of {self.max_calls:,} calls is reached", "--max-calls")
-        # What is in flight is taken to cost as much as the dearest call so far.
-        if self.max_cost is not None and ledger.cost + (self.in_flight + 1) * self._dearest > self.max_cost:
+        if self.max_cost is not None and ledger.cost + leaving * ledger.dearest > self.max_cost:
             raise _spent(f"the limit of {self.max_cost:.2f} USD is reached ({ledger.cost:.4f} spent)", "--max-cost")
+        if self.max_tokens is not None and ledger.tokens + leaving * ledger.longest > self.max_tokens:
+            what = f"the limit of {self.max_tokens:,} tokens is reached ({ledger.tokens:,} used)"
+            raise _spent(what, "--max-tokens")
         self.in_flight += 1
 
-    def release(self, price: float | None) -> None:
-        """An attempt has come back, at this price."""
+    def release(self) -> None:
+        """An attempt has come back."""
         self.in_flight -= 1
-        self._dearest = max(self._dearest, price or 0.0)
 
 
 def _spent(what: str, option: str) -> Stopped:

@@ -168,7 +168,7 @@ class Caller:
                 )
                 self.ledger.record(call)
             finally:
-                self.budget.release(price)
+                self.budget.release()
         self.counts.sent += 1
         if completion is None:
             assert error is not None

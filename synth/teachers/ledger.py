@@ -34,6 +34,12 @@ class Ledger:
         """US dollars spent so far, as far as prices are known."""
         self.unpriced = 0
         """Calls whose price is not known."""
+        self.tokens = 0
+        """Tokens read and written so far, as far as endpoints say."""
+        self.dearest = 0.0
+        """US dollars of the dearest call so far."""
+        self.longest = 0
+        """Tokens read and written in the longest call so far."""
 
     def note(self, location: Location, row: Mapping[str, Any]) -> None:
         """Take in an attempt that stands in the journal."""
@@ -43,6 +49,10 @@ class Ledger:
             self.unpriced += 1
         else:
             self.cost += price
+            self.dearest = max(self.dearest, price)
+        tokens = (row.get("prompt_tokens") or 0) + (row.get("completion_tokens") or 0)
+        self.tokens += tokens
+        self.longest = max(self.longest, tokens)
         if row["status"] == "ok":
             self._good[key] = location
         else:
@@ -90,4 +100,4 @@ class Ledger:
             Stopped: the journal can no longer be written.
         """
         location = self._journal.append("call", call.model_dump_json(exclude_none=True).encode())
-        self.note(location, {"key": call.key, "status": call.status, "price": call.price})
+        self.note(location, call.model_dump(include={"key", "status", "price", "prompt_tokens", "completion_tokens"}))

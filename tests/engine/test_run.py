@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from support import ask, contents, run, sums, write_rows, yaml_file
 
-from synth.engine import Progress
+from synth.engine import Progress, Target
 from synth.engine.run import UNITS_AHEAD
 from synth.errors import InputError, RunFolderError, SetupError, TeacherError, UserError
 from synth.pipeline import load_pipeline
+from synth.records import Rationale, Rejection
 from synth.sources import Source
 from synth.store.run_folder import RunFolder
 from synth.teachers import Budget, Price, Request, ScriptedTeacher, World
@@ -214,6 +215,55 @@ async def test_limit_of_cost_is_passed_by_no_more_than_what_is_in_flight(tmp_pat
     spent = ask(tmp_path / "run", "SELECT sum(price) FROM calls")[0][0]
     assert 2.0 - 4 * dearest < spent <= 2.0 + 3 * dearest
     assert summary.cost == pytest.approx(spent)
+
+
+async def test_limit_of_tokens_is_passed_by_no_more_than_what_is_in_flight(tmp_path: Path):
+    teacher = ScriptedTeacher(World(), concurrency=3, latency=0.002)
+    rows, made = sums(tmp_path / "in.jsonl", 50), pipeline(tmp_path)
+    summary = await run(made, rows, tmp_path / "run", teacher, budget=Budget(max_tokens=5000))
+    assert summary.stopped is not None
+    query = "SELECT sum(prompt_tokens + completion_tokens), max(prompt_tokens + completion_tokens) FROM calls"
+    used, longest = ask(tmp_path / "run", query)[0]
+    assert 5000 - 4 * longest < used <= 5000 + 3 * longest
+    again = await run(made, rows, tmp_path / "run", teacher, budget=Budget(max_tokens=5000))
+    assert again.progress.calls.sent <= 1  # what an earlier session used counts
+
+
+async def test_a_yield_to_stop_at_ends_the_run_in_order(tmp_path: Path):
+    script = Counting(World(solve_rate=1))
+    rows, folder, made = sums(tmp_path / "in.jsonl", 60), tmp_path / "run", pipeline(tmp_path)
+    teacher = ScriptedTeacher(script, concurrency=2)
+    summary = await run(made, rows, folder, teacher, until=Target.parse("20 kept"))
+    assert summary.stopped is None
+    kept = dict(summary.funnel)["kept"]
+    assert 20 <= kept <= 20 + 2 * UNITS_AHEAD * 2
+    assert len(script.asked) == kept
+    assert f"{60 - kept // 2} problems were not begun" in summary.notes[0]
+    before = len(script.asked)
+    await run(made, rows, folder, teacher, until=Target.parse("20 kept"))
+    assert len(script.asked) == before
+    await run(made, rows, folder, teacher, until=Target(30, "kept"))
+    assert before < len(script.asked) <= 30 + 2 * UNITS_AHEAD * 2
+    summary = await run(made, rows, folder, teacher, until=Target.parse("5,000 kept"))
+    assert "120 kept of the 5,000 asked for, and no problem is left" in summary.notes[0]
+    assert dict(summary.funnel)["problems"] == 60
+
+
+@pytest.mark.parametrize("text", ["", "kept", "20", "20 good", "-3 kept", "20 kept more"])
+def test_a_yield_that_is_none_is_told(text: str):
+    with pytest.raises(UserError, match="is no yield to stop at"):
+        Target.parse(text)
+
+
+def test_what_a_target_counts_is_what_the_journal_holds():
+    some = [Rationale.make(unit="u", step="s", because=i, problem="u", author="teacher", text="t") for i in range(3)]
+    out = Rejection.make(unit="u", step="f", because=0, target=some[0].id, target_table="rationales", rule="r")
+    records = [*some, out]
+    tables: dict[str, list[dict]] = {}
+    for record in records:
+        tables.setdefault(record.table, []).append(record.model_dump())
+    for target, n in ((Target(1, "kept"), 2), (Target(1, "pairs"), 0)):
+        assert target.count(records) == target.count_rows(tables) == n
 
 
 async def test_bad_rows_stop_the_run_before_any_call(tmp_path: Path):
