@@ -43,7 +43,9 @@ class Teacher(ABC):
         capabilities: what it can do.
         parameters: sampling parameters sent with each request unless the step says otherwise.
         price: US dollars for a million tokens, or None where it is not known.
-        concurrency: how many requests may be in flight at once.
+        concurrency: how many requests may be in flight at once; fewer are where the endpoint cannot take so many.
+        requests_per_minute: how many may leave in a minute; None for no such limit.
+        tokens_per_minute: how many tokens may be read and written in a minute; None for no such limit.
         small: whether few-shot examples and a JSON schema are worth more to it than instructions.
     """
 
@@ -54,6 +56,8 @@ class Teacher(ABC):
     parameters: Mapping[str, Any] = {}
     price: Price | None = None
     concurrency: int = 32
+    requests_per_minute: float | None = None
+    tokens_per_minute: float | None = None
     small: bool = False
 
     @abstractmethod

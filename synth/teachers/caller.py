@@ -19,6 +19,7 @@ from synth.records import Call, CallStatus
 from synth.teachers.base import Teacher
 from synth.teachers.budget import Budget
 from synth.teachers.ledger import Ledger, call_id
+from synth.teachers.limits import Limit
 from synth.teachers.redact import redact
 from synth.teachers.request import Completion, Request
 
@@ -61,7 +62,7 @@ class Caller:
         """Why no more is asked; None while the run goes on."""
         self._closed = asyncio.Event()
         self._on_retry = on_retry
-        self._limits: dict[str, asyncio.Semaphore] = {}
+        self._limits: dict[tuple[str, str], Limit] = {}
         self._asking: dict[str, asyncio.Task[Completion]] = {}
         self._alive: set[str] = set()
         self._useless: dict[str, SetupError] = {}
@@ -71,6 +72,8 @@ class Caller:
         if self.closing is None:
             self.closing = why
             self._closed.set()
+            for limit in self._limits.values():
+                limit.let_go()
 
     async def drain(self, seconds: float | None = None) -> None:
         """Return when every call in flight has come home; after so many seconds those still out are given up."""
@@ -118,7 +121,8 @@ class Caller:
         try:
             async for attempt in retrying:
                 with attempt:
-                    return await self._attempt(teacher, request, key, unit)
+                    again = attempt.retry_state.attempt_number > 1
+                    return await self._attempt(teacher, request, key, unit, again=again)
         except TeacherError as error:
             if error.fatal and teacher.name not in self._alive:
                 useless = SetupError(error.what, where=f"teacher {teacher.name}", remedy=error.remedy)
@@ -143,32 +147,32 @@ class Caller:
         if self._on_retry is not None and state.outcome is not None and state.next_action is not None:
             self._on_retry(f"{state.outcome.exception()} (again in {state.next_action.sleep:.1f} s)")
 
-    async def _attempt(self, teacher: Teacher, request: Request, key: str, unit: str) -> Completion:
-        limit = self._limits.setdefault(teacher.name, asyncio.Semaphore(teacher.concurrency))
-        async with limit:
+    async def _attempt(self, teacher: Teacher, request: Request, key: str, unit: str, *, again: bool) -> Completion:
+        limit = self._limit(teacher)
+        entered = await limit.enter(again=again)
+        end: CallStatus | None = None
+        completion: Completion | None = None
+        error: TeacherError | None = None
+        try:
             if (useless := self._useless.get(teacher.name)) is not None:
                 raise useless
             if self.closing is not None:
                 raise self.closing
             self.budget.reserve(self.ledger)
-            price: float | None = None
             try:
                 started, clock = time.time(), time.perf_counter()
-                completion: Completion | None = None
-                error: TeacherError | None = None
                 try:
                     completion = await teacher.complete(request)
                 except TeacherError as caught:
                     error = caught
-                status: CallStatus = completion.status if completion is not None else _status(error)
-                if completion is not None and teacher.price is not None:
-                    price = teacher.price.of(completion.prompt_tokens, completion.completion_tokens)
-                call = self._row(
-                    teacher, request, key, unit, completion, status, error, price, started, time.perf_counter() - clock
-                )
+                latency = time.perf_counter() - clock
+                end = completion.status if completion is not None else _status(error)
+                call = self._row(teacher, request, key, unit, completion, end, error, started, latency)
                 self.ledger.record(call)
             finally:
                 self.budget.release()
+        finally:
+            limit.leave(entered, end, retry_after=error.retry_after if error else None, tokens=_tokens(completion))
         self.counts.sent += 1
         if completion is None:
             assert error is not None
@@ -177,10 +181,20 @@ class Caller:
         self._alive.add(teacher.name)
         self.counts.prompt_tokens += completion.prompt_tokens or 0
         self.counts.completion_tokens += completion.completion_tokens or 0
-        if status != "ok":
+        if end != "ok":
             self.counts.failed += 1
-            raise _unusable(status, completion)
+            raise _unusable(end, completion)
         return replace(completion, key=key, call=call.id)
+
+    def _limit(self, teacher: Teacher) -> Limit:
+        where = (teacher.endpoint, teacher.model)
+        if where not in self._limits:
+            self._limits[where] = Limit(
+                teacher.concurrency,
+                requests_per_minute=teacher.requests_per_minute,
+                tokens_per_minute=teacher.tokens_per_minute,
+            )
+        return self._limits[where]
 
     def _row(
         self,
@@ -191,11 +205,13 @@ class Caller:
         completion: Completion | None,
         status: CallStatus,
         error: TeacherError | None,
-        price: float | None,
         started: float,
         latency: float,
     ) -> Call:
         attempt = self.ledger.next_attempt(key)
+        price = None
+        if completion is not None and teacher.price is not None:
+            price = teacher.price.of(completion.prompt_tokens, completion.completion_tokens)
         reply: dict[str, Any] = {}
         if completion is not None:
             reply = {
@@ -253,3 +269,7 @@ def _unusable(status: CallStatus, completion: Completion) -> TeacherError:
     return TeacherError(
         status, what, retriable=status == "empty", raw=completion.text or completion.refusal, remedy=remedy
     )
+
+
+def _tokens(completion: Completion | None) -> int:
+    return (completion.prompt_tokens or 0) + (completion.completion_tokens or 0) if completion is not None else 0

@@ -37,6 +37,8 @@ class EndpointTeacher(Teacher):
         parameters: Mapping[str, Any] | None = None,
         price: Price | None = None,
         concurrency: int = 32,
+        requests_per_minute: float | None = None,
+        tokens_per_minute: float | None = None,
         timeout: float = 300.0,
         capabilities: frozenset[Capability] = frozenset({"chat"}),
         small: bool = False,
@@ -49,6 +51,8 @@ class EndpointTeacher(Teacher):
         self.parameters = dict(parameters or {})
         self.price = price
         self.concurrency = concurrency
+        self.requests_per_minute = requests_per_minute
+        self.tokens_per_minute = tokens_per_minute
         self.small = small
         self._key_variable = key_variable
         self._timeout = timeout

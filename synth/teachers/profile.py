@@ -36,7 +36,11 @@ class TeacherProfile(BaseModel):
     price: Price | None = None
     """US dollars for a million tokens."""
     concurrency: Annotated[int, Field(ge=1, le=4096)] = 32
-    """Requests in flight at once."""
+    """Requests in flight at once, at most; adapts downwards where the endpoint cannot take so many."""
+    requests_per_minute: Annotated[float, Field(gt=0)] | None = None
+    """Requests that may leave in a minute."""
+    tokens_per_minute: Annotated[float, Field(gt=0)] | None = None
+    """Tokens, read and written, in a minute."""
     timeout: Annotated[float, Field(gt=0)] = 300.0
     """Seconds one attempt may take."""
     capabilities: frozenset[Capability] = frozenset({"chat"})
@@ -122,6 +126,8 @@ def make_teacher(name: str, profile: Profile) -> Teacher:
             parameters=given.parameters,
             price=given.price,
             concurrency=given.concurrency,
+            requests_per_minute=given.requests_per_minute,
+            tokens_per_minute=given.tokens_per_minute,
             timeout=given.timeout,
             capabilities=given.capabilities | {"chat"},
             small=given.small,

@@ -176,10 +176,10 @@ def _fallback(reply: str, kind: AnswerKind, choices: Sequence[str]) -> str | Non
     if kind == "math":
         found = re.findall(r"\$([^$\n]{1,300})\$", reply)
         if found:
-            return str(found[-1]).strip()
+            return str(found[-1]).strip() or None
     lines = [line for line in reply.splitlines() if line.strip()]
     if len(lines) == 1 and len(reply.split()) <= 5:  # nothing but the answer
-        return lines[0].strip().rstrip(".")
+        return lines[0].strip().rstrip(".").strip() or None
     return None
 
 

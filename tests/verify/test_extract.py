@@ -7,7 +7,7 @@ import sys
 import textwrap
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from synth.records import AnswerKind
@@ -113,6 +113,8 @@ MARKUP = st.sampled_from(
     kind=st.sampled_from(KINDS),
     choices=st.sampled_from([(), ("x", "5"), ("True", "False"), ("A", "B", "")]),
 )
+@example(text=".", kind="math", choices=())
+@example(text="$ $", kind="math", choices=())
 def test_any_text_is_read_without_an_error(text: str, kind: AnswerKind, choices: tuple[str, ...]) -> None:
     answer = extract_answer(text, kind=kind, choices=choices)
     assert answer is None or (isinstance(answer, str) and answer)
