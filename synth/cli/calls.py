@@ -58,9 +58,7 @@ def command(
       synth calls runs/first b2:3f6a
       synth calls runs/first --step sample --forget
     """
-    from rich.console import Console
-
-    from synth.cli.tables import table_of
+    from synth.cli.tables import output, table_of
     from synth.engine import forget
     from synth.errors import UserError
     from synth.store.database import open_store
@@ -70,7 +68,7 @@ def command(
     where = "".join(f" AND {name} = ?" for name, value in chosen.items() if value is not None)
     if call is not None:
         where, parameters = where + " AND starts_with(id, ?)", [*parameters, call]
-    out = Console()
+    out = output()
     with open_store(run) as store:
         ids = [i for (i,) in store.sql(f"SELECT id FROM calls WHERE true{where}", parameters).fetchall()]
         if not ids:
@@ -91,7 +89,7 @@ def command(
 
 
 _LISTED = """
-SELECT id, teacher, step, sample, attempt, status, prompt_tokens AS read, completion_tokens AS written, price AS USD,
+SELECT substr(id, 1, 11) AS id, teacher, step, sample, attempt, status, prompt_tokens AS read, completion_tokens AS written, price AS USD,
   round(latency, 2) AS seconds, replace(substr(coalesce(error, reply), 1, 40), chr(10), ' ') AS said
 FROM calls WHERE true{where} ORDER BY started DESC LIMIT ?
 """
@@ -107,12 +105,11 @@ FROM calls WHERE true{where} GROUP BY 1 ORDER BY 1
 def _show(store: Store, call: str) -> None:
     import json
 
-    from rich.console import Console
     from rich.text import Text
 
-    from synth.cli.tables import inert
+    from synth.cli.tables import inert, output
 
-    out = Console()
+    out = output()
     (row,) = store.rows("SELECT * FROM calls WHERE id = ?", [call])
     messages: list[dict[str, Any]] = json.loads(row.pop("messages"))
     reply = row.pop("reply")
@@ -128,11 +125,10 @@ def _show(store: Store, call: str) -> None:
 
 def _print_text(text: str) -> None:
     """Lines of a text, as they are but inert."""
-    from rich.console import Console
     from rich.text import Text
 
-    from synth.cli.tables import inert
+    from synth.cli.tables import inert, output
 
-    out = Console()
+    out = output()
     for line in text.split("\n"):
         out.print(Text(inert(line)), soft_wrap=True)

@@ -19,15 +19,14 @@ __all__ = ["command"]
 @click.option("--steps", "list_steps", is_flag=True, help="The steps pipelines are made of.")
 def command(name: str | None, step: str | None, list_steps: bool) -> None:
     """The catalogue; or with NAME, what a pipeline does, the works it follows, and its file."""
-    from rich.console import Console
     from rich.text import Text
 
-    from synth.cli.tables import table_of
+    from synth.cli.tables import output, table_of
     from synth.corpus import CORPUS_STEPS
     from synth.pipeline import catalogue, find_pipeline, load_pipeline
     from synth.steps import all_steps
 
-    out = Console()
+    out = output()
     kinds: dict[str, type[BaseModel]] = {
         **all_steps(),
         **{c.model_fields["step"].default: c for c in CORPUS_STEPS},
@@ -54,9 +53,9 @@ def _show_step(step: str, kinds: Mapping[str, type[BaseModel]]) -> None:
     from difflib import get_close_matches
     from inspect import getdoc
 
-    from rich.console import Console
     from rich.text import Text
 
+    from synth.cli.tables import output
     from synth.errors import UserError
 
     if step not in kinds:
@@ -65,7 +64,7 @@ def _show_step(step: str, kinds: Mapping[str, type[BaseModel]]) -> None:
             f"there is no step {step!r}", remedy=f"did you mean {near[0]!r}?" if near else f"steps: {', '.join(kinds)}"
         )
     kind = kinds[step]
-    out = Console()
+    out = output()
     out.print(Text(step, style="bold") + Text(f": {getdoc(kind)}\n"))
     for name, field in kind.model_fields.items():
         if name not in {"step", "folder"}:

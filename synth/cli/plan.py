@@ -39,9 +39,9 @@ def command(
     Every mistake is told at once, with file, line and remedy. The estimate says what it assumes; a price that is not
     in the profile is unknown, not 0.
     """
-    from rich.console import Console
     from rich.table import Table
 
+    from synth.cli.tables import output
     from synth.engine import open_session
     from synth.errors import InputError
     from synth.pipeline.plan import make_plan
@@ -50,7 +50,7 @@ def command(
         pipeline, input_name=input_name, maps=mapping_of(maps), given=given, profile_path=profile, prepare=False
     )
     scan = session.source.scan()
-    out = Console()
+    out = output()
     if not scan.good:
         raise InputError("no row of the input is usable", where=session.source.name, remedy=scan.bad[0].why)
     total = min(scan.good, limit) if limit else scan.good

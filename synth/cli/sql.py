@@ -55,9 +55,8 @@ def command(run: Path, query: str | None, form: str, limit: int, out: Path | Non
       synth sql runs/first "SELECT c.messages, c.reply FROM calls c JOIN kept_rationales r ON r.call = c.id LIMIT 1" --format json
     """
     import duckdb
-    from rich.console import Console
 
-    from synth.cli.tables import table_of
+    from synth.cli.tables import output, table_of
     from synth.errors import UserError
     from synth.store.database import open_store
 
@@ -86,7 +85,7 @@ def command(run: Path, query: str | None, form: str, limit: int, out: Path | Non
         for row in dicts:
             sys.stdout.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
         return
-    console = Console(width=None if sys.stdout.isatty() else 200)
+    console = output()
     console.print(table_of(dicts[:limit]) if dicts else "no rows")
     if len(dicts) > limit:
         console.print(f"… more than {limit} rows (--limit)")
@@ -120,13 +119,13 @@ def _write_csv(store: Store, query: str, file: IO[str]) -> None:
 
 
 def _print_schema(store: Store) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    from synth.cli.tables import output
     from synth.store.columns import TABLES, columns
 
-    out = Console()
+    out = output()
     for table, kind in TABLES.items():
         out.print(Text(f"{table}", style="bold") + Text(f"  {(kind.__doc__ or '').splitlines()[0]}"))
         grid = Table.grid(padding=(0, 2))

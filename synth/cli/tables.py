@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["inert", "table_of"]
+__all__ = ["inert", "output", "table_of"]
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def output() -> Console:
+    """The standard output; wide where nobody looks on and no terminal sets a width."""
+    return Console(width=None if sys.stdout.isatty() else 200)
 
 
 def inert(value: Any, width: int | None = None) -> str:
@@ -26,7 +33,8 @@ def table_of(rows: Sequence[Mapping[str, Any]], width: int = 120) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in rows[0] if rows else ():
         numbers = all(isinstance(r[column], (int, float)) and not isinstance(r[column], bool) for r in rows)
-        table.add_column(Text(inert(column)), justify="right" if numbers else "left", overflow="fold")
+        short = numbers or all(len(str(r[column])) <= 12 for r in rows)
+        table.add_column(Text(inert(column)), justify="right" if numbers else "left", overflow="fold", no_wrap=short)
     for row in rows:
         table.add_row(*(Text(inert(v, width)) for v in row.values()))
     return table
