@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from jinja2.runtime import Context
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 __all__ = ["environment", "undefined_names"]
@@ -16,9 +17,22 @@ __all__ = ["environment", "undefined_names"]
 def environment() -> ImmutableSandboxedEnvironment:
     """The environment; templates cannot reach attributes that start with an underscore, nor change what they are given."""
     from jinja2 import StrictUndefined
+    from jinja2.runtime import Macro
     from jinja2.sandbox import ImmutableSandboxedEnvironment
+    from pydantic import BaseModel
 
-    made = ImmutableSandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    class Environment(ImmutableSandboxedEnvironment):
+        def getattr(self, obj: Any, attribute: str) -> Any:
+            # Fields of records hold data, and are most of what templates ask for: to check each is half of the time.
+            if isinstance(obj, BaseModel) and attribute in type(obj).__pydantic_fields__:
+                return getattr(obj, attribute)
+            return super().getattr(obj, attribute)
+
+        def call(self, context: Context, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
+            # A template's own macros need no looking into.
+            return obj(*args, **kwargs) if type(obj) is Macro else super().call(context, obj, *args, **kwargs)
+
+    made = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     # `text is search("pattern")`, as users know it from Ansible.
     made.tests["search"] = lambda text, pattern: re.search(pattern, text) is not None
     return made

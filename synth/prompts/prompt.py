@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,7 +44,7 @@ class Prompt:
     purpose: str
     source: str | None = None
 
-    @property
+    @cached_property
     def label(self) -> str:
         """Name, version and content hash, as the ledger has it."""
         return f"{self.name}/{self.version}#{blake2b(self.text.encode(), digest_size=4).hexdigest()}"
@@ -74,7 +75,9 @@ class Prompt:
             return write
 
         try:
-            self._template.render(**variables, **{role: writer(role) for role in _ROLES})
+            template = self._template
+            known = {**template.globals, **variables, **{role: writer(role) for role in _ROLES}}
+            deque(template.root_render_func(template.new_context(known, shared=True)), maxlen=0)  # it writes messages
         except TemplateError as error:
             raise UserError(f"the prompt cannot be filled in: {error}", where=self.name) from error
         if not messages:

@@ -132,9 +132,13 @@ class Problem(UnitRecord):
     def root(cls, *, source: str | None = None, meta: dict[str, JsonValue] | None = None, **fields: Any) -> Problem:
         """A problem that came from a source. Its id depends on its content, not on where it stood."""
         made = cls(id="", unit="", step="input", source=source, meta=meta or {}, **fields)
-        content = made.model_dump(exclude={"id", "unit", "step", "source", "meta", "parent"}, exclude_defaults=True)
-        identity = content_id(["problems", content])
-        return made.model_copy(update={"id": identity, "unit": identity})
+        known = cls.__pydantic_fields__
+        content = {name: value for name in fields if (value := made.__dict__[name]) != known[name].default}
+        if made.media:
+            content["media"] = [m.model_dump(exclude_defaults=True) for m in made.media]
+        # Its content is known only now that it is validated; nobody has seen it yet.
+        made.__dict__["id"] = made.__dict__["unit"] = content_id(["problems", content])
+        return made
 
     @property
     def lettered_choices(self) -> tuple[tuple[str, str], ...]:

@@ -48,6 +48,8 @@ class Source:
     ) -> None:
         self.name = name
         self.needs = needs
+        self._label = Path(name).name
+        self._bad: frozenset[int] | None = None
         first = next((row for _, row in self._rows() if isinstance(row, dict)), None)
         if first is None:
             if next(self._rows(), None) is None:
@@ -73,41 +75,48 @@ class Source:
                 seen.update(dict.fromkeys(row))
         return list(seen)
 
-    def _read(self) -> Iterator[tuple[int, Problem | str]]:
-        first_line: dict[str, tuple[int, str]] = {}
-        for line, row in self._rows():
-            if isinstance(row, str):
-                yield line, row
-                continue
-            try:
-                problem = to_problem(row, self.mapping, f"{Path(self.name).name}:{line}", self.needs)
-            except InputError as error:
-                yield line, error.what
-                continue
-            asked = content_id([" ".join(problem.question.split()).casefold(), problem.context, problem.choices])
-            if asked in first_line:
-                earlier, answer = first_line[asked]
-                more = "" if answer == (problem.answer or "") else " but another answer"
-                yield line, f"the same question as in line {earlier}{more}"
-                continue
-            first_line[asked] = (line, problem.answer or "")
-            yield line, problem
+    def _problem(self, line: int, row: Mapping[str, Any] | str) -> Problem:
+        if isinstance(row, str):
+            raise InputError(row)
+        return to_problem(row, self.mapping, f"{self._label}:{line}", self.needs)
 
     def scan(self) -> Scan:
         """Read it all once and list what is wrong."""
         found = Scan()
-        for line, item in self._read():
-            if isinstance(item, str):
-                found.bad.append(BadRow(line, item))
+        first_line: dict[str, tuple[int, str]] = {}
+        for line, row in self._rows():
+            try:
+                problem = self._problem(line, row)
+            except InputError as error:
+                found.bad.append(BadRow(line, error.what))
+                continue
+            asked = content_id([" ".join(problem.question.split()).casefold(), problem.context, problem.choices])
+            earlier, answer = first_line.setdefault(asked, (line, problem.answer or ""))
+            if earlier != line:
+                more = "" if answer == (problem.answer or "") else " but another answer"
+                found.bad.append(BadRow(line, f"the same question as in line {earlier}{more}"))
             else:
                 found.good += 1
+        self._bad = frozenset(b.line for b in found.bad)
         return found
 
     def problems(self) -> Iterator[Problem]:
-        """The problems, in order; bad rows are passed over (`scan` has listed them)."""
-        for _, item in self._read():
-            if isinstance(item, Problem):
-                yield item
+        """The problems, in order; bad rows, which `scan` has listed, are passed over.
+
+        Raises:
+            InputError: it has changed since it was scanned.
+        """
+        if self._bad is None:
+            self.scan()
+        assert self._bad is not None
+        for line, row in self._rows():
+            if line in self._bad:
+                continue
+            try:
+                yield self._problem(line, row)
+            except InputError as error:
+                what = f"line {line} is not what it was a moment ago: {error.what}"
+                raise InputError(what, where=self.name, remedy="leave the input alone while a run reads it") from error
 
     def describe(self) -> dict[str, Any]:
         """What the run folder remembers of it."""

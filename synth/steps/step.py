@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from synth.prompts import Prompt, load_prompt
 from synth.records import Problem, UnitRecord
@@ -107,6 +107,8 @@ class TeacherStep(Step):
     folder: Annotated[Path | None, Field(exclude=True, repr=False)] = None
     """Set by the loader: the folder of the pipeline file, from which relative paths are read."""
 
+    _prompts: dict[str, Prompt] = PrivateAttr(default_factory=dict)
+
     def roles(self) -> tuple[str, ...]:
         """The roles it asks."""
         return (self.by,) if isinstance(self.by, str) else self.by
@@ -124,8 +126,10 @@ class TeacherStep(Step):
         return frozenset()
 
     def load(self, option: str = "prompt") -> Prompt:
-        """The prompt an option names."""
-        return load_prompt(getattr(self, option), beside=self.folder)
+        """The prompt an option names; read once."""
+        if option not in self._prompts:
+            self._prompts[option] = load_prompt(getattr(self, option), beside=self.folder)
+        return self._prompts[option]
 
     def request(
         self,
@@ -151,6 +155,8 @@ class TeacherStep(Step):
         self, asked: Sequence[tuple[Teacher, Request, UnitRecord]], unit: Unit
     ) -> list[Completion | None]:
         """Ask many at once; the replies in the order of the questions, None where none came."""
+        if len(asked) == 1:
+            return [await unit.ask(*asked[0])]
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(unit.ask(teacher, request, target)) for teacher, request, target in asked]
         return [task.result() for task in tasks]

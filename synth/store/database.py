@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import duckdb
 import orjson
-import pyarrow as pa
 
 from synth.errors import RunFolderError
 from synth.store.columns import TABLES, columns
@@ -23,16 +23,11 @@ __all__ = ["CORPUS", "Store", "fold", "open_store"]
 CORPUS = "corpus"
 """Owner of the rows that corpus steps made; a unit's rows are owned by the unit, a call by nobody."""
 
-_BATCH_BYTES = 8 * 2**20
-"""Of the journal, folded at once; as Python objects some ten times that."""
-_ARROW = {
-    "VARCHAR": pa.string(),
-    "BIGINT": pa.int64(),
-    "DOUBLE": pa.float64(),
-    "BOOLEAN": pa.bool_(),
-    "JSON": pa.string(),
-}
-_ARROW["VARCHAR[]"] = pa.list_(pa.string())
+_BATCH_BYTES = 1 * 2**20
+"""Of the journal, folded at once."""
+_CALL = b'{"kind":"call","body":'
+_OWNER = b'{"owner":"'
+_COMMIT = b'{"kind":"commit","body":' + _OWNER
 _VIEWS = Path(__file__).with_name("views.sql")
 
 
@@ -64,53 +59,65 @@ def _make_tables(con: duckdb.DuckDBPyConnection, schema: str) -> None:
         con.execute(f'CREATE TABLE IF NOT EXISTS {schema}."{table}" (owner VARCHAR, {typed})')
 
 
-def _batches(journal: Path, start: Position) -> Iterator[tuple[Position, list[dict[str, Any]]]]:
-    batch: list[dict[str, Any]] = []
+class _Batch(NamedTuple):
+    """Entries of the journal as they stand there, not read: DuckDB does that."""
+
+    calls: list[bytes]
+    commits: dict[bytes, bytes]
+    """By owner: what an owner commits replaces what it committed before."""
+
+
+def _batches(journal: Path, start: Position) -> Iterator[tuple[Position, _Batch]]:
+    batch = _Batch([], {})
     end, size = start, 0
     for location, line in read_entries(journal, start):
-        batch.append(orjson.loads(line))
+        if line.startswith(_CALL):
+            batch.calls.append(line[len(_CALL) : -1])
+        elif line.startswith(_COMMIT):
+            owner = line[len(_COMMIT) : line.index(b'"', len(_COMMIT))]
+            batch.commits[owner] = line[len(_COMMIT) - len(_OWNER) : -1]
         size += location.length
         end = Position(location.segment, location.offset + location.length + 1)
         if size >= _BATCH_BYTES:
             yield end, batch
-            batch, size = [], 0
-    if batch:
+            batch, size = _Batch([], {}), 0
+    if size:
         yield end, batch
 
 
-def _apply(con: duckdb.DuckDBPyConnection, schema: str, entries: Sequence[dict[str, Any]]) -> None:
-    """Add a batch of journal entries; what an owner commits replaces what it committed before."""
-    rows: dict[str, list[dict[str, Any]]] = {table: [] for table in TABLES}
-    latest = {e["body"]["owner"]: i for i, e in enumerate(entries) if e["kind"] == "commit"}
-    for i, entry in enumerate(entries):
-        body = entry["body"]
-        if entry["kind"] == "call":
-            rows["calls"].append({"owner": None, **body})
-        elif entry["kind"] == "commit" and latest[body["owner"]] == i:
-            for table, records in body["records"].items():
-                rows[table] += [{"owner": body["owner"], **r} for r in records]
-    if latest:
-        con.register("committed", pa.table({"owner": pa.array(list(latest), pa.string())}))
-        for table in TABLES:
-            if table != "calls":
-                con.execute(f'DELETE FROM {schema}."{table}" WHERE owner IN (SELECT owner FROM committed)')
-        con.unregister("committed")
-    for table, some in rows.items():
-        if some:
-            con.register("incoming", _arrow(table, some))
-            con.execute(f'INSERT INTO {schema}."{table}" BY NAME SELECT * FROM incoming')
-            con.unregister("incoming")
+def _apply(con: duckdb.DuckDBPyConnection, schema: str, batch: _Batch) -> None:
+    """Add a batch of journal entries."""
+    if batch.calls:
+        rows = f"SELECT unnest(from_json($1, '[{_shape('calls')}]'), recursive := false) AS r"
+        con.execute(f'INSERT INTO {schema}."calls" BY NAME SELECT r.* FROM ({rows})', [_json_list(batch.calls)])
+    if not batch.commits:
+        return
+    owners = [o.decode() for o in batch.commits]
+    committed = _json_list(batch.commits.values())
+    # A unit's first commit brings its problem: where none is there, there is nothing of that unit to take out.
+    again = f'SELECT count(*) FROM {schema}."problems" WHERE owner IN (SELECT unnest($1))'
+    is_there = CORPUS.encode() in batch.commits or con.execute(again, [owners]).fetchall() != [(0,)]
+    for table in TABLES:
+        if table == "calls":
+            continue
+        if is_there:
+            con.execute(f'DELETE FROM {schema}."{table}" WHERE owner IN (SELECT unnest($1))', [owners])
+        if f'"{table}":[' not in committed:
+            continue
+        shape = f'[{{"owner":"VARCHAR","records":{{"{table}":[{_shape(table)}]}}}}]'
+        rows = f"SELECT c.owner, unnest(c.records.{table}) AS r FROM (SELECT unnest(from_json($1, '{shape}')) AS c)"
+        con.execute(f'INSERT INTO {schema}."{table}" BY NAME SELECT owner, r.* FROM ({rows})', [committed])
 
 
-def _arrow(table: str, rows: Sequence[dict[str, Any]]) -> pa.Table:
-    typed = {"owner": "VARCHAR", **columns(TABLES[table])}
-    made: dict[str, pa.Array] = {}
-    for name, sql in typed.items():
-        values: Iterable[Any] = (row.get(name) for row in rows)
-        if sql == "JSON":
-            values = (None if v is None else orjson.dumps(v).decode() for v in values)
-        made[name] = pa.array(list(values), _ARROW[sql])
-    return pa.table(made)
+def _json_list(items: Iterable[bytes]) -> str:
+    return f"[{b','.join(items).decode()}]"
+
+
+@cache
+def _shape(table: str) -> str:
+    """The columns of a table as DuckDB's `from_json` wants them."""
+    shape = {name: ["VARCHAR"] if sql == "VARCHAR[]" else sql for name, sql in columns(TABLES[table]).items()}
+    return orjson.dumps(shape).decode()
 
 
 class Store:
@@ -137,10 +144,8 @@ class Store:
         owners: set[str] = set()
         for _, batch in _batches(run / "journal", Position(*row) if row else START):
             _apply(self._con, "tail", batch)
-            owners |= {e["body"]["owner"] for e in batch if e["kind"] == "commit"}
-        self._con.register("newer", pa.table({"owner": pa.array(sorted(owners), pa.string())}))
-        self._con.execute("CREATE TABLE tail.newer AS SELECT * FROM newer")
-        self._con.unregister("newer")
+            owners |= {owner.decode() for owner in batch.commits}
+        self._con.execute("CREATE TABLE tail.newer AS SELECT unnest($1::VARCHAR[]) AS owner", [sorted(owners)])
         for table, kind in TABLES.items():
             names = ", ".join(f'"{c}"' for c in columns(kind))
             old = f'SELECT {names} FROM folded.main."{table}" WHERE owner IS NULL OR owner NOT IN (SELECT owner FROM tail.newer) UNION ALL '

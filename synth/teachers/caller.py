@@ -110,6 +110,13 @@ class Caller:
             task.exception()  # whoever waits sees it; nobody waiting is no mistake
 
     async def _ask_with_retries(self, teacher: Teacher, request: Request, key: str, unit: str) -> Completion:
+        try:
+            return await self._attempt(teacher, request, key, unit, again=False)
+        except TeacherError as error:
+            return await self._retry(teacher, request, key, unit, error)
+
+    async def _retry(self, teacher: Teacher, request: Request, key: str, unit: str, first: TeacherError) -> Completion:
+        """Go on after a first attempt that failed."""
         retrying = AsyncRetrying(
             retry=retry_if_exception(lambda e: isinstance(e, TeacherError) and e.retriable),
             stop=lambda state: self._enough(teacher, state),
@@ -121,8 +128,9 @@ class Caller:
         try:
             async for attempt in retrying:
                 with attempt:
-                    again = attempt.retry_state.attempt_number > 1
-                    return await self._attempt(teacher, request, key, unit, again=again)
+                    if attempt.retry_state.attempt_number == 1:
+                        raise first
+                    return await self._attempt(teacher, request, key, unit, again=True)
         except TeacherError as error:
             if error.fatal and teacher.name not in self._alive:
                 useless = SetupError(error.what, where=f"teacher {teacher.name}", remedy=error.remedy)
@@ -172,7 +180,8 @@ class Caller:
             finally:
                 self.budget.release()
         finally:
-            limit.leave(entered, end, retry_after=error.retry_after if error else None, tokens=_tokens(completion))
+            pause = error.retry_after if error else completion.pause if completion else None
+            limit.leave(entered, end, pause=pause, tokens=_tokens(completion))
         self.counts.sent += 1
         if completion is None:
             assert error is not None

@@ -100,4 +100,4 @@ class Ledger:
             Stopped: the journal can no longer be written.
         """
         location = self._journal.append("call", call.model_dump_json(exclude_none=True).encode())
-        self.note(location, call.model_dump(include={"key", "status", "price", "prompt_tokens", "completion_tokens"}))
+        self.note(location, call.__dict__)

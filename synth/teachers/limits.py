@@ -72,13 +72,13 @@ class Limit:
             raise
         return loop.time()
 
-    def leave(self, entered: float, end: str | None, *, retry_after: float | None = None, tokens: int = 0) -> None:
+    def leave(self, entered: float, end: str | None, *, pause: float | None = None, tokens: int = 0) -> None:
         """An attempt is over.
 
         Args:
             entered: what `enter` returned.
             end: `ok`, or the cause of the failure; None where it never left.
-            retry_after: seconds the endpoint asked everybody to wait.
+            pause: seconds the endpoint asked everybody to wait.
             tokens: read and written.
         """
         now = asyncio.get_running_loop().time()
@@ -94,8 +94,8 @@ class Limit:
         elif end is not None and end not in DOWN | TOO_MUCH:  # a reply, of whatever kind: it is up
             self._down = 0
             self.window = min(float(self.ceiling), self.window + 1 / self.window)
-        if retry_after is not None:
-            self._hold(now + retry_after)
+        if pause is not None:
+            self._hold(now + pause)
         if self._token_seconds:
             self._hold(max(now, self._not_before) + tokens * self._token_seconds)
         self._let_in()

@@ -65,6 +65,8 @@ class Completion:
     logprobs: Any = None
     served_model: str | None = None
     refusal: str | None = None
+    pause: float | None = None
+    """Seconds the endpoint wants everybody to wait, because no quota remains."""
     key: str = ""
     """The replay key; filled in by the caller. What is made of a reply is identified by it: how many attempts it took
     differs from run to run."""
@@ -76,7 +78,7 @@ class Completion:
         """Whether the reply is usable as it stands; a truncated or an empty one never is."""
         if self.refusal or self.finish == "content_filter":
             return "refused"
-        if self.finish == "length":
+        if self.finish in {"length", "max_tokens"}:
             return "truncated"
         if not self.text.strip():
             return "empty"

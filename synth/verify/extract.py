@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 import orjson
@@ -36,6 +37,10 @@ _STATEMENT = re.compile(
     [\s*_:]{{0,8}} (?:(?:\.{{2,3}}|…)\s{{1,3}})?
     """
 )
+_STATEMENT_WORDS = ("answer", "option", "choice")
+"""One of them is in every statement; to look for them first is ten times as quick."""
+_BEFORE_WORD = 100
+"""Characters that a statement can have before that word, at most."""
 _HASHES = re.compile(r"####[ \t]{0,4}([^\n]+)")
 _JSON_FIELD = re.compile(r'"answer"\s{0,4}:\s{0,4}(?:"((?:[^"\\]|\\.){0,2000})"|([^",}\n]{1,200}))')
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z(])|(?<=\d[.!?])\s+(?=\d)|\n")
@@ -61,14 +66,14 @@ def _statements(reply: str) -> Iterator[_Stated]:
     boxed = last_boxed(reply) if "boxed" in reply else None
     if boxed is not None:
         yield _Stated(boxed, -1, len(reply))
-    hashes = list(_HASHES.finditer(reply))
+    hashes = list(_HASHES.finditer(reply)) if "####" in reply else []
     if hashes:
         yield _Stated(hashes[-1][1].strip(), hashes[-1].start(), len(reply))
     if '"answer"' in reply:
         answer = _json_answer(reply)
         if answer is not None:
             yield _Stated(answer, -1, len(reply))
-    for found in reversed(list(_STATEMENT.finditer(reply))[-_STATEMENTS_TRIED:]):
+    for found in reversed(_find_statements(reply)[-_STATEMENTS_TRIED:]):
         rest = reply[found.end() : found.end() + 2000]
         said = _SENTENCE_END.split(rest, maxsplit=1)[0]
         if said.strip():
@@ -76,6 +81,16 @@ def _statements(reply: str) -> Iterator[_Stated]:
     lines = reply.rstrip().rpartition("\n")
     if lines[2].lstrip().startswith("A:"):
         yield _Stated(lines[2].strip()[2:].strip(), len(lines[0] + lines[1]), len(reply))
+
+
+@lru_cache(maxsize=8)
+def _find_statements(reply: str) -> tuple[re.Match[str], ...]:
+    lower = reply.lower()
+    first = min((i for i in map(lower.find, _STATEMENT_WORDS) if i >= 0), default=None)
+    if first is None:
+        return ()
+    longer = len(lower) - len(reply)  # some letters become two
+    return tuple(_STATEMENT.finditer(reply, max(0, first - longer - _BEFORE_WORD)))
 
 
 def _stated(reply: str) -> _Stated | None:

@@ -20,6 +20,8 @@ def infer_kind(answer: str, choices: Sequence[str] = ()) -> AnswerKind:
     if choices:
         return "choice"
     plain = answer.strip()
+    if plain.isascii() and plain.isdigit():
+        return "number"
     if plain.lower().rstrip(".") in {"yes", "no", "true", "false"}:
         return "boolean"
     if is_number(plain):

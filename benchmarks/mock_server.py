@@ -1,0 +1,90 @@
+"""A chat endpoint that costs next to nothing, on a loopback port: what is measured is the client.
+
+    python benchmarks/mock_server.py --latency 0.2
+
+prints its base URL, then serves until standard input closes. The reply, some 120 words (1.2 kB of JSON), depends on
+nothing but the words of the question, so that two runs can be compared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import hashlib
+import random
+import sys
+from functools import partial
+
+WORDS = (
+    "we first note that the number of boxes is given and each box holds the same count so we multiply them and then add "
+    "what was left over before and after the delivery came in the morning"
+).split()  # noqa: SIM905 - a sentence reads better than a list
+
+
+def content_of(body: bytes) -> str:
+    """A rationale of some 120 words that ends in an answer; the same for the same question."""
+    question = body[body.find(b'"content"') : body.rfind(b'"content"') + 4000]
+    rng = random.Random(hashlib.blake2b(question, digest_size=8).digest())
+    lines = [" ".join(rng.choice(WORDS) for _ in range(14)) + "." for _ in range(8)]
+    return "\\n".join([*lines, f"The answer is {rng.randrange(100)}."])
+
+
+class Server(asyncio.Protocol):
+    """HTTP/1.1 with keep-alive, as little of it as a client needs."""
+
+    def __init__(self, latency: float, sigma: float) -> None:
+        self.latency = latency
+        self.sigma = sigma
+        self.buffer = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self.buffer += data
+        while (end := self.buffer.find(b"\r\n\r\n")) >= 0:
+            head = self.buffer[:end].lower()
+            start = head.find(b"content-length:")
+            length = int(
+                head[start + 15 : head.find(b"\r\n", start)] if b"\r\n" in head[start:] else head[start + 15 :]
+            )
+            if len(self.buffer) < end + 4 + length:
+                return
+            body, self.buffer = self.buffer[end + 4 : end + 4 + length], self.buffer[end + 4 + length :]
+            if self.latency:
+                wait = self.latency * (random.lognormvariate(0, self.sigma) if self.sigma else 1.0)
+                asyncio.get_running_loop().call_later(wait, self.answer, body)
+            else:
+                self.answer(body)
+
+    def answer(self, body: bytes) -> None:
+        text = content_of(body)
+        reply = (
+            '{"id":"x","object":"chat.completion","created":1,"model":"mock","choices":[{"index":0,"message":'
+            f'{{"role":"assistant","content":"{text}"}},"logprobs":null,"finish_reason":"stop"}}],'
+            '"usage":{"prompt_tokens":150,"completion_tokens":160,"total_tokens":310}}'
+        ).encode()
+        head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(reply)
+        if not self.transport.is_closing():
+            self.transport.write(head + reply)
+
+
+async def serve(latency: float, sigma: float) -> None:
+    """Serve until standard input closes."""
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(partial(Server, latency, sigma), "127.0.0.1", 0, backlog=4096)
+    print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1", flush=True)
+    await asyncio.to_thread(sys.stdin.read)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--latency", type=float, default=0.0, help="seconds; the median where --sigma is given")
+    parser.add_argument("--sigma", type=float, default=0.0, help="of a lognormal distribution of latencies")
+    given = parser.parse_args()
+    try:
+        import uvloop
+
+        uvloop.run(serve(given.latency, given.sigma))
+    except ImportError:
+        asyncio.run(serve(given.latency, given.sigma))
