@@ -15,10 +15,23 @@ import random
 import sys
 from functools import partial
 
-WORDS = (
-    "we first note that the number of boxes is given and each box holds the same count so we multiply them and then add "
-    "what was left over before and after the delivery came in the morning"
-).split()  # noqa: SIM905 - a sentence reads better than a list
+WORDS = [
+    "we",
+    "first",
+    "note",
+    "that",
+    "the",
+    "number",
+    "of",
+    "boxes",
+    "is",
+    "given",
+    "and",
+    "each",
+    "holds",
+    "it",
+    "so",
+]
 
 
 def content_of(body: bytes) -> str:

@@ -171,7 +171,7 @@ class _Run:
         self.journal = Journal(folder.path / "journal", on_error=self._cannot_write)
         self.ledger = Ledger(self.journal)
         self._replay_journal()
-        self.caller = Caller(self.ledger, budget, on_retry=tell)
+        self.caller = Caller(self.ledger, budget, on_note=tell)
         self.loop = asyncio.get_running_loop()
         # All a unit's outcome depends on, beside its problem.
         self.fingerprint = content_id(

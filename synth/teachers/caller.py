@@ -12,7 +12,14 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_random_exponential
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_random_exponential,
+)
 
 from synth.errors import SetupError, Stopped, TeacherError
 from synth.records import Call, CallStatus
@@ -27,8 +34,13 @@ __all__ = ["CallCounts", "Caller"]
 
 MAX_ATTEMPTS = 6
 """Attempts at one call before it counts as failed: our choice; with the waits below some 60 s in all."""
+MOST_SECONDS = 1800.0
+"""Seconds after which no further attempt at a call is begun, waits for the endpoint included: our choice."""
 FIRST_ATTEMPTS = 2
-"""Attempts while nothing has succeeded yet at an endpoint that cannot be reached: a wrong URL is told within seconds."""
+"""Attempts while nothing has succeeded yet at an endpoint that cannot be reached, or does not speak our language: a
+wrong URL is told within seconds."""
+FIRST_REFUSALS = 5
+"""Calls that an endpoint must have refused as wrong, and none accepted, for all to count as wrong."""
 _backoff = wait_random_exponential(multiplier=0.5, max=30)
 
 
@@ -49,11 +61,11 @@ class Caller:
     Args:
         ledger: where attempts are written and replies found again.
         budget: what may be spent.
-        on_retry: called with a line of text when an attempt failed and another will be made.
+        on_note: called with a line worth telling: an attempt failed and another will be made, another model answers.
     """
 
     def __init__(
-        self, ledger: Ledger, budget: Budget | None = None, *, on_retry: Callable[[str], None] | None = None
+        self, ledger: Ledger, budget: Budget | None = None, *, on_note: Callable[[str], None] | None = None
     ) -> None:
         self.ledger = ledger
         self.budget = budget or Budget()
@@ -61,10 +73,12 @@ class Caller:
         self.closing: Stopped | None = None
         """Why no more is asked; None while the run goes on."""
         self._closed = asyncio.Event()
-        self._on_retry = on_retry
+        self._on_note = on_note
         self._limits: dict[tuple[str, str], Limit] = {}
         self._asking: dict[str, asyncio.Task[Completion]] = {}
         self._alive: set[str] = set()
+        self._refusals: dict[str, int] = {}
+        self._other_models: set[tuple[str, str]] = set()
         self._useless: dict[str, SetupError] = {}
 
     def close(self, why: Stopped) -> None:
@@ -132,13 +146,28 @@ class Caller:
                         raise first
                     return await self._attempt(teacher, request, key, unit, again=True)
         except TeacherError as error:
-            if error.fatal and teacher.name not in self._alive:
-                useless = SetupError(error.what, where=f"teacher {teacher.name}", remedy=error.remedy)
-                raise self._useless.setdefault(teacher.name, useless) from error
             if error.retriable and self.closing is not None:  # it was not given all its attempts
                 raise self.closing from error
+            if teacher.name not in self._alive:
+                self._give_up(teacher, error)
             raise
         raise AssertionError("unreachable")
+
+    def _give_up(self, teacher: Teacher, error: TeacherError) -> None:
+        """Stop the run where a teacher that has never answered is not going to.
+
+        Raises:
+            SetupError: every call to it must fail.
+            Stopped: it lets nothing through at the moment.
+        """
+        where = f"teacher {teacher.name}"
+        if error.cause == "rate_limit" and not error.fatal:
+            raise Stopped(error.what, where=where, remedy="give the same command again later")
+        if error.cause == "bad_request":
+            self._refusals[teacher.name] = self._refusals.get(teacher.name, 0) + 1
+        if error.fatal or error.retriable or self._refusals.get(teacher.name, 0) >= FIRST_REFUSALS:
+            useless = SetupError(error.what, where=where, remedy=error.remedy or "no call to it has succeeded")
+            raise self._useless.setdefault(teacher.name, useless) from error
 
     async def _pause(self, seconds: float) -> None:
         with suppress(TimeoutError):
@@ -146,14 +175,13 @@ class Caller:
 
     def _enough(self, teacher: Teacher, state: RetryCallState) -> bool:
         error = state.outcome.exception() if state.outcome else None
-        unreachable = (
-            isinstance(error, TeacherError) and error.cause == "connection" and teacher.name not in self._alive
-        )
-        return self.closing is not None or stop_after_attempt(FIRST_ATTEMPTS if unreachable else MAX_ATTEMPTS)(state)
+        speechless = isinstance(error, TeacherError) and (error.fatal or error.cause == "malformed")
+        most = FIRST_ATTEMPTS if speechless and teacher.name not in self._alive else MAX_ATTEMPTS
+        return self.closing is not None or (stop_after_attempt(most) | stop_after_delay(MOST_SECONDS))(state)
 
     def _tell(self, state: RetryCallState) -> None:
-        if self._on_retry is not None and state.outcome is not None and state.next_action is not None:
-            self._on_retry(f"{state.outcome.exception()} (again in {state.next_action.sleep:.1f} s)")
+        if self._on_note is not None and state.outcome is not None and state.next_action is not None:
+            self._on_note(f"{state.outcome.exception()} (again in {state.next_action.sleep:.1f} s)")
 
     async def _attempt(self, teacher: Teacher, request: Request, key: str, unit: str, *, again: bool) -> Completion:
         limit = self._limit(teacher)
@@ -188,12 +216,23 @@ class Caller:
             self.counts.failed += 1
             raise error
         self._alive.add(teacher.name)
+        self._compare_models(teacher, completion)
         self.counts.prompt_tokens += completion.prompt_tokens or 0
         self.counts.completion_tokens += completion.completion_tokens or 0
         if end != "ok":
             self.counts.failed += 1
             raise _unusable(end, completion)
         return replace(completion, key=key, call=call.id)
+
+    def _compare_models(self, teacher: Teacher, completion: Completion) -> None:
+        """Tell once where another model answers than the one asked for; a dated or prefixed name is the same."""
+        served = completion.served_model
+        if not served or self._on_note is None or (teacher.name, served) in self._other_models:
+            return
+        self._other_models.add((teacher.name, served))
+        ours, theirs = teacher.model.lower().rsplit("/", 1)[-1], served.lower().rsplit("/", 1)[-1]
+        if ours not in theirs and theirs not in ours:
+            self._on_note(f"teacher {teacher.name}: {teacher.model} was asked, and {served} says it answered")
 
     def _limit(self, teacher: Teacher) -> Limit:
         where = (teacher.endpoint, teacher.model)

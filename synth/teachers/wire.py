@@ -159,7 +159,7 @@ class OfficialWire(Wire):
                 raise _untrusted(self._base_url, said) from error
             if "payload" in said.lower():
                 raise broken_off(self._base_url) from error
-            if type(cause).__name__ in {"ConnectError", "ConnectTimeout"}:
+            if type(cause).__name__ in {"ConnectError", "ConnectTimeout"} and "reset" not in said:
                 raise _unreachable(self._base_url, said, _IS_IT_THERE) from error
             raise _cut(self._base_url, said) from error
 

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
+import struct
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import orjson
@@ -11,7 +17,7 @@ import pytest
 from aiohttp import web
 from support import endpoint, reply
 
-from synth.errors import SetupError, TeacherError
+from synth.errors import SetupError, Stopped, TeacherError
 from synth.records import Problem
 from synth.store.journal import Journal, read_entries
 from synth.teachers import Caller, Ledger, Price, Request, Task
@@ -30,6 +36,16 @@ def ledger(tmp_path: Path):
     journal = Journal(tmp_path / "journal")
     yield Ledger(journal)
     journal.close()
+
+
+@pytest.fixture(params=["lean", "openai"], autouse=True)
+def client(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Every test of this file holds for both clients."""
+    plain = EndpointTeacher.__init__
+    monkeypatch.setattr(
+        EndpointTeacher, "__init__", lambda self, *a, **k: plain(self, *a, **{"client": request.param, **k})
+    )
+    return request.param
 
 
 @pytest.fixture(autouse=True)
@@ -127,21 +143,203 @@ async def test_the_key_holds_all_that_is_on_the_wire(ledger: Ledger):
     ],
 )
 async def test_every_kind_of_failure_has_its_fate(ledger: Ledger, status: int, body, cause: str, attempts: int):
-    async def answer(_request, _body):
+    async def answer(_request, asked):
+        if asked["messages"][0]["content"] == "alive?":
+            return reply("yes")
         if isinstance(body, str):
             return web.Response(status=status, text=body, content_type="application/json")
         return web.json_response(body, status=status)
 
     with endpoint(answer) as (url, seen):
-        (error,) = await ask(EndpointTeacher("t", base_url=url, model="m"), ledger)
-    assert isinstance(error, (TeacherError, SetupError)), error
-    assert len(seen) == attempts
-    assert [r["status"] for r in rows(ledger)] == [cause] * attempts
-    assert [r["attempt"] for r in rows(ledger)] == list(range(1, attempts + 1))
+        async with EndpointTeacher("t", base_url=url, model="m") as teacher:
+            caller = Caller(ledger)
+            alive = Request(({"role": "user", "content": "alive?"},), Task("solve", QUESTION))
+            await caller.ask(teacher, alive, unit="u")
+            with pytest.raises(TeacherError) as caught:
+                await caller.ask(teacher, request(), unit="u")
+    error = caught.value
+    assert error.cause == cause
+    failed = rows(ledger)[1:]
+    assert len(seen) - 1 == attempts
+    assert [r["status"] for r in failed] == [cause] * attempts
+    assert [r["attempt"] for r in failed] == list(range(1, attempts + 1))
     if cause in {"auth", "not_found"}:
-        assert isinstance(error, SetupError)
         assert error.remedy
     assert "sk-abcdefghijkl" not in str(error) + str(rows(ledger))
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "calls", "most"),
+    [
+        (401, {"error": {"message": "no"}}, 1, 1),
+        (404, {"error": {"message": "The model `m` does not exist"}}, 1, 1),
+        (402, {"error": {"message": "pay"}}, 1, 1),
+        (301, "", 1, 1),
+        (200, "<html>a login page</html>", 1, 2),
+        (400, {"error": {"message": "Unsupported parameter: max_tokens"}}, 20, 5),
+        (500, {"error": {"message": "oops"}}, 1, 6),
+        (200, {"error": {"code": 401, "message": "no auth"}}, 1, 1),
+    ],
+)
+async def test_a_teacher_that_never_answers_stops_the_run(ledger: Ledger, status: int, body, calls: int, most: int):
+    async def answer(_request, _body):
+        if isinstance(body, str):
+            return web.Response(status=status, text=body, content_type="text/html", headers={"Location": "/v2"})
+        return web.json_response(body, status=status)
+
+    with endpoint(answer) as (url, seen):
+        teacher = EndpointTeacher("t", base_url=url, model="m", concurrency=1)
+        errors = await ask(teacher, ledger, *(request(sample=i) for i in range(calls)))
+    assert isinstance(errors[-1], SetupError)
+    assert errors[-1].where == "teacher t"
+    assert errors[-1].remedy
+    assert len(seen) <= most
+
+
+async def test_an_account_without_room_stops_the_run_and_the_same_command_goes_on(ledger: Ledger):
+    async def answer(_request, _body):
+        return web.json_response({"error": {"message": "slow down"}}, status=429)
+
+    with endpoint(answer) as (url, _):
+        (error,) = await ask(EndpointTeacher("t", base_url=url, model="m"), ledger)
+    assert isinstance(error, Stopped)
+    assert "same command" in error.remedy
+
+
+@contextmanager
+def raw_server(respond) -> Iterator[int]:
+    """A socket that is answered by `respond(connection)`, a thread a connection."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(0.05)
+        done = threading.Event()
+
+        def live() -> None:
+            while not done.is_set():
+                try:
+                    connection, _ = listening.accept()
+                except TimeoutError:
+                    continue
+                with connection:
+                    connection.settimeout(2)
+                    with suppress(OSError):
+                        respond(connection)
+
+        thread = threading.Thread(target=live)
+        thread.start()
+        try:
+            yield listening.getsockname()[1]
+        finally:
+            done.set()
+            thread.join()
+
+
+def _half_a_reply(connection: socket.socket) -> None:
+    connection.recv(65536)
+    connection.sendall(b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 500\r\n\r\n{"choices": [')
+
+
+def _reset(connection: socket.socket) -> None:
+    connection.recv(65536)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+@pytest.mark.parametrize(("respond", "said"), [(_half_a_reply, "broke off"), (_reset, "cut the connection")])
+async def test_connections_that_break_are_tried_again(ledger: Ledger, respond, said: str):
+    with raw_server(respond) as port:
+        (error,) = await ask(EndpointTeacher("t", base_url=f"http://127.0.0.1:{port}/v1", model="m"), ledger)
+    assert said in str(error)
+    assert [r["status"] for r in rows(ledger)] == ["connection"] * 6
+
+
+async def test_a_host_that_does_not_exist_is_told(ledger: Ledger):
+    (error,) = await ask(EndpointTeacher("t", base_url="http://no-such-host.invalid/v1", model="m"), ledger)
+    assert isinstance(error, SetupError)
+    assert "cannot reach" in str(error)
+    assert error.remedy
+
+
+async def test_a_certificate_nobody_signed_is_told_at_once(ledger: Ledger, tmp_path: Path):
+    pem = tmp_path / "own.pem"
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    try:
+        subprocess.run([*made, "-keyout", str(pem), "-out", str(tmp_path / "c.pem")], check=True, capture_output=True)
+    except FileNotFoundError:
+        pytest.skip("needs openssl to make a certificate")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "c.pem", pem)
+
+    def respond(connection: socket.socket) -> None:
+        with context.wrap_socket(connection, server_side=True):
+            pass
+
+    with raw_server(respond) as port:
+        (error,) = await ask(EndpointTeacher("t", base_url=f"https://localhost:{port}/v1", model="m"), ledger)
+    assert isinstance(error, SetupError)
+    assert "cannot trust" in str(error)
+    assert "SSL_CERT_FILE" in error.remedy
+    assert len(rows(ledger)) == 1
+
+
+async def test_missing_usage_is_unknown_and_not_nought(ledger: Ledger):
+    async def answer(_request, _body):
+        return reply("two", usage=None)
+
+    with endpoint(answer) as (url, _):
+        teacher = EndpointTeacher("t", base_url=url, model="m", price=Price(input=1, output=1))
+        (got,) = await ask(teacher, ledger)
+    assert (got.prompt_tokens, got.completion_tokens) == (None, None)
+    assert "price" not in rows(ledger)[0]
+    assert ledger.unpriced == 1
+
+
+async def test_another_model_than_asked_for_is_told_once_and_recorded(ledger: Ledger):
+    async def answer(_request, _body):
+        return reply("two", model="something-else")
+
+    notes: list[str] = []
+    with endpoint(answer) as (url, _):
+        async with EndpointTeacher("t", base_url=url, model="m-large") as teacher:
+            caller = Caller(ledger, on_note=notes.append)
+            for i in range(3):
+                await caller.ask(teacher, request(sample=i), unit="u")
+    assert len(notes) == 1
+    assert "something-else" in notes[0]
+    assert {r["served_model"] for r in rows(ledger)} == {"something-else"}
+
+
+@pytest.mark.parametrize(
+    ("message", "text", "thinking"),
+    [
+        ({"content": "<think>hm\nhm</think>\ntwo"}, "two", "hm\nhm"),
+        ({"content": "hm</think>two"}, "two", "hm"),
+        ({"content": "two", "reasoning_content": "hm"}, "two", "hm"),
+        ({"content": "two", "reasoning": "hm"}, "two", "hm"),
+        ({"content": [{"type": "text", "text": "tw"}, {"type": "text", "text": "o"}]}, "two", None),
+    ],
+)
+async def test_thinking_is_told_apart_from_the_reply(ledger: Ledger, message, text: str, thinking: str | None):
+    async def answer(_request, _body):
+        return reply(choices=[{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", **message}}])
+
+    with endpoint(answer) as (url, _):
+        (got,) = await ask(EndpointTeacher("t", base_url=url, model="m"), ledger)
+    assert (got.text, got.thinking) == (text, thinking)
+
+
+async def test_no_quota_left_is_waited_for_as_the_headers_say(ledger: Ledger):
+    times: list[float] = []
+
+    async def answer(_request, _body):
+        times.append(asyncio.get_running_loop().time())
+        headers = {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "300ms"}
+        made = reply("two")
+        made.headers.update(headers if len(times) == 1 else {})
+        return made
+
+    with endpoint(answer) as (url, _):
+        teacher = EndpointTeacher("t", base_url=url, model="m", concurrency=1)
+        await ask(teacher, ledger, request(sample=0), request(sample=1))
+    assert times[1] - times[0] >= 0.29
 
 
 @pytest.mark.parametrize(
@@ -212,8 +410,8 @@ async def test_a_hang_is_a_timeout_and_waiting_in_our_own_queue_is_not(ledger: L
 
     with endpoint(hang) as (url, seen):
         (error,) = await ask(EndpointTeacher("t", base_url=url, model="m", timeout=0.2), ledger)
-    assert isinstance(error, TeacherError)
-    assert error.cause == "timeout"
+    assert "no reply within 0.2 s" in str(error)
+    assert {r["status"] for r in rows(ledger)} == {"ok", "timeout"}
 
 
 async def test_no_more_in_flight_than_allowed(ledger: Ledger):
