@@ -108,29 +108,36 @@ def reply(text: str = "The answer is 5.", **fields: Any) -> web.Response:
 def endpoint(handler: Handler) -> Iterator[tuple[str, list[Any]]]:
     """A real HTTP server on loopback; gives its base URL and the list of request bodies it has seen."""
     seen: list[Any] = []
-    loop = asyncio.new_event_loop()
-    started = threading.Event()
-    address: list[str] = []
 
     async def chat(request: web.Request) -> web.StreamResponse:
         body = await request.json()
         seen.append(body)
         return await handler(request, body)
 
-    async def serve() -> web.AppRunner:
-        app = web.Application()
-        app.router.add_post("/v1/chat/completions", chat)
+    app = web.Application()
+    app.router.add_post("/v1/chat/completions", chat)
+    app.router.add_post("/v1/completions", chat)
+    with serve(app) as url:
+        yield url, seen
+
+
+@contextmanager
+def serve(app: web.Application) -> Iterator[str]:
+    """An application on a free port of loopback, in a thread of its own; gives the base URL with `/v1`."""
+    loop = asyncio.new_event_loop()
+    started = threading.Event()
+    address: list[str] = []
+
+    async def begin() -> web.AppRunner:
         runner = web.AppRunner(app, shutdown_timeout=0.1)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        port = runner.addresses[0][1]
-        address.append(f"http://127.0.0.1:{port}/v1")
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        address.append(f"http://127.0.0.1:{runner.addresses[0][1]}/v1")
         return runner
 
     def live() -> None:
         asyncio.set_event_loop(loop)
-        runner = loop.run_until_complete(serve())
+        runner = loop.run_until_complete(begin())
         started.set()
         loop.run_forever()
         loop.run_until_complete(runner.cleanup())
@@ -140,7 +147,7 @@ def endpoint(handler: Handler) -> Iterator[tuple[str, list[Any]]]:
     thread.start()
     started.wait(10)
     try:
-        yield address[0], seen
+        yield address[0]
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()

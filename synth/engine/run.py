@@ -17,14 +17,14 @@ from synth import __version__
 from synth.engine.progress import Progress
 from synth.engine.target import Target
 from synth.engine.units import run_unit
-from synth.errors import InputError, RunFolderError, Stopped
+from synth.errors import InputError, RunFolderError, SetupError, Stopped
 from synth.pipeline import Pipeline
 from synth.records import Problem, UnitRecord, content_id
 from synth.sources import Source
 from synth.store.database import CORPUS, fold, open_store
 from synth.store.journal import Journal, read_entries
 from synth.store.run_folder import RunFolder
-from synth.teachers import Budget, Caller, Ledger, Teacher
+from synth.teachers import Budget, Caller, Completion, Ledger, Request, Teacher, probe
 
 __all__ = ["Summary", "run_pipeline"]
 
@@ -186,6 +186,8 @@ class _Run:
             body = entry["body"]
             if entry["kind"] == "call":
                 self.ledger.note(location, body)
+            elif entry["kind"] == "note":
+                self.ledger.note_of(body["teacher"], body["note"])
             elif entry["kind"] == "forget":
                 self.ledger.forget(body["key"])
                 self.done[body["unit"]] = ""
@@ -245,7 +247,10 @@ class _Run:
         async with AsyncExitStack() as stack:
             started: dict[str, Teacher] = {t.name: t for some in self.teachers.values() for t in some}
             for teacher in started.values():
+                teacher.keep(self.ledger.notebook(teacher.name, self.tell))
                 await stack.enter_async_context(teacher)
+            self.progress.phase = "asking what the teachers can do"
+            await self._probe()
             in_flight = UNITS_AHEAD * sum(t.concurrency for t in started.values()) if started else 16
             self.progress.phase = "asking"
             with suppress(NotImplementedError, ValueError, RuntimeError):  # not in this thread, or not on this system
@@ -271,6 +276,23 @@ class _Run:
         if self.caller.closing is None:
             self.not_begun = sum(1 for _ in todo)  # and by that all that is present is known
         return self.caller.closing
+
+    async def _probe(self) -> None:
+        """Find out what steps have use for and the profile does not say.
+
+        Raises:
+            SetupError: a teacher lacks what a step needs.
+        """
+        for step in self.pipeline.teacher_steps:
+            for teacher in (t for role in step.roles() for t in self.teachers[role]):
+                needs = step.needs_of_teachers()
+                await probe(teacher, needs | step.uses_of(teacher), self._ask_probe)
+                for lacking in sorted(needs - teacher.capabilities):
+                    what = f"step {step.name} needs {lacking}, and a probe shows that teacher {teacher.name} has it not"
+                    raise SetupError(what, remedy=f"bind another teacher: --teacher {step.roles()[0]}=NAME")
+
+    async def _ask_probe(self, teacher: Teacher, request: Request) -> Completion:
+        return await self.caller.ask(teacher, request, unit="probe")
 
     def _put_aside(self) -> None:
         """Take out units that are no longer in the input, so that a run is what its command says."""

@@ -65,7 +65,7 @@ class Draft:
                         step.name, "by", f"nobody plays the role {role!r}", f"name a teacher: --teacher {role}=NAME"
                     )
                 for teacher in teachers.get(role, ()):
-                    for lacking in sorted(step.needs_of_teachers() - teacher.capabilities):
+                    for lacking in sorted(step.needs_of_teachers() - teacher.capabilities - teacher.unknown):
                         what = f"needs {lacking}, which teacher {teacher.name} does not have"
                         self.find(step.name, "by", what, f"bind another teacher, or add {lacking} to its capabilities")
             for option, what, remedy in step.problems_with(teachers):

@@ -313,7 +313,8 @@ class Failure(UnitRecord):
     target: str
     """Id of the record the step was working on."""
     cause: str
-    """A stable word: `truncated`, `refused`, `server`, …"""
+    """A stable word: `truncated`, `refused`, `server`, …, how the last attempt ended; `shape` where a reply did not have
+    the shape it was to have, `restarted` where it began anew instead of going on."""
     message: str
     """What happened, in words."""
     raw: str | None = None
@@ -349,8 +350,12 @@ class Call(Record):
     """The step that asked first."""
     prompt: str | None = None
     """Name, version and content hash of the prompt template."""
+    shape: str | None = None
+    """The shape the reply was to have; None for free text."""
+    repairs: str | None = None
+    """Ledger row of the reply this call asks to mend, because it did not have its shape."""
     messages: JsonValue
-    """The messages as sent."""
+    """The messages as sent; for images and sounds their hashes."""
     parameters: Annotated[dict[str, JsonValue], Field(default_factory=dict)]
     """The parameters as sent."""
     sample: int = 0

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import orjson
-from pydantic import Field
+from pydantic import Field, create_model
 
 from synth.errors import UserError
 from synth.records import Problem, Rationale, UnitRecord
@@ -17,7 +16,7 @@ from synth.shipped import shipped
 from synth.steps.segmentation import Segmenter, segment
 from synth.steps.step import Flow, TeacherStep, record_fields
 from synth.steps.unit import Unit
-from synth.teachers import Capability, Completion, Request, Task, Teacher
+from synth.teachers import Capability, Completion, Reply, Request, Task, Teacher
 from synth.verify import infer_kind, split_answer
 
 __all__ = ["Rationalize"]
@@ -57,6 +56,9 @@ class Rationalize(TeacherStep):
 
     def needs_of_teachers(self) -> frozenset[Capability]:
         return frozenset({"json_schema"}) if self.format == "json" else frozenset()
+
+    def uses_of(self, teacher: Teacher) -> frozenset[Capability]:
+        return frozenset({"json_schema"}) if self.format == "auto" and teacher.small else frozenset()
 
     def problems_with(self, teachers: Mapping[str, Sequence[Teacher]]) -> Iterable[tuple[str, str, str]]:
         if self.samples > 1:
@@ -98,8 +100,8 @@ class Rationalize(TeacherStep):
                     "examples": self._examples(problem, teacher, form),
                 }
                 task = Task("solve", problem, hint=hint, format=form)
-                parameters = {"response_format": _schema(problem)} if as_json else {}
-                first = self.request(prompt, variables, task, parameters=parameters)
+                shape = _shape_for(problem) if as_json else None
+                first = self.request(prompt, variables, task, shape=shape)
                 for i in range(self.samples):
                     one = first if i == 0 else _resample(first, i)
                     asked.append((teacher, one, problem))
@@ -121,9 +123,8 @@ class Rationalize(TeacherStep):
 
     def _read(self, teacher: Teacher, request: Request, problem: Problem, reply: Completion) -> Rationale:
         answer: str | None
-        parsed = _read_json(reply.text) if request.task.format == "json" else None
-        if parsed is not None:
-            steps, answer = parsed
+        if reply.value is not None:
+            steps, answer = tuple(s.strip() for s in reply.value.steps if s.strip()), reply.value.answer
             text, segmenter = "\n".join(steps), "given/1"
         else:
             text, answer = split_answer(reply.text, kind=problem.compared_as, choices=problem.choices)
@@ -201,29 +202,23 @@ def _resample(request: Request, sample: int) -> Request:
     return replace(request, sample=sample)
 
 
-def _schema(problem: Problem) -> dict[str, Any]:
-    answer: dict[str, Any] = {"type": "string"}
+class _Written(Reply):
+    """What a teacher that writes JSON is to write."""
+
+    steps: list[str]
+    answer: str
+
+
+@cache
+def _shape(answers: tuple[str, ...]) -> type[_Written]:
+    """The shape with the answers that there can be; held to them by the endpoint's grammar, not when it is read."""
+    if not answers:
+        return _Written
+    answer = (str, Field(json_schema_extra={"enum": list(answers)}))
+    return create_model("Written", __base__=_Written, answer=answer)
+
+
+def _shape_for(problem: Problem) -> type[_Written]:
     if problem.choices:
-        answer["enum"] = [letter for letter, _ in problem.lettered_choices]
-    elif problem.answer_kind == "boolean":
-        answer["enum"] = ["yes", "no"]
-    schema = {
-        "type": "object",
-        "properties": {"steps": {"type": "array", "items": {"type": "string"}}, "answer": answer},
-        "required": ["steps", "answer"],
-        "additionalProperties": False,
-    }
-    return {"type": "json_schema", "json_schema": {"name": "rationale", "strict": True, "schema": schema}}
-
-
-_FENCE = re.compile(r"\A\s*```(?:json)?\s*(.*?)\s*```\s*\Z", re.DOTALL)
-
-
-def _read_json(text: str) -> tuple[tuple[str, ...], str] | None:
-    fenced = _FENCE.match(text)
-    try:
-        reply = orjson.loads(fenced[1] if fenced else text)
-        steps = tuple(s.strip() for s in reply["steps"] if isinstance(s, str) and s.strip())
-        return steps, str(reply["answer"]).strip()
-    except (orjson.JSONDecodeError, KeyError, TypeError):
-        return None
+        return _shape(tuple(letter for letter, _ in problem.lettered_choices))
+    return _shape(("yes", "no") if problem.answer_kind == "boolean" else ())

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 from synth.prompts import Prompt, load_prompt
 from synth.records import Problem, UnitRecord
 from synth.steps.unit import Unit
-from synth.teachers import Capability, Completion, Request, Task, Teacher
+from synth.teachers import Capability, Completion, Reply, Request, Task, Teacher, attach
 
 __all__ = ["Flow", "ScoreName", "Step", "TeacherStep", "record_fields"]
 
@@ -104,6 +104,8 @@ class TeacherStep(Step):
     """Nucleus sampling; the teacher's own if not given."""
     max_tokens: Annotated[int, Field(ge=1)] | None = 1024
     """Most tokens a reply may take; a reply that reaches it counts as a failure, never as a record."""
+    max_tokens_if_cut: Annotated[int, Field(ge=1)] | None = None
+    """Where a reply was cut off at `max_tokens`, the same is asked once more with this limit."""
     folder: Annotated[Path | None, Field(exclude=True, repr=False)] = None
     """Set by the loader: the folder of the pipeline file, from which relative paths are read."""
 
@@ -125,6 +127,10 @@ class TeacherStep(Step):
         """What the endpoints must be able to do."""
         return frozenset()
 
+    def uses_of(self, teacher: Teacher) -> frozenset[Capability]:  # noqa: ARG002
+        """What it makes use of where a teacher has it, beyond what it needs."""
+        return frozenset()
+
     def load(self, option: str = "prompt") -> Prompt:
         """The prompt an option names; read once."""
         if option not in self._prompts:
@@ -138,17 +144,24 @@ class TeacherStep(Step):
         task: Task,
         *,
         sample: int = 0,
+        shape: type[Reply] | None = None,
         parameters: Mapping[str, Any] | None = None,
     ) -> Request:
-        """A request with this step's sampling parameters."""
+        """A request with this step's sampling parameters, and with the media of the task's problem."""
+        messages, files = prompt.render(**variables), dict[str, Path]()
+        if task.problem.media:
+            messages, files = attach(messages, task.problem.media, Path())
         own = {"temperature": self.temperature, "top_p": self.top_p, "max_tokens": self.max_tokens}
         return Request(
-            messages=prompt.render(**variables),
+            messages=messages,
             task=task,
             parameters={**{k: v for k, v in own.items() if v is not None}, **(parameters or {})},
             sample=sample,
             step=self.name,
             prompt=prompt.label,
+            shape=shape,
+            max_tokens_if_cut=self.max_tokens_if_cut,
+            media=files,
         )
 
     async def ask_all(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
 from synth.errors import TeacherError
 from synth.records import Failure, Problem, Rejection, Score, UnitRecord
-from synth.teachers import Caller, Completion, Request, Teacher
+from synth.teachers import Caller, Completion, Request, Teacher, Unreadable, read_structured, repair_turn
+from synth.teachers.continuation import Restarted, strip_prefix
 
 __all__ = ["UNIT_VARIABLES", "Unit"]
 
@@ -91,14 +94,17 @@ class Unit:
     async def ask(self, teacher: Teacher, request: Request, target: UnitRecord) -> Completion | None:
         """One reply; or None, and a `Failure` on `target` that says why there is none.
 
+        A reply that was cut off is asked for once more where the request says with which limit; one that lacks the
+        shape it was to have is to be mended once, and `value` is the object.
+
         Raises:
             SetupError: no call to this teacher can succeed.
             Stopped: the run is being stopped.
         """
         try:
-            return await self._caller.ask(teacher, request, unit=self.problem.id)
-        except TeacherError as error:
-            key = teacher.key(request)
+            return await self._usable(teacher, request)
+        except _Failed as failed:
+            error, key = failed.error, teacher.key(failed.request)
             self.add(
                 [
                     Failure.make(
@@ -116,6 +122,64 @@ class Unit:
                 ]
             )
             return None
+
+    async def _usable(self, teacher: Teacher, request: Request) -> Completion:
+        try:
+            reply = await self._longer(teacher, request)
+            if request.continue_from is not None:
+                reply = replace(reply, text=_continuation(request.continue_from, reply.text))
+            if request.shape is None:
+                return reply
+            try:
+                return replace(reply, value=read_structured(reply.text, request.shape))
+            except Unreadable as why:
+                mend = replace(
+                    request,
+                    messages=(*request.messages, *repair_turn(reply.text, str(why), request.shape)),
+                    repairs=reply.call,
+                )
+        except TeacherError as error:
+            raise _Failed(error, request) from error
+        try:
+            mended = await self._longer(teacher, mend)
+            return replace(mended, value=read_structured(mended.text, request.shape))
+        except TeacherError as error:
+            raise _Failed(error, mend) from error
+        except Unreadable as why:
+            what = f"the reply does not have its shape, and could not be mended: {why}"
+            raise _Failed(TeacherError("shape", what, raw=mended.text), mend) from why
+
+    async def _longer(self, teacher: Teacher, request: Request) -> Completion:
+        """The reply; where it was cut off, the longer one the request allows for."""
+        ask = partial(self._caller.ask, teacher, unit=self.problem.id)
+        if request.max_tokens_if_cut is None:
+            return await ask(request)
+        limit = {"max_tokens": request.max_tokens_if_cut}
+        longer = replace(request, parameters={**request.parameters, **limit}, max_tokens_if_cut=None)
+        if teacher.key(longer) in self._caller.ledger:  # it was cut off in an earlier session
+            return await ask(longer)
+        try:
+            return await ask(request)
+        except TeacherError as error:
+            if error.cause != "truncated":
+                raise
+            return await ask(longer)
+
+
+class _Failed(Exception):
+    """No usable reply, and the request of which that was found out."""
+
+    def __init__(self, error: TeacherError, request: Request) -> None:
+        super().__init__(error)
+        self.error = error
+        self.request = request
+
+
+def _continuation(prefix: str, text: str) -> str:
+    try:
+        return strip_prefix(prefix, text)
+    except Restarted as restarted:
+        raise TeacherError("restarted", str(restarted), raw=text) from restarted
 
 
 class _ByName(dict[str, Any]):

@@ -35,22 +35,35 @@ def fold(run: Path) -> bool:
     """Bring `corpus.duckdb` up to date with the journal.
 
     Returns False where another process reads the file and it must wait: nothing is lost, the journal has it all.
+
+    Raises:
+        RunFolderError: DuckDB cannot write it (a full disk).
     """
     try:
         con = duckdb.connect(str(run / "corpus.duckdb"))
     except duckdb.OperationalError:
         return False
-    with con:
-        _make_tables(con, "main")
-        con.execute("CREATE TABLE IF NOT EXISTS folded (segment BIGINT, byte_offset BIGINT)")
-        row = con.execute("SELECT segment, byte_offset FROM folded").fetchone()
-        for position, batch in _batches(run / "journal", Position(*row) if row else START):
-            con.begin()
-            _apply(con, "main", batch)
-            con.execute("DELETE FROM folded")
-            con.execute("INSERT INTO folded VALUES (?, ?)", [position.segment, position.offset])
-            con.commit()
+    try:
+        with con:
+            _fold_into(con, run / "journal")
+    except duckdb.Error as error:
+        remedy = "make room and give the same command again: the journal has it all"
+        raise RunFolderError(
+            f"DuckDB cannot write: {error}", where=str(run / "corpus.duckdb"), remedy=remedy
+        ) from error
     return True
+
+
+def _fold_into(con: duckdb.DuckDBPyConnection, journal: Path) -> None:
+    _make_tables(con, "main")
+    con.execute("CREATE TABLE IF NOT EXISTS folded (segment BIGINT, byte_offset BIGINT)")
+    row = con.execute("SELECT segment, byte_offset FROM folded").fetchone()
+    for position, batch in _batches(journal, Position(*row) if row else START):
+        con.begin()
+        _apply(con, "main", batch)
+        con.execute("DELETE FROM folded")
+        con.execute("INSERT INTO folded VALUES (?, ?)", [position.segment, position.offset])
+        con.commit()
 
 
 def _make_tables(con: duckdb.DuckDBPyConnection, schema: str) -> None:

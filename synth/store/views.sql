@@ -52,6 +52,16 @@ CREATE VIEW teachers AS
     median(latency) AS median_latency_s
   FROM calls GROUP BY ALL ORDER BY teacher, model;
 
+-- of replies that were to have a shape: how many were plain JSON, were mended by a further call, or could not be read
+CREATE VIEW reply_shapes AS
+  SELECT c.teacher, c.model, c.step, c.shape,
+    count(*) FILTER (c.repairs IS NULL) AS replies,
+    count(*) FILTER (c.repairs IS NULL AND json_valid(c.reply)) AS plain_json,
+    count(*) FILTER (c.repairs IS NOT NULL) AS sent_back,
+    count(f.id) AS unreadable
+  FROM calls c LEFT JOIN failures f ON f.call = c.id AND f.cause = 'shape'
+  WHERE c.shape IS NOT NULL AND c.status = 'ok' GROUP BY ALL ORDER BY ALL;
+
 -- one row a parent: what each record was made from
 CREATE VIEW lineage AS
   SELECT id, 'rationales' AS "table", problem AS parent, 'problems' AS parent_table FROM rationales

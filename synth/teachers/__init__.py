@@ -4,9 +4,12 @@ from synth.teachers.base import Capability, Price, Teacher
 from synth.teachers.budget import Budget
 from synth.teachers.caller import CallCounts, Caller
 from synth.teachers.ledger import Ledger
+from synth.teachers.media import attach, check_media
+from synth.teachers.probe import probe
 from synth.teachers.profile import Profile, TeacherProfile, bind_roles, load_profile, make_teacher
 from synth.teachers.request import Completion, Message, Request, Task, replay_key
 from synth.teachers.scripted import Script, ScriptedTeacher, World
+from synth.teachers.structured import Reply, Unreadable, read_structured, repair_turn
 
 __all__ = [
     "Budget",
@@ -18,15 +21,22 @@ __all__ = [
     "Message",
     "Price",
     "Profile",
+    "Reply",
     "Request",
     "Script",
     "ScriptedTeacher",
     "Task",
     "Teacher",
     "TeacherProfile",
+    "Unreadable",
     "World",
+    "attach",
     "bind_roles",
+    "check_media",
     "load_profile",
     "make_teacher",
+    "probe",
+    "read_structured",
+    "repair_turn",
     "replay_key",
 ]

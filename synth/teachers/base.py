@@ -8,7 +8,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from synth.teachers.request import Completion, Message, Request, replay_key
+from synth.teachers.ledger import Notebook
+from synth.teachers.request import CHAT, Completion, Message, Request, replay_key
+from synth.teachers.structured import response_format
 
 __all__ = ["Capability", "Price", "Teacher"]
 
@@ -41,6 +43,7 @@ class Teacher(ABC):
         model: the model asked for.
         endpoint: where requests go, in the form that enters the replay key.
         capabilities: what it can do.
+        unknown: what it may be able to do; found out by a probe where a step has use for it.
         parameters: sampling parameters sent with each request unless the step says otherwise.
         price: US dollars for a million tokens, or None where it is not known.
         concurrency: how many requests may be in flight at once; fewer are where the endpoint cannot take so many.
@@ -53,6 +56,7 @@ class Teacher(ABC):
     model: str
     endpoint: str
     capabilities: frozenset[Capability] = frozenset({"chat"})
+    unknown: frozenset[Capability] = frozenset()
     parameters: Mapping[str, Any] = {}
     price: Price | None = None
     concurrency: int = 32
@@ -74,6 +78,12 @@ class Teacher(ABC):
     async def stop(self) -> None:
         """Let go of everything `start` took; may be called more than once."""
 
+    def keep(self, notebook: Notebook) -> None:
+        """Take what outlives this process, for a teacher that must remember what is under way; before `start`."""
+
+    def let_go(self) -> None:
+        """The run is being stopped: end the calls whose replies will not come soon, with `Stopped`."""
+
     async def __aenter__(self) -> Self:
         await self.start()
         return self
@@ -87,14 +97,26 @@ class Teacher(ABC):
         if "seed" in self.capabilities:
             # Samples of one question differ by their seed alone, so that each can be had again.
             merged["seed"] = int(merged.get("seed", 0)) * 100_000 + request.sample
+        if request.shape is not None and "json_schema" in self.capabilities:
+            merged["response_format"] = response_format(request.shape)
         return merged
+
+    def path(self, request: Request) -> str:  # noqa: ARG002
+        """Where below the endpoint's address a request goes."""
+        return CHAT
 
     def key(self, request: Request) -> str:
         """The replay key of a request to this teacher."""
         return replay_key(
-            self.endpoint, self.model, self.wire_messages(request), self.wire_parameters(request), request.sample
+            self.endpoint,
+            self.model,
+            self.wire_messages(request),
+            self.wire_parameters(request),
+            request.sample,
+            self.path(request),
         )
 
     def wire_messages(self, request: Request) -> tuple[Message, ...]:
-        """The messages as they go over the wire."""
-        return request.messages
+        """The messages as they go over the wire; for media what stands for them."""
+        given = (request.continue_from or "") + (request.score or "")
+        return (*request.messages, {"role": "assistant", "content": given}) if given else request.messages

@@ -75,6 +75,7 @@ class Caller:
         self._closed = asyncio.Event()
         self._on_note = on_note
         self._limits: dict[tuple[str, str], Limit] = {}
+        self._asked: dict[str, Teacher] = {}
         self._asking: dict[str, asyncio.Task[Completion]] = {}
         self._alive: set[str] = set()
         self._refusals: dict[str, int] = {}
@@ -88,6 +89,8 @@ class Caller:
             self._closed.set()
             for limit in self._limits.values():
                 limit.let_go()
+            for teacher in self._asked.values():
+                teacher.let_go()
 
     async def drain(self, seconds: float | None = None) -> None:
         """Return when every call in flight has come home; after so many seconds those still out are given up."""
@@ -104,6 +107,7 @@ class Caller:
             SetupError: no call to this teacher can ever succeed (wrong key, wrong URL, no such model).
             Stopped: the budget is spent, or the run is being stopped.
         """
+        self._asked.setdefault(teacher.name, teacher)
         key = teacher.key(request)
         if (replayed := self.ledger.replay(key)) is not None:
             self.counts.replayed += 1
@@ -284,6 +288,8 @@ class Caller:
             unit=unit,
             step=request.step,
             prompt=request.prompt,
+            shape=request.shape.__name__.lstrip("_") if request.shape is not None else None,
+            repairs=request.repairs,
             messages=list(teacher.wire_messages(request)),
             parameters=teacher.wire_parameters(request),
             sample=request.sample,

@@ -8,12 +8,20 @@ from typing import Any, Literal
 
 from synth.errors import SetupError
 from synth.teachers.base import Capability, Price, Teacher
+from synth.teachers.media import with_media
 from synth.teachers.reading import read_reply
 from synth.teachers.redact import keep_secret
-from synth.teachers.request import Completion, Request
-from synth.teachers.wire import LeanWire, OfficialWire, Wire
+from synth.teachers.request import CHAT, COMPLETIONS, Completion, Message, Request
+from synth.teachers.wire import LeanWire, OfficialWire, Wire, WireReply
 
-__all__ = ["Client", "EndpointTeacher"]
+__all__ = ["Client", "Continuation", "EndpointTeacher"]
+
+Continuation = Literal["prefill", "vllm", "prefix", "completions"]
+"""How the beginning of a reply is given: as a last message of the assistant (`prefill`: llama.cpp, Anthropic, SGLang);
+with vLLM's own parameters; with the mark `prefix` (DeepSeek, Mistral); or as one text to the completion endpoint."""
+
+PROBED: frozenset[Capability] = frozenset({"json_schema", "logprobs", "prefill", "prompt_logprobs", "images"})
+"""What can be found out by asking; see `probe.py`."""
 
 Client = Literal["lean", "openai"]
 """Which HTTP client carries the requests."""
@@ -28,6 +36,8 @@ class EndpointTeacher(Teacher):
         model: the model's name at that endpoint.
         key_variable: the environment variable that holds the API key; None where none is needed.
         timeout: seconds one attempt may take, from sending to the end of the reply.
+        capabilities: what it can do; None where that is to be found out.
+        continuation: how a reply's beginning is given to it.
         client: `lean`, our own over aiohttp; or `openai`, the official one, at five times the CPU.
 
     The others are as in `Teacher`.
@@ -46,15 +56,17 @@ class EndpointTeacher(Teacher):
         requests_per_minute: float | None = None,
         tokens_per_minute: float | None = None,
         timeout: float = 300.0,
-        capabilities: frozenset[Capability] = frozenset({"chat"}),
+        capabilities: frozenset[Capability] | None = None,
         small: bool = False,
         client: Client = "lean",
+        continuation: Continuation = "prefill",
     ) -> None:
         self.name = name
         self.model = model
         self.base_url = base_url.rstrip("/")
         self.endpoint = self.base_url
-        self.capabilities = capabilities
+        self.capabilities = capabilities if capabilities is not None else frozenset({"chat"})
+        self.unknown = frozenset() if capabilities is not None else PROBED
         self.parameters = dict(parameters or {})
         self.price = price
         self.concurrency = concurrency
@@ -64,6 +76,7 @@ class EndpointTeacher(Teacher):
         self._key_variable = key_variable
         self._timeout = timeout
         self._client = client
+        self._continuation = continuation
         self._wire: Wire | None = None
 
     def _key(self) -> str | None:
@@ -101,9 +114,46 @@ class EndpointTeacher(Teacher):
             await self._wire.close()
             self._wire = None
 
+    def wire_messages(self, request: Request) -> tuple[Message, ...]:
+        messages = super().wire_messages(request)
+        if self._continuation == "prefix" and len(messages) > len(request.messages):
+            return (*messages[:-1], {**messages[-1], "prefix": True})
+        return messages
+
+    def wire_parameters(self, request: Request) -> dict[str, Any]:
+        merged = super().wire_parameters(request)
+        if self._continuation == "vllm" and (request.continue_from or request.score):
+            merged |= {"add_generation_prompt": False, "continue_final_message": True}
+        if request.score is not None:
+            sampling = {"temperature", "top_p", "top_k", "min_p", "logprobs", "top_logprobs", "max_completion_tokens"}
+            merged = {k: v for k, v in merged.items() if k not in sampling}
+            # Some servers do not take a limit of 0: the one token they write is passed over.
+            merged |= {"max_tokens": 1, **({"echo": True, "logprobs": 1} if self._raw else {"prompt_logprobs": 0})}
+        return merged
+
+    @property
+    def _raw(self) -> bool:
+        return self._continuation == "completions"
+
+    def path(self, request: Request) -> str:
+        given = request.continue_from is not None or request.score is not None
+        return COMPLETIONS if self._raw and given else CHAT
+
     async def complete(self, request: Request) -> Completion:
         if self._wire is None:
             raise RuntimeError(f"teacher {self.name} was asked before start()")
-        body = {"model": self.model, "messages": self.wire_messages(request), **self.wire_parameters(request)}
-        reply = await self._wire.post("/chat/completions", body)
-        return read_reply(reply, self.base_url, model=self.model, key_variable=self._key_variable)
+        reply = await self._wire.post(self.path(request), self.body(request))
+        return self.read(reply, request)
+
+    def read(self, reply: WireReply, request: Request) -> Completion:
+        """What the endpoint's reply to a request means; errors as for `complete`."""
+        return read_reply(reply, self.base_url, model=self.model, key_variable=self._key_variable, scored=request.score)
+
+    def body(self, request: Request) -> dict[str, Any]:
+        """What is posted for a request."""
+        messages = self.wire_messages(request)
+        if self.path(request) == COMPLETIONS:
+            asked: dict[str, Any] = {"prompt": "\n\n".join(str(m["content"]) for m in messages)}
+        else:
+            asked = {"messages": with_media(messages, request.media) if request.media else messages}
+        return {"model": self.model, **asked, **self.wire_parameters(request)}

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
+
+import orjson
 
 from synth.records import Call, content_id
 from synth.store.journal import Journal, Location
 from synth.teachers.request import Completion
 
-__all__ = ["Ledger", "call_id"]
+__all__ = ["Ledger", "Notebook", "call_id"]
 
 
 def call_id(key: str, attempt: int) -> str:
@@ -28,6 +30,8 @@ class Ledger:
         self._journal = journal
         self._good: dict[str, Location] = {}
         self._used_up: dict[str, int] = {}
+        self.notes: dict[str, list[dict[str, Any]]] = {}
+        """What teachers wrote down, by teacher, oldest first."""
         self.calls = 0
         """Attempts on record, of this and earlier sessions."""
         self.cost = 0.0
@@ -62,6 +66,19 @@ class Ledger:
         """Never serve the reply on record for this key again. Its row stays."""
         if self._good.pop(key, None) is not None:
             self._used_up[key] = self._used_up.get(key, 0) + 1
+
+    def note_of(self, teacher: str, body: dict[str, Any]) -> None:
+        """Take in what a teacher wrote down, as it stands in the journal."""
+        self.notes.setdefault(teacher, []).append(body)
+
+    def write_note(self, teacher: str, body: dict[str, Any]) -> None:
+        """Write down what a teacher is to remember; errors as for `record`."""
+        self._journal.append("note", orjson.dumps({"teacher": teacher, "note": body}))
+        self.note_of(teacher, body)
+
+    def notebook(self, teacher: str, tell: Callable[[str], None]) -> Notebook:
+        """What a teacher may remember from session to session."""
+        return Notebook(self, teacher, tell)
 
     def __contains__(self, key: str) -> bool:
         return key in self._good
@@ -101,3 +118,34 @@ class Ledger:
         """
         location = self._journal.append("call", call.model_dump_json(exclude_none=True).encode())
         self.note(location, call.__dict__)
+
+
+class Notebook:
+    """What one teacher writes down to outlive the process; kept in the journal.
+
+    Args:
+        ledger: whose journal it is kept in.
+        teacher: the teacher's name.
+        tell: called with lines worth telling the user.
+    """
+
+    def __init__(self, ledger: Ledger, teacher: str, tell: Callable[[str], None]) -> None:
+        self._ledger = ledger
+        self._teacher = teacher
+        self.tell = tell
+
+    def entries(self) -> list[dict[str, Any]]:
+        """All that was written, of earlier sessions too, oldest first."""
+        return list(self._ledger.notes.get(self._teacher, ()))
+
+    def write(self, body: dict[str, Any]) -> None:
+        """Write one entry down; when this returns, a killed process does not lose it.
+
+        Raises:
+            Stopped: the journal can no longer be written.
+        """
+        self._ledger.write_note(self._teacher, body)
+
+    def attempts(self, key: str) -> int:
+        """How many attempts at a key are on record."""
+        return self._ledger.next_attempt(key) - 1

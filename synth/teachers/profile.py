@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -12,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from synth.errors import SetupError
 from synth.teachers.base import Capability, Price, Teacher
+from synth.teachers.batch import BatchSettings, BatchTeacher
+from synth.teachers.endpoint import Client, Continuation
 
 __all__ = ["Profile", "TeacherProfile", "bind_roles", "load_profile", "make_teacher"]
 
@@ -43,8 +46,14 @@ class TeacherProfile(BaseModel):
     """Tokens, read and written, in a minute."""
     timeout: Annotated[float, Field(gt=0)] = 300.0
     """Seconds one attempt may take."""
-    capabilities: frozenset[Capability] = frozenset({"chat"})
-    """What the endpoint can do."""
+    capabilities: frozenset[Capability] | None = None
+    """What the endpoint can do; found out by a few small questions where it is not said and a step has use for it."""
+    continuation: Continuation = "prefill"
+    """How the beginning of a reply is given to it, where a step goes on from one."""
+    client: Client = "lean"
+    """Which HTTP client carries the requests: our lean one, or the official one (`openai`)."""
+    batch: BatchSettings | bool = False
+    """Whether to go through the endpoint's batch interface (hours, half the price): `true`, or how in detail."""
     small: bool = False
     """Whether few-shot examples and a JSON schema are worth more to this model than instructions."""
 
@@ -52,6 +61,8 @@ class TeacherProfile(BaseModel):
     def _one_kind(self) -> Self:
         if (self.local is None) == (self.base_url is None):
             raise ValueError("give either base_url and model, or local")
+        if self.local is not None and self.batch:
+            raise ValueError("a local teacher has no batch interface")
         if self.base_url is not None and self.model is None:
             raise ValueError("base_url needs a model")
         if self.key is not None and not self.key.replace("_", "").isalnum():
@@ -118,7 +129,9 @@ def make_teacher(name: str, profile: Profile) -> Teacher:
     if given is not None:
         assert given.base_url is not None
         assert given.model is not None
-        return EndpointTeacher(
+        settings = BatchSettings() if given.batch is True else given.batch or None
+        kind = partial(BatchTeacher, batch=settings) if settings is not None else EndpointTeacher
+        return kind(
             name,
             base_url=given.base_url,
             model=given.model,
@@ -129,7 +142,9 @@ def make_teacher(name: str, profile: Profile) -> Teacher:
             requests_per_minute=given.requests_per_minute,
             tokens_per_minute=given.tokens_per_minute,
             timeout=given.timeout,
-            capabilities=given.capabilities | {"chat"},
+            capabilities=given.capabilities | {"chat"} if given.capabilities is not None else None,
+            continuation=given.continuation,
+            client=given.client,
             small=given.small,
         )
     if name == "local" or name.startswith("local:"):

@@ -20,7 +20,9 @@ _SPAN = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
-def read_reply(reply: WireReply, url: str, *, model: str, key_variable: str | None = None) -> Completion:
+def read_reply(
+    reply: WireReply, url: str, *, model: str, key_variable: str | None = None, scored: str | None = None
+) -> Completion:
     """The completion a server sent.
 
     Args:
@@ -28,6 +30,7 @@ def read_reply(reply: WireReply, url: str, *, model: str, key_variable: str | No
         url: where it came from, for messages.
         model: the model that was asked.
         key_variable: where the key was taken from, for remedies.
+        scored: the given text whose log-probabilities were asked for.
 
     Raises:
         TeacherError: the server refused, or its reply cannot be read; `cause` says which.
@@ -43,7 +46,7 @@ def read_reply(reply: WireReply, url: str, *, model: str, key_variable: str | No
         status = code if isinstance(code, int) and 400 <= code < 600 else 502
         raise refusal_of_server(reply._replace(status=status), url, model=model, key_variable=key_variable)
     try:
-        return _read(body, _pause(reply.headers))
+        return _read(body, _pause(reply.headers)) if scored is None else _read_scores(body, scored)
     except (KeyError, IndexError, TypeError, AttributeError) as error:
         raise _malformed("it has no choices" if not _choices(body) else "it has no message", reply) from error
 
@@ -73,6 +76,38 @@ def _read(body: Mapping[str, Any], pause: float | None) -> Completion:
         served_model=body.get("model"),
         refusal=message.get("refusal"),
         pause=pause,
+    )
+
+
+def _read_scores(body: Mapping[str, Any], scored: str) -> Completion:
+    """The tokens of a given text with their log-probabilities: the last ones of the prompt that spell it."""
+    choice, usage = body["choices"][0], body.get("usage") or {}
+    echoed = choice.get("logprobs")
+    if echoed and echoed.get("text_offset"):  # a completion endpoint that echoes; the last token it wrote itself
+        end = len(choice["text"]) if not usage.get("completion_tokens") else echoed["text_offset"][-1]
+        spans = zip(echoed["text_offset"], echoed["tokens"], echoed["token_logprobs"], strict=True)
+        known = [(token, value) for offset, token, value in spans if offset < end]
+    else:  # vLLM: for each token of the prompt a dictionary with the one entry
+        listed = body.get("prompt_logprobs") or choice.get("prompt_logprobs") or []
+        entries = [next(iter(e.values())) if e else None for e in listed]
+        known = [(e["decoded_token"], e["logprob"]) if e else ("", None) for e in entries]
+    tokens: list[str] = []
+    values: list[float] = []
+    for token, value in reversed(known):
+        if len("".join(tokens)) >= len(scored):
+            break
+        if value is not None:
+            tokens.insert(0, token)
+            values.insert(0, value)
+    if not "".join(tokens).endswith(scored):
+        raise TeacherError("malformed", "the endpoint gave no log-probabilities of the text that was to be scored")
+    return Completion(
+        text=scored,
+        finish="scored",
+        prompt_tokens=usage.get("prompt_tokens"),
+        completion_tokens=usage.get("completion_tokens"),
+        logprobs={"tokens": tokens, "token_logprobs": values},
+        served_model=body.get("model"),
     )
 
 

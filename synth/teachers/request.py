@@ -4,14 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from pydantic import BaseModel
 
 from synth.records import CallStatus, Problem, UnitRecord, content_id
 
-__all__ = ["KEY_VERSION", "Completion", "Message", "Request", "Task", "replay_key"]
+__all__ = [
+    "CHAT",
+    "COMPLETIONS",
+    "KEY_VERSION",
+    "Completion",
+    "Message",
+    "Request",
+    "Task",
+    "TokenLogprob",
+    "replay_key",
+]
 
 Message = dict[str, Any]
 """One chat message: `role` (system, user, assistant) and `content`."""
+
+CHAT = "/chat/completions"
+COMPLETIONS = "/completions"
 
 KEY_VERSION = 1
 """Version of the replay key. Raised when what goes into the key changes; older replies are then asked again."""
@@ -51,6 +67,25 @@ class Request:
     """The step that asks."""
     prompt: str | None = None
     """Name, version and content hash of the template that made the messages."""
+    shape: type[BaseModel] | None = None
+    """What the reply is held to; see `structured.py`."""
+    repairs: str | None = None
+    """Ledger row of the reply this request asks to mend."""
+    max_tokens_if_cut: int | None = None
+    """With this limit the same is asked once more where the reply was cut off."""
+    continue_from: str | None = None
+    """The beginning of the reply; what comes goes on from there."""
+    score: str | None = None
+    """A given reply (after `continue_from`, if that is given) whose tokens are to be scored; nothing is written."""
+    media: Mapping[str, Path] = field(default_factory=dict)
+    """Files behind the media parts of the messages, by what stands for them there; see `media.py`."""
+
+
+class TokenLogprob(NamedTuple):
+    """A token and its log-probability (natural logarithm, at most 0)."""
+
+    token: str
+    logprob: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +102,22 @@ class Completion:
     refusal: str | None = None
     pause: float | None = None
     """Seconds the endpoint wants everybody to wait, because no quota remains."""
+    value: Any = None
+    """The reply as an object of the shape that was asked for; filled in by the unit."""
     key: str = ""
     """The replay key; filled in by the caller. What is made of a reply is identified by it: how many attempts it took
     differs from run to run."""
     call: str = ""
     """Id of the ledger row; filled in by the caller."""
+
+    @property
+    def token_logprobs(self) -> tuple[TokenLogprob, ...]:
+        """Log-probability of each token of the text, in order; empty where none were asked for."""
+        found = self.logprobs or {}
+        if found.get("content"):
+            return tuple(TokenLogprob(t["token"], t["logprob"]) for t in found["content"])
+        tokens, values = found.get("tokens") or (), found.get("token_logprobs") or ()
+        return tuple(TokenLogprob(t, v) for t, v in zip(tokens, values, strict=True) if v is not None)
 
     @property
     def status(self) -> CallStatus:
@@ -86,7 +132,13 @@ class Completion:
 
 
 def replay_key(
-    endpoint: str, model: str, messages: tuple[Message, ...], parameters: Mapping[str, Any], sample: int
+    endpoint: str,
+    model: str,
+    messages: tuple[Message, ...],
+    parameters: Mapping[str, Any],
+    sample: int,
+    path: str = CHAT,
 ) -> str:
     """The key under which a reply is found again: everything on the wire less the exclusion list above, and the sample."""
-    return content_id([KEY_VERSION, endpoint, model, list(messages), dict(parameters), sample])
+    wire: list[Any] = [KEY_VERSION, endpoint, model, list(messages), dict(parameters), sample]
+    return content_id(wire if path == CHAT else [*wire, path])

@@ -10,9 +10,9 @@ import os
 import ssl
 import urllib.request
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 import orjson
@@ -21,6 +21,8 @@ from synth.errors import TeacherError
 from synth.teachers.redact import redact
 
 __all__ = ["LeanWire", "OfficialWire", "Wire", "WireReply"]
+
+T = TypeVar("T")
 
 _IS_IT_THERE = "is the server running, and is base_url right?"
 
@@ -145,10 +147,34 @@ class OfficialWire(Wire):
         import openai
 
         try:
-            got = await getattr(self.client, method)(path, cast_to=openai.HttpxBinaryResponseContent, **given)
+            got = await self._connected(
+                getattr(self.client, method)(path, cast_to=openai.HttpxBinaryResponseContent, **given)
+            )
             return WireReply(got.response.status_code, got.response.headers, got.content)
         except openai.APIStatusError as error:
             return WireReply(error.status_code, error.response.headers, error.response.content)
+
+    async def guarded(self, asked: Awaitable[T]) -> T:
+        """What a method of the client gives, with its errors as ours.
+
+        Raises:
+            TeacherError: the server refused, or nothing came back.
+        """
+        import openai
+
+        from synth.teachers.reading import refusal_of_server
+
+        try:
+            return await self._connected(asked)
+        except openai.APIStatusError as error:
+            reply = WireReply(error.status_code, error.response.headers, error.response.content)
+            raise refusal_of_server(reply, self._base_url, model="?") from error
+
+    async def _connected(self, asked: Awaitable[T]) -> T:
+        import openai
+
+        try:
+            return await asked
         except openai.APIConnectionError as error:
             cause = error.__cause__
             # The aiohttp transport calls every connection that cannot be made a ConnectTimeout, a refused one too.

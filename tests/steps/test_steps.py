@@ -22,6 +22,7 @@ from synth.steps.verify_answer import VerifyAnswer
 from synth.steps.vote import Vote
 from synth.store.journal import Journal
 from synth.teachers import Caller, Completion, Ledger, ScriptedTeacher
+from synth.teachers.structured import response_format
 
 PROBLEM = Problem.root(
     question="How many?", answer="1,000", answer_kind="number", reference_solution="Ten by\nhundred."
@@ -241,7 +242,6 @@ REPLIES = [
     ("text", "I cannot say", ("I cannot say",), None),
     ("json", '{"steps": ["a", " ", "b "], "answer": " 1000 "}', ("a", "b"), "1000"),
     ("json", '```json\n{"steps": ["a"], "answer": 1000}\n```', ("a",), "1000"),
-    ("json", "First.\nThe answer is 5.", ("First.",), "5"),
 ]
 
 
@@ -273,12 +273,12 @@ async def test_rationalize_asks_small_teachers_in_json_with_examples_and_others_
         await Rationalize(name="write").run([choice], unit)
     journal.close()
     small, large = asked
-    schema = small.parameters["response_format"]["json_schema"]["schema"]
+    schema = response_format(small.shape)["json_schema"]["schema"]
     assert schema["properties"]["answer"]["enum"] == ["A", "B"]
     roles = Counter(m["role"] for m in small.messages)
     assert roles == {"system": 1, "user": 5, "assistant": 4}
     assert all(orjson.loads(m["content"])["answer"] in "ABCD" for m in small.messages if m["role"] == "assistant")
-    assert "response_format" not in large.parameters
+    assert large.shape is None
     assert [m["role"] for m in large.messages] == ["system", "user"]
 
 

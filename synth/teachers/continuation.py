@@ -1,0 +1,41 @@
+"""Going on from a given beginning: what came, without what was given.
+
+Endpoints that take a beginning answer with what follows it; models behind them at times repeat some of it, or begin
+anew. A repetition is cut off; a new beginning is no continuation. The lengths are our choice.
+"""
+
+from __future__ import annotations
+
+from os.path import commonprefix
+
+__all__ = ["Restarted", "strip_prefix"]
+
+LEAST_OVERLAP = 12
+"""Characters that the end of the beginning and the start of the reply must share to count as repeated; fewer come about
+by chance."""
+LEAST_RESTART = 24
+"""Characters that the starts of both must share for the reply to count as begun anew."""
+
+
+class Restarted(ValueError):
+    """The reply begins as the given beginning does and then goes another way."""
+
+
+def strip_prefix(prefix: str, reply: str) -> str:
+    """What a reply adds to `prefix`.
+
+    Raises:
+        Restarted: it begins anew instead of going on.
+    """
+    given, said = prefix.strip(), reply.lstrip()
+    if not given:
+        return reply
+    common = len(commonprefix([given, said]))  # noqa: RUF071 - characters are what is meant
+    if common == len(given) and (common >= LEAST_OVERLAP or len(said) > common):
+        return said[common:]
+    for length in range(min(len(given), len(said)), LEAST_OVERLAP - 1, -1):
+        if given.endswith(said[:length]):
+            return said[length:]
+    if common >= min(LEAST_RESTART, max(LEAST_OVERLAP, len(given) // 2)):
+        raise Restarted("the reply begins anew instead of going on from what was given")
+    return reply

@@ -1,0 +1,129 @@
+"""Replies held to a shape: a Pydantic model, as JSON Schema where the endpoint takes one, else read with tolerance.
+
+Tolerance is about wrapping only (a fence, tags, words before or after, LaTeX whose backslashes were not doubled): what
+is cut off or lacks a field is never patched up, because half a reply is no reply. One further call may mend it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from synth.teachers.request import Message
+
+__all__ = ["Reply", "Unreadable", "read_structured", "repair_turn", "response_format"]
+
+
+class Reply(BaseModel):
+    """The base of the shapes replies are held to. Fields a model adds of its own are passed over."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="ignore",
+        coerce_numbers_to_str=True,
+        use_attribute_docstrings=True,
+        str_strip_whitespace=True,
+    )
+
+
+R = TypeVar("R", bound=BaseModel)
+
+
+class Unreadable(ValueError):
+    """A reply that does not have its shape; the message says why, in words a model can act on."""
+
+
+@cache
+def response_format(shape: type[BaseModel]) -> dict[str, Any]:
+    """The `response_format` parameter that holds a reply to `shape`, in the strict form: every field, and no other."""
+    schema = _strict(shape.model_json_schema())
+    return {"type": "json_schema", "json_schema": {"name": shape.__name__, "strict": True, "schema": schema}}
+
+
+def _strict(schema: Any) -> Any:
+    if isinstance(schema, list):
+        return [_strict(s) for s in schema]
+    if not isinstance(schema, dict):
+        return schema
+    # Titles and defaults say nothing to a grammar, and OpenAI's strict mode refuses defaults.
+    out = {
+        k: {name: _strict(s) for name, s in v.items()} if k in {"properties", "$defs"} else _strict(v)
+        for k, v in schema.items()
+        if k not in {"title", "default"}
+    }
+    if "properties" in out:
+        out["required"] = list(out["properties"])
+        out["additionalProperties"] = False
+    return out
+
+
+def read_structured(text: str, shape: type[R]) -> R:
+    """The last object in a reply that has the shape.
+
+    Raises:
+        Unreadable: there is none.
+    """
+    why = "there is no JSON object in it"
+    for value in _objects(text):
+        try:
+            return shape.model_validate(value)
+        except ValidationError as error:
+            why = "; ".join(
+                f"{'.'.join(map(str, e['loc'])) or 'the object'}: {e['msg']}" for e in error.errors(include_input=False)
+            )
+    raise Unreadable(why)
+
+
+_FENCE = re.compile(r"```(?:json)?\s*\n?(.*?)```", re.DOTALL)
+_TAGGED = re.compile(r"<(answer|json|output|result|response)>(.*?)</\1>", re.DOTALL | re.IGNORECASE)
+# Commands of LaTeX whose first letter is also an escape of JSON: `\frac` would be a form feed and "rac".
+_LATEX = (
+    r"bar|beta|begin|big|binom|bmod|boldsymbol|bot|boxed|bullet|flat|forall|frac|nabla|ne|neq|neg|ni|not|notin|nu|"
+    r"rangle|rceil|rfloor|rho|right|rightarrow|rm|tan|tau|text|textbf|tfrac|theta|tilde|times|to|top|triangle"
+)
+_LATEX_COMMAND = re.compile(rf"(?<!\\)((?:\\\\)*)\\(?=(?:{_LATEX})(?![a-z]))")
+_BAD_ESCAPE = re.compile(r'(?<!\\)((?:\\\\)*)\\(?![\\"/bfnrtu])|(?<!\\)((?:\\\\)*)\\(?=u(?![0-9a-fA-F]{4}))')
+_decoder = json.JSONDecoder(strict=False)  # line ends inside strings are common and harmless
+_TRIED = 50
+
+
+def _objects(text: str) -> Iterator[Any]:
+    """JSON objects in a text: the whole of it, then in fences and tags, then anywhere, the last first."""
+    if "\\" in text:
+        text = _LATEX_COMMAND.sub(r"\1\\\\", text)
+        text = _BAD_ESCAPE.sub(lambda m: (m[1] or m[2] or "") + "\\\\", text)
+    wrapped = [m[1] for m in _FENCE.finditer(text)] + [m[2] for m in _TAGGED.finditer(text)]
+    for part in (text, *reversed(wrapped)):
+        try:
+            value = _decoder.decode(part.strip())
+        except (json.JSONDecodeError, RecursionError):
+            continue
+        if isinstance(value, dict):
+            yield value
+    found: list[Any] = []
+    place = text.find("{")
+    for _ in range(_TRIED):
+        if place < 0:
+            break
+        try:
+            value, end = _decoder.raw_decode(text, place)
+            found.append(value)
+        except (json.JSONDecodeError, RecursionError):
+            end = place + 1
+        place = text.find("{", end)
+    yield from reversed(found)
+
+
+def repair_turn(reply: str, why: str, shape: type[BaseModel]) -> tuple[Message, ...]:
+    """The messages that ask a model to mend its reply; the wording is ours."""
+    fields = ", ".join(f'"{name}"' for name in shape.model_fields)
+    ask = (
+        f"That could not be read: {why}. Write the same content again as one JSON object with the fields {fields}, "
+        "and nothing before or after it."
+    )
+    return ({"role": "assistant", "content": reply}, {"role": "user", "content": ask})

@@ -1,0 +1,100 @@
+"""What a unit makes of replies that are not usable as they come."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from synth.records import Failure, Problem
+from synth.steps import Unit
+from synth.store.journal import Journal
+from synth.teachers import Caller, Completion, Ledger, Reply, Request, ScriptedTeacher, Task
+
+PROBLEM = Problem.root(question="How many?", answer="5", answer_kind="number")
+
+
+class Number(Reply):
+    number: int
+
+
+@pytest.fixture
+def ledger(tmp_path: Path):
+    journal = Journal(tmp_path / "journal")
+    yield Ledger(journal)
+    journal.close()
+
+
+def asking(**more) -> Request:
+    return Request(({"role": "user", "content": "How many?"},), Task("solve", PROBLEM), step="count", **more)
+
+
+async def outcome(script, ledger: Ledger, request: Request):
+    """The reply, the requests that were made, the failures."""
+    asked: list[Request] = []
+
+    def noting(one: Request, rng):
+        asked.append(one)
+        return script(one, rng)
+
+    unit = Unit(PROBLEM, Caller(ledger), {})
+    got = await unit.ask(ScriptedTeacher(noting), request, PROBLEM)
+    return got, asked, [r for r in unit.records if isinstance(r, Failure)]
+
+
+async def test_a_reply_without_its_shape_is_sent_back_once_with_what_is_wrong(ledger: Ledger):
+    def script(request, _rng):
+        return '{"number": 5}' if request.repairs else '{"number": "several"}'
+
+    got, asked, failures = await outcome(script, ledger, asking(shape=Number))
+    assert got.value == Number(number=5)
+    assert not failures
+    first, second = asked
+    assert [m["role"] for m in second.messages] == ["user", "assistant", "user"]
+    assert second.messages[1]["content"] == '{"number": "several"}'
+    assert "number: Input should be a valid integer" in second.messages[2]["content"]
+    row = ledger._journal.read(ledger._good[got.key])
+    assert (row["repairs"], row["shape"], row["id"]) == (
+        ledger.last_attempt(ScriptedTeacher(script).key(first)),
+        "Number",
+        got.call,
+    )
+
+    again, asked, _ = await outcome(script, ledger, asking(shape=Number))  # both calls are replayed
+    assert again.value == got.value
+    assert not asked
+
+
+async def test_what_cannot_be_mended_is_a_failure_that_keeps_the_reply(ledger: Ledger):
+    got, asked, (failure,) = await outcome(lambda *_: "five or so", ledger, asking(shape=Number))
+    assert got is None
+    assert len(asked) == 2
+    assert (failure.cause, failure.raw, failure.step) == ("shape", "five or so", "count")
+    assert failure.call == ledger.last_attempt(ScriptedTeacher(lambda *_: "").key(asked[1]))
+
+
+async def test_a_reply_that_was_cut_off_is_asked_for_once_more_with_the_larger_limit(ledger: Ledger):
+    def script(request, _rng):
+        enough = request.parameters["max_tokens"] == 200
+        return Completion("five" if enough else "fi", finish="stop" if enough else "length")
+
+    request = asking(parameters={"max_tokens": 10}, max_tokens_if_cut=200)
+    got, asked, failures = await outcome(script, ledger, request)
+    assert (got.text, [r.parameters["max_tokens"] for r in asked], failures) == ("five", [10, 200], [])
+    got, asked, _ = await outcome(script, ledger, request)
+    assert (got.text, asked) == ("five", [])  # the short one is not asked for again
+
+    short = asking(parameters={"max_tokens": 11}, max_tokens_if_cut=50)
+    got, asked, (failure,) = await outcome(script, ledger, short)
+    assert (got, len(asked), failure.cause, failure.raw) == (None, 2, "truncated", "fi")
+    got, asked, (failure,) = await outcome(script, ledger, asking(parameters={"max_tokens": 12}))
+    assert (got, len(asked), failure.cause) == (None, 1, "truncated")
+
+
+async def test_a_continuation_is_what_was_added(ledger: Ledger):
+    begun = "First we count the apples, and"
+    got, _, _ = await outcome(lambda *_: f"{begun} there are 5.", ledger, asking(continue_from=begun))
+    assert got.text == " there are 5."
+    anew = "First we count the apples, or the pears."
+    got, _, (failure,) = await outcome(lambda *_: anew, ledger, asking(continue_from=begun, sample=1))
+    assert (got, failure.cause, failure.raw) == (None, "restarted", anew)

@@ -1,0 +1,255 @@
+"""The batch interface, against a real server with files and batches."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from support import ask, contents, serve, sums, synth, yaml_file
+
+PIPELINE = """
+    pipeline: my/batch
+    roles: {teacher: writes}
+    steps:
+      - {step: rationalize, samples: 2, temperature: 0.7}
+      - {step: verify_answer}
+      - {step: filter, keep: score.correct}
+"""
+
+
+class BatchServer:
+    """Files and batches as the OpenAI API has them; a batch ends `after` seconds."""
+
+    def __init__(self) -> None:
+        self.after = 0.1
+        self.files: dict[str, bytes] = {}
+        self.batches: dict[str, dict[str, Any]] = {}
+        self.asked: Counter[str] = Counter()
+        self.chats = 0
+        self.line = lambda custom_id, n: "ok"
+        self.end = "completed"
+
+    async def upload(self, request: web.Request) -> web.Response:
+        form = await request.post()
+        assert form["purpose"] == "batch"
+        name = f"file-{len(self.files)}"
+        self.files[name] = form["file"].file.read()
+        return web.json_response(
+            {
+                "id": name,
+                "object": "file",
+                "bytes": 1,
+                "created_at": 1,
+                "filename": "f",
+                "purpose": "batch",
+                "status": "processed",
+            }
+        )
+
+    async def create(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        assert body["endpoint"] == "/v1/chat/completions"
+        lines = [json.loads(line) for line in self.files[body["input_file_id"]].splitlines()]
+        assert all(line["method"] == "POST" and line["url"] == body["endpoint"] for line in lines)
+        self.asked.update(line["custom_id"] for line in lines)
+        name = f"batch_{len(self.batches)}"
+        self.batches[name] = {
+            "id": name, "object": "batch", "endpoint": body["endpoint"], "input_file_id": body["input_file_id"],
+            "completion_window": "24h", "status": "in_progress", "created_at": 1, "metadata": body.get("metadata"),
+            "request_counts": {"total": len(lines), "completed": 0, "failed": 0}, "ready": time.monotonic() + self.after,
+            "lines": lines,
+        }  # fmt: skip
+        return web.json_response(self.shown(name))
+
+    def shown(self, name: str) -> dict[str, Any]:
+        batch = self.batches[name]
+        if batch["status"] == "in_progress" and time.monotonic() >= batch["ready"]:
+            self.finish(batch)
+        return {k: v for k, v in batch.items() if k not in {"ready", "lines"}}
+
+    def finish(self, batch: dict[str, Any]) -> None:
+        good, bad = [], []
+        for line in reversed(batch["lines"]):  # the order of replies is nobody's promise
+            key = line["custom_id"]
+            how = self.line(key, self.asked[key])
+            if how == "ok":
+                question = line["body"]["messages"][-1]["content"]
+                case = int(question.split("Case ")[1].split(":")[0])
+                text = f"Let us see, {case}.\nThe answer is {case * 10 + 5}."
+                body = {
+                    "id": "x", "object": "chat.completion", "created": 1, "model": "m",
+                    "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}],
+                    "usage": {"prompt_tokens": 1000, "completion_tokens": 1000, "total_tokens": 2000},
+                }  # fmt: skip
+                good.append(
+                    {
+                        "id": "r",
+                        "custom_id": key,
+                        "response": {"status_code": 200, "request_id": "q", "body": body},
+                        "error": None,
+                    }
+                )
+            elif how == "error":
+                body = {"error": {"message": "the server had an error"}}
+                bad.append(
+                    {
+                        "id": "r",
+                        "custom_id": key,
+                        "response": {"status_code": 500, "request_id": "q", "body": body},
+                        "error": None,
+                    }
+                )
+            elif how == "wrong":
+                body = {"error": {"message": "this prompt is too long"}}
+                bad.append(
+                    {
+                        "id": "r",
+                        "custom_id": key,
+                        "response": {"status_code": 400, "request_id": "q", "body": body},
+                        "error": None,
+                    }
+                )
+        for field, rows in (("output_file_id", good), ("error_file_id", bad)):
+            if rows:
+                name = f"file-{len(self.files)}"
+                self.files[name] = "\n".join(json.dumps(r) for r in rows).encode()
+                batch[field] = name
+        batch["status"] = self.end
+        if self.end == "failed":
+            batch["errors"] = {"object": "list", "data": [{"code": "x", "message": "the file has too many lines"}]}
+
+
+@contextmanager
+def serving(server: BatchServer) -> Iterator[str]:
+    """The server on loopback; gives its base URL."""
+
+    async def chat(_request: web.Request) -> web.Response:
+        server.chats += 1
+        return web.json_response({}, status=500)
+
+    async def listed(_request: web.Request) -> web.Response:
+        data = [server.shown(name) for name in server.batches]
+        return web.json_response({"object": "list", "data": data, "has_more": False})
+
+    async def shown(request: web.Request) -> web.Response:
+        return web.json_response(server.shown(request.match_info["id"]))
+
+    async def content(request: web.Request) -> web.Response:
+        return web.Response(body=server.files[request.match_info["id"]])
+
+    app = web.Application()
+    app.router.add_post("/v1/files", server.upload)
+    app.router.add_post("/v1/batches", server.create)
+    app.router.add_post("/v1/chat/completions", chat)
+    app.router.add_get("/v1/batches", listed)
+    app.router.add_get("/v1/batches/{id}", shown)
+    app.router.add_get("/v1/files/{id}/content", content)
+    with serve(app) as url:
+        yield url
+
+
+@pytest.fixture
+def server() -> BatchServer:
+    return BatchServer()
+
+
+@pytest.fixture
+def words(tmp_path: Path, server: BatchServer) -> Iterator[list[Any]]:
+    """The words of the command for 6 problems with 2 samples each, in batches of at most 5."""
+    pipeline = yaml_file(tmp_path / "batch.yaml", PIPELINE)
+    rows = sums(tmp_path / "in.jsonl", 6)
+    with serving(server) as url:
+        profile = tmp_path / "teachers.yaml"
+        profile.write_text(
+            f"teachers: {{t: {{base_url: '{url}', model: m, capabilities: [seed], price: {{input: 1, output: 1}},"
+            " batch: {most: 5, quiet: 0.1, poll: 0.05}}}\n"
+        )
+        yield ["run", pipeline, "--input", rows, "--profile", profile, "--teacher", "t", "--run"]
+
+
+def test_every_call_goes_through_batches_at_half_the_price(words, server: BatchServer, tmp_path: Path):
+    synth(*words, tmp_path / "run", check=0)
+    assert server.chats == 0
+    assert len(server.asked) == 12
+    assert set(server.asked.values()) == {1}
+    assert all(len(b["lines"]) <= 5 for b in server.batches.values())
+    assert ask(tmp_path / "run", "SELECT count(*), round(sum(price), 4) FROM calls WHERE status = 'ok'") == [
+        (12, 0.012)
+    ]
+    assert ask(tmp_path / "run", "SELECT count(*) FROM kept_rationales") == [(12,)]
+    batches = len(server.batches)
+    assert "0 calls" in synth(*words, tmp_path / "run", check=0).stderr
+    assert len(server.batches) == batches
+
+
+def test_lines_that_fail_are_asked_again_and_those_that_are_wrong_are_failures(
+    words, server: BatchServer, tmp_path: Path
+):
+    fates: dict[str, str] = {}
+
+    def line(key: str, n: int) -> str:
+        fates.setdefault(key, ["error", "missing", "wrong", "ok"][len(fates) % 4])
+        return "ok" if n > 1 and fates[key] != "wrong" else fates[key]
+
+    server.line = line
+    synth(*words, tmp_path / "run")
+    wrong = {k for k, fate in fates.items() if fate == "wrong"}
+    assert {k for k, n in server.asked.items() if n == 2} == {k for k, f in fates.items() if f in {"error", "missing"}}
+    assert dict(ask(tmp_path / "run", "SELECT key, status FROM calls WHERE status = 'bad_request'")).keys() == wrong
+    assert ask(tmp_path / "run", "SELECT count(*) FROM rationales") == [(12 - len(wrong),)]
+    assert ask(tmp_path / "run", "SELECT count(*), min(cause) FROM failures") == [(len(wrong), "bad_request")]
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_a_client_that_died_finds_its_batches_again_and_pays_nothing_twice(
+    words, server: BatchServer, tmp_path: Path, how
+):
+    server.after = 1.5
+    command = [sys.executable, "-c", "from synth.cli import main; main()", *map(str, words), str(tmp_path / "run")]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    while not server.batches and process.poll() is None:
+        time.sleep(0.01)
+    time.sleep(0.2)
+    process.send_signal(how)
+    _, told = process.communicate(timeout=20)
+    assert process.returncode == (3 if how == signal.SIGINT else -how), told
+    if how == signal.SIGINT:
+        assert "under way in batches" in told
+    assert len(server.asked) == 5
+    server.after = 0.1
+    synth(*words, tmp_path / "run", check=0)
+    assert set(server.asked.values()) == {1}
+    synth(*words, tmp_path / "whole", check=0)
+    assert contents(tmp_path / "run") == contents(tmp_path / "whole")
+
+
+def test_a_batch_whose_name_was_not_written_down_is_found_by_its_mark(words, server: BatchServer, tmp_path: Path):
+    folder = tmp_path / "run"
+    synth(*words, folder, check=0)
+    journal = folder / "journal" / "000001.jsonl"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    first = next(i for i, line in enumerate(lines) if b'"note":{"token"' in line)
+    journal.write_bytes(b"".join(lines[: first + 1]))  # killed between sending the batch and learning its name
+    (folder / "corpus.duckdb").unlink()
+    before = Counter(server.asked)
+    held = json.loads(lines[first])["body"]["note"]["keys"]
+    synth(*words, folder, check=0)
+    assert all(server.asked[key] == before[key] for key in held)
+    assert ask(folder, "SELECT count(*) FROM kept_rationales") == [(12,)]
+
+
+def test_a_batch_that_is_refused_stops_the_run_with_what_the_endpoint_said(words, server: BatchServer, tmp_path: Path):
+    server.end = "failed"
+    server.line = lambda *_: "missing"
+    done = synth(*words, tmp_path / "run", check=2)
+    assert "too many lines" in done.stderr

@@ -1,0 +1,95 @@
+"""Images and sounds in messages."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import orjson
+import pytest
+from support import endpoint, reply
+
+from synth.errors import InputError
+from synth.records import Media, Problem
+from synth.store.journal import Journal, read_entries
+from synth.teachers import Caller, Ledger, Request, Task
+from synth.teachers import media as module
+from synth.teachers.endpoint import EndpointTeacher
+from synth.teachers.media import attach, check_media
+from synth.teachers.probe import _RED
+
+IMAGE = Media(kind="image", uri="red.png")
+WAV = b"RIFF\x24\x00\x00\x00WAVEfmt " + b"\0" * 40
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "red.png").write_bytes(_RED)
+    (tmp_path / "tone.wav").write_bytes(WAV)
+    (tmp_path / "text.png").write_bytes(b"this is no image")
+    (tmp_path / "empty.png").write_bytes(b"")
+    return tmp_path
+
+
+async def test_files_travel_as_data_and_are_kept_as_hashes(folder: Path):
+    messages = ({"role": "system", "content": "s"}, {"role": "user", "content": "What?"})
+    messages, files = attach(messages, [IMAGE, Media(kind="audio", uri="tone.wav")], folder)
+    request = Request(messages, Task("solve", Problem.root(question="What?")), media=files)
+
+    async def answer(_request, _body):
+        return reply("red")
+
+    journal = Journal(folder / "j")
+    with endpoint(answer) as (url, seen):
+        async with EndpointTeacher("t", base_url=url, model="m") as teacher:
+            got = await Caller(Ledger(journal)).ask(teacher, request, unit="u")
+    journal.close()
+    text, image, sound = seen[0]["messages"][1]["content"]
+    assert text == {"type": "text", "text": "What?"}
+    assert image["image_url"]["url"] == "data:image/png;base64," + base64.b64encode(_RED).decode()
+    assert sound["input_audio"] == {"data": base64.b64encode(WAV).decode(), "format": "wav"}
+    ((_, line),) = read_entries(journal.folder)
+    row = orjson.loads(line)["body"]
+    assert base64.b64encode(_RED).decode() not in line.decode()
+    assert row["messages"][1]["content"][1]["image_url"]["url"].startswith("sha256:")
+    assert got.key == row["key"]
+
+
+def test_another_content_is_another_key_and_another_place_is_not(folder: Path):
+    def key() -> str:
+        messages, files = attach(({"role": "user", "content": "?"},), [IMAGE], folder)
+        teacher = EndpointTeacher("t", base_url="http://x/v1", model="m")
+        return teacher.key(Request(messages, Task("solve", Problem.root(question="?")), media=files))
+
+    first = key()
+    moved = folder / "elsewhere"
+    moved.mkdir()
+    (folder / "red.png").rename(moved / "red.png")
+    folder = moved
+    assert key() == first
+    (folder / "red.png").write_bytes(_RED + b"more")
+    assert key() != first
+
+
+@pytest.mark.parametrize(
+    ("uri", "said"),
+    [("none.png", "No such file"), ("text.png", "no known format"), ("empty.png", "empty"), ("tone.wav", "no known")],
+)
+def test_what_cannot_be_read_is_told(folder: Path, uri: str, said: str):
+    with pytest.raises(InputError, match=said) as caught:
+        check_media(Media(kind="image", uri=uri), folder)
+    assert uri in str(caught.value)
+
+
+def test_a_file_that_is_too_large_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "MOST_BYTES", 10)
+    with pytest.raises(InputError, match="MiB"):
+        check_media(IMAGE, folder)
+
+
+def test_a_url_is_left_to_the_endpoint(folder: Path):
+    url = Media(kind="image", uri="https://example.org/a.png")
+    assert check_media(url, folder) is None
+    (said,), files = attach(({"role": "user", "content": "?"},), [url], folder)
+    assert said["content"][1]["image_url"]["url"] == "https://example.org/a.png"
+    assert not files
