@@ -28,14 +28,15 @@ def strip_prefix(prefix: str, reply: str) -> str:
         Restarted: it begins anew instead of going on.
     """
     given, said = prefix.strip(), reply.lstrip()
+    space = prefix[len(prefix.rstrip()) :]
     if not given:
         return reply
     common = len(commonprefix([given, said]))  # noqa: RUF071 - characters are what is meant
     if common == len(given) and (common >= LEAST_OVERLAP or len(said) > common):
-        return said[common:]
+        return said[common:].removeprefix(space)
     for length in range(min(len(given), len(said)), LEAST_OVERLAP - 1, -1):
         if given.endswith(said[:length]):
-            return said[length:]
+            return said[length:].removeprefix(space)
     if common >= min(LEAST_RESTART, max(LEAST_OVERLAP, len(given) // 2)):
         raise Restarted("the reply begins anew instead of going on from what was given")
     return reply
