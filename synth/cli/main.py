@@ -19,6 +19,7 @@ _COMMANDS = {
     "status": "Where a run stands: funnel, rejections, failures, cost.",
     "retry": "Do the failed records of a run again.",
     "calls": "The ledger: calls, what they cost, one in full; forget some.",
+    "teachers": "The teachers of your profile; whether each answers and what it can do.",
     "sql": "Ask a run a question in SQL.",
     "export": "Write what was kept as training rows.",
     "pipelines": "The catalogue of pipelines, and the steps they are made of.",

@@ -93,6 +93,8 @@ class Media(BaseModel):
     """What it is."""
     uri: str
     """Path or URL."""
+    sha256: str | None = None
+    """Of the file's content, by which the problem is known wherever the file lies; None for a URL."""
     transcript: str | None = None
     """What is said or written in it, where known."""
 
@@ -135,7 +137,7 @@ class Problem(UnitRecord):
         known = cls.__pydantic_fields__
         content = {name: value for name in fields if (value := made.__dict__[name]) != known[name].default}
         if made.media:
-            content["media"] = [m.model_dump(exclude_defaults=True) for m in made.media]
+            content["media"] = [[m.kind, m.sha256 or m.uri, m.transcript] for m in made.media]
         # Its content is known only now that it is validated; nobody has seen it yet.
         made.__dict__["id"] = made.__dict__["unit"] = content_id(["problems", content])
         return made

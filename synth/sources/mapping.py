@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any, get_args
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, get_args
 
 from synth.errors import InputError
-from synth.records import AnswerKind, Problem
+from synth.media import check_media
+from synth.records import AnswerKind, Media, Problem
 from synth.verify import infer_kind
 
 __all__ = ["FIELDS", "choose_mapping", "to_problem"]
@@ -22,6 +24,8 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "answer_kind": ("answer_kind",),
     "evidence": ("evidence",),
     "rubric": ("rubric",),
+    "images": ("images", "image"),
+    "audio": ("audio",),
 }
 """Fields of a problem that rows can give, each with the names of columns taken for it unless a mapping says otherwise."""
 
@@ -59,7 +63,13 @@ def choose_mapping(columns: Sequence[str], given: Mapping[str, str]) -> dict[str
     return mapping
 
 
-def to_problem(row: Mapping[str, Any], mapping: Mapping[str, str], source: str, needs: frozenset[str]) -> Problem:
+def to_problem(
+    row: Mapping[str, Any],
+    mapping: Mapping[str, str],
+    source: str,
+    needs: frozenset[str],
+    folder: Path = Path(),
+) -> Problem:
     """The problem a row describes.
 
     Args:
@@ -67,6 +77,7 @@ def to_problem(row: Mapping[str, Any], mapping: Mapping[str, str], source: str, 
         mapping: field to column.
         source: where the row stands, for the record.
         needs: fields the pipeline cannot do without.
+        folder: where relative paths of images and sounds begin.
 
     Raises:
         InputError: the row does not describe one; says why in words.
@@ -104,6 +115,7 @@ def to_problem(row: Mapping[str, Any], mapping: Mapping[str, str], source: str, 
         reference_solution=solution if isinstance(solution, str) and solution.strip() else None,
         evidence=tuple(map(str, evidence)) if isinstance(evidence, list) else (),
         rubric=got.get("rubric"),
+        media=(*_media("image", got.get("images"), folder), *_media("audio", got.get("audio"), folder)),
         meta={k: _plain(v) for k, v in row.items() if k not in used},
     )
     for name in sorted(needs):
@@ -132,6 +144,18 @@ def _answer(got: Mapping[str, Any], choices: Sequence[str]) -> str | None:
     if isinstance(answer, (str, int, float)):
         return str(answer).strip()
     raise InputError(f"the answer is a {type(answer).__name__}, not text or a number")
+
+
+def _media(kind: Literal["image", "audio"], value: Any, folder: Path) -> Iterator[Media]:
+    for uri in [value] if isinstance(value, str) else value or ():
+        if not isinstance(uri, str):
+            raise InputError(f"the {kind} is a {type(uri).__name__}, not the path of a file or a URL")
+        given = Media(kind=kind, uri=uri)
+        file = check_media(given, folder)
+        if file is not None:
+            digest = file.reference.partition(";")[0].removeprefix("sha256:")
+            given = Media(kind=kind, uri=str(file.path.resolve()), sha256=digest)
+        yield given
 
 
 def _no_choice(index: Any, choices: Sequence[str]) -> str:

@@ -49,6 +49,7 @@ class Source:
         self.name = name
         self.needs = needs
         self._label = Path(name).name
+        self._folder = Path(name).parent
         self._bad: frozenset[int] | None = None
         first = next((row for _, row in self._rows() if isinstance(row, dict)), None)
         if first is None:
@@ -78,7 +79,7 @@ class Source:
     def _problem(self, line: int, row: Mapping[str, Any] | str) -> Problem:
         if isinstance(row, str):
             raise InputError(row)
-        return to_problem(row, self.mapping, f"{self._label}:{line}", self.needs)
+        return to_problem(row, self.mapping, f"{self._label}:{line}", self.needs, self._folder)
 
     def scan(self) -> Scan:
         """Read it all once and list what is wrong."""

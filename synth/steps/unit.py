@@ -7,9 +7,9 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
-from synth.errors import TeacherError
+from synth.errors import SetupError, TeacherError
 from synth.records import Failure, Problem, Rejection, Score, UnitRecord
-from synth.teachers import Caller, Completion, Request, Teacher, Unreadable, read_structured, repair_turn
+from synth.teachers import Caller, Capability, Completion, Request, Teacher, Unreadable, read_structured, repair_turn
 from synth.teachers.continuation import Restarted, strip_prefix
 
 __all__ = ["UNIT_VARIABLES", "Unit"]
@@ -101,6 +101,11 @@ class Unit:
             SetupError: no call to this teacher can succeed.
             Stopped: the run is being stopped.
         """
+        for one in request.task.problem.media:
+            kind: Capability = "images" if one.kind == "image" else "audio"
+            if kind not in teacher.capabilities | teacher.unknown:
+                what = f"problem {request.task.problem.id} has an {one.kind}, and teacher {teacher.name} takes none"
+                raise SetupError(what, remedy=f"bind another teacher, or add {kind} to its capabilities")
         try:
             return await self._usable(teacher, request)
         except _Failed as failed:

@@ -4,7 +4,7 @@ from synth.teachers.base import Capability, Price, Teacher
 from synth.teachers.budget import Budget
 from synth.teachers.caller import CallCounts, Caller
 from synth.teachers.ledger import Ledger
-from synth.teachers.media import attach, check_media
+from synth.teachers.media import attach
 from synth.teachers.probe import probe
 from synth.teachers.profile import Profile, TeacherProfile, bind_roles, load_profile, make_teacher
 from synth.teachers.request import Completion, Message, Request, Task, replay_key
@@ -32,7 +32,6 @@ __all__ = [
     "World",
     "attach",
     "bind_roles",
-    "check_media",
     "load_profile",
     "make_teacher",
     "probe",

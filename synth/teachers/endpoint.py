@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from synth.errors import SetupError
 from synth.teachers.base import Capability, Price, Teacher
 from synth.teachers.media import with_media
 from synth.teachers.reading import read_reply
-from synth.teachers.redact import keep_secret
+from synth.teachers.redact import find_key, keep_secret
 from synth.teachers.request import CHAT, COMPLETIONS, Completion, Message, Request
 from synth.teachers.wire import LeanWire, OfficialWire, Wire, WireReply
 
@@ -34,7 +32,8 @@ class EndpointTeacher(Teacher):
         name: how records and the ledger call it.
         base_url: up to and including the version, such as `https://api.openai.com/v1`.
         model: the model's name at that endpoint.
-        key_variable: the environment variable that holds the API key; None where none is needed.
+        key_variable: the environment variable that holds the API key, or `keyring:SERVICE/USER`; None where none is
+            needed.
         timeout: seconds one attempt may take, from sending to the end of the reply.
         capabilities: what it can do; None where that is to be found out.
         continuation: how a reply's beginning is given to it.
@@ -80,16 +79,9 @@ class EndpointTeacher(Teacher):
         self._wire: Wire | None = None
 
     def _key(self) -> str | None:
-        if self._key_variable is None:
-            return None
-        key = os.environ.get(self._key_variable)
-        if not key:
-            raise SetupError(
-                f"the environment variable {self._key_variable} is not set",
-                where=f"teacher {self.name}",
-                remedy=f"export {self._key_variable}=… with the API key for {self.base_url}",
-            )
-        return key
+        return (
+            None if self._key_variable is None else find_key(self._key_variable, f"teacher {self.name}", self.base_url)
+        )
 
     def check(self) -> None:
         """Find out what would make every call fail and can be seen without one.
@@ -144,6 +136,16 @@ class EndpointTeacher(Teacher):
             raise RuntimeError(f"teacher {self.name} was asked before start()")
         reply = await self._wire.post(self.path(request), self.body(request))
         return self.read(reply, request)
+
+    async def get(self, path: str) -> WireReply:
+        """What the endpoint has at `path`, of whatever status.
+
+        Raises:
+            TeacherError: nothing came back.
+        """
+        if self._wire is None:
+            raise RuntimeError(f"teacher {self.name} was asked before start()")
+        return await self._wire.get(path)
 
     def read(self, reply: WireReply, request: Request) -> Completion:
         """What the endpoint's reply to a request means; errors as for `complete`."""

@@ -48,8 +48,12 @@ def _logprobs() -> Request:
     return _request("Reply with the word yes.", parameters={"max_tokens": _TOKENS, "temperature": 0, "logprobs": True})
 
 
+# A gap that no model leaves of itself: who begins anew counts without it.
+_COUNTED = "one, two, three, four, seven,"
+
+
 def _prefill() -> Request:
-    return _request("What is the capital of France?", continue_from="The capital of France is the city of Pa")
+    return _request("Count from one to ten in words, with commas between.", continue_from=_COUNTED)
 
 
 def _scores() -> Request:
@@ -73,7 +77,7 @@ def _is_exactly_json(reply: Completion) -> bool:
 
 def _goes_on(reply: Completion) -> bool:
     try:
-        return strip_prefix("The capital of France is the city of Pa", reply.text).startswith("ris")
+        return strip_prefix(_COUNTED, reply.text).lstrip().startswith("eight")
     except Restarted:
         return False
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from functools import partial
@@ -33,7 +34,7 @@ class TeacherProfile(BaseModel):
     local: str | None = None
     """Instead of an endpoint, the embedded teacher: a model of its catalogue or the path of a GGUF file."""
     key: str | None = None
-    """The *name* of the environment variable with the API key; never the key itself."""
+    """The *name* of the environment variable with the API key, or `keyring:SERVICE/USER`; never the key itself."""
     parameters: Annotated[dict[str, Any], Field(default_factory=dict)]
     """Sampling parameters for every request, unless a step says otherwise."""
     price: Price | None = None
@@ -65,8 +66,8 @@ class TeacherProfile(BaseModel):
             raise ValueError("a local teacher has no batch interface")
         if self.base_url is not None and self.model is None:
             raise ValueError("base_url needs a model")
-        if self.key is not None and not self.key.replace("_", "").isalnum():
-            raise ValueError("key is the name of an environment variable, not the key itself")
+        if self.key is not None and not re.fullmatch(r"\w+|keyring:[^/]+/.+", self.key):
+            raise ValueError("key names an environment variable, or keyring:SERVICE/USER; it is not the key itself")
         return self
 
 

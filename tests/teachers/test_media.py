@@ -7,15 +7,16 @@ from pathlib import Path
 
 import orjson
 import pytest
-from support import endpoint, reply
+from support import ask, endpoint, reply, run, write_rows, yaml_file
 
-from synth.errors import InputError
+from synth import media as module
+from synth.errors import InputError, SetupError
+from synth.media import check_media
 from synth.records import Media, Problem
 from synth.store.journal import Journal, read_entries
 from synth.teachers import Caller, Ledger, Request, Task
-from synth.teachers import media as module
 from synth.teachers.endpoint import EndpointTeacher
-from synth.teachers.media import attach, check_media
+from synth.teachers.media import attach
 from synth.teachers.probe import _RED
 
 IMAGE = Media(kind="image", uri="red.png")
@@ -93,3 +94,48 @@ def test_a_url_is_left_to_the_endpoint(folder: Path):
     (said,), files = attach(({"role": "user", "content": "?"},), [url], folder)
     assert said["content"][1]["image_url"]["url"] == "https://example.org/a.png"
     assert not files
+
+
+async def test_images_of_problems_come_from_the_input_and_go_to_the_teacher(folder: Path):
+    rows = write_rows(
+        folder / "in.jsonl",
+        [{"question": "Which colour?", "answer": "red", "image": "red.png"}, {"question": "Which?", "answer": "red"}],
+    )
+
+    async def answer(_request, _body):
+        return reply("The answer is red.")
+
+    with endpoint(answer) as (url, seen):
+        able = EndpointTeacher("t", base_url=url, model="m", capabilities=frozenset({"images"}))
+        await run(one_step(folder), rows, folder / "run", able)
+        assert sorted(type(b["messages"][-1]["content"]).__name__ for b in seen) == ["list", "str"]
+        unable = EndpointTeacher("t", base_url=url, model="m", capabilities=frozenset())
+        with pytest.raises(SetupError, match="has an image, and teacher t takes none"):
+            await run(one_step(folder), rows, folder / "run2", unable)
+    first = ask(folder / "run", "SELECT id FROM problems WHERE question = 'Which colour?'")
+    (folder / "in.jsonl").rename(folder / "other.jsonl")
+    (folder / "red.png").rename(folder / "rouge.png")
+    moved = (folder / "other.jsonl").read_text().replace("red.png", "rouge.png")
+    (folder / "other.jsonl").write_text(moved)
+    with endpoint(answer) as (url, _):
+        able = EndpointTeacher("t", base_url=url, model="m", capabilities=frozenset({"images"}))
+        await run(one_step(folder), folder / "other.jsonl", folder / "run3", able)
+    assert ask(folder / "run3", "SELECT id FROM problems WHERE question = 'Which colour?'") == first
+
+
+async def test_an_image_that_is_not_there_is_a_bad_row_told_before_any_call(folder: Path):
+    rows = write_rows(folder / "in.jsonl", [{"question": "?", "answer": "red", "image": "gone.png"}])
+    with pytest.raises(InputError, match=r"line 1: the image 'gone.png' cannot be read"):
+        await run(one_step(folder), rows, folder / "run")
+
+
+def one_step(folder: Path) -> Path:
+    return yaml_file(
+        folder / "p.yaml",
+        """
+        pipeline: my/images
+        roles: {teacher: looks}
+        steps:
+          - {step: rationalize, examples: none}
+        """,
+    )

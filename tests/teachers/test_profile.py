@@ -1,13 +1,20 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+import keyring
+import keyring.backend
+import keyring.errors
 import pytest
+import yaml
+from support import ROOT
 
 from synth.errors import SetupError
 from synth.teachers import Profile, bind_roles, load_profile, make_teacher
 from synth.teachers.embedded import EmbeddedTeacher
 from synth.teachers.endpoint import EndpointTeacher
+from synth.teachers.redact import find_key
 
 TEXT = """
 teachers:
@@ -93,3 +100,49 @@ def test_a_profile_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert load_profile().teachers == {}
     (tmp_path / "teachers.yaml").write_text(TEXT)
     assert set(load_profile().teachers) == {"gpt", "tiny"}
+
+
+class _Memory(keyring.backend.KeyringBackend):
+    """A keyring in memory."""
+
+    priority = 1
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entries = {("synth", "me"): "verysecretvalue"}
+
+    def get_password(self, service: str, username: str) -> str | None:
+        if service == "locked":
+            raise keyring.errors.KeyringLocked("it is locked")
+        return self.entries.get((service, username))
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        raise NotImplementedError
+
+    def delete_password(self, service: str, username: str) -> None:
+        raise NotImplementedError
+
+
+def test_a_key_may_lie_in_the_keyring():
+    before = keyring.get_keyring()
+    keyring.set_keyring(_Memory())
+    try:
+        assert find_key("keyring:synth/me", "teacher t", "http://x") == "verysecretvalue"
+        with pytest.raises(SetupError, match="no entry synth/you") as caught:
+            find_key("keyring:synth/you", "teacher t", "http://x")
+        assert "keyring set synth you" in caught.value.remedy
+        with pytest.raises(SetupError, match="it is locked"):
+            find_key("keyring:locked/me", "teacher t", "http://x")
+    finally:
+        keyring.set_keyring(before)
+
+
+def test_every_profile_of_the_endpoints_page_is_one():
+    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "endpoints.md").read_text(), re.DOTALL)
+    teachers = [Profile.model_validate(yaml.safe_load(block)) for block in blocks]
+    names = [name for profile in teachers for name in profile.teachers]
+    assert len(names) == len(set(names)) >= 17
+    for profile in teachers:
+        for name in profile.teachers:
+            made = make_teacher(name, profile)
+            assert isinstance(made, (EndpointTeacher, EmbeddedTeacher))

@@ -1,0 +1,79 @@
+"""Looking whether a teacher answers, and what it can do, before a run depends on it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+import orjson
+
+from synth.errors import SynthError
+from synth.records import Problem
+from synth.teachers.base import Capability, Teacher
+from synth.teachers.endpoint import EndpointTeacher
+from synth.teachers.probe import PROBES, probe
+from synth.teachers.request import Completion, Request, Task
+
+__all__ = ["Report", "check_teacher"]
+
+QUESTION = "What is 17 + 25? Reply with the number alone."
+
+
+@dataclass
+class Report:
+    """What was found."""
+
+    name: str
+    model: str
+    endpoint: str
+    problem: SynthError | None = None
+    """Why it cannot be used; None where it can."""
+    listed: bool | None = None
+    """Whether the endpoint lists the model; None where it lists none."""
+    served_model: str | None = None
+    reply: str = ""
+    latency: float | None = None
+    """Seconds the sample reply took."""
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    capabilities: dict[Capability, bool] = field(default_factory=dict)
+    """What was asked about, and whether it has it."""
+
+
+async def check_teacher(teacher: Teacher) -> Report:
+    """Ask for one reply, and one small question for each capability; some six calls, which no ledger records."""
+    report = Report(teacher.name, teacher.model, teacher.endpoint)
+
+    async def ask(one: Teacher, request: Request) -> Completion:
+        return await one.complete(request)
+
+    try:
+        async with teacher:
+            report.model, report.endpoint = teacher.model, teacher.endpoint
+            if isinstance(teacher, EndpointTeacher):
+                report.listed = await _listed(teacher)
+            messages = ({"role": "user", "content": QUESTION},)
+            began = time.perf_counter()
+            got = await teacher.complete(Request(messages, Task("other", Problem.root(question=QUESTION))))
+            report.latency = time.perf_counter() - began
+            report.reply, report.served_model = got.text.strip() or (got.refusal or ""), got.served_model
+            report.prompt_tokens, report.completion_tokens = got.prompt_tokens, got.completion_tokens
+            declared = teacher.capabilities
+            teacher.unknown = frozenset(PROBES)  # also what the profile says: it is looked whether that is so
+            teacher.capabilities = declared - teacher.unknown
+            await probe(teacher, teacher.unknown, ask)
+            report.capabilities = {c: c in teacher.capabilities for c in PROBES}
+    except SynthError as error:
+        report.problem = error
+    return report
+
+
+async def _listed(teacher: EndpointTeacher) -> bool | None:
+    reply = await teacher.get("/models")
+    if reply.status != 200:
+        return None
+    try:
+        ids = {str(m["id"]) for m in orjson.loads(reply.body)["data"]}
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return None
+    return teacher.model in ids or f"models/{teacher.model}" in ids if ids else None

@@ -1,0 +1,69 @@
+"""`synth teachers`, against real servers."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from support import endpoint, reply, synth
+
+
+async def _plain(_request, body):
+    """Passes over all it does not know."""
+    if body["messages"][-1]["role"] == "assistant":
+        return reply("One, two, three, four, five, six.")
+    return reply("42")
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    return {**os.environ, "MY_KEY": "verysecretvalue", "SYNTH_TEACHERS": str(tmp_path / "teachers.yaml")}
+
+
+def test_a_teacher_is_as_the_check_finds_it(tmp_path: Path, env):
+    with endpoint(_plain) as (url, seen):
+        (tmp_path / "teachers.yaml").write_text(
+            f"teachers: {{a: {{base_url: '{url}', model: served-model, key: MY_KEY}}}}\nroles: {{judge: a}}\n"
+        )
+        listed = synth("teachers", cwd=tmp_path, env=env, check=0).stdout
+        assert "MY_KEY" in listed
+        assert "judge" in listed
+        assert not seen
+        done = synth("teachers", "--check", cwd=tmp_path, env=env, check=0)
+    assert "said: 42" in done.stdout
+    assert "cannot: json_schema, logprobs, prefill, prompt_logprobs, images" in done.stdout
+    assert "the endpoint lists no models" in done.stdout
+    assert 5 <= len(seen) <= 7
+    assert "verysecretvalue" not in done.stdout + done.stderr
+
+
+def test_a_profile_that_promises_too_much_is_told(tmp_path: Path, env):
+    with endpoint(_plain) as (url, _):
+        (tmp_path / "teachers.yaml").write_text(
+            f"teachers: {{a: {{base_url: '{url}', model: m, capabilities: [json_schema, seed]}}}}\n"
+        )
+        done = synth("teachers", "--check", "a", cwd=tmp_path, env=env, check=1)
+    assert "the profile says it has json_schema, and it does not" in done.stdout
+
+
+def test_one_that_does_not_answer_is_told_and_the_others_are_checked(tmp_path: Path, env):
+    async def refuse(_request, _body):
+        return web.json_response({"error": {"message": "bad key verysecretvalue"}}, status=401)
+
+    with endpoint(refuse) as (bad, _), endpoint(_plain) as (good, _):
+        (tmp_path / "teachers.yaml").write_text(
+            f"teachers:\n  a: {{base_url: '{bad}', model: m, key: MY_KEY}}\n  b: {{base_url: '{good}', model: m, key: NOT_SET}}\n"
+            f"  c: {{base_url: '{good}', model: m}}\n"
+        )
+        done = synth("teachers", "--check", cwd=tmp_path, env=env, check=1)
+    assert "check the key in MY_KEY" in done.stdout
+    assert "NOT_SET is not set" in done.stdout
+    assert "said: 42" in done.stdout
+    assert "verysecretvalue" not in done.stdout + done.stderr
+
+
+def test_without_a_profile_it_says_how_to_write_one(tmp_path: Path):
+    done = synth("teachers", cwd=tmp_path, check=2)
+    assert "docs/endpoints.md" in done.stderr
