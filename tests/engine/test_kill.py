@@ -29,6 +29,9 @@ PIPELINE = """
       - {step: near_duplicates, target: rationale, threshold: 0.9}
 """
 CONCURRENCY = 4
+KILLS = int(os.environ.get("SYNTH_KILLS", "4"))
+"""How often the process is killed; 50 and more take minutes."""
+PROBLEMS = 30 * KILLS
 
 
 async def _answer(_request, body):
@@ -73,34 +76,61 @@ def _wait_for(folder: Path, entries: int, process: subprocess.Popen[bytes]) -> N
         time.sleep(0.005)
 
 
-def test_killed_three_times_gives_the_same_corpus_and_pays_nothing_twice(setting, tmp_path: Path):
-    words, seen = setting
-    synth(*words, tmp_path / "whole", check=0)
-    assert len(seen) == 120
-    seen.clear()
+def test_killed_at_random_moments_gives_the_same_corpus_and_pays_nothing_twice(tmp_path: Path):
+    pipeline = yaml_file(tmp_path / "kill.yaml", PIPELINE)
+    rows = sums(tmp_path / "in.jsonl", PROBLEMS)
+    chance = random.Random()
+    asked: list[str] = []
+    answered: dict[str, float] = {}
+    late: list[str] = []
+    killed = [0.0]
 
-    folder = tmp_path / "killed"
-    moments = random.Random()
-    for least in (5, 50, 90):
-        process = _start(words, folder)
-        _wait_for(folder, least + moments.randrange(25), process)
-        process.kill()
-        process.communicate()
-        assert process.returncode == -signal.SIGKILL
+    async def answer(request, body):
+        key = json.dumps([body["messages"], body["seed"]])
+        asked.append(key)
+        if key in answered and answered[key] < killed[0] - 0.5:
+            late.append(key)
+        made = await _answer(request, body)
+        answered[key] = time.monotonic()
+        return made
+
+    with endpoint(answer) as (url, _):
+        profile = tmp_path / "teachers.yaml"
+        profile.write_text(
+            f"teachers: {{t: {{base_url: '{url}', model: m, capabilities: [seed], concurrency: {CONCURRENCY}}}}}\n"
+        )
+        words = ["run", pipeline, "--input", rows, "--profile", profile, "--teacher", "t", "--run"]
+        folder = tmp_path / "killed"
+        kills = 0
+        while kills < KILLS:
+            before = _entries(folder)
+            process = _start(words, folder)
+            _wait_for(folder, before + 1 + chance.randrange(20), process)
+            time.sleep(chance.random() * 0.05)
+            process.kill()
+            killed[0] = time.monotonic()
+            process.communicate()
+            assert process.returncode == -signal.SIGKILL, "it ended before it was killed: more problems are needed"
+            kills += 1
         assert "asked" in synth("status", folder, check=0).stdout  # a killed run can be looked at
-    synth(*words, folder, check=0)
+        synth(*words, folder, check=0)
+        twice = len(asked) - 3 * PROBLEMS
+        assert len(set(asked)) == 3 * PROBLEMS
+        # What was in flight when the process died is all that can have been asked twice.
+        assert 0 <= twice <= kills * CONCURRENCY
+        assert not late
+        statuses = ask(folder, "SELECT key, status FROM calls")
+        assert max(Counter(key for key, status in statuses if status == "ok").values()) == 1
+        assert len(statuses) == 3 * PROBLEMS
+        print(f"{kills} kills, {3 * PROBLEMS} calls, {twice} asked twice")
 
+        asked.clear()
+        done = synth(*words, folder, check=0)
+        assert not asked
+        assert "0 calls" in done.stderr
+        answered.clear()
+        synth(*words, tmp_path / "whole", check=0)
     assert contents(folder) == contents(tmp_path / "whole")
-    statuses = ask(folder, "SELECT key, status FROM calls")
-    assert max(Counter(key for key, status in statuses if status == "ok").values()) == 1
-    assert len(statuses) == 120
-    # What was in flight when the process died is all that can have been asked twice.
-    assert 120 <= len(seen) <= 120 + 3 * CONCURRENCY
-
-    before = len(seen)
-    done = synth(*words, folder, check=0)
-    assert len(seen) == before
-    assert "0 calls" in done.stderr
 
 
 def test_one_interrupt_waits_for_the_calls_in_flight(setting, tmp_path: Path):
