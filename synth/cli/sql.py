@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+_MOST_COLUMNS = 12
+"""Columns of a table; where there are more, each row is shown as a list."""
+
 
 @click.command("sql", short_help="Ask a run a question in SQL.")
 @run_argument
@@ -56,7 +59,7 @@ def command(run: Path, query: str | None, form: str, limit: int, out: Path | Non
     """
     import duckdb
 
-    from synth.cli.tables import output, table_of
+    from synth.cli.tables import output, record_of, table_of
     from synth.errors import UserError
     from synth.store.database import open_store
 
@@ -86,7 +89,13 @@ def command(run: Path, query: str | None, form: str, limit: int, out: Path | Non
             sys.stdout.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
         return
     console = output()
-    console.print(table_of(dicts[:limit]) if dicts else "no rows")
+    if not dicts:
+        console.print("no rows")
+    elif len(names) > _MOST_COLUMNS:
+        for row in dicts[:limit]:
+            console.print(record_of(row))
+    else:
+        console.print(table_of(dicts[:limit]))
     if len(dicts) > limit:
         console.print(f"… more than {limit} rows (--limit)")
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["inert", "output", "table_of"]
+__all__ = ["inert", "output", "record_of", "table_of"]
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
@@ -26,6 +26,18 @@ def inert(value: Any, width: int | None = None) -> str:
     text = "" if value is None else str(value)
     text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n").replace("\n", " ⏎ "))
     return text if width is None or len(text) <= width else text[: width - 1] + "…"
+
+
+def record_of(row: Mapping[str, Any], width: int = 300) -> Table:
+    """One row as a list of its columns, for rows too wide for a table; empty ones are left out."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in row.items():
+        if value is not None:
+            grid.add_row(Text(inert(name)), Text(inert(value, width)))
+    grid.add_row("", "")
+    return grid
 
 
 def table_of(rows: Sequence[Mapping[str, Any]], width: int = 120) -> Table:

@@ -39,8 +39,13 @@ def fold(run: Path) -> bool:
     Raises:
         RunFolderError: DuckDB cannot write it (a full disk).
     """
+    path = run / "corpus.duckdb"
     try:
-        con = duckdb.connect(str(run / "corpus.duckdb"))
+        con = duckdb.connect(str(path))
+        if not _is_current(con, "corpus"):  # of another version of ours: made anew, the journal has it all
+            con.close()
+            path.unlink()
+            con = duckdb.connect(str(path))
     except duckdb.OperationalError:
         return False
     try:
@@ -48,9 +53,7 @@ def fold(run: Path) -> bool:
             _fold_into(con, run / "journal")
     except duckdb.Error as error:
         remedy = "make room and give the same command again: the journal has it all"
-        raise RunFolderError(
-            f"DuckDB cannot write: {error}", where=str(run / "corpus.duckdb"), remedy=remedy
-        ) from error
+        raise RunFolderError(f"DuckDB cannot write: {error}", where=str(path), remedy=remedy) from error
     return True
 
 
@@ -64,6 +67,14 @@ def _fold_into(con: duckdb.DuckDBPyConnection, journal: Path) -> None:
         con.execute("DELETE FROM folded")
         con.execute("INSERT INTO folded VALUES (?, ?)", [position.segment, position.offset])
         con.commit()
+
+
+def _is_current(con: duckdb.DuckDBPyConnection, database: str) -> bool:
+    """Whether the tables of a database, if it has any, have the columns of today."""
+    have = "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE database_name = $1 AND table_name <> 'folded'"
+    found = set(con.execute(have, [database]).fetchall())
+    wanted = {(t, n, sql) for t, kind in TABLES.items() for n, sql in {"owner": "VARCHAR", **columns(kind)}.items()}
+    return not found or found == wanted
 
 
 def _make_tables(con: duckdb.DuckDBPyConnection, schema: str) -> None:
@@ -179,7 +190,7 @@ class Store:
         except duckdb.OperationalError:  # being folded this moment, here or elsewhere: the journal has it all
             return False
         marks = "SELECT 1 FROM duckdb_tables() WHERE database_name = 'folded' AND table_name = 'folded'"
-        return self._con.execute(marks).fetchone() is not None
+        return self._con.execute(marks).fetchone() is not None and _is_current(self._con, "folded")
 
     def _make_wide(self) -> None:
         names = [

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from synth.teachers.base import Capability, Price, Teacher
 from synth.teachers.media import with_media
 from synth.teachers.reading import read_reply
-from synth.teachers.redact import find_key, keep_secret
+from synth.teachers.redact import find_key, keep_secret, scrub
 from synth.teachers.request import CHAT, COMPLETIONS, Completion, Message, Request
 from synth.teachers.wire import LeanWire, OfficialWire, Wire, WireReply
 
@@ -149,6 +149,7 @@ class EndpointTeacher(Teacher):
 
     def read(self, reply: WireReply, request: Request) -> Completion:
         """What the endpoint's reply to a request means; errors as for `complete`."""
+        reply = reply._replace(body=scrub(reply.body))
         return read_reply(reply, self.base_url, model=self.model, key_variable=self._key_variable, scored=request.score)
 
     def body(self, request: Request) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import re
 
 from synth.errors import SetupError
 
-__all__ = ["find_key", "keep_secret", "redact"]
+__all__ = ["find_key", "keep_secret", "redact", "scrub"]
 
 _known: set[str] = set()
 _LOOKS_SECRET = re.compile(
@@ -30,6 +30,14 @@ def redact(text: str) -> str:
     for secret in _known:
         text = text.replace(secret, "[secret]")
     return _LOOKS_SECRET.sub("[secret]", text)
+
+
+def scrub(body: bytes) -> bytes:
+    """`body` with every known secret replaced: an endpoint, or a model, may say again what it was sent."""
+    for secret in _known:
+        if (written := secret.encode()) in body:
+            body = body.replace(written, b"[secret]")
+    return body
 
 
 def find_key(name: str, whose: str, url: str) -> str:

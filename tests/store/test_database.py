@@ -173,3 +173,19 @@ def test_a_fold_that_was_killed_is_read_and_taken_up(folder: Path):
         assert {t: sorted(map(repr, ask(folder, f"SELECT * FROM {t}"))) for t in tables} == whole
     assert fold(folder)
     assert {t: sorted(map(repr, ask(folder, f"SELECT * FROM {t}"))) for t in tables} == whole
+
+
+def test_a_database_of_another_version_is_made_anew_from_the_journal(folder: Path):
+    fold(folder)
+    with open_store(folder) as store:
+        before = store.sql("SELECT count(*) FROM problems").fetchall()
+    with duckdb.connect(str(folder / "corpus.duckdb")) as con:
+        con.execute("ALTER TABLE calls DROP COLUMN shape")
+        con.execute("DELETE FROM problems")
+    with open_store(folder) as store:  # read straight from the journal
+        assert store.sql("SELECT count(*) FROM problems").fetchall() == before
+        store.sql("SELECT shape FROM calls").fetchall()
+    fold(folder)
+    with duckdb.connect(str(folder / "corpus.duckdb"), read_only=True) as con:
+        assert con.execute("SELECT count(*) FROM problems").fetchall() == before
+        con.execute("SELECT shape FROM calls")
