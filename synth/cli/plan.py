@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from synth.cli.options import input_options, mapping_of, teacher_options
+
+if TYPE_CHECKING:
+    from synth.pipeline.plan import Measured
 
 __all__ = ["command"]
 
@@ -23,7 +27,7 @@ __all__ = ["command"]
     "run_path",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="A rehearsal or earlier run: its tokens a call are used.",
+    help="A rehearsal or earlier run: its calls a problem and tokens a call are used.",
 )
 def command(
     pipeline: str,
@@ -85,14 +89,19 @@ def _usd(cost: float | None) -> str:
     return "unknown" if cost is None else f"{cost:,.4f}"
 
 
-def _measured(run: Path | None) -> dict[tuple[str, str], tuple[float, float]]:
+def _measured(run: Path | None) -> list[Measured]:
     if run is None:
-        return {}
+        return []
+    from synth.pipeline.plan import Measured
     from synth.store.database import open_store
 
     with open_store(run) as store:
         rows = store.sql(
-            "SELECT step, teacher, avg(prompt_tokens), avg(completion_tokens) FROM calls "
-            "WHERE prompt_tokens IS NOT NULL AND completion_tokens IS NOT NULL GROUP BY ALL"
+            """
+            SELECT step, teacher, count(*) / (SELECT count(*) FROM problems WHERE step = 'input'),
+              avg(prompt_tokens), avg(completion_tokens)
+            FROM calls WHERE unit IN (SELECT id FROM problems) GROUP BY ALL
+            HAVING avg(prompt_tokens) IS NOT NULL AND avg(completion_tokens) IS NOT NULL
+            """
         ).fetchall()
-    return {(step, teacher): (read, written) for step, teacher, read, written in rows}
+    return [Measured(*row) for row in rows]

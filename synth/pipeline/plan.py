@@ -12,12 +12,26 @@ from synth.steps import TeacherStep
 from synth.steps.unit import Unit
 from synth.teachers import Caller, Completion, Ledger, Request, Teacher
 
-__all__ = ["Plan", "PlannedStep", "make_plan"]
+__all__ = ["Measured", "Plan", "PlannedStep", "make_plan"]
 
 CHARACTERS_A_TOKEN = 4
 """English text; our rule of thumb, said in the plan."""
 ASSUMED_REPLY_TOKENS = 200
 """A short rationale, where nothing has been measured yet."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one step asked of one teacher in a rehearsal or an earlier run."""
+
+    step: str
+    teacher: str
+    calls: float
+    """Calls for each problem that was done; repeated attempts count."""
+    prompt_tokens: float
+    """Mean of a call."""
+    completion_tokens: float
+    """Mean of a call."""
 
 
 @dataclass
@@ -70,7 +84,7 @@ async def make_plan(
     problems: Sequence[Problem],
     total: int,
     teachers: Mapping[str, Sequence[Teacher]],
-    measured: Mapping[tuple[str, str], tuple[float, float]] | None = None,
+    measured: Sequence[Measured] = (),
 ) -> Plan:
     """What a run is expected to ask and cost.
 
@@ -79,7 +93,7 @@ async def make_plan(
         problems: a few of the problems; their prompts are filled in and measured.
         total: how many there are.
         teachers: the teachers that play each role.
-        measured: mean prompt and completion tokens by (step, teacher), of a rehearsal or an earlier run.
+        measured: what a rehearsal or an earlier run asked, also of other teachers.
     """
     plan = Plan(total)
     reaching: dict[str, float] = {"input": 1.0}  # records a unit, at most, by the step that makes them
@@ -92,10 +106,14 @@ async def make_plan(
         reaching[step.name] = inputs * flow.records
         if not isinstance(step, TeacherStep):
             continue
-        upper = upper or step.where is not None
+        known = [m for m in measured if m.step == step.name]
         each = inputs * flow.calls * total / max(1, asking)
+        if known:
+            each = sum(m.calls for m in known) / len(known) * total
+            plan.assumptions.append("calls a problem: measured in this run folder")
+        upper = upper or (step.where is not None and not known)
         for teacher in (t for r in step.roles() for t in teachers.get(r, ())):
-            read, written = await _tokens(step, problems, teacher, teachers, measured or {}, plan)
+            read, written = await _tokens(step, problems, teacher, teachers, known, plan)
             cost = teacher.price.of(round(each * read), round(each * written)) if teacher.price else None
             plan.steps.append(PlannedStep(step.name, teacher.name, each, each * read, each * written, cost))
     if upper:
@@ -111,13 +129,20 @@ async def _tokens(
     problems: Sequence[Problem],
     teacher: Teacher,
     teachers: Mapping[str, Sequence[Teacher]],
-    measured: Mapping[tuple[str, str], tuple[float, float]],
+    measured: Sequence[Measured],
     plan: Plan,
 ) -> tuple[float, float]:
     """Tokens read and written by one call."""
-    if (known := measured.get((step.name, teacher.name))) is not None:
-        plan.assumptions.append("tokens a call: measured in this run folder")
-        return known
+    for known in measured:
+        if known.teacher == teacher.name:
+            plan.assumptions.append("tokens a call: measured in this run folder")
+            return known.prompt_tokens, known.completion_tokens
+    written = min(ASSUMED_REPLY_TOKENS, step.max_tokens or ASSUMED_REPLY_TOKENS)
+    if measured:
+        others = ", ".join(m.teacher for m in measured)
+        plan.assumptions.append(f"tokens read by a call of {step.name}: as measured with {others}")
+        plan.assumptions.append(f"{ASSUMED_REPLY_TOKENS} tokens a reply of {teacher.name} (it has written none here)")
+        return sum(m.prompt_tokens for m in measured) / len(measured), written
     probe = _Probe()
     for problem in problems:
         if step.takes_type() is Problem:
@@ -125,11 +150,10 @@ async def _tokens(
     lengths = [sum(_length(m) for m in r.messages) for t, r in probe.asked if t.name == teacher.name]
     mean = sum(lengths) / len(lengths) if lengths else 2000.0
     plan.assumptions.append(f"prompts of {len(problems)} problems filled in, {CHARACTERS_A_TOKEN} characters a token")
-    most = step.max_tokens or ASSUMED_REPLY_TOKENS
     plan.assumptions.append(
         f"{ASSUMED_REPLY_TOKENS} tokens a reply (nothing measured yet: rehearse, or run a few with --limit)"
     )
-    return mean / CHARACTERS_A_TOKEN, min(ASSUMED_REPLY_TOKENS, most)
+    return mean / CHARACTERS_A_TOKEN, written
 
 
 def _length(message: Mapping[str, Any]) -> int:

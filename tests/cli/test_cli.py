@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -164,7 +165,23 @@ def test_plan_counts_calls_and_does_not_invent_prices(tmp_path: Path):
     out = synth(
         "plan", "fine-tune-cot", "--input", rows, "--teacher", "scripted", "--run", tmp_path / "r", check=0
     ).stdout
-    assert "measured in this run folder" in out
+    assert "tokens a call: measured in this run folder" in out
+
+
+def test_a_plan_after_a_rehearsal_counts_calls_as_they_were_and_not_at_most(tmp_path: Path):
+    rows = sums(tmp_path / "in.jsonl", 40)
+    words = ["--input", rows, "--teacher", "http://127.0.0.1:9/v1#m"]
+    before = synth("plan", "self_training/star", *words, check=0).stdout
+    assert "upper bound" in before
+    assert re.search(r"rationalization +m +40 ", before)
+    synth("rehearse", "self_training/star", "--input", rows, "--run", tmp_path / "r", check=0)
+    (calls,) = ask(tmp_path / "r", "SELECT count(*) FROM calls WHERE step = 'rationalization'")[0]
+    assert 0 < calls < 40
+    after = synth("plan", "self_training/star", *words, "--run", tmp_path / "r", check=0).stdout
+    assert re.search(rf"rationalization +m +{calls} ", after)
+    assert "upper bound" not in after
+    assert "as measured with scripted" in after
+    assert "it has written none here" in after
 
 
 def test_new_writes_a_pipeline_that_passes(tmp_path: Path):
