@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,9 @@ __all__ = ["Summary", "run_pipeline"]
 
 UNITS_AHEAD = 2
 """Units in flight for each call that may be: enough to keep the teachers busy, few enough to keep memory flat."""
+
+FOLD_SECONDS = 5.0
+"""Between two folds of the journal while the run goes on."""
 
 LAST_SECONDS = 10.0
 """How long calls in flight may take to come home when the run ends in an error."""
@@ -257,6 +260,7 @@ class _Run:
                 self.loop.add_signal_handler(signal.SIGINT, self._interrupted)
                 stack.callback(self.loop.remove_signal_handler, signal.SIGINT)
             stack.enter_context(_rare_garbage_collection())
+            await stack.enter_async_context(self._folding_along())
             rest = _chain(first, todo)
             try:
                 async with asyncio.TaskGroup() as group:
@@ -276,6 +280,26 @@ class _Run:
         if self.caller.closing is None:
             self.not_begun = sum(1 for _ in todo)  # and by that all that is present is known
         return self.caller.closing
+
+    @asynccontextmanager
+    async def _folding_along(self) -> AsyncIterator[None]:
+        """Fold while teachers are waited for, so that little is left to do at the end."""
+        ended = asyncio.Event()
+
+        async def fold_now_and_then() -> None:
+            while not ended.is_set():
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(ended.wait(), FOLD_SECONDS)
+                    return
+                with suppress(OSError, RunFolderError):  # told at the end, where it matters
+                    await asyncio.to_thread(fold, self.folder.path)
+
+        task = asyncio.create_task(fold_now_and_then())
+        try:
+            yield
+        finally:
+            ended.set()
+            await task
 
     async def _probe(self) -> None:
         """Find out what steps have use for and the profile does not say.

@@ -25,6 +25,7 @@ CORPUS = "corpus"
 
 _BATCH_BYTES = 1 * 2**20
 """Of the journal, folded at once."""
+_MEMORY = "64MB"
 _CALL = b'{"kind":"call","body":'
 _OWNER = b'{"owner":"'
 _COMMIT = b'{"kind":"commit","body":' + _OWNER
@@ -58,15 +59,26 @@ def fold(run: Path) -> bool:
 
 
 def _fold_into(con: duckdb.DuckDBPyConnection, journal: Path) -> None:
+    # DuckDB would keep all it has touched in memory, up to most of the machine's.
+    con.execute(f"SET memory_limit = '{_MEMORY}'")
     _make_tables(con, "main")
     con.execute("CREATE TABLE IF NOT EXISTS folded (segment BIGINT, byte_offset BIGINT)")
     row = con.execute("SELECT segment, byte_offset FROM folded").fetchone()
     for position, batch in _batches(journal, Position(*row) if row else START):
-        con.begin()
-        _apply(con, "main", batch)
-        con.execute("DELETE FROM folded")
-        con.execute("INSERT INTO folded VALUES (?, ?)", [position.segment, position.offset])
-        con.commit()
+        try:
+            _add(con, batch, position)
+        except duckdb.OutOfMemoryException:  # a unit far larger than usual: it may take what it needs
+            con.rollback()
+            con.execute("RESET memory_limit")
+            _add(con, batch, position)
+
+
+def _add(con: duckdb.DuckDBPyConnection, batch: _Batch, position: Position) -> None:
+    con.begin()
+    _apply(con, "main", batch)
+    con.execute("DELETE FROM folded")
+    con.execute("INSERT INTO folded VALUES (?, ?)", [position.segment, position.offset])
+    con.commit()
 
 
 def _is_current(con: duckdb.DuckDBPyConnection, database: str) -> bool:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sys
 from pathlib import Path
 
 import pytest
@@ -371,3 +372,16 @@ async def test_a_run_is_what_its_input_says(tmp_path: Path):
     await run(made, path, folder, ScriptedTeacher(script))
     assert len(script.asked) == 14
     assert contents(folder) == before
+
+
+async def test_folding_along_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    rows = sums(tmp_path / "in.jsonl", 40)
+    await run("fine-tune-cot", rows, tmp_path / "plain", ScriptedTeacher(World(), latency=0.02, concurrency=4))
+    module = sys.modules["synth.engine.run"]  # the name in the package is the function
+    folds = []
+    plain = module.fold
+    monkeypatch.setattr(module, "FOLD_SECONDS", 0.03)
+    monkeypatch.setattr(module, "fold", lambda path: folds.append(path) or plain(path))
+    await run("fine-tune-cot", rows, tmp_path / "along", ScriptedTeacher(World(), latency=0.02, concurrency=4))
+    assert len(folds) > 3
+    assert contents(tmp_path / "along") == contents(tmp_path / "plain")

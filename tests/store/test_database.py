@@ -5,14 +5,17 @@ import sys
 from pathlib import Path
 
 import duckdb
+import orjson
 import polars as pl
 import pytest
 from support import ask, run, sums, yaml_file
 
 from synth.errors import RunFolderError
 from synth.records import RECORD_TYPES
+from synth.store import database
 from synth.store.columns import TABLES, columns
 from synth.store.database import fold, open_store
+from synth.store.journal import Journal
 from synth.teachers import ScriptedTeacher, World
 
 PIPELINE = """
@@ -189,3 +192,19 @@ def test_a_database_of_another_version_is_made_anew_from_the_journal(folder: Pat
     with duckdb.connect(str(folder / "corpus.duckdb"), read_only=True) as con:
         assert con.execute("SELECT count(*) FROM problems").fetchall() == before
         con.execute("SELECT shape FROM calls")
+
+
+def test_a_unit_far_larger_than_usual_is_folded_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(database, "_MEMORY", "8MB")
+    rows = [
+        {"id": f"r{i}", "unit": "p", "step": "s", "problem": "p", "author": "human", "text": "word " * 400}
+        for i in range(3000)
+    ]
+    problem = {"id": "p", "unit": "p", "step": "input", "question": "?"}
+    journal = Journal(tmp_path / "journal")
+    body = {"owner": "p", "fingerprint": "f", "records": {"problems": [problem], "rationales": rows}}
+    journal.append("commit", orjson.dumps(body))
+    journal.close()
+    fold(tmp_path)
+    with duckdb.connect(str(tmp_path / "corpus.duckdb")) as con:
+        assert con.execute("SELECT count(*), min(length(text)) FROM rationales").fetchall() == [(3000, 2000)]
