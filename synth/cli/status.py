@@ -48,6 +48,10 @@ def command(run: Path) -> None:
                     "round(median_latency_s, 2) AS seconds FROM teachers"
                 ),
             ),
+            (
+                "replies that were to have a shape",
+                "SELECT teacher, step, shape, replies, plain_json, sent_back, unreadable FROM reply_shapes WHERE step <> 'probe'",
+            ),
         ):
             rows = store.rows(query)
             if rows:

@@ -8,6 +8,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from synth.teachers import Budget, Caller, Completion, Ledger, Request, Teacher,
 
 __all__ = ["Summary", "run_pipeline"]
 
-UNITS_AHEAD = 2
+UNITS_AHEAD = 1.25
 """Units in flight for each call that may be: enough to keep the teachers busy, few enough to keep memory flat."""
 
 FOLD_SECONDS = 5.0
@@ -254,7 +255,7 @@ class _Run:
                 await stack.enter_async_context(teacher)
             self.progress.phase = "asking what the teachers can do"
             await self._probe()
-            in_flight = UNITS_AHEAD * sum(t.concurrency for t in started.values()) if started else 16
+            in_flight = ceil(UNITS_AHEAD * sum(t.concurrency for t in started.values())) if started else 16
             self.progress.phase = "asking"
             with suppress(NotImplementedError, ValueError, RuntimeError):  # not in this thread, or not on this system
                 self.loop.add_signal_handler(signal.SIGINT, self._interrupted)

@@ -23,7 +23,7 @@ __all__ = ["CORPUS", "Store", "fold", "open_store"]
 CORPUS = "corpus"
 """Owner of the rows that corpus steps made; a unit's rows are owned by the unit, a call by nobody."""
 
-_BATCH_BYTES = 1 * 2**20
+_BATCH_BYTES = 2 * 2**20
 """Of the journal, folded at once."""
 _MEMORY = "64MB"
 _CALL = b'{"kind":"call","body":'
