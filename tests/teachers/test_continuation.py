@@ -85,6 +85,8 @@ async def test_the_beginning_travels_as_the_endpoint_takes_it(continuation, path
     assert got.text == " it is 5."
     plain = EndpointTeacher("t", base_url=url, model="m", continuation=continuation)
     assert plain.key(asked(continue_from="So")) != plain.key(asked())
+    elsewhere = EndpointTeacher("t", base_url=url, model="m", continuation="prefill" if path == "text" else "completions")
+    assert plain.key(asked(continue_from="So")) != elsewhere.key(asked(continue_from="So"))
 
 
 LOGPROBS = {"The": None, " answer": -1.0, " is": -0.5, " five": -2.0, ".": -0.25, "EXTRA": -9.0}
@@ -125,6 +127,7 @@ async def test_a_given_text_is_scored_token_by_token(tmp_path: Path, continuatio
                 assert [tuple(t) for t in got.token_logprobs] == [(" five", -2.0), (".", -0.25)]
                 assert math.isclose(sum(t.logprob for t in got.token_logprobs), -2.25)
             assert len(seen) == 1
-            with pytest.raises(TeacherError, match="no log-probabilities"):
-                await teacher.complete(asked(score=" six."))
+            for unscored in (" six.", "The answer is five."):  # not there; the first token of all has no probability
+                with pytest.raises(TeacherError, match="no log-probabilities"):
+                    await teacher.complete(asked(score=unscored))
     journal.close()
