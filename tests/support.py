@@ -50,12 +50,16 @@ def yaml_file(path: Path, text: str) -> Path:
 
 
 async def run(
-    pipeline: Pipeline | str | Path, rows: Path, folder: Path, teacher: Teacher | None = None, **options: Any
+    pipeline: Pipeline | str | Path,
+    rows: Path,
+    folder: Path,
+    teacher: Teacher | Mapping[str, Sequence[Teacher]] | None = None,
+    **options: Any,
 ) -> Summary:
-    """Run a pipeline with one teacher in all its roles."""
+    """Run a pipeline with one teacher in all its roles, or with those named by role."""
     made = pipeline if isinstance(pipeline, Pipeline) else load_pipeline(str(pipeline))
     teacher = teacher or ScriptedTeacher(World())
-    teachers = {role: [teacher] for role in made.role_names}
+    teachers = teacher if isinstance(teacher, Mapping) else {role: [teacher] for role in made.role_names}
     return await run_pipeline(made, open_source(str(rows), needs=made.needs), folder, teachers, **options)
 
 

@@ -31,10 +31,11 @@ MAY_KNOW: dict[str, set[str]] = {
     "teachers": {"records", "errors", "media", "store"},
     "sources": {"records", "errors", "media", "verify"},
     "export": {"errors", "store"},
+    "audit": {"store"},
     "steps": {"records", "errors", "shipped", "teachers", "prompts", "verify", "corpus"},
     "pipeline": {"records", "errors", "shipped", "teachers", "prompts", "steps", "corpus", "export"},
     "engine": {"records", "errors", "shipped", "teachers", "prompts", "steps", "pipeline", "sources", "store"},
-    "cli": {"errors", "shipped", "teachers", "steps", "pipeline", "engine", "store", "corpus", "export"},
+    "cli": {"errors", "shipped", "teachers", "steps", "pipeline", "engine", "store", "corpus", "export", "audit"},
 }  # fmt: skip
 
 

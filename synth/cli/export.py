@@ -14,7 +14,11 @@ __all__ = ["command"]
 @click.command("export", short_help="Write what was kept as training rows.")
 @run_argument
 @click.option(
-    "--to", "contract", required=True, metavar="CONTRACT", help="sft (conversations) or dpo (preference pairs)."
+    "--to",
+    "contract",
+    required=True,
+    metavar="CONTRACT",
+    help="sft (conversations), dpo (preference pairs), kto (good and bad ones) or judge (spoken reviews).",
 )
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), required=True, metavar="DIR", help="Where the file goes."
@@ -35,7 +39,17 @@ __all__ = ["command"]
     help="natural: 'The answer is X.'; delimiter: 'question ###' and 'rationale --> X END' (arXiv:2212.10071).",
 )
 @click.option("--system", metavar="TEXT", help="A system message for every row.")
-def command(run: Path, contract: str, out: Path, file_format: str, style: str, system: str | None) -> None:
+@click.option(
+    "--feedback-weight",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.5,
+    show_default=True,
+    metavar="ALPHA",
+    help="sft of a run with feedback on mistakes: weight of those rows; rationales weigh the rest.",
+)
+def command(
+    run: Path, contract: str, out: Path, file_format: str, style: str, system: str | None, feedback_weight: float
+) -> None:
     """Write what RUN has kept as rows a trainer reads: DIR/CONTRACT.jsonl (or .parquet).
 
     Each row carries its lineage (ids of record, problem and call, teacher, scores) in columns trainers pass over.
@@ -46,6 +60,11 @@ def command(run: Path, contract: str, out: Path, file_format: str, style: str, s
     """
     from synth.export import ExportOptions, export_run
 
-    options = ExportOptions(style=style, system=system, file_format=file_format)  # type: ignore[arg-type]
+    options = ExportOptions(
+        style=style,  # type: ignore[arg-type]
+        system=system,
+        file_format=file_format,  # type: ignore[arg-type]
+        feedback_weight=feedback_weight,
+    )
     made = export_run(run, contract, out, options)
     click.echo(f"{made.rows:,} rows in {made.path}")

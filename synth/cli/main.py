@@ -21,6 +21,7 @@ _COMMANDS = {
     "calls": "The ledger: calls, what they cost, one in full; forget some.",
     "teachers": "The teachers of your profile; whether each answers and what it can do.",
     "sql": "Ask a run a question in SQL.",
+    "audit": "How reviewers judge and agree; what is odd in what was kept.",
     "export": "Write what was kept as training rows.",
     "pipelines": "The catalogue of pipelines, and the steps they are made of.",
     "schemas": "Write the JSON Schemas of records, pipeline files and exports.",

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-__all__ = ["CONTRACTS", "DpoRow", "Message", "SftRow"]
+__all__ = ["CONTRACTS", "DpoRow", "JudgeRow", "KtoRow", "Message", "SftRow"]
 
 
 class _Row(BaseModel):
@@ -26,9 +26,13 @@ class SftRow(_Row):
     """Supervised fine-tuning, conversational: TRL's language-modelling format, and what most trainers take."""
 
     messages: list[Message]
-    """The question and the rationale with its answer."""
+    """The question and the rationale with its answer; or, for the task `feedback`, a wrong answer and what is wrong in it."""
+    task: Literal["rationale", "feedback"]
+    """What is to be learnt from it."""
+    weight: float
+    """Weight of this row in the loss, in (0, 1]; 1 where there is one task only."""
     record_id: str
-    """Id of the rationale."""
+    """Id of the rationale, or of the critique."""
     problem_id: str
     """Id of its problem."""
     unit: str
@@ -82,5 +86,51 @@ class DpoRow(_Row):
     """Where the problem came from."""
 
 
-CONTRACTS: dict[str, type[BaseModel]] = {"sft": SftRow, "dpo": DpoRow}
+class KtoRow(_Row):
+    """Good and bad rationales one by one: TRL's unpaired preference format, conversational."""
+
+    prompt: list[Message]
+    """The question."""
+    completion: list[Message]
+    """The rationale with the answer it states."""
+    label: bool
+    """Whether it was kept; false where its answer is wrong or its reviewers rejected it."""
+    record_id: str
+    """Id of the rationale."""
+    problem_id: str
+    """Id of its problem."""
+    unit: str
+    """Id of the root problem."""
+    teacher: str | None
+    """Who wrote it."""
+    scores: str
+    """Its scores by name, as JSON."""
+    source: str | None
+    """Where the problem came from."""
+
+
+class JudgeRow(_Row):
+    """Spoken reviews as conversations, for fine-tuning a judge."""
+
+    messages: list[Message]
+    """What the reviewer was shown and what it said."""
+    value: float
+    """The score it gave."""
+    record_id: str
+    """Id of the review."""
+    target_id: str
+    """Id of what was reviewed."""
+    unit: str
+    """Id of the root problem."""
+    reviewer: str
+    """Who reviewed."""
+    author: str | None
+    """Who wrote what was reviewed."""
+    correct: float | None
+    """1 or 0: whether what was reviewed reaches the gold answer; None where that is not known."""
+    source: str | None
+    """Where the problem came from."""
+
+
+CONTRACTS: dict[str, type[BaseModel]] = {"sft": SftRow, "dpo": DpoRow, "kto": KtoRow, "judge": JudgeRow}
 """Row types by the name of the contract."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -11,7 +11,7 @@ import orjson
 from pydantic import BaseModel
 
 from synth.errors import UserError
-from synth.export.contracts import CONTRACTS, DpoRow, Message, SftRow
+from synth.export.contracts import CONTRACTS, DpoRow, JudgeRow, KtoRow, Message, SftRow
 from synth.store.database import Store, open_store
 
 __all__ = ["ExportOptions", "Exported", "export_run"]
@@ -26,6 +26,8 @@ class ExportOptions:
     system: str | None = None
     """A system message for every row."""
     file_format: Literal["jsonl", "parquet"] = "jsonl"
+    feedback_weight: float = 0.5
+    """Weight of feedback rows where a run has them, in (0, 1); rationales then weigh the rest (alpha of arXiv:2410.03663)."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +48,9 @@ def export_run(run: Path | str, contract: str, out: Path | str, options: ExportO
     if contract not in CONTRACTS:
         raise UserError(f"there is no contract {contract!r}", remedy=f"contracts: {', '.join(CONTRACTS)}")
     with open_store(run) as store:
-        rows = list(_sft(store, options) if contract == "sft" else _dpo(store, options))
+        rows = list(_WRITERS[contract](store, options))
     if not rows:
-        makes = {"sft": "rationalize", "dpo": "pair"}[contract]
+        makes = {"sft": "rationalize", "dpo": "pair", "kto": "rationalize", "judge": "review"}[contract]
         raise UserError(
             f"there is nothing to export as {contract}: no kept record of that kind",
             where=str(run),
@@ -77,6 +79,27 @@ SELECT r.id, r.problem, r.unit, r.teacher, r.call, r.text, r.answer AS stated, r
 FROM kept_rationales r JOIN problems p ON p.id = r.problem ORDER BY p.source, r.problem, r.id
 """
 
+_FEEDBACK = """
+SELECT q.*, r.text, r.answer AS stated, r.hinted, r.problem, p.question, p.context, p.choices, p.answer, p.answer_kind, p.source,
+  (SELECT json_group_object(s.name, s.value) FROM scores s WHERE s.target = q.id AND s.step_index IS NULL) AS scores
+FROM kept_critiques q JOIN rationales r ON r.id = q.target JOIN problems p ON p.id = r.problem ORDER BY p.source, r.problem, q.id
+"""
+
+_KTO = """
+SELECT r.id, r.problem, r.unit, r.teacher, r.text, r.answer AS stated, p.question, p.context, p.choices, p.source,
+  k.id IS NOT NULL AS kept,
+  (SELECT json_group_object(s.name, s.value) FROM scores s WHERE s.target = r.id AND s.step_index IS NULL) AS scores
+FROM rationales r JOIN problems p ON p.id = r.problem LEFT JOIN kept_rationales k ON k.id = r.id
+WHERE trim(r.text) <> '' AND r.unit NOT IN (SELECT target FROM rejections)
+  AND (k.id IS NOT NULL OR r.id IN (SELECT target FROM scores WHERE label IN ('wrong', 'rejected')))
+ORDER BY p.source, r.problem, r.id
+"""
+
+_JUDGE = """
+SELECT v.*, c.messages, c.reply, p.source, s.unit FROM reviews v JOIN scores s ON s.id = v.id JOIN calls c ON c.id = v.call
+JOIN problems p ON p.id = s.unit WHERE v.value IS NOT NULL AND c.shape = 'Rated' ORDER BY p.source, v.target, v.reviewer
+"""
+
 _DPO = """
 SELECT a.*, p.question, p.context, p.choices, p.answer, p.source, c.text AS chosen_text, c.answer AS chosen_answer,
   c.teacher AS chosen_teacher, d.text AS rejected_text, d.answer AS rejected_answer, d.teacher AS rejected_teacher
@@ -86,10 +109,13 @@ ORDER BY p.source, a.problem, a.id
 
 
 def _sft(store: Store, options: ExportOptions) -> Iterator[BaseModel]:
+    feedback = store.rows(_FEEDBACK)
     for row in store.rows(_SFT):
         answer = row["answer"] if row["answer"] is not None else row["stated"]
         yield SftRow(
             messages=[*_prompt(row, options), _reply(row["text"], answer, options)],
+            task="rationale",
+            weight=1 - options.feedback_weight if feedback else 1.0,
             record_id=row["id"],
             problem_id=row["problem"],
             unit=row["unit"],
@@ -98,6 +124,64 @@ def _sft(store: Store, options: ExportOptions) -> Iterator[BaseModel]:
             answer=answer,
             hinted=row["hinted"],
             scores=_as_json(row["scores"]),
+            source=row["source"],
+        )
+
+    for row in feedback:
+        said = [row["explanation"], *([f"It should have been: {row['correction']}"] if row["correction"] else [])]
+        yield SftRow(
+            messages=[*_prompt(row, options, _wrong(row)), Message(role="assistant", content="\n".join(said))],
+            task="feedback",
+            weight=options.feedback_weight,
+            record_id=row["id"],
+            problem_id=row["problem"],
+            unit=row["unit"],
+            teacher=row["critic"],
+            call_id=row["call"],
+            answer=row["answer"],
+            hinted=True,
+            scores=_as_json(row["scores"]),
+            source=row["source"],
+        )
+
+
+def _wrong(row: dict[str, Any]) -> str:
+    """What the task `feedback` adds to the question: question, wrong answer and gold answer are its input, arXiv:2410.03663."""
+    return (
+        f"\n\nA wrong solution:\n{row['text']}\nThe answer is {row['stated']}.\n\n"
+        f"The right answer is {row['answer']}. What is wrong in the solution?"
+    )
+
+
+def _kto(store: Store, options: ExportOptions) -> Iterator[BaseModel]:
+    for row in store.rows(_KTO):
+        yield KtoRow(
+            prompt=_prompt(row, options),
+            completion=[_reply(row["text"], row["stated"], options)],
+            label=row["kept"],
+            record_id=row["id"],
+            problem_id=row["problem"],
+            unit=row["unit"],
+            teacher=row["teacher"],
+            scores=_as_json(row["scores"]),
+            source=row["source"],
+        )
+
+
+def _judge(store: Store, options: ExportOptions) -> Iterator[BaseModel]:  # noqa: ARG001  # the conversation is as it was
+    for row in store.rows(_JUDGE):
+        yield JudgeRow(
+            messages=[
+                *(Message(**m) for m in orjson.loads(row["messages"])),
+                Message(role="assistant", content=row["reply"]),
+            ],
+            value=row["value"],
+            record_id=row["id"],
+            target_id=row["target"],
+            unit=row["unit"],
+            reviewer=row["reviewer"],
+            author=row["author"],
+            correct=row["correct"],
             source=row["source"],
         )
 
@@ -124,11 +208,11 @@ def _dpo(store: Store, options: ExportOptions) -> Iterator[BaseModel]:
         )
 
 
-def _prompt(row: dict[str, Any], options: ExportOptions) -> list[Message]:
+def _prompt(row: dict[str, Any], options: ExportOptions, more: str = "") -> list[Message]:
     choices = "".join(f"\n{chr(ord('A') + i)}) {text}" for i, text in enumerate(row["choices"] or ()))
     context = f"{row['context']}\n\n" if row["context"] else ""
     end = " ###" if options.style == "delimiter" else ""
-    question = Message(role="user", content=f"{context}{row['question']}{choices}{end}")
+    question = Message(role="user", content=f"{context}{row['question']}{choices}{more}{end}")
     return [Message(role="system", content=options.system), question] if options.system else [question]
 
 
@@ -137,6 +221,14 @@ def _reply(text: str, answer: str | None, options: ExportOptions) -> Message:
         return Message(role="assistant", content=f"{text} --> {answer} END")
     ending = f"The answer is {answer}." if answer is not None else ""
     return Message(role="assistant", content="\n".join(part for part in (text, ending) if part))
+
+
+_WRITERS: dict[str, Callable[[Store, ExportOptions], Iterator[BaseModel]]] = {
+    "sft": _sft,
+    "dpo": _dpo,
+    "kto": _kto,
+    "judge": _judge,
+}
 
 
 def _as_json(value: Any) -> str:

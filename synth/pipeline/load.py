@@ -58,17 +58,22 @@ class Draft:
         """Note what the bound teachers cannot do that the steps need."""
         if self.pipeline is None:
             return
-        for step in self.pipeline.teacher_steps:
-            for role in step.roles():
+        made_by = {s.name: s.roles() for s in self.pipeline.teacher_steps}
+        for index, step in enumerate(self.pipeline.steps):
+            for role in step.roles() if isinstance(step, TeacherStep) else ():
                 if not teachers.get(role):
                     self.find(
                         step.name, "by", f"nobody plays the role {role!r}", f"name a teacher: --teacher {role}=NAME"
                     )
                 for teacher in teachers.get(role, ()):
+                    assert isinstance(step, TeacherStep)
                     for lacking in sorted(step.needs_of_teachers() - teacher.capabilities - teacher.unknown):
                         what = f"needs {lacking}, which teacher {teacher.name} does not have"
                         self.find(step.name, "by", what, f"bind another teacher, or add {lacking} to its capabilities")
-            for option, what, remedy in step.problems_with(teachers):
+            sources = self.pipeline.sources_of(index) or tuple(made_by)
+            roles = dict.fromkeys(role for name in sources for role in made_by.get(name, ()))
+            authors = [t for role in roles for t in teachers.get(role, ())]
+            for option, what, remedy in step.problems_with(teachers, authors):
                 self.find(step.name, option, what, remedy)
 
     def checked(self) -> Pipeline:
@@ -200,6 +205,8 @@ def _merge(file: _File, base_name: str, override: Any, draft: Draft, seen: tuple
             items[index] = {"step": "", "name": "", "removed": True}
         else:
             items[index] = {**items[index], **options}
+            if any(isinstance(v, str) and v.endswith((".j2", ".json", ".jsonl")) for v in options.values()):
+                items[index]["folder"] = file.path.parent  # files it names lie beside the file that names them
             for option in options:
                 place[(key, index, option)] = file.at("override", name, option)
     roles = {**base.data.get("roles", {}), **file.data.get("roles", {})}
@@ -314,17 +321,17 @@ def _check_flow(steps: Sequence[Step], draft: Draft) -> None:
     scores: dict[str, None] = {}
     for step in steps:
         kind = step.takes_type()
-        wanted = () if step.of is None or step.of == "*" else (step.of,) if isinstance(step.of, str) else step.of
-        for name in wanted:
+        own = () if step.of is None or step.of == "*" else (step.of,) if isinstance(step.of, str) else step.of
+        for option, name in [(option, n) for option, names in {"of": own, **step.refers_to()}.items() for n in names]:
             if name not in made and draft.in_the_dark:
                 continue
             if name not in made:
                 remedy = _nearest(name, made) or f"earlier steps: {', '.join(made)}"
-                draft.find(step.name, "of", f"there is no earlier step {name!r}", remedy)
+                draft.find(step.name, option, f"there is no earlier step {name!r}", remedy)
             elif kind not in made[name]:
                 makers = [n for n, kinds in made.items() if kind in kinds]
                 remedy = f"steps that make one: {', '.join(makers) or 'none so far'}"
-                draft.find(step.name, "of", f"it works on a {kind.alias}, and {name!r} makes none", remedy)
+                draft.find(step.name, option, f"it works on a {kind.alias}, and {name!r} makes none", remedy)
         if not draft.in_the_dark and not any(kind in kinds for kinds in made.values()):
             remedy = f"put a step that makes a {kind.alias} before it"
             draft.find(step.name, "step", f"it works on a {kind.alias}, and no earlier step makes one", remedy)

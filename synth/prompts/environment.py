@@ -35,7 +35,16 @@ def environment() -> ImmutableSandboxedEnvironment:
     made = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     # `text is search("pattern")`, as users know it from Ansible.
     made.tests["search"] = lambda text, pattern: re.search(pattern, text) is not None
+    made.tests["mentioning"] = _mentions
     return made
+
+
+def _mentions(text: str | None, words: str | None) -> bool:
+    """`text is mentioning(answer)`: whether words, or a number in whatever grouping, stand in a text by themselves."""
+    if not text or not words:
+        return False
+    plain, wanted = (re.sub(r"(?<=\d),(?=\d{3})", "", t).lower() for t in (text, words.strip()))
+    return re.search(rf"(?<![\w.]){re.escape(wanted)}(?!\w|\.\d)", plain) is not None
 
 
 def undefined_names(source: str, known: dict[str, frozenset[str] | None]) -> list[tuple[str, int]]:

@@ -159,6 +159,13 @@ class Problem(UnitRecord):
             return self.choices[ord(self.answer) - ord("A")]
         return self.answer
 
+    @property
+    def answer_shown(self) -> str | None:
+        """The gold answer as a reader is told it: a letter alone says little, so its text stands beside it."""
+        if self.answer is not None and self.choices and self.answer_kind == "choice":
+            return f"{self.answer}) {self.answer_text}"
+        return self.answer
+
 
 class Rationale(UnitRecord):
     """A worked solution by somebody."""

@@ -7,15 +7,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 from synth.prompts import Expression
-from synth.records import Node, Pair, Problem, Rationale, Rejection, UnitRecord
+from synth.records import Critique, Node, Pair, Problem, Rationale, Rejection, UnitRecord
 from synth.steps.rejection import reject
 from synth.steps.step import Step
 from synth.steps.unit import Unit
 
 __all__ = ["Filter"]
 
-Filtered = Literal["problem", "rationale", "node", "pair"]
-_TYPES: dict[str, type[UnitRecord]] = {k.alias: k for k in (Problem, Rationale, Node, Pair)}
+Filtered = Literal["problem", "rationale", "node", "critique", "pair"]
+_TYPES: dict[str, type[UnitRecord]] = {k.alias: k for k in (Problem, Rationale, Node, Critique, Pair)}
 _SCORE = re.compile(r"\b(score|label)\.(\w+)")
 
 

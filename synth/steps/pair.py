@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import product
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -15,66 +15,138 @@ from synth.steps.unit import Unit
 
 __all__ = ["Pair"]
 
+Reason = Literal["correctness", "score", "review", "majority", "siblings", "first_error", "revision"]
+
+
+class _Candidate(NamedTuple):
+    chosen: Rationale
+    rejected: Rationale
+    margin: float
+
 
 class Pair(Step):
-    """Prefer rationales with the higher score over others of the same problem.
+    """Prefer rationales over others of the same problem, for a stated reason.
 
-    Put it before the filter that removes the losers. With a 0/1 score such as `correct` this is preference by outcome
-    (arXiv:2410.16198). No pair has sides of equal text, no two pairs of a problem have the same two texts, and each
-    rationale is used about equally often.
+    Put it before the filter that removes the losers. No pair has sides of equal text, no two pairs of a problem have the
+    same two texts, and each rationale is used about equally often. By correctness it is arXiv:2410.16198, by siblings in
+    a tree arXiv:2406.19949, by the first wrong step arXiv:2406.18629.
     """
 
     takes: ClassVar[type[UnitRecord]] = Rationale
     gives: ClassVar[tuple[type[UnitRecord], ...]] = (PairRecord,)
 
     step: Literal["pair"] = "pair"
+    reason: Reason | None = None
+    """Why one side is preferred. All but `majority` by the higher `score`; then `siblings`: paths of one tree;
+    `first_error`: the sides share their first steps, and the loser's next one is its first wrong step (where steps are
+    labelled; else the longest shared beginning comes first); `revision`: the winner revises the loser; `majority`: the
+    answer with most votes over the others, by the score of a `vote`. Default: `correctness` for the score `correct`,
+    else `score`."""
     score: str = "correct"
     """The score that decides."""
     margin: Annotated[float, Field(ge=0)] = 0.0
     """The chosen side's score must be higher by more than this."""
+    over: str | tuple[str, ...] | None = None
+    """The step or steps whose rationales are the losing sides, those of `of` being the others; a loser without the score
+    has 0. Without it, any of `of` may be either."""
+    step_score: str = "step_correct"
+    """For `first_error`: the score on steps of which 0 is wrong."""
+    weight: str = "path_weight"
+    """For `match: heaviest`: the score by which a side is heavy."""
     limit: Annotated[int, Field(ge=1)] = 3
     """Most pairs for each problem."""
-    match: Literal["order", "length"] = "length"
-    """Which pairs come first: the earliest, or those whose sides are of the most similar length (against length bias)."""
+    match: Literal["order", "length", "heaviest", "closest"] = "length"
+    """Which pairs come first: the earliest; those whose sides are of the most similar length (against length bias); those
+    with the heaviest sides; those that differ in the fewest steps."""
+
+    def refers_to(self) -> Mapping[str, Sequence[str]]:
+        return {"over": (self.over,) if isinstance(self.over, str) else self.over or ()}
 
     def flow(self, _teachers: int) -> Flow:
         return Flow(calls=0, records=1)
 
     async def run(self, records: Sequence[Rationale], unit: Unit) -> Iterable[UnitRecord]:
+        losing = set(self.refers_to()["over"])
+        also = [r for r in unit.made_by(Rationale, tuple(losing)) if isinstance(r, Rationale)] if losing else []
+        every = list({r.id: r for r in (*records, *also)}.values())
         made: list[UnitRecord] = []
-        for problem in dict.fromkeys(r.problem for r in records):
-            made += self._pairs([r for r in records if r.problem == problem], unit)
+        for problem in dict.fromkeys(r.problem for r in every):
+            rationales = [r for r in every if r.problem == problem and r.text.strip()]
+            winners = [r for r in rationales if r.step not in losing]
+            losers = [r for r in rationales if r.step in losing] if losing else winners
+            made += self._choose(list(self._candidates(winners, losers, unit)), unit)
         return made
 
-    def _pairs(self, rationales: Sequence[Rationale], unit: Unit) -> list[PairRecord]:
-        values: dict[str, float] = {}
-        for r in rationales:
-            score = unit.score(r, self.score)
-            if score is not None and score.value is not None:
-                values[r.id] = score.value
-        scored = [r for r in rationales if r.id in values and r.text.strip()]
-        possible = [
-            (a, b)
-            for a, b in product(scored, scored)
-            if values[a.id] - values[b.id] > self.margin and _whole(a) != _whole(b)
-        ]
-        if self.match == "length":
-            possible.sort(key=lambda ab: abs(len(ab[0].text) - len(ab[1].text)))  # stable
+    def _candidates(
+        self, winners: Sequence[Rationale], losers: Sequence[Rationale], unit: Unit
+    ) -> Iterable[_Candidate]:
+        fits = self._fits(unit)
+        values = {r.id: self._value(r, unit) for r in (*winners, *losers)}
+        for a, b in product(winners, losers):
+            high, low = values[a.id], values[b.id]
+            if self.over is not None and low is None:  # such as the student's mistake, which nobody reviewed
+                low = 0.0
+            if high is None or low is None or high - low <= self.margin or _whole(a) == _whole(b):
+                continue
+            if fits(a, b):
+                yield _Candidate(a, b, high - low)
+
+    def _value(self, rationale: Rationale, unit: Unit) -> float | None:
+        score = unit.score(rationale, self.score)
+        return None if score is None else score.value
+
+    def _fits(self, unit: Unit) -> Callable[[Rationale, Rationale], bool]:
+        """What a pair must be for its reason, beyond its scores."""
+
+        def wrong_at_the_fork(a: Rationale, b: Rationale) -> bool:
+            wrong = [i for i, s in sorted(unit.step_scores(b, self.step_score).items()) if s.value == 0]
+            return not wrong or wrong[0] == _first_difference(a.steps, b.steps)
+
+        def label(rationale: Rationale) -> str | None:
+            score = unit.score(rationale, self.score)
+            return None if score is None else score.label
+
+        return {
+            "revision": lambda a, b: a.parent == b.id,
+            "first_error": wrong_at_the_fork,
+            "majority": lambda a, b: label(a) == "majority" and label(b) == "minority",
+        }.get(self.reason or "", lambda _a, _b: True)
+
+    def _choose(self, possible: list[_Candidate], unit: Unit) -> list[PairRecord]:
+        possible.sort(key=self._order(unit))  # stable
         used: dict[str, int] = {}
-        seen: set[tuple[tuple[str, str | None], tuple[str, str | None]]] = set()
+        seen: set[frozenset[tuple[str, str | None]]] = set()
         made: list[PairRecord] = []
         while possible and len(made) < self.limit:
-            a, b = min(possible, key=lambda ab: used.get(ab[0].id, 0) + used.get(ab[1].id, 0))
-            possible.remove((a, b))
-            texts = (_whole(a), _whole(b))
+            best = min(possible, key=lambda c: used.get(c.chosen.id, 0) + used.get(c.rejected.id, 0))
+            possible.remove(best)
+            texts = frozenset((_whole(best.chosen), _whole(best.rejected)))
             if texts in seen:
                 continue
             seen.add(texts)
-            used[a.id], used[b.id] = used.get(a.id, 0) + 1, used.get(b.id, 0) + 1
-            made.append(self._pair(a, b, values[a.id] - values[b.id]))
+            for side in (best.chosen, best.rejected):
+                used[side.id] = used.get(side.id, 0) + 1
+            made.append(self._pair(best))
         return made
 
-    def _pair(self, chosen: Rationale, rejected: Rationale, margin: float) -> PairRecord:
+    def _order(self, unit: Unit) -> Callable[[_Candidate], float]:
+        def heavy(rationale: Rationale) -> float:
+            score = unit.score(rationale, self.weight)
+            return 0.0 if score is None or score.value is None else score.value
+
+        if self.reason == "first_error":
+            return lambda c: -_first_difference(c.chosen.steps, c.rejected.steps)
+        return {
+            "order": lambda _: 0.0,
+            "length": lambda c: abs(len(c.chosen.text) - len(c.rejected.text)),
+            "heaviest": lambda c: -heavy(c.chosen) - heavy(c.rejected),
+            "closest": lambda c: len(set(c.chosen.steps) ^ set(c.rejected.steps)),
+        }[self.match]
+
+    def _pair(self, candidate: _Candidate) -> PairRecord:
+        chosen, rejected, margin = candidate
+        named = "correctness" if self.score == "correct" else "score"
+        reason = self.reason or named
         return PairRecord.make(
             unit=chosen.unit,
             step=self.name,
@@ -82,7 +154,7 @@ class Pair(Step):
             problem=chosen.problem,
             chosen=chosen.id,
             rejected=rejected.id,
-            reason="correctness" if self.score == "correct" else f"score {self.score}",
+            reason=f"score {self.score}" if reason == "score" else reason,
             margin=margin,
             first_differing_step=_first_difference(chosen.steps, rejected.steps),
             length_difference=len(chosen.text) - len(rejected.text),

@@ -5,11 +5,14 @@ from __future__ import annotations
 from functools import cache
 from importlib.metadata import entry_points
 
+from synth.steps.critique import Critique
 from synth.steps.deduplicate import Deduplicate
 from synth.steps.filter import Filter
 from synth.steps.pair import Pair
 from synth.steps.rationalize import Rationalize
 from synth.steps.reference import Reference
+from synth.steps.review import Review
+from synth.steps.revise import Revise
 from synth.steps.segment import Segment
 from synth.steps.select import Select
 from synth.steps.step import Step
@@ -21,6 +24,9 @@ __all__ = ["BUILT_IN", "all_steps"]
 BUILT_IN: tuple[type[Step], ...] = (
     Rationalize,
     Reference,
+    Critique,
+    Revise,
+    Review,
     Segment,
     VerifyAnswer,
     Vote,

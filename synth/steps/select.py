@@ -9,25 +9,33 @@ from pydantic import Field
 
 from synth.errors import UserError
 from synth.prompts import Expression
-from synth.records import Rationale, Rejection, UnitRecord
+from synth.records import Critique, Pair, Rationale, Rejection, UnitRecord, content_id
 from synth.steps.rejection import reject
 from synth.steps.step import Flow, Step
 from synth.steps.unit import Unit
 
 __all__ = ["Select"]
 
+_TYPES: dict[str, type[UnitRecord]] = {k.alias: k for k in (Rationale, Critique, Pair)}
+
 
 class Select(Step):
-    """Keep the best few rationales of each problem and put out the rest."""
+    """Keep the best few records of each problem, or some at random, and put out the rest."""
 
-    takes: ClassVar[type[UnitRecord]] = Rationale
     gives: ClassVar[tuple[type[UnitRecord], ...]] = (Rejection,)
 
     step: Literal["select"] = "select"
+    target: Literal["rationale", "critique", "pair"] = "rationale"
+    """What is chosen from."""
     keep: Annotated[int, Field(ge=1)]
     """How many, for each problem."""
     best: str | None = None
     """An expression with a number as its value, the higher the better; without it the earliest are kept."""
+    seed: int | None = None
+    """Among equals choose at random instead of the earliest; the same seed chooses the same."""
+
+    def takes_type(self) -> type[UnitRecord]:
+        return _TYPES[self.target]
 
     def expressions(self) -> Mapping[str, str]:
         return {"best": self.best} if self.best else {}
@@ -35,25 +43,27 @@ class Select(Step):
     def flow(self, _teachers: int) -> Flow:
         return Flow(calls=0, records=1)
 
-    async def run(self, records: Sequence[Rationale], unit: Unit) -> Iterable[UnitRecord]:
-        rank = {r.id: self._value(r, unit) for r in records}
-        out: list[UnitRecord] = []
-        for problem in dict.fromkeys(r.problem for r in records):
-            candidates = [r for r in records if r.problem == problem]
-            ordered = sorted(candidates, key=lambda r: -rank[r.id])  # stable: equals stay in the order they were made
-            out += [
-                reject(r, self.name, f"at most {self.keep} a problem", {"rank": i + 1, "of": len(ordered)})
-                for i, r in enumerate(ordered)
-                if i >= self.keep
-            ]
-        return out
+    async def run(self, records: Sequence[UnitRecord], unit: Unit) -> Iterable[UnitRecord]:
+        rank = {
+            r.id: (-self._value(r, unit), content_id([self.seed, r.id]) if self.seed is not None else "")
+            for r in records
+        }
+        groups: dict[str, list[UnitRecord]] = {}
+        for record in sorted(records, key=lambda r: rank[r.id]):  # stable: equals stay in the order they were made
+            groups.setdefault(unit.problem_of(record).id, []).append(record)
+        return [
+            reject(record, self.name, f"at most {self.keep} a problem", {"rank": i + 1, "of": len(group)})
+            for group in groups.values()
+            for i, record in enumerate(group)
+            if i >= self.keep
+        ]
 
-    def _value(self, rationale: Rationale, unit: Unit) -> float:
+    def _value(self, record: UnitRecord, unit: Unit) -> float:
         if self.best is None:
             return 0.0
         try:
-            value: Any = Expression(self.best)(unit.variables(rationale))
+            value: Any = Expression(self.best)(unit.variables(record))
             return float("-inf") if value is None else float(value)
         except Exception as error:
-            where = f"step {self.name}, {rationale.id}"
+            where = f"step {self.name}, {record.id}"
             raise UserError(f"the expression {self.best!r} gives no number: {error}", where=where) from error

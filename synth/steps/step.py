@@ -6,7 +6,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
@@ -75,9 +75,22 @@ class Step(BaseModel, ABC):
         """Expressions among its options, by option name, beside `where`."""
         return {}
 
-    def problems_with(self, _teachers: Mapping[str, Sequence[Teacher]]) -> Iterable[tuple[str, str, str]]:
-        """Mistakes in its options that types cannot show, as (option, what, remedy)."""
+    def problems_with(
+        self,
+        teachers: Mapping[str, Sequence[Teacher]],  # noqa: ARG002
+        authors: Sequence[Teacher],  # noqa: ARG002
+    ) -> Iterable[tuple[str, str, str]]:
+        """Mistakes in its options that types cannot show, as (option, what, remedy).
+
+        Args:
+            teachers: the teachers that play each role.
+            authors: the teachers that make the records it works on.
+        """
         return ()
+
+    def refers_to(self) -> Mapping[str, Sequence[str]]:
+        """Names of earlier steps among its options, by option, beside `of`."""
+        return {}
 
     def flow(self, _teachers: int) -> Flow:
         """What to expect for one input record."""
@@ -163,6 +176,15 @@ class TeacherStep(Step):
             max_tokens_if_cut=self.max_tokens_if_cut,
             media=files,
         )
+
+    def form_of_fields(self, teacher: Teacher) -> Literal["json", "text"]:
+        """How a reply with named fields is asked for: JSON where it can be held to a schema, lines `Name: value` else."""
+        return "json" if "json_schema" in teacher.capabilities else "text"
+
+    def is_greedy(self, teacher: Teacher) -> bool:
+        """Whether a teacher would give this step the same reply each time."""
+        own = self.temperature if self.temperature is not None else teacher.parameters.get("temperature")
+        return own == 0
 
     async def ask_all(
         self, asked: Sequence[tuple[Teacher, Request, UnitRecord]], unit: Unit

@@ -35,6 +35,7 @@ class Unit:
         self._by_id: dict[str, UnitRecord] = {}
         self._rejected: set[str] = set()
         self._scores: dict[str, dict[str, Score]] = {}
+        self._step_scores: dict[tuple[str, str], dict[int, Score]] = {}
         self._caller = caller
         self._teachers = teachers
         self.add([problem])
@@ -50,6 +51,8 @@ class Unit:
                 self._rejected.add(record.target)
             elif isinstance(record, Score) and record.step_index is None:
                 self._scores.setdefault(record.target, {})[record.name] = record
+            elif isinstance(record, Score) and record.step_index is not None:
+                self._step_scores.setdefault((record.target, record.name), {})[record.step_index] = record
 
     def live(self, record: UnitRecord) -> bool:
         """Whether no step has rejected it."""
@@ -65,15 +68,22 @@ class Unit:
 
     def problem_of(self, record: UnitRecord) -> Problem:
         """The problem a record is about."""
-        if isinstance(record, Problem):
-            return record
-        found = self._by_id[getattr(record, "problem", self.problem.id)]
-        assert isinstance(found, Problem)
-        return found
+        while not isinstance(record, Problem):
+            about = getattr(record, "problem", None) or getattr(record, "target", None)
+            record = self._by_id[about or self.problem.id]
+        return record
+
+    def get(self, id_: str) -> UnitRecord:
+        """The record of this unit with that id."""
+        return self._by_id[id_]
 
     def score(self, record: UnitRecord, name: str) -> Score | None:
         """The latest score of that name on a record."""
         return self._scores.get(record.id, {}).get(name)
+
+    def step_scores(self, record: UnitRecord, name: str) -> Mapping[int, Score]:
+        """The latest scores of that name on the steps of a record, by index from 0."""
+        return self._step_scores.get((record.id, name), {})
 
     def variables(self, record: UnitRecord) -> dict[str, Any]:
         """What an expression sees of a record: itself, its problem, its scores (values) and labels by name, the unit."""

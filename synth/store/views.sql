@@ -10,6 +10,11 @@ CREATE VIEW kept_rationales AS
   WHERE id NOT IN (SELECT target FROM rejections)
     AND problem NOT IN (SELECT target FROM rejections) AND unit NOT IN (SELECT target FROM rejections);
 
+-- critiques no step has put out, of problems that are in; what they criticise is a rejected rationale
+CREATE VIEW kept_critiques AS
+  SELECT * FROM critiques
+  WHERE id NOT IN (SELECT target FROM rejections) AND unit NOT IN (SELECT target FROM rejections);
+
 -- pairs no step has put out, of problems that are in; the losing side is often a rejected rationale
 CREATE VIEW kept_pairs AS
   SELECT * FROM pairs
@@ -61,6 +66,21 @@ CREATE VIEW reply_shapes AS
     count(f.id) AS unreadable
   FROM calls c LEFT JOIN failures f ON f.call = c.id AND f.cause = 'shape'
   WHERE c.shape IS NOT NULL AND c.status = 'ok' GROUP BY ALL ORDER BY ALL;
+
+-- peer reviews one by one: who judged what by whom, with what was known of it otherwise; a score that is not valid is NULL
+CREATE VIEW reviews AS
+  SELECT s.id, regexp_replace(s.name, '_single$', '') AS review, s.step, s.target, s.judge AS reviewer,
+    coalesce(r.teacher, q.critic) AS author, s.value, s.label, s.reason, s.call,
+    (SELECT any_value(c.value) FROM scores c WHERE c.target = s.target AND c.name = 'correct') AS correct,
+    (SELECT any_value(a.label) FROM scores a WHERE a.target = s.target AND a.name = regexp_replace(s.name, '_single$', '')) AS verdict
+  FROM scores s LEFT JOIN rationales r ON r.id = s.target LEFT JOIN critiques q ON q.id = s.target
+  WHERE s.name LIKE '%\_single' ESCAPE '\';
+
+-- how each reviewer scores: its leniency beside that of the others
+CREATE VIEW reviewers AS
+  SELECT review, reviewer, count(*) AS reviews, count(value) AS valid, avg(value) AS mean, stddev_pop(value) AS std,
+    avg(value) FILTER (correct = 1) AS mean_of_right, avg(value) FILTER (correct = 0) AS mean_of_wrong
+  FROM reviews GROUP BY ALL ORDER BY review, mean DESC;
 
 -- one row a parent: what each record was made from
 CREATE VIEW lineage AS

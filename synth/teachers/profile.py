@@ -170,7 +170,7 @@ def bind_roles(
 
     Args:
         roles: the roles the pipeline names.
-        given: `ROLE=NAME`, `ROLE=NAME,NAME` or `NAME` (for every role), from the command line.
+        given: `ROLE=NAME`, `ROLE=NAME,NAME` (or each by itself) or `NAME` (for every role), from the command line.
         profile: its `roles` come second.
         default: plays what nobody was named for.
 
@@ -184,7 +184,8 @@ def bind_roles(
         if not equals or head.startswith(("http://", "https://")):
             everywhere = (item,)
         elif head in roles:
-            bound[head] = tuple(n.strip() for n in names.split(",") if n.strip())
+            more = tuple(n.strip() for n in names.split(",") if n.strip())
+            bound[head] = tuple(dict.fromkeys((*bound.get(head, ()), *more)))
         else:
             raise SetupError(f"the pipeline has no role {head!r}", remedy=f"its roles: {', '.join(roles)}")
     for role in roles:

@@ -42,8 +42,9 @@ KEY_VERSION = 1
 class Task:
     """What a request is for. Not on the wire: it is for the scripted teacher, the ledger and error messages."""
 
-    kind: Literal["solve", "review", "other"]
-    """`solve`: write a rationale for `problem`. `review`: judge the rationale `subject`."""
+    kind: Literal["solve", "review", "judge", "critique", "revise", "other"]
+    """`solve`: write a rationale for `problem`. Of the rationale `subject`, `review`: rate it from 1 to 5; `judge`: say
+    yes or no to its being right; `critique`: explain its mistake; `revise`: write it anew without the mistake."""
     problem: Problem
     subject: UnitRecord | None = None
     """The record the step works on, where that is not the problem."""

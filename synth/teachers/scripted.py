@@ -7,6 +7,7 @@ run over a world must give the yields the arithmetic of its method predicts; tha
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import re
 from collections.abc import Callable
@@ -92,9 +93,13 @@ class World:
     step_error_rate: float = 0.3
     """Of each step of an unsound rationale being wrong; at least one is."""
     sensitivity: float = 0.8
-    """As a reviewer, of calling an unsound rationale wrong."""
+    """As a reviewer, of calling an unsound rationale wrong (a score of 1, else 5)."""
     specificity: float = 0.9
-    """As a reviewer, of calling a sound rationale correct."""
+    """As a reviewer, of calling a sound rationale correct (a score of 5, else 1)."""
+    locate_rate: float = 0.7
+    """As a critic, of naming the first wrong step of an unsound rationale."""
+    revise_rate: float = 0.7
+    """Of writing sound steps that end in the gold answer when shown an earlier rationale."""
     malformed_rate: float = 0.0
     """Of a reply in which no answer, or no verdict, can be found."""
     steps: int = 3
@@ -112,30 +117,36 @@ class World:
             self.step_error_rate,
             self.sensitivity,
             self.specificity,
+            self.locate_rate,
+            self.revise_rate,
             self.malformed_rate,
             self.steps,
         ]
         return "world:" + blake2b(canonical_json(numbers), digest_size=4).hexdigest()
 
-    def __call__(self, request: Request, rng: random.Random) -> str:
+    def __call__(self, request: Request, rng: random.Random) -> str | Completion:
         """The reply to a request.
 
         Raises:
             TeacherError: the world does not know this kind of task.
         """
         task = request.task
-        if task.kind in {"solve", "review"} and rng.random() < self.malformed_rate:
+        if task.kind in {"solve", "review", "critique", "revise"} and rng.random() < self.malformed_rate:
             return "I would rather talk about something else"
-        if task.kind == "solve":
+        if task.kind in {"solve", "revise"}:
             return self._solve(task, rng)
-        if task.kind == "review" and isinstance(task.subject, Rationale):
-            return self._review(task, task.subject, rng)
+        if task.kind == "critique" and isinstance(task.subject, Rationale):
+            return self._critique(task, task.subject, rng)
+        if task.kind in {"review", "judge"}:
+            return self._review(task, rng)
         raise TeacherError("bad_request", f"the scripted world does not know the task {task.kind!r}")
 
     def _solve(self, task: Task, rng: random.Random) -> str:
         problem = task.problem
         gold = problem.answer if problem.answer is not None else "0"
         ability = self.hint_rate if task.hint is not None else self.solve_rate
+        if task.kind == "revise":
+            ability = self.revise_rate
         if self.difficulty is not None:
             ability *= self.difficulty(problem)
         if rng.random() < ability:
@@ -149,15 +160,32 @@ class World:
         answer = gold if rng.random() < lucky else _another_answer(problem, gold, rng)
         return _write(task, [_claim(rng, sound=not bad) for bad in wrong], answer)
 
-    def _review(self, task: Task, rationale: Rationale, rng: random.Random) -> str:
-        error = self.first_error(rationale.steps or (rationale.text,))
-        correct = rng.random() >= self.sensitivity if error is not None else rng.random() < self.specificity
-        verdict = "correct" if correct else "wrong"
-        place = None if correct else error if error is not None else rng.randrange(max(1, len(rationale.steps)))
-        why = "Every step holds." if place is None else f"Step {place + 1} does not hold."
-        if task.format == "json":
-            return orjson.dumps({"explanation": why, "first_error": place, "verdict": verdict}).decode()
-        return f"{why}\nVerdict: {verdict}"
+    def _review(self, task: Task, rng: random.Random) -> str | Completion:
+        """A rating, or a yes or no with its probability; a critique is sound where it names the first wrong step."""
+        subject = task.subject
+        if isinstance(subject, Rationale):
+            sound = self.first_error(subject.steps or (subject.text,)) is None
+        else:
+            sound = getattr(subject, "mistake", None) == "arithmetic"
+        approves = rng.random() < self.specificity if sound else rng.random() >= self.sensitivity
+        if task.kind == "judge":
+            return _yes_or_no(0.9 if approves else 0.1)
+        return _fields(
+            task, reasons="Every step holds." if approves else "It does not hold.", score=5 if approves else 1
+        )
+
+    def _critique(self, task: Task, rationale: Rationale, rng: random.Random) -> str:
+        place = self.first_error(rationale.steps)
+        others = [i for i in range(len(rationale.steps)) if i != place]
+        found = place is not None and (rng.random() < self.locate_rate or not others)
+        named = place if found and place is not None else rng.choice(others or [0])
+        return _fields(
+            task,
+            explanation=f"Step {named + 1} does not hold.",
+            first_wrong_step=named + 1,
+            kind="arithmetic" if found else "logic",
+            correction="The sum should be right.",
+        )
 
     @staticmethod
     def is_sound(text: str) -> bool:
@@ -168,6 +196,22 @@ class World:
     def first_error(steps: tuple[str, ...]) -> int | None:
         """Index of the first step with a wrong sum, from 0; None where all are right."""
         return next((i for i, step in enumerate(steps) if not World.is_sound(step)), None)
+
+
+def _fields(task: Task, **fields: str | int) -> str:
+    if task.format == "json":
+        return orjson.dumps(fields).decode()
+    return "\n".join(f"{name.replace('_', ' ').capitalize()}: {value}" for name, value in fields.items())
+
+
+def _yes_or_no(probability: float) -> Completion:
+    """A word with the probabilities of both."""
+    word = "Yes" if probability >= 0.5 else "No"
+    both = [{"token": t, "logprob": math.log(p)} for t, p in (("Yes", probability), ("No", 1 - probability))]
+    listed = {
+        "content": [{"token": word, "logprob": math.log(max(probability, 1 - probability)), "top_logprobs": both}]
+    }
+    return Completion(text=word, finish="stop", prompt_tokens=100, completion_tokens=1, logprobs=listed)
 
 
 def _claim(rng: random.Random, *, sound: bool) -> str:

@@ -1,7 +1,8 @@
 """Replies held to a shape: a Pydantic model, as JSON Schema where the endpoint takes one, else read with tolerance.
 
-Tolerance is about wrapping only (a fence, tags, words before or after, LaTeX whose backslashes were not doubled): what
-is cut off or lacks a field is never patched up, because half a reply is no reply. One further call may mend it.
+Tolerance is about wrapping only (a fence, tags, words before or after, LaTeX whose backslashes were not doubled, fields
+as lines `Name: value` instead of JSON): what is cut off or lacks a field is never patched up, because half a reply is no
+reply. One further call may mend it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 import re
 from collections.abc import Iterator
 from functools import cache
+from itertools import chain
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -69,7 +71,7 @@ def read_structured(text: str, shape: type[R]) -> R:
         Unreadable: there is none.
     """
     why = "there is no JSON object in it"
-    for value in _objects(text):
+    for value in chain(_objects(text), _labelled(text, shape)):
         try:
             return shape.model_validate(value)
         except ValidationError as error:
@@ -117,6 +119,20 @@ def _objects(text: str) -> Iterator[Any]:
             end = place + 1
         place = text.find("{", end)
     yield from reversed(found)
+
+
+@cache
+def _label(shape: type[BaseModel]) -> re.Pattern[str]:
+    names = "|".join(name.replace("_", "[ _]") for name in sorted(shape.model_fields, key=len, reverse=True))
+    return re.compile(rf"^[ \t>*#-]*({names})[ \t*]*:[ \t*]*", re.IGNORECASE | re.MULTILINE)
+
+
+def _labelled(text: str, shape: type[BaseModel]) -> Iterator[dict[str, Any]]:
+    """The fields as lines `Name: value`; a value goes on until the next name, and of two the last counts."""
+    found = list(_label(shape).finditer(text))
+    if found:
+        ends = [*(m.start() for m in found[1:]), len(text)]
+        yield {m[1].lower().replace(" ", "_"): text[m.end() : end].strip() for m, end in zip(found, ends, strict=True)}
 
 
 def repair_turn(reply: str, why: str, shape: type[BaseModel]) -> tuple[Message, ...]:

@@ -85,7 +85,9 @@ async def test_the_beginning_travels_as_the_endpoint_takes_it(continuation, path
     assert got.text == " it is 5."
     plain = EndpointTeacher("t", base_url=url, model="m", continuation=continuation)
     assert plain.key(asked(continue_from="So")) != plain.key(asked())
-    elsewhere = EndpointTeacher("t", base_url=url, model="m", continuation="prefill" if path == "text" else "completions")
+    elsewhere = EndpointTeacher(
+        "t", base_url=url, model="m", continuation="prefill" if path == "text" else "completions"
+    )
     assert plain.key(asked(continue_from="So")) != elsewhere.key(asked(continue_from="So"))
 
 

@@ -62,6 +62,8 @@ def test_teachers_without_a_profile(profile: Profile):
 def test_roles_are_bound_by_the_command_line_then_the_profile_then_the_default(profile: Profile):
     roles = ("judge", "reviewers", "student")
     assert bind_roles(roles, (), profile) == {"judge": ("gpt",), "reviewers": ("gpt", "tiny"), "student": ("local",)}
+    apart = bind_roles(roles, ("student=gpt", "student=tiny", "student=gpt"), profile)
+    assert apart["student"] == ("gpt", "tiny")
     given = bind_roles(roles, ("judge=tiny", "student=gpt,tiny"), profile)
     assert given == {"judge": ("tiny",), "reviewers": ("gpt", "tiny"), "student": ("gpt", "tiny")}
     assert bind_roles(roles, ("scripted",), profile)["judge"] == ("scripted",)

@@ -1,0 +1,101 @@
+"""`critique`: teachers explain the mistake in a rationale."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BeforeValidator, Field
+
+from synth.records import Critique as CritiqueRecord
+from synth.records import Problem, Rationale, UnitRecord
+from synth.steps.step import Flow, TeacherStep, record_fields
+from synth.steps.unit import Unit
+from synth.teachers import Capability, Reply, Task, Teacher
+
+__all__ = ["Critique"]
+
+
+def _number_in(value: Any) -> Any:
+    """`Step 2` is 2, and `none` is 0."""
+    if isinstance(value, str):
+        found = re.search(r"\d+", value)
+        return int(found[0]) if found else 0
+    return value
+
+
+class _Diagnosis(Reply):
+    """What a critic is to write."""
+
+    explanation: Annotated[str, Field(min_length=1)]
+    first_wrong_step: Annotated[int, BeforeValidator(_number_in)] = 0
+    kind: str = ""
+    correction: str = ""
+
+
+class Critique(TeacherStep):
+    """Each teacher explains what is wrong in a rationale: which step errs first, how, and what it should have been.
+
+    The critic is not told who wrote it. A step number that the rationale does not have is passed over; the explanation
+    stays. Source: mistake-aware feedback of arXiv:2410.03663, whose teachers see the gold answer.
+    """
+
+    takes: ClassVar[type[UnitRecord]] = Rationale
+    gives: ClassVar[tuple[type[UnitRecord], ...]] = (CritiqueRecord,)
+
+    step: Literal["critique"] = "critique"
+    prompt: str = "critique/explain"
+    """Name of a shipped prompt, or path of your own (`.j2`), read from beside the pipeline file."""
+    sees_gold: bool = True
+    """Whether the critic is shown the gold answer, and the reference solution where there is one."""
+
+    def prompt_variables(self) -> Mapping[str, frozenset[str] | None]:
+        shown = {"problem": record_fields(Problem), "rationale": record_fields(Rationale)}
+        return {**shown, "gold": None, "solution": None, "format": None}
+
+    def uses_of(self, teacher: Teacher) -> frozenset[Capability]:  # noqa: ARG002
+        return frozenset({"json_schema"})
+
+    def flow(self, teachers: int) -> Flow:
+        return Flow(calls=teachers, records=teachers)
+
+    async def run(self, records: Sequence[Rationale], unit: Unit) -> Iterable[UnitRecord]:
+        asked = []
+        for rationale in records:
+            problem = unit.problem_of(rationale)
+            shown = {
+                "problem": problem,
+                "rationale": rationale,
+                "gold": problem.answer_shown if self.sees_gold else None,
+                "solution": problem.reference_solution if self.sees_gold else None,
+            }
+            for teacher in unit.teachers(self.by):
+                form = self.form_of_fields(teacher)
+                task = Task(
+                    "critique", problem, subject=rationale, hint=problem.answer if self.sees_gold else None, format=form
+                )
+                request = self.request(self.load(), {**shown, "format": form}, task, shape=_Diagnosis)
+                asked.append((teacher, request, rationale))
+        replies = await self.ask_all(asked, unit)
+        made = []
+        for (teacher, _, rationale), reply in zip(asked, replies, strict=True):
+            if reply is None:
+                continue
+            said: _Diagnosis = reply.value
+            place = said.first_wrong_step - 1
+            made.append(
+                CritiqueRecord.make(
+                    unit=rationale.unit,
+                    step=self.name,
+                    because=[self.version, rationale.id, reply.key],
+                    target=rationale.id,
+                    step_index=place if 0 <= place < len(rationale.steps) else None,
+                    mistake=said.kind or None,
+                    explanation=said.explanation,
+                    correction=said.correction or None,
+                    critic=teacher.name,
+                    call=reply.call,
+                )
+            )
+        return made

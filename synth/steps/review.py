@@ -1,0 +1,388 @@
+"""`review`: teachers judge each other's rationales, or explanations of mistakes."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import re
+import statistics
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+
+import orjson
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
+
+from synth.errors import UserError
+from synth.prompts import Prompt
+from synth.records import Critique, Problem, Rationale, Score, UnitRecord
+from synth.steps.rationalize import Rationalize
+from synth.steps.step import Flow, ScoreName, TeacherStep, record_fields
+from synth.steps.unit import Unit
+from synth.teachers import Capability, Completion, Reply, Request, Task, Teacher
+from synth.verify import compare_answers
+
+__all__ = ["Leniency", "Review", "Verdict", "judge_reviews"]
+
+LOWEST, HIGHEST = 1, 5
+"""The scale of spoken scores, arXiv:2410.03663."""
+
+_RATING = re.compile(r"\[?\s*(\d+)\s*\]?(?:\s*(?:/|out of)\s*5)?\.?")
+_ANSWER = {"max_tokens": 8, "stop": ["\n", ".", ","], "logprobs": True, "top_logprobs": 20}
+"""A word and its alternatives; 20 is the most the OpenAI API gives."""
+
+
+def _rating(value: Any) -> Any:
+    """`4`, `[4]`, `4/5` and `4 out of 5` are 4; whatever else is no number."""
+    if isinstance(value, str) and (found := _RATING.fullmatch(value.strip())):
+        return int(found[1])
+    return value
+
+
+class _Rated(Reply):
+    """What a reviewer is to write."""
+
+    reasons: str = ""
+    score: Annotated[int, BeforeValidator(_rating)]
+
+
+class Leniency(NamedTuple):
+    """How one reviewer scores: mean and standard deviation of its valid scores."""
+
+    mean: float
+    std: float
+
+
+class Verdict(NamedTuple):
+    """What the reviews of one record come to."""
+
+    value: float | None
+    """The aggregate; None where too few reviews are valid."""
+    label: Literal["accepted", "rejected", "too_few"]
+
+
+_AGGREGATES: dict[str, Callable[[Iterable[float]], float]] = {
+    "mean": statistics.fmean,
+    "median": statistics.median,
+    "min": min,
+}
+
+
+def judge_reviews(
+    scores: Mapping[str, float | None],
+    *,
+    threshold: float,
+    strict: bool = True,
+    min_valid: int = 1,
+    aggregate: Literal["mean", "median", "min"] = "mean",
+    calibration: Mapping[str, Leniency] | None = None,
+) -> Verdict:
+    """What the reviews of one record come to.
+
+    Args:
+        scores: by reviewer; None for a review that is not valid.
+        threshold: where acceptance begins.
+        strict: whether the aggregate must lie above the threshold; else it may equal it.
+        min_valid: how many valid reviews there must be.
+        aggregate: how the valid ones are put together.
+        calibration: how each reviewer scores otherwise. Each score then counts by its distance from its reviewer's
+            mean, in standard deviations, brought back to the scale by the means over all reviewers.
+    """
+    valid = {reviewer: score for reviewer, score in scores.items() if score is not None}
+    if len(valid) < max(1, min_valid):
+        return Verdict(None, "too_few")
+    if calibration is not None:
+        mean = statistics.fmean(c.mean for c in calibration.values())
+        std = statistics.fmean(c.std for c in calibration.values())
+        valid = {r: mean + std * (s - calibration[r].mean) / (calibration[r].std or 1.0) for r, s in valid.items()}
+    value = float(_AGGREGATES[aggregate](valid.values()))
+    return Verdict(value, "accepted" if value > threshold or (value == threshold and not strict) else "rejected")
+
+
+class _Opinion(NamedTuple):
+    """One review."""
+
+    value: float | None
+    label: str | None
+    reason: str | None
+    call: str | None
+    key: str
+
+
+class Review(TeacherStep):
+    """Reviewers judge records one by one, without being told who wrote them; nobody reviews what is his own.
+
+    Each review is a score `NAME_single` with its reviewer as judge; what they come to is one score `NAME` with the label
+    `accepted`, `rejected` or `too_few` (valid reviews). Three modes: a spoken `score` from 1 to 5 (the peer review of
+    arXiv:2410.03663; one out of range counts as not given), the `probability` of a yes, and `resolve`: the reviewer
+    solves the problem without seeing the rationale, and the share of its samples that reach the same answer is the
+    score. With small models the first is noise and the last works.
+    """
+
+    gives: ClassVar[tuple[type[UnitRecord], ...]] = (Score,)
+
+    step: Literal["review"] = "review"
+    by: str | tuple[str, ...] = "reviewers"
+    """The role, or roles, that review."""
+    target: Literal["rationale", "critique"] = "rationale"
+    """What is reviewed."""
+    mode: Literal["score", "probability", "resolve"] = "score"
+    """How it is judged."""
+    prompt: str = "auto"
+    """Name of a shipped prompt, or path of your own (`.j2`); `auto`: the shipped one of the mode."""
+    sees_gold: bool = True
+    """Whether reviewers are shown the gold answer; never in mode `resolve`."""
+    exclude_author: bool = True
+    """Whether the author may not review what is his own."""
+    score: ScoreName = "review"
+    """Name of the score."""
+    threshold: float | None = None
+    """Where acceptance begins; 3 for spoken scores, 0.5 else."""
+    strict: bool = True
+    """Whether the aggregate must lie above the threshold; else it may equal it."""
+    min_valid: Annotated[int, Field(ge=1)] = 2
+    """How many reviews must be valid; where fewer may review at all, all of them."""
+    aggregate: Literal["mean", "median", "min"] = "mean"
+    """How the valid reviews are put together."""
+    samples: Annotated[int, Field(ge=1, le=64)] = 1
+    """Solutions of each reviewer in mode `resolve`."""
+    calibration: str | None = None
+    """A JSON file with each reviewer's mean and standard deviation, `{"gpt": {"mean": 3.9, "std": 1.6}}`: scores then
+    count by their distance from it. `synth audit RUN --save-leniency FILE` writes one from a run; running again with it
+    asks nothing anew."""
+
+    def takes_type(self) -> type[UnitRecord]:
+        return Critique if self.target == "critique" else Rationale
+
+    def gives_scores(self) -> tuple[str, ...]:
+        return (self.score, f"{self.score}_single")
+
+    def prompt_variables(self) -> Mapping[str, frozenset[str] | None]:
+        if self.mode == "resolve":
+            return self._solver().prompt_variables()
+        shown = {"problem": record_fields(Problem), "rationale": record_fields(Rationale)}
+        return {**shown, "critique": None, "gold": None, "format": None}
+
+    def load(self, option: str = "prompt") -> Prompt:
+        if option == "prompt" and self.prompt == "auto":
+            name = {"score": "review/score", "probability": "review/judge", "resolve": "rationale/solve"}[self.mode]
+            return self.model_copy(update={"prompt": name}).load()
+        return super().load(option)
+
+    def needs_of_teachers(self) -> frozenset[Capability]:
+        return frozenset({"logprobs"}) if self.mode == "probability" else frozenset()
+
+    def uses_of(self, teacher: Teacher) -> frozenset[Capability]:
+        if self.mode == "resolve":
+            return self._solver().uses_of(teacher)
+        return frozenset({"json_schema"}) if self.mode == "score" else frozenset()
+
+    def problems_with(
+        self, teachers: Mapping[str, Sequence[Teacher]], authors: Sequence[Teacher]
+    ) -> Iterable[tuple[str, str, str]]:
+        yield from super().problems_with(teachers, authors)
+        reviewers = {t.name for role in self.roles() for t in teachers.get(role, ())}
+        for author in authors if self.exclude_author else ():
+            if reviewers and not reviewers - {author.name}:
+                what = f"{author.name} is the only reviewer, and may not review what is its own"
+                remedy = (
+                    f"bind a second teacher: --teacher {self.roles()[0]}={author.name},NAME; or exclude_author: false"
+                )
+                yield "by", what, remedy
+        if self.mode == "resolve":
+            if self.target == "critique":
+                yield "mode", "resolve compares answers, and a critique has none", "use mode: score"
+            yield from self._solver().problems_with(teachers, ())
+        if self.calibration is not None:
+            try:
+                known = _leniency(str(self._calibration_path()))
+            except UserError as error:
+                yield "calibration", error.what, error.remedy or ""
+            else:
+                for name in sorted(reviewers - set(known)):
+                    what = f"{self.calibration} does not know the reviewer {name}"
+                    yield (
+                        "calibration",
+                        what,
+                        "run once without calibration, and write it with synth audit RUN --save-leniency",
+                    )
+
+    def flow(self, teachers: int) -> Flow:
+        n = max(1, teachers - self.exclude_author)
+        return Flow(calls=n * (self.samples if self.mode == "resolve" else 1), records=1)
+
+    async def run(self, records: Sequence[Rationale | Critique], unit: Unit) -> Iterable[UnitRecord]:
+        reviewed = [
+            (record, teacher)
+            for record in records
+            for teacher in unit.teachers(self.by)
+            if not (self.exclude_author and teacher.name == _author(record))
+        ]
+        opinions = await (self._solve_anew(reviewed, unit) if self.mode == "resolve" else self._ask(reviewed, unit))
+        made: list[UnitRecord] = []
+        for record in records:
+            mine = {t.name: o for (r, t), o in zip(reviewed, opinions, strict=True) if r.id == record.id}
+            made += self._scores(record, mine)
+        return made
+
+    async def _ask(self, reviewed: Sequence[tuple[Rationale | Critique, Teacher]], unit: Unit) -> list[_Opinion | None]:
+        asked = [(teacher, self._request(record, teacher, unit), record) for record, teacher in reviewed]
+        read = _read_probability if self.mode == "probability" else _read_score
+        return [None if reply is None else read(reply) for reply in await self.ask_all(asked, unit)]
+
+    def _request(self, record: Rationale | Critique, teacher: Teacher, unit: Unit) -> Request:
+        rationale = record if isinstance(record, Rationale) else unit.get(record.target)
+        problem = unit.problem_of(record)
+        spoken = self.mode == "score"
+        form = self.form_of_fields(teacher) if spoken else "text"
+        shown = {
+            "problem": problem,
+            "rationale": rationale,
+            "critique": record if isinstance(record, Critique) else None,
+            "gold": problem.answer_shown if self.sees_gold else None,
+            "format": form,
+        }
+        hint = problem.answer if self.sees_gold else None
+        task = Task("review" if spoken else "judge", problem, subject=record, hint=hint, format=form)
+        if spoken:
+            return self.request(self.load(), shown, task, shape=_Rated)
+        return self.request(self.load(), shown, task, parameters=_ANSWER)
+
+    async def _solve_anew(
+        self, reviewed: Sequence[tuple[Rationale | Critique, Teacher]], unit: Unit
+    ) -> list[_Opinion | None]:
+        solver = self._solver()
+        teachers = {t.name: t for _, t in reviewed}
+        problems = {(p := unit.problem_of(r)).id: p for r, _ in reviewed}
+        asked = [
+            pair
+            for problem in problems.values()
+            for name in dict.fromkeys(t.name for r, t in reviewed if unit.problem_of(r).id == problem.id)
+            for pair in solver.requests(problem, [teachers[name]])
+        ]
+        solutions = await solver.write(asked, unit)
+        return await asyncio.to_thread(self._agreements, reviewed, solutions, unit)
+
+    def _agreements(
+        self, reviewed: Sequence[tuple[Rationale | Critique, Teacher]], solutions: Sequence[Rationale], unit: Unit
+    ) -> list[_Opinion | None]:
+        opinions: list[_Opinion | None] = []
+        for record, teacher in reviewed:
+            assert isinstance(record, Rationale)
+            problem = unit.problem_of(record)
+            own = [s for s in solutions if s.problem == problem.id and s.teacher == teacher.name]
+            if not own:
+                opinions.append(None)
+                continue
+            same = [s for s in own if _agree(s.answer, record.answer, problem)]
+            reason = f"solved anew {len(own)} times: {', '.join(s.answer or '-' for s in own)}"
+            key = "+".join(s.id for s in own)
+            opinions.append(_Opinion(len(same) / len(own), None, reason, own[0].call, key))
+        return opinions
+
+    def _solver(self) -> Rationalize:
+        return Rationalize(
+            name=self.name,
+            by=self.by,
+            prompt="rationale/solve" if self.prompt == "auto" else self.prompt,
+            samples=self.samples,
+            temperature=self.temperature,
+            top_p=self.top_p,
+            max_tokens=self.max_tokens,
+            max_tokens_if_cut=self.max_tokens_if_cut,
+            folder=self.folder,
+        )
+
+    def _scores(self, record: UnitRecord, opinions: Mapping[str, _Opinion | None]) -> list[Score]:
+        made = [
+            Score.make(
+                unit=record.unit,
+                step=self.name,
+                because=[self.version, record.id, f"{self.score}_single", reviewer, opinion.key],
+                target=record.id,
+                name=f"{self.score}_single",
+                value=opinion.value,
+                label=opinion.label,
+                judge=reviewer,
+                reason=opinion.reason,
+                call=opinion.call,
+            )
+            for reviewer, opinion in opinions.items()
+            if opinion is not None
+        ]
+        values = {reviewer: None if o is None else o.value for reviewer, o in opinions.items()}
+        threshold = self.threshold if self.threshold is not None else 3.0 if self.mode == "score" else 0.5
+        verdict = judge_reviews(
+            values,
+            threshold=threshold,
+            strict=self.strict,
+            min_valid=min(self.min_valid, max(1, len(opinions))),
+            aggregate=self.aggregate,
+            calibration=_leniency(str(self._calibration_path())) if self.calibration is not None else None,
+        )
+        valid = [f"{v:g}" for v in values.values() if v is not None]
+        rule = f"{self.aggregate} {'>' if self.strict else '>='} {threshold:g}"
+        reason = f"{len(valid)} of {len(opinions)} reviews valid: {', '.join(valid) or 'none'}; accepted if {rule}"
+        return [
+            *made,
+            Score.make(
+                unit=record.unit,
+                step=self.name,
+                because=[self.version, record.id, self.score, [s.id for s in made]],
+                target=record.id,
+                name=self.score,
+                value=verdict.value,
+                label=verdict.label,
+                judge=f"{self.aggregate} of reviews",
+                reason=reason,
+            ),
+        ]
+
+    def _calibration_path(self) -> Path:
+        return (self.folder or Path()) / str(self.calibration)
+
+
+def _author(record: Rationale | Critique) -> str | None:
+    return record.critic if isinstance(record, Critique) else record.teacher
+
+
+def _read_score(reply: Completion) -> _Opinion:
+    said: _Rated = reply.value
+    if LOWEST <= said.score <= HIGHEST:
+        return _Opinion(said.score, None, said.reasons or None, reply.call, reply.key)
+    return _Opinion(None, "out_of_range", f"scored {said.score}: {said.reasons}", reply.call, reply.key)
+
+
+def _read_probability(reply: Completion) -> _Opinion:
+    listed = ((reply.logprobs or {}).get("content") or [{}])[0].get("top_logprobs") or []
+    share = {"yes": 0.0, "no": 0.0}
+    for alternative in listed:
+        word = str(alternative["token"]).strip().lower()
+        if word in share:
+            share[word] += math.exp(alternative["logprob"])
+    total = sum(share.values())
+    if not total:
+        return _Opinion(None, "unreadable", f"neither yes nor no: {reply.text[:200]}", reply.call, reply.key)
+    return _Opinion(share["yes"] / total, None, reply.text.strip(), reply.call, reply.key)
+
+
+def _agree(answer: str | None, other: str | None, problem: Problem) -> bool:
+    if answer is None or other is None:
+        return False
+    return answer == other or (
+        compare_answers(answer, other, kind=problem.compared_as, choices=problem.choices).label == "right"
+    )
+
+
+@cache
+def _leniency(path: str) -> dict[str, Leniency]:
+    remedy = 'write {"REVIEWER": {"mean": 3.9, "std": 1.6}}, or let synth audit RUN --save-leniency write it'
+    try:
+        return TypeAdapter(dict[str, Leniency]).validate_python(
+            {name: Leniency(**numbers) for name, numbers in orjson.loads(Path(path).read_bytes()).items()}
+        )
+    except OSError as error:
+        raise UserError(f"the calibration cannot be read: {path}: {error.strerror}", remedy=remedy) from error
+    except (orjson.JSONDecodeError, AttributeError, TypeError, ValidationError) as error:
+        raise UserError(f"the calibration {path} is not of its form: {error}", remedy=remedy) from error

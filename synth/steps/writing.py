@@ -1,0 +1,177 @@
+"""What the steps that have teachers write rationales share: the form of the reply, worked examples, and the reading."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import orjson
+from pydantic import Field, create_model
+
+from synth.errors import UserError
+from synth.records import Author, Problem, Rationale
+from synth.shipped import shipped
+from synth.steps.segmentation import Segmenter, segment
+from synth.steps.step import TeacherStep
+from synth.teachers import Capability, Completion, Reply, Request, Task, Teacher
+from synth.verify import infer_kind, split_answer
+
+__all__ = ["WritingStep"]
+
+_EXAMPLES = {"number": "arithmetic", "math": "arithmetic", "choice": "choice", "text": "logic", "boolean": "logic"}
+
+Form = Literal["json", "text"]
+
+
+class WritingStep(TeacherStep):
+    """A step whose replies are rationales."""
+
+    author: Literal["teacher", "student"] = "teacher"
+    """What the writer is to the corpus: a teacher, or the student whose mistakes are studied."""
+    format: Literal["auto", "text", "json"] = "auto"
+    """How the reply is written: text with a last line that states the answer, or a JSON object held to a schema.
+    `auto`: JSON for small models that can be held to a schema, text for all others."""
+    examples: str = "auto"
+    """Worked examples shown first: `none`, a JSONL file (question, steps, answer, choices), or `auto`: the shipped
+    ones for small models, none for others."""
+    segment: Segmenter = "steps"
+    """The definition of "step" by which a reply in text is cut."""
+
+    def needs_of_teachers(self) -> frozenset[Capability]:
+        return frozenset({"json_schema"}) if self.format == "json" else frozenset()
+
+    def uses_of(self, teacher: Teacher) -> frozenset[Capability]:
+        return frozenset({"json_schema"}) if self.format == "auto" and teacher.small else frozenset()
+
+    def problems_with(
+        self, teachers: Mapping[str, Sequence[Teacher]], authors: Sequence[Teacher]
+    ) -> Iterable[tuple[str, str, str]]:
+        yield from super().problems_with(teachers, authors)
+        if self.examples not in {"auto", "none"}:
+            try:
+                _load_examples(str(_example_path(self.examples, self.folder)))
+            except UserError as error:
+                yield "examples", error.what, error.remedy or "give a JSONL file with question, steps and answer"
+
+    def form_for(self, teacher: Teacher) -> Form:
+        """The form in which a teacher is asked to reply."""
+        small = self.format == "auto" and teacher.small and "json_schema" in teacher.capabilities
+        return "json" if small or self.format == "json" else "text"
+
+    def writing(self, problem: Problem, teacher: Teacher, task: Task, variables: Mapping[str, Any]) -> Request:
+        """The request for a rationale; `variables` go to the prompt beside `problem`, `format` and `examples`."""
+        form = task.format
+        shown = {"problem": problem, "format": form, "examples": self._examples(problem, teacher, form), **variables}
+        return self.request(self.load(), shown, task, shape=_shape_for(problem) if form == "json" else None)
+
+    def read(
+        self, problem: Problem, teacher: Teacher, request: Request, reply: Completion, *, parent: str | None = None
+    ) -> Rationale:
+        """The rationale a reply holds."""
+        answer: str | None
+        if reply.value is not None:
+            steps, answer = tuple(s.strip() for s in reply.value.steps if s.strip()), reply.value.answer
+            text, segmenter = "\n".join(steps), "given/1"
+        else:
+            text, answer = split_answer(reply.text, kind=problem.compared_as, choices=problem.choices)
+            steps, segmenter = segment(text, self.segment)
+        author: Author = self.author
+        return Rationale.make(
+            unit=problem.unit,
+            step=self.name,
+            because=[self.version, problem.id, reply.key, *([parent] if parent else [])],
+            problem=problem.id,
+            author=author,
+            teacher=teacher.name,
+            style=request.task.format,
+            text=text,
+            steps=steps,
+            segmenter=segmenter,
+            answer=answer,
+            hinted=request.task.hint is not None,
+            sample=request.sample,
+            tokens=reply.completion_tokens,
+            parent=parent,
+            call=reply.call,
+        )
+
+    def _examples(self, problem: Problem, teacher: Teacher, form: Form) -> list[_Shown]:
+        if self.examples == "none" or (self.examples == "auto" and not teacher.small):
+            return []
+        if self.examples == "auto":
+            path = shipped("samples") / f"{_EXAMPLES[problem.compared_as]}_examples.jsonl"
+        else:
+            path = _example_path(self.examples, self.folder)
+        return [_Shown(e.problem, _write(e, form), e.problem.answer) for e in _load_examples(str(path))]
+
+
+class _Example(NamedTuple):
+    problem: Problem
+    steps: tuple[str, ...]
+
+
+class _Shown(NamedTuple):
+    """A worked example as a prompt sees it."""
+
+    problem: Problem
+    reply: str
+    hint: str | None
+
+
+def _example_path(name: str, folder: Path | None) -> Path:
+    beside = (folder or Path()) / name
+    return beside if beside.is_file() else shipped("samples") / name
+
+
+@lru_cache(maxsize=32)
+def _load_examples(path: str) -> tuple[_Example, ...]:
+    file = Path(path)
+    if not file.is_file():
+        raise UserError(f"there is no such file of examples: {path}")
+    examples = []
+    for number, line in enumerate(file.read_bytes().splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            row = orjson.loads(line)
+            choices = tuple(row.get("choices", ()))
+            answer = str(row["answer"])
+            problem = Problem.root(
+                question=row["question"], choices=choices, answer=answer, answer_kind=infer_kind(answer, choices)
+            )
+            examples.append(_Example(problem, tuple(row["steps"])))
+        except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+            raise UserError(
+                f"line {number} of {path} is not a worked example (question, steps, answer): {error}"
+            ) from error
+    return tuple(examples)
+
+
+def _write(example: _Example, form: str) -> str:
+    if form == "json":
+        return orjson.dumps({"steps": list(example.steps), "answer": example.problem.answer}).decode()
+    return "\n".join([*example.steps, f"The answer is {example.problem.answer}."])
+
+
+class _Written(Reply):
+    """What a teacher that writes JSON is to write."""
+
+    steps: list[str]
+    answer: str
+
+
+@cache
+def _shape(answers: tuple[str, ...]) -> type[_Written]:
+    """The shape with the answers that there can be; held to them by the endpoint's grammar, not when it is read."""
+    if not answers:
+        return _Written
+    answer = (str, Field(json_schema_extra={"enum": list(answers)}))
+    return create_model("Written", __base__=_Written, answer=answer)
+
+
+def _shape_for(problem: Problem) -> type[_Written]:
+    if problem.choices:
+        return _shape(tuple(letter for letter, _ in problem.lettered_choices))
+    return _shape(("yes", "no") if problem.answer_kind == "boolean" else ())

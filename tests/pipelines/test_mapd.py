@@ -1,0 +1,335 @@
+"""peer_review/mapd (arXiv:2410.03663): released scores replayed, closed forms, and what must always hold."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from collections import Counter
+from pathlib import Path
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given
+from support import ask, contents, run, sums, synth, yaml_file
+
+from synth.audit import look_over
+from synth.export import export_run
+from synth.pipeline import read_pipeline
+from synth.steps.review import judge_reviews
+from synth.store.database import open_store
+from synth.teachers import ScriptedTeacher, World
+
+# The released reviews of SVAMP, by author: how often each pair of scores was given by the other two teachers.
+RELEASED = {
+    "gpt": (
+        ("gemini", "mistral"),
+        "5,5:278 5,1:70 2,1:10 1,1:10 3,1:8 4,1:3 5,3:2 5,4:2 2,5:1 5,2:1 5,0:1 4,4:1",
+    ),
+    "gemini": (
+        ("gpt", "mistral"),
+        (
+            "5,5:186 1,1:61 5,1:29 2,1:28 1,5:14 2,5:11 3,1:9 4,5:7 1,2:6 3,5:6 1,4:5 4,1:4 5,4:3 2,2:3 2,4:2 5,3:2 4,4:2 "
+            "3,2:2 4,3:2 83,5:1 5,2:1 3,3:1 2,3:1 1,3:1"
+        ),
+    ),
+    "mistral": (
+        ("gpt", "gemini"),
+        (
+            "5,5:252 1,5:21 3,5:15 4,5:14 5,2:10 2,5:10 2,2:9 1,3:7 5,4:6 2,3:5 5,3:4 3,3:4 2,4:4 3,4:4 1,1:4 1,4:3 4,3:3 "
+            "4,1:3 5,1:3 3,1:2 2,1:2 4,4:1 4,2:1"
+        ),
+    ),
+}
+
+
+def expanded(author: str) -> list[dict[str, int]]:
+    reviewers, table = RELEASED[author]
+    pairs = [(cell.split(":")[0], int(cell.split(":")[1])) for cell in table.split()]
+    return [dict(zip(reviewers, map(int, p.split(",")), strict=True)) for p, n in pairs for _ in range(n)]
+
+
+def near(share: float, expected: float, n: int) -> bool:
+    return abs(share - expected) <= 3 * math.sqrt(expected * (1 - expected) / n)
+
+
+def number_of(problem) -> int:
+    return int(problem.question.split("Case ")[1].split(":")[0])
+
+
+def wrong(request, rng):
+    return "I count.\nThe answer is 1."
+
+
+def teachers(**worlds: World) -> list[ScriptedTeacher]:
+    return [ScriptedTeacher(w, name=n, seed=i) for i, (n, w) in enumerate(worlds.items())]
+
+
+STUDENT = [ScriptedTeacher(wrong, name="student")]
+
+
+@pytest.mark.parametrize(("review", "accepted"), [({"threshold": 3}, 826), ({"threshold": 4, "strict": False}, 783)])
+async def test_the_released_scores_are_accepted_as_released(tmp_path: Path, review, accepted):
+    scores = {author: expanded(author) for author in RELEASED}
+    assert {len(s) for s in scores.values()} == {387}
+
+    def of(name: str):
+        def script(request, rng):
+            task = request.task
+            if task.kind == "solve":
+                return f"{name} counts.\nThe answer is {task.problem.answer}."
+            if task.kind == "critique":
+                return json.dumps({"explanation": "No.", "first_wrong_step": 1, "kind": "x", "correction": "y"})
+            score = scores[task.subject.teacher][number_of(task.problem)][name]
+            return json.dumps({"reasons": "So.", "score": score})
+
+        return ScriptedTeacher(script, name=name)
+
+    preset = yaml_file(
+        tmp_path / "p.yaml",
+        f"pipeline: my/p\nextends: peer_review/mapd-paper\noverride: {{review: {json.dumps({**review, 'min_valid': 1})}}}\n",
+    )
+    asked = {"student": STUDENT, "teachers": [of(n) for n in RELEASED]}
+    await run(preset, sums(tmp_path / "in.jsonl", 387), tmp_path / "run", asked)
+    count = "SELECT r.teacher, count(*) FROM scores s JOIN rationales r ON r.id = s.target WHERE s.label = 'accepted' GROUP BY 1"
+    counts = dict(ask(tmp_path / "run", count))
+    assert sum(counts.values()) == accepted
+    if accepted == 826:
+        assert counts == {"gpt": 286, "gemini": 221, "mistral": 319}
+        means = dict(ask(tmp_path / "run", "SELECT reviewer, round(mean, 3) FROM reviewers"))
+        assert means == {"gemini": 4.647, "gpt": 3.918, "mistral": 3.706}
+        with open_store(tmp_path / "run") as store:
+            found = {s.title: s.rows for s in look_over(store)}
+        same = sum(r["exact"] * r["both"] for r in found["agreement of reviewers"])
+        assert same / sum(r["both"] for r in found["agreement of reviewers"]) == pytest.approx(0.701, abs=0.002)
+        assert [r["valid"] for r in found["reviewers"]] == [774, 773, 773]  # one 83 and one 0 are no scores
+
+
+def test_yield_and_purity_of_two_reviews_are_those_of_the_closed_form():
+    """(1 - e) a^2 + e b^2, of which the first part is sound; e = 0.3, a = 0.9, b = 0.2 give 0.579 and 0.9793."""
+    e, a, b, n = 0.3, 0.9, 0.2, 20_000
+    rng = random.Random(3)
+    kept = sound = 0
+    for _ in range(n):
+        is_sound = rng.random() >= e
+        scores = {name: 5 if rng.random() < (a if is_sound else b) else 1 for name in "xy"}
+        if judge_reviews(scores, threshold=3, min_valid=2).label == "accepted":
+            kept, sound = kept + 1, sound + is_sound
+    expected = (1 - e) * a**2 + e * b**2
+    assert (round(expected, 3), round((1 - e) * a**2 / expected, 4)) == (0.579, 0.9793)
+    assert near(kept / n, expected, n)
+    assert near(sound / kept, 0.9793, kept)
+
+
+async def test_the_pipeline_gives_the_yields_of_the_closed_form(tmp_path: Path):
+    n, errors = 300, {"x": 0.2, "y": 0.3, "z": 0.4}
+    worlds = {
+        name: World(solve_rate=1 - e, lucky_rate=1, specificity=0.9, sensitivity=0.8) for name, e in errors.items()
+    }
+    asked = {"student": STUDENT, "teachers": teachers(**worlds)}
+    await run("peer_review/mapd-paper", sums(tmp_path / "in.jsonl", n), tmp_path / "run", asked)
+    verdicts = ask(
+        tmp_path / "run",
+        "SELECT r.teacher, r.text, s.label = 'accepted', r.problem FROM rationales r JOIN scores s ON s.target = r.id "
+        "AND s.name = 'review'",
+    )
+    for name, expected in {"x": 0.656, "y": 0.579, "z": 0.502}.items():
+        mine = [accepted for teacher, _, accepted, _ in verdicts if teacher == name]
+        assert len(mine) == n
+        assert near(sum(mine) / n, expected, n)
+    accepted = [text for _, text, yes, _ in verdicts if yes]
+    written_sound = sum(World.is_sound(t) for _, t, _, _ in verdicts) / len(verdicts)
+    assert near(written_sound, 0.7, len(verdicts))
+    kept_sound = sum(World.is_sound(t) for t in accepted) / len(accepted)
+    expected = (0.8 + 0.7 + 0.6) * 0.81 / (0.656 + 0.579 + 0.502)
+    assert near(kept_sound, expected, len(accepted))
+    assert near(len({p for *_, yes, p in verdicts if yes}) / n, 0.9279, n)
+
+
+@given(
+    st.dictionaries(st.sampled_from("abcd"), st.none() | st.integers(1, 5), min_size=1),
+    st.lists(st.floats(1, 5), min_size=2),
+)
+def test_a_higher_threshold_never_accepts_more(scores, thresholds):
+    verdicts = [judge_reviews(scores, threshold=t).label == "accepted" for t in sorted(thresholds)]
+    assert verdicts == sorted(verdicts, reverse=True)
+    valid = [s for s in scores.values() if s is not None]
+    assert (judge_reviews(scores, threshold=3, min_valid=3).label == "too_few") == (len(valid) < 3)
+    if valid:
+        mean = sum(valid) / len(valid)
+        assert judge_reviews(scores, threshold=mean, strict=False).label == "accepted"
+        assert judge_reviews(scores, threshold=mean + 1e-9, strict=True).label == "rejected"
+
+
+def test_a_lenient_reviewer_counts_for_less_when_calibrated():
+    from synth.steps.review import Leniency
+
+    known = {"mild": Leniency(4.5, 0.5), "strict": Leniency(2.5, 0.5)}
+    plain = judge_reviews({"mild": 4, "strict": 3}, threshold=3.6)
+    assert (plain.value, plain.label) == (3.5, "rejected")
+    same = judge_reviews({"mild": 4.5, "strict": 2.5}, threshold=3, calibration=known)
+    assert same.value == pytest.approx(3.5)  # each as usual: the mean of all
+    ahead = judge_reviews({"mild": 4.5, "strict": 3.5}, threshold=3.6, calibration=known)
+    assert ahead.value == pytest.approx(3.5 + 0.5 * (0 + 2) / 2)
+    assert ahead.label == "accepted"
+
+
+async def test_what_always_holds(tmp_path: Path):
+    n = 60
+    three = teachers(x=World(solve_rate=0.7, locate_rate=0.5), y=World(solve_rate=0.7), z=World(solve_rate=0.7))
+    asked = {"student": [ScriptedTeacher(World(solve_rate=0.4, malformed_rate=0.1), name="student")], "teachers": three}
+    rows = sums(tmp_path / "in.jsonl", n)
+    await run("peer_review/mapd", rows, tmp_path / "run", asked)
+    folder = tmp_path / "run"
+
+    assert ask(folder, "SELECT count(*) FROM reviews WHERE reviewer = author") == [(0,)]
+    assert ask(folder, "SELECT DISTINCT n FROM (SELECT count(*) n FROM reviews GROUP BY target)") == [(2,)]
+    # Right answers and replies without one buy nothing.
+    bought = "SELECT s.label, count(DISTINCT c.target) FROM critiques c JOIN scores s ON s.target = c.target GROUP BY 1"
+    wrongs = ask(folder, "SELECT count(*) FROM scores WHERE step = 'mark' AND label = 'wrong'")[0][0]
+    assert ask(folder, bought) == [("wrong", wrongs)]
+    assert ask(folder, "SELECT count(*) FROM scores WHERE step = 'mark' AND label = 'unparsed'")[0][0] > 0
+    # The gate: whatever is reviewed reaches the gold answer; the reviewers' prompts never name an author.
+    assert ask(folder, "SELECT DISTINCT correct FROM reviews") == [(1.0,)]
+    prompts = [m for (m,) in ask(folder, "SELECT messages::VARCHAR FROM calls WHERE step = 'review'")]
+    assert not any(f'"{t.name}"' in m or f"teacher {t.name}" in m for m in prompts for t in three)
+
+    exported = [json.loads(line) for line in export_run(folder, "sft", tmp_path / "out").path.read_text().splitlines()]
+    by_problem: dict[str, list] = {}
+    for row in exported:
+        by_problem.setdefault(row["problem_id"], []).append(row["task"])
+    assert len(by_problem) > 10
+    assert all(sorted(tasks) == ["feedback", "rationale"] for tasks in by_problem.values())
+    assert {(r["task"], r["weight"]) for r in exported} == {("feedback", 0.5), ("rationale", 0.5)}
+    answers = dict(ask(folder, "SELECT problem, answer FROM rationales WHERE step = 'exam'"))
+    for row in exported:
+        if row["task"] == "feedback":
+            assert f"The answer is {answers[row['problem_id']]}.\n" in row["messages"][0]["content"]
+            assert f"The right answer is {row['answer']}." in row["messages"][0]["content"]
+
+    pairs = ask(
+        folder,
+        "SELECT c.step, d.step, c.teacher <> 'student', s.label FROM kept_pairs p JOIN rationales c ON c.id = p.chosen "
+        "JOIN rationales d ON d.id = p.rejected JOIN scores s ON s.target = c.id AND s.name = 'review'",
+    )
+    assert set(pairs) == {("teach", "exam", True, "accepted")}
+    good_and_bad = [
+        json.loads(line) for line in export_run(folder, "kto", tmp_path / "out").path.read_text().splitlines()
+    ]
+    labels = Counter((r["teacher"] == "student", r["label"]) for r in good_and_bad)
+    assert labels[True, True] == 0
+    assert labels[True, False] >= wrongs
+    assert labels[False, True] == len(by_problem)
+    judged = [json.loads(line) for line in export_run(folder, "judge", tmp_path / "out").path.read_text().splitlines()]
+    assert len(judged) == ask(folder, "SELECT count(*) FROM reviews WHERE value IS NOT NULL")[0][0]
+    assert all([m["role"] for m in r["messages"]] == ["system", "user", "assistant"] for r in judged)
+
+    before, calls = contents(folder), ask(folder, "SELECT count(*) FROM calls")
+    await run("peer_review/mapd", rows, folder, asked)
+    assert (contents(folder), ask(folder, "SELECT count(*) FROM calls")) == (before, calls)
+
+
+async def test_critics_name_the_injected_mistake_as_often_as_they_can(tmp_path: Path):
+    c, n = 0.65, 200
+    student = [ScriptedTeacher(World(solve_rate=0, step_error_rate=0, lucky_rate=0), name="student")]
+    asked = {"student": student, "teachers": teachers(x=World(locate_rate=c), y=World(locate_rate=c))}
+    await run("peer_review/mapd", sums(tmp_path / "in.jsonl", n), tmp_path / "run", asked)
+    found = ask(tmp_path / "run", "SELECT c.step_index, r.steps FROM critiques c JOIN rationales r ON r.id = c.target")
+    assert len(found) == 2 * n
+    assert near(sum(i == World.first_error(tuple(steps)) for i, steps in found) / len(found), c, len(found))
+
+
+async def test_without_the_gate_flawed_work_that_ends_in_the_gold_answer_passes_and_the_audit_says_so(tmp_path: Path):
+    def lucky(request, rng):
+        if request.task.kind == "solve":
+            return (
+                "It is five or so.\nThe answer is 7."
+                if rng.random() < 0.5
+                else f"{request.task.problem.answer} it is.\nThe answer is {request.task.problem.answer}."
+            )
+        if request.task.kind == "critique":
+            return json.dumps({"explanation": "No.", "first_wrong_step": 1, "kind": "x", "correction": "y"})
+        return json.dumps({"reasons": "", "score": 5})
+
+    asked = {"student": STUDENT, "teachers": [ScriptedTeacher(lucky, name=n, seed=i) for i, n in enumerate("xy")]}
+    numberless = {}
+    for name in ("mapd", "mapd-paper"):
+        await run(f"peer_review/{name}", sums(tmp_path / "in.jsonl", 80), tmp_path / name, asked)
+        with open_store(tmp_path / name) as store:
+            rows = {s.title: s.rows for s in look_over(store)}["accepted without the gold number"]
+        numberless[name] = sum(r["without_gold"] for r in rows) / sum(r["accepted"] for r in rows)
+    assert numberless["mapd"] == 0
+    assert near(numberless["mapd-paper"], 0.5, 160)
+
+
+async def test_reviewers_that_refuse_or_speak_no_number(tmp_path: Path):
+    def of(reply):
+        def script(request, rng):
+            kind = request.task.kind
+            if kind == "solve":
+                return f"So.\nThe answer is {request.task.problem.answer}."
+            if kind == "critique":
+                return "Explanation: No.\nFirst wrong step: none\nKind: x\nCorrection: y"
+            return reply
+
+        return script
+
+    from synth.teachers import Completion
+
+    said = {"fine": "Reasons: good\nScore: 4/5", "wordy": "It is splendid.", "off": "Score: 83"}
+    scripts = {**said, "silent": Completion(text="", finish="stop", refusal="I cannot.")}
+    chat = frozenset({"chat"})
+    some = [ScriptedTeacher(of(reply), name=name, capabilities=chat) for name, reply in scripts.items()]
+    await run(
+        "peer_review/mapd", sums(tmp_path / "in.jsonl", 1), tmp_path / "run", {"student": STUDENT, "teachers": some}
+    )
+    reviews = ask(tmp_path / "run", "SELECT DISTINCT reviewer, value, label FROM reviews ORDER BY ALL")
+    assert reviews == [("fine", 4.0, None), ("off", None, "out_of_range")]
+    failures = ask(
+        tmp_path / "run",
+        "SELECT DISTINCT c.teacher, f.cause FROM failures f JOIN calls c ON c.id = f.call ORDER BY ALL",
+    )
+    assert failures == [("silent", "refused"), ("wordy", "shape")]
+    assert ask(tmp_path / "run", "SELECT DISTINCT label, reason FROM scores WHERE name = 'review' ORDER BY ALL") == [
+        ("too_few", "0 of 3 reviews valid: none; accepted if mean > 3"),
+        ("too_few", "1 of 3 reviews valid: 4; accepted if mean > 3"),
+    ]
+    assert ask(tmp_path / "run", "SELECT count(*) FROM kept_rationales") == [(0,)]
+
+
+def test_one_teacher_cannot_review_itself_and_is_told_before_the_run():
+    draft = read_pipeline("peer_review/mapd")
+    draft.check_teachers({"student": STUDENT, "teachers": teachers(x=World())})
+    assert [(f.what, f.remedy) for f in draft.findings] == [
+        (
+            "step review: x is the only reviewer, and may not review what is its own",
+            "bind a second teacher: --teacher teachers=x,NAME; or exclude_author: false",
+        )
+    ]
+
+
+async def test_calibration_by_the_run_itself_asks_nothing_anew(tmp_path: Path):
+    rows = sums(tmp_path / "in.jsonl", 40)
+    three = teachers(x=World(solve_rate=0.7, specificity=0.99, sensitivity=0.1), y=World(), z=World(specificity=0.5))
+    asked = {"student": STUDENT, "teachers": three}
+    preset = yaml_file(tmp_path / "p.yaml", "pipeline: my/p\nextends: peer_review/mapd-paper\n")
+    await run(preset, rows, tmp_path / "run", asked)
+    calls = ask(tmp_path / "run", "SELECT count(*) FROM calls")
+    saved = tmp_path / "reviewers.json"
+    assert "reviewers" in synth("audit", tmp_path / "run", "--save-leniency", saved, check=0).stdout
+    assert set(json.loads(saved.read_bytes())) == {"x", "y", "z"}
+    before = dict(ask(tmp_path / "run", "SELECT target, value FROM scores WHERE name = 'review'"))
+    yaml_file(preset, f"{preset.read_text()}override: {{review: {{calibration: reviewers.json}}}}\n")
+    await run(preset, rows, tmp_path / "run", asked)
+    assert ask(tmp_path / "run", "SELECT count(*) FROM calls") == calls
+    after = dict(ask(tmp_path / "run", "SELECT target, value FROM scores WHERE name = 'review'"))
+    assert before.keys() == after.keys()
+    assert before != after
+    saved.unlink()
+    from synth.steps import review
+
+    review._leniency.cache_clear()
+    draft = read_pipeline(str(preset))
+    draft.check_teachers(asked)
+    assert "cannot be read" in draft.findings[0].what
+    assert draft.findings[0].line == 3
