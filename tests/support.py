@@ -60,7 +60,9 @@ async def run(
     made = pipeline if isinstance(pipeline, Pipeline) else load_pipeline(str(pipeline))
     teacher = teacher or ScriptedTeacher(World())
     teachers = teacher if isinstance(teacher, Mapping) else {role: [teacher] for role in made.role_names}
-    return await run_pipeline(made, open_source(str(rows), needs=made.needs), folder, teachers, **options)
+    return await run_pipeline(
+        made, open_source(str(rows), needs=made.needs, unfit=made.unfit), folder, teachers, **options
+    )
 
 
 def ask(folder: Path, query: str) -> list[tuple[Any, ...]]:

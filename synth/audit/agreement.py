@@ -63,3 +63,16 @@ def area_under_curve(scores: Sequence[float], truth: Sequence[bool]) -> float | 
         above += yes * (below + no / 2)
         below += no
     return above / (positives * negatives)
+
+
+def quadratic_weighted_kappa(a: Sequence[float], b: Sequence[float]) -> float | None:
+    """Cohen's kappa of marks, disagreements weighted by the square of the distance.
+
+    None where it is not defined: no items, or all marks equal. Source: Cohen, 1968, Psychological Bulletin 70.
+    """
+    n = len(a)
+    if n == 0:
+        return None
+    observed = sum((x - y) ** 2 for x, y in zip(a, b, strict=True)) / n
+    expected = sum((x - y) ** 2 for x in a for y in b) / n**2
+    return None if expected == 0 else 1 - observed / expected

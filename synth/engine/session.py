@@ -76,7 +76,7 @@ def open_session(
     input_name: str | None = None,
     maps: Mapping[str, str] | None = None,
     given: Sequence[str] = (),
-    own: Teacher | Mapping[str, Teacher] | None = None,
+    own: Teacher | Mapping[str, Teacher | Sequence[Teacher]] | None = None,
     profile_path: Path | None = None,
     prepare: bool = True,
 ) -> Session:
@@ -102,7 +102,9 @@ def open_session(
         mine = dict.fromkeys(roles, own) if isinstance(own, Teacher) else dict(own or {})
         bound = bind_roles(roles, [*given, *(f"{role}=" for role in mine)], profile)
         made = {n: make_teacher(n, profile) for names in bound.values() for n in names}
-        teachers = {role: [mine[role]] if role in mine else [made[n] for n in names] for role, names in bound.items()}
+        teachers = {
+            role: _some(mine[role]) if role in mine else [made[n] for n in names] for role, names in bound.items()
+        }
         draft.check_teachers(teachers)
     pipeline = draft.checked()
     source = _source(pipeline, input_name, maps)
@@ -122,11 +124,15 @@ def open_session(
     return Session(pipeline, source, teachers, words)
 
 
+def _some(given: Teacher | Sequence[Teacher]) -> list[Teacher]:
+    return [given] if isinstance(given, Teacher) else list(given)
+
+
 def _source(pipeline: Pipeline, name: str | None, maps: Mapping[str, str] | None) -> Source:
     if name is None and pipeline.sample is None:
         raise UserError("the pipeline names no sample", remedy="give the problems: --input FILE")
     where = name if name is not None else str(shipped("samples") / str(pipeline.sample))
-    return open_source(where, mapping=maps, needs=pipeline.needs)
+    return open_source(where, mapping=maps, needs=pipeline.needs, unfit=pipeline.unfit)
 
 
 def reopen(run: Path, words: Mapping[str, Any]) -> Session:
@@ -197,10 +203,10 @@ def run(
         Stopped: it ended early, and the same call goes on.
     """
     if isinstance(teachers, (Teacher, str, NoneType)):
-        own: Teacher | dict[str, Teacher] = teachers if isinstance(teachers, Teacher) else {}
+        own: Teacher | dict[str, Teacher | Sequence[Teacher]] = teachers if isinstance(teachers, Teacher) else {}
         given = [teachers] if isinstance(teachers, str) else []
     else:
-        own = {role: t for role, t in teachers.items() if isinstance(t, Teacher)}
+        own = {role: t for role, t in teachers.items() if not isinstance(t, str)}
         given = [f"{role}={t}" for role, t in teachers.items() if isinstance(t, str)]
     session = open_session(
         str(pipeline),

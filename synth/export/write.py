@@ -73,20 +73,20 @@ def export_run(run: Path | str, contract: str, out: Path | str, options: ExportO
 
 
 _SFT = """
-SELECT r.id, r.problem, r.unit, r.teacher, r.call, r.text, r.answer AS stated, r.hinted, p.question, p.context, p.choices,
+SELECT r.id, r.problem, r.unit, r.teacher, r.call, r.text, r.answer AS stated, r.hinted, p.question, p.context, p.rubric, p.evidence, p.choices,
   p.answer, p.answer_kind, p.source,
   (SELECT json_group_object(s.name, s.value) FROM scores s WHERE s.target = r.id AND s.step_index IS NULL) AS scores
 FROM kept_rationales r JOIN problems p ON p.id = r.problem ORDER BY p.source, r.problem, r.id
 """
 
 _FEEDBACK = """
-SELECT q.*, r.text, r.answer AS stated, r.hinted, r.problem, p.question, p.context, p.choices, p.answer, p.answer_kind, p.source,
+SELECT q.*, r.text, r.answer AS stated, r.hinted, r.problem, p.question, p.context, p.rubric, p.evidence, p.choices, p.answer, p.answer_kind, p.source,
   (SELECT json_group_object(s.name, s.value) FROM scores s WHERE s.target = q.id AND s.step_index IS NULL) AS scores
 FROM kept_critiques q JOIN rationales r ON r.id = q.target JOIN problems p ON p.id = r.problem ORDER BY p.source, r.problem, q.id
 """
 
 _KTO = """
-SELECT r.id, r.problem, r.unit, r.teacher, r.text, r.answer AS stated, p.question, p.context, p.choices, p.source,
+SELECT r.id, r.problem, r.unit, r.teacher, r.text, r.answer AS stated, p.question, p.context, p.rubric, p.evidence, p.choices, p.source,
   k.id IS NOT NULL AS kept,
   (SELECT json_group_object(s.name, s.value) FROM scores s WHERE s.target = r.id AND s.step_index IS NULL) AS scores
 FROM rationales r JOIN problems p ON p.id = r.problem LEFT JOIN kept_rationales k ON k.id = r.id
@@ -101,7 +101,7 @@ JOIN problems p ON p.id = s.unit WHERE v.value IS NOT NULL AND c.shape = 'Rated'
 """
 
 _DPO = """
-SELECT a.*, p.question, p.context, p.choices, p.answer, p.source, c.text AS chosen_text, c.answer AS chosen_answer,
+SELECT a.*, p.question, p.context, p.rubric, p.evidence, p.choices, p.answer, p.source, c.text AS chosen_text, c.answer AS chosen_answer,
   c.teacher AS chosen_teacher, d.text AS rejected_text, d.answer AS rejected_answer, d.teacher AS rejected_teacher
 FROM kept_pairs a JOIN problems p ON p.id = a.problem JOIN rationales c ON c.id = a.chosen JOIN rationales d ON d.id = a.rejected
 ORDER BY p.source, a.problem, a.id
@@ -211,9 +211,19 @@ def _dpo(store: Store, options: ExportOptions) -> Iterator[BaseModel]:
 def _prompt(row: dict[str, Any], options: ExportOptions, more: str = "") -> list[Message]:
     choices = "".join(f"\n{chr(ord('A') + i)}) {text}" for i, text in enumerate(row["choices"] or ()))
     context = f"{row['context']}\n\n" if row["context"] else ""
+    if row["rubric"]:  # then the question is the task, the context the answer to be marked
+        context, more = "", f"\n\nAnswer to be marked:\n{row['context']}\n\n{_scheme(row)}{more}"
     end = " ###" if options.style == "delimiter" else ""
     question = Message(role="user", content=f"{context}{row['question']}{choices}{more}{end}")
     return [Message(role="system", content=options.system), question] if options.system else [question]
+
+
+def _scheme(row: dict[str, Any]) -> str:
+    rubric = row["rubric"] if isinstance(row["rubric"], dict) else orjson.loads(row["rubric"])
+    elements = rubric.get("elements") or row["evidence"] or []
+    asked = [f"- {e if isinstance(e, str) else e['question']}" for e in elements]
+    marks = [f"{mark}: {meaning}" for mark, meaning in sorted(rubric.get("marks", {}).items())]
+    return "\n".join(["Mark it by these questions:", *asked, *(["The marks:", *marks] if marks else [])])
 
 
 def _reply(text: str, answer: str | None, options: ExportOptions) -> Message:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from synth.corpus import CORPUS_STEPS, CorpusStep
-from synth.records import canonical_json, content_id
+from synth.records import Problem, canonical_json, content_id
 from synth.steps import BUILT_IN, Step, TeacherStep
 
 __all__ = ["Pipeline", "PipelineHead", "pipeline_schema"]
@@ -59,6 +59,15 @@ class Pipeline(PipelineHead):
     def needs(self) -> frozenset[str]:
         """Fields every problem must have."""
         return frozenset().union(*(s.needs for s in self.steps), {"answer"} if _hints(self.steps) else set())
+
+    def unfit(self, problem: Problem) -> str | None:
+        """Why the pipeline cannot work on a problem of the input; None where it can."""
+        found = (
+            step.unfit(problem)
+            for index, step in enumerate(self.steps)
+            if "input" in (self.sources_of(index) or ("input",))
+        )
+        return next((why for why in found if why is not None), None)
 
     def sources_of(self, index: int) -> tuple[str, ...] | None:
         """The names of the steps whose records a step works on; None for all."""

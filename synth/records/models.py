@@ -195,8 +195,12 @@ class Rationale(UnitRecord):
     """Which of several samples of the same question to the same teacher, from 0."""
     tokens: int | None = None
     """Completion tokens the reply took, where the endpoint said so."""
+    parts: JsonValue = None
+    """Its content in named parts, where the method gives it some: the decisions of a path, the premises…"""
     parent: str | None = None
     """The rationale this one revises, continues or perturbs."""
+    node: str | None = None
+    """The leaf of a thought tree whose path it tells."""
     call: str | None = None
     """The ledger row that made it."""
 
@@ -217,6 +221,10 @@ class Node(UnitRecord):
     """The thought itself."""
     decision: str | None = None
     """What was decided here, where nodes decide."""
+    reason: str | None = None
+    """Why it was decided so."""
+    quote: str | None = None
+    """The words of the context the reason rests on."""
     value: float | None = None
     """Estimate of how promising the node is; the step says on which scale."""
     visits: Annotated[int, Field(ge=0)] = 0
@@ -225,6 +233,8 @@ class Node(UnitRecord):
     """Whether the tree ends here."""
     answer: str | None = None
     """The answer reached, at a terminal node."""
+    teacher: str | None = None
+    """Name of the teacher that thought it, where one did."""
     call: str | None = None
     """The ledger row that made it."""
 

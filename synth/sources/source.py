@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -38,16 +38,23 @@ class Source:
         name: the path of a file, or `gym:TASK?size=100&seed=1`.
         mapping: the user's own mapping, field to column.
         needs: fields the pipeline cannot do without.
+        unfit: says why the pipeline cannot work on a problem, or None.
 
     Raises:
         InputError: it cannot be read, or no column gives the question.
     """
 
     def __init__(
-        self, name: str, *, mapping: Mapping[str, str] | None = None, needs: frozenset[str] = frozenset()
+        self,
+        name: str,
+        *,
+        mapping: Mapping[str, str] | None = None,
+        needs: frozenset[str] = frozenset(),
+        unfit: Callable[[Problem], str | None] | None = None,
     ) -> None:
         self.name = name
         self.needs = needs
+        self._unfit = unfit
         self._label = Path(name).name
         self._folder = Path(name).parent
         self._bad: frozenset[int] | None = None
@@ -79,7 +86,10 @@ class Source:
     def _problem(self, line: int, row: Mapping[str, Any] | str) -> Problem:
         if isinstance(row, str):
             raise InputError(row)
-        return to_problem(row, self.mapping, f"{self._label}:{line}", self.needs, self._folder)
+        problem = to_problem(row, self.mapping, f"{self._label}:{line}", self.needs, self._folder)
+        if self._unfit is not None and (why := self._unfit(problem)) is not None:
+            raise InputError(why)
+        return problem
 
     def scan(self) -> Scan:
         """Read it all once and list what is wrong."""
@@ -124,6 +134,12 @@ class Source:
         return {"name": self.name, "mapping": self.mapping}
 
 
-def open_source(name: str, *, mapping: Mapping[str, str] | None = None, needs: frozenset[str] = frozenset()) -> Source:
-    """The source of that name."""
-    return Source(name, mapping=mapping, needs=needs)
+def open_source(
+    name: str,
+    *,
+    mapping: Mapping[str, str] | None = None,
+    needs: frozenset[str] = frozenset(),
+    unfit: Callable[[Problem], str | None] | None = None,
+) -> Source:
+    """The source of that name; see `Source`."""
+    return Source(name, mapping=mapping, needs=needs, unfit=unfit)

@@ -8,8 +8,8 @@ from typing import Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
+from synth.records import Node, Rationale, UnitRecord
 from synth.records import Pair as PairRecord
-from synth.records import Rationale, UnitRecord
 from synth.steps.step import Flow, Step
 from synth.steps.unit import Unit
 
@@ -45,7 +45,7 @@ class Pair(Step):
     score: str = "correct"
     """The score that decides."""
     margin: Annotated[float, Field(ge=0)] = 0.0
-    """The chosen side's score must be higher by more than this."""
+    """The chosen side's score must be higher by more than this; for siblings whose answers are marks, the marks apart."""
     over: str | tuple[str, ...] | None = None
     """The step or steps whose rationales are the losing sides, those of `of` being the others; a loser without the score
     has 0. Without it, any of `of` may be either."""
@@ -57,7 +57,7 @@ class Pair(Step):
     """Most pairs for each problem."""
     match: Literal["order", "length", "heaviest", "closest"] = "length"
     """Which pairs come first: the earliest; those whose sides are of the most similar length (against length bias); those
-    with the heaviest sides; those that differ in the fewest steps."""
+    with the heaviest sides; those that differ in the fewest steps (or, in a tree, decisions)."""
 
     def refers_to(self) -> Mapping[str, Sequence[str]]:
         return {"over": (self.over,) if isinstance(self.over, str) else self.over or ()}
@@ -86,10 +86,12 @@ class Pair(Step):
             high, low = values[a.id], values[b.id]
             if self.over is not None and low is None:  # such as the student's mistake, which nobody reviewed
                 low = 0.0
-            if high is None or low is None or high - low <= self.margin or _whole(a) == _whole(b):
+            if high is None or low is None or high <= low or _whole(a) == _whole(b):
                 continue
-            if fits(a, b):
-                yield _Candidate(a, b, high - low)
+            margin = _distance(a, b) if self.reason == "siblings" else None
+            margin = high - low if margin is None else margin
+            if margin > self.margin and fits(a, b):
+                yield _Candidate(a, b, margin)
 
     def _value(self, rationale: Rationale, unit: Unit) -> float | None:
         score = unit.score(rationale, self.score)
@@ -97,6 +99,11 @@ class Pair(Step):
 
     def _fits(self, unit: Unit) -> Callable[[Rationale, Rationale], bool]:
         """What a pair must be for its reason, beyond its scores."""
+
+        def tree(rationale: Rationale) -> str:
+            leaf = unit.get(str(rationale.node))
+            assert isinstance(leaf, Node)
+            return leaf.step  # of one problem, so this names the tree
 
         def wrong_at_the_fork(a: Rationale, b: Rationale) -> bool:
             wrong = [i for i, s in sorted(unit.step_scores(b, self.step_score).items()) if s.value == 0]
@@ -107,6 +114,7 @@ class Pair(Step):
             return None if score is None else score.label
 
         return {
+            "siblings": lambda a, b: a.node is not None and b.node is not None and tree(a) == tree(b),
             "revision": lambda a, b: a.parent == b.id,
             "first_error": wrong_at_the_fork,
             "majority": lambda a, b: label(a) == "majority" and label(b) == "minority",
@@ -140,7 +148,7 @@ class Pair(Step):
             "order": lambda _: 0.0,
             "length": lambda c: abs(len(c.chosen.text) - len(c.rejected.text)),
             "heaviest": lambda c: -heavy(c.chosen) - heavy(c.rejected),
-            "closest": lambda c: len(set(c.chosen.steps) ^ set(c.rejected.steps)),
+            "closest": lambda c: len(_content(c.chosen) ^ _content(c.rejected)),
         }[self.match]
 
     def _pair(self, candidate: _Candidate) -> PairRecord:
@@ -164,6 +172,20 @@ class Pair(Step):
 def _whole(r: Rationale) -> tuple[str, str | None]:
     """What a reader sees of a rationale, without regard to white space."""
     return " ".join(r.text.split()), r.answer
+
+
+def _distance(a: Rationale, b: Rationale) -> float | None:
+    """How far the marks of two rationales lie apart; None where they are no numbers."""
+    try:
+        return abs(float(a.answer or "") - float(b.answer or ""))
+    except ValueError:
+        return None
+
+
+def _content(rationale: Rationale) -> set[str]:
+    """The decisions of a path of a tree; the steps of another rationale."""
+    decisions = rationale.parts.get("decisions") if isinstance(rationale.parts, dict) else None
+    return {str(d) for d in decisions} if isinstance(decisions, list) else set(rationale.steps)
 
 
 def _first_difference(a: Sequence[str], b: Sequence[str]) -> int:

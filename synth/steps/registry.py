@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from importlib.metadata import entry_points
 
+from synth.steps.checklist_tree import ChecklistTree
 from synth.steps.critique import Critique
 from synth.steps.deduplicate import Deduplicate
 from synth.steps.filter import Filter
@@ -16,6 +17,9 @@ from synth.steps.revise import Revise
 from synth.steps.segment import Segment
 from synth.steps.select import Select
 from synth.steps.step import Step
+from synth.steps.summarize_path import SummarizePath
+from synth.steps.tell_path import TellPath
+from synth.steps.thought_tree import ThoughtTree
 from synth.steps.verify_answer import VerifyAnswer
 from synth.steps.vote import Vote
 
@@ -27,6 +31,10 @@ BUILT_IN: tuple[type[Step], ...] = (
     Critique,
     Revise,
     Review,
+    ThoughtTree,
+    TellPath,
+    ChecklistTree,
+    SummarizePath,
     Segment,
     VerifyAnswer,
     Vote,

@@ -92,6 +92,10 @@ class Step(BaseModel, ABC):
         """Names of earlier steps among its options, by option, beside `of`."""
         return {}
 
+    def unfit(self, problem: Problem) -> str | None:  # noqa: ARG002
+        """Why it cannot work on a problem of the input, beyond fields it lacks; told before anything is asked."""
+        return None
+
     def flow(self, _teachers: int) -> Flow:
         """What to expect for one input record."""
         return Flow(calls=0, records=1)

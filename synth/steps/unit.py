@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from synth.errors import SetupError, TeacherError
-from synth.records import Failure, Problem, Rejection, Score, UnitRecord
+from synth.records import Failure, Node, Problem, Rejection, Score, UnitRecord
 from synth.teachers import Caller, Capability, Completion, Request, Teacher, Unreadable, read_structured, repair_turn
 from synth.teachers.continuation import Restarted, strip_prefix
 
@@ -76,6 +76,15 @@ class Unit:
     def get(self, id_: str) -> UnitRecord:
         """The record of this unit with that id."""
         return self._by_id[id_]
+
+    def path_to(self, node: Node) -> list[Node]:
+        """The nodes from the root of its tree down to a node, both included."""
+        path = [node]
+        while path[-1].parent is not None:
+            above = self._by_id[path[-1].parent]
+            assert isinstance(above, Node)
+            path.append(above)
+        return path[::-1]
 
     def score(self, record: UnitRecord, name: str) -> Score | None:
         """The latest score of that name on a record."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
+from weakref import WeakSet
 
 from synth.teachers.base import Price
 from synth.teachers.endpoint import EndpointTeacher
@@ -11,6 +13,9 @@ __all__ = ["EmbeddedTeacher"]
 
 CONTEXT_TOKENS = 4096
 """For each request; few-shot examples and a reply take some 1,200."""
+
+_prepared: WeakSet[EmbeddedTeacher] = WeakSet()
+"""Those that share the processors of this machine."""
 
 
 class EmbeddedTeacher(EndpointTeacher):
@@ -48,13 +53,14 @@ class EmbeddedTeacher(EndpointTeacher):
         self._file = locate(self._spec)
         self.model = self._file.name
         self.endpoint = self._file.identity
+        _prepared.add(self)
 
     async def start(self) -> None:
         from synth.teachers.local import LocalServer
 
         if self._file is None:
             self.prepare()
-        self._server = LocalServer(self._file, context=CONTEXT_TOKENS)
+        self._server = LocalServer(self._file, context=CONTEXT_TOKENS, patient=len(_prepared) > 1 or _busy())
         await self._server.start()
         self.concurrency = self._server.slots
         self._connect(self._server.base_url, self._server.api_key)
@@ -64,3 +70,8 @@ class EmbeddedTeacher(EndpointTeacher):
         if self._server is not None:
             await self._server.stop()
             self._server = None
+
+
+def _busy() -> bool:
+    """Whether others use half of the processors."""
+    return hasattr(os, "getloadavg") and os.getloadavg()[0] > (os.cpu_count() or 1) / 2

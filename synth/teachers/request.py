@@ -42,9 +42,23 @@ KEY_VERSION = 1
 class Task:
     """What a request is for. Not on the wire: it is for the scripted teacher, the ledger and error messages."""
 
-    kind: Literal["solve", "review", "judge", "critique", "revise", "other"]
+    kind: Literal[
+        "solve",
+        "review",
+        "judge",
+        "critique",
+        "revise",
+        "decide",
+        "justify",
+        "summarize",
+        "propose",
+        "evaluate",
+        "other",
+    ]
     """`solve`: write a rationale for `problem`. Of the rationale `subject`, `review`: rate it from 1 to 5; `judge`: say
-    yes or no to its being right; `critique`: explain its mistake; `revise`: write it anew without the mistake."""
+    yes or no to its being right; `critique`: explain its mistake; `revise`: write it anew without the mistake. Of a
+    tree, `decide`: vote yes or no; `justify`: say why it was decided as `hint` says; `summarize`: tell the path that
+    comes to the mark `hint`; `propose`: a next step after the node `subject`; `evaluate`: that node."""
     problem: Problem
     subject: UnitRecord | None = None
     """The record the step works on, where that is not the problem."""

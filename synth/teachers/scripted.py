@@ -18,7 +18,7 @@ from typing import Any
 import orjson
 
 from synth.errors import TeacherError
-from synth.records import Problem, Rationale, canonical_json
+from synth.records import Node, Problem, Rationale, canonical_json
 from synth.teachers.base import Capability, Price, Teacher
 from synth.teachers.request import Completion, Request, Task
 
@@ -98,6 +98,8 @@ class World:
     """As a reviewer, of calling a sound rationale correct (a score of 5, else 1)."""
     locate_rate: float = 0.7
     """As a critic, of naming the first wrong step of an unsound rationale."""
+    agreement_rate: float = 0.9
+    """As a marker, of a vote being the one most would give."""
     revise_rate: float = 0.7
     """Of writing sound steps that end in the gold answer when shown an earlier rationale."""
     malformed_rate: float = 0.0
@@ -118,6 +120,7 @@ class World:
             self.sensitivity,
             self.specificity,
             self.locate_rate,
+            self.agreement_rate,
             self.revise_rate,
             self.malformed_rate,
             self.steps,
@@ -139,6 +142,14 @@ class World:
             return self._critique(task, task.subject, rng)
         if task.kind in {"review", "judge"}:
             return self._review(task, rng)
+        if task.kind in {"decide", "justify", "summarize"}:
+            return self._mark(request, rng)
+        if task.kind == "propose":
+            return self._propose(task, rng)
+        if task.kind == "evaluate" and isinstance(task.subject, Node):
+            sound = self.is_sound(task.subject.text)
+            approves = rng.random() < self.specificity if sound else rng.random() >= self.sensitivity
+            return _fields(task, reasons="So it seems.", verdict="sure" if approves else "impossible")
         raise TeacherError("bad_request", f"the scripted world does not know the task {task.kind!r}")
 
     def _solve(self, task: Task, rng: random.Random) -> str:
@@ -173,6 +184,31 @@ class World:
         return _fields(
             task, reasons="Every step holds." if approves else "It does not hold.", score=5 if approves else 1
         )
+
+    def _mark(self, request: Request, rng: random.Random) -> str:
+        """A vote, a reason or a report. Whether an element holds is settled by its words and those of the answer."""
+        task, asked = request.task, str(request.messages[-1]["content"])
+        if task.kind == "decide":
+            truth = random.Random(f"{task.problem.id}:{asked.rsplit(chr(10), 1)[-1]}").random() < 0.5
+            agrees = rng.random() < self.agreement_rate
+            said = "yes" if truth == agrees else "no"
+            return _fields(task, decision=said) if task.format == "json" else said.capitalize()
+        words = (task.problem.context or "").split()
+        first = rng.randrange(max(1, len(words) - 4))
+        quote = " ".join(words[first : first + 5])
+        if task.kind == "justify":
+            return _fields(task, reason=f"I take it for a {task.hint}.", quote=quote)
+        rationale = f'The mark is {task.hint}, for it says "{quote}".'
+        return _fields(task, rationale=rationale, mark=str(task.hint), suggestion="Say more.")
+
+    def _propose(self, task: Task, rng: random.Random) -> str:
+        depth = task.subject.depth + 1 if isinstance(task.subject, Node) else 0
+        sound = rng.random() < self.solve_rate ** (1 / self.steps)
+        gold = task.problem.answer or "0"
+        thought = _claim(rng, sound=sound)
+        so_far = sound and (not isinstance(task.subject, Node) or self.is_sound(task.subject.text))
+        answer = "" if depth + 1 < self.steps else gold if so_far else _another_answer(task.problem, gold, rng)
+        return _fields(task, thought=thought, answer=answer)
 
     def _critique(self, task: Task, rationale: Rationale, rng: random.Random) -> str:
         place = self.first_error(rationale.steps)

@@ -7,6 +7,7 @@ measured agreement with published labels is printed by `benchmarks/verify_agreem
 from synth.verify.compare import compare_answers, verify_answer
 from synth.verify.extract import extract_answer, split_answer
 from synth.verify.kinds import infer_kind
+from synth.verify.quotes import find_quote, quotes_in
 from synth.verify.text import token_f1
 from synth.verify.verdict import Label, Verdict
 
@@ -15,7 +16,9 @@ __all__ = [
     "Verdict",
     "compare_answers",
     "extract_answer",
+    "find_quote",
     "infer_kind",
+    "quotes_in",
     "split_answer",
     "token_f1",
     "verify_answer",

@@ -163,7 +163,7 @@ async def test_what_is_no_score_is_a_failure(asking, said):
 
 async def test_nobody_reviews_what_is_his_own_and_the_author_is_hidden(asking):
     step = Review(name="r")
-    unit, seen = await asking(
+    _unit, seen = await asking(
         step, [rationale(), rationale("B.", teacher="bob")], dict.fromkeys(("ann", "bob"), "Score: 5")
     )
     assert [(name, r.task.subject.teacher) for name, r in seen] == [("bob", "ann"), ("ann", "bob")]

@@ -1,0 +1,44 @@
+"""`tell_path`: the paths of a thought tree as rationales, word for word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar, Literal
+
+from synth.records import Node, Rationale, UnitRecord
+from synth.steps.step import Step
+from synth.steps.unit import Unit
+
+__all__ = ["TellPath"]
+
+
+class TellPath(Step):
+    """Make a rationale of each path that ends in an answer: its thoughts are the steps."""
+
+    takes: ClassVar[type[UnitRecord]] = Node
+    gives: ClassVar[tuple[type[UnitRecord], ...]] = (Rationale,)
+
+    step: Literal["tell_path"] = "tell_path"
+
+    async def run(self, records: Sequence[Node], unit: Unit) -> Iterable[UnitRecord]:
+        made = []
+        for leaf in (n for n in records if n.terminal and n.answer is not None):
+            steps = tuple(n.text for n in unit.path_to(leaf))
+            made.append(
+                Rationale.make(
+                    unit=leaf.unit,
+                    step=self.name,
+                    because=[self.version, leaf.id],
+                    problem=leaf.problem,
+                    author="teacher",
+                    teacher=leaf.teacher,
+                    style="path",
+                    text="\n".join(steps),
+                    steps=steps,
+                    segmenter="given/1",
+                    answer=leaf.answer,
+                    node=leaf.id,
+                    call=leaf.call,
+                )
+            )
+        return made

@@ -1,0 +1,198 @@
+"""`thought_tree`: solutions grown step by step as a tree, with proposals, evaluations and a search."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from statistics import fmean
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+
+from pydantic import BeforeValidator, Field
+
+from synth.records import Node, Problem, UnitRecord
+from synth.steps.search import SEARCHES, Scored
+from synth.steps.step import Flow, TeacherStep, record_fields
+from synth.steps.unit import Unit
+from synth.teachers import Capability, Completion, Reply, Request, Task, Teacher
+
+__all__ = ["ThoughtTree"]
+
+WORTH = {"sure": 20.0, "likely": 1.0, "impossible": 0.001}
+"""What a verdict counts, arXiv:2305.10601, released code."""
+
+
+class _Thought(Reply):
+    """A proposal."""
+
+    thought: Annotated[str, Field(min_length=1)]
+    answer: str = ""
+
+
+class _Verdict(Reply):
+    """An evaluation."""
+
+    reasons: str = ""
+    verdict: Annotated[
+        Literal["sure", "likely", "impossible"],
+        BeforeValidator(lambda v: v.lower().strip(" .") if isinstance(v, str) else v),
+    ]
+
+
+class _Proposal(NamedTuple):
+    path: tuple[Node, ...]
+    teacher: Teacher
+    reply: Completion
+
+
+class ThoughtTree(TeacherStep):
+    """Grow a tree of thoughts: propose next steps, evaluate each, expand the promising ones.
+
+    Every node is kept with its parent, its `value` (mean of the evaluations: sure 20, likely 1, impossible 0.001) and its
+    `visits` (1 where it was expanded). A thought that states an answer ends its branch, as does the greatest depth. Equal
+    thoughts of one parent are one. `tell_path` makes rationales of the ends. Source: arXiv:2305.10601.
+    """
+
+    takes: ClassVar[type[UnitRecord]] = Problem
+    gives: ClassVar[tuple[type[UnitRecord], ...]] = (Node,)
+
+    step: Literal["thought_tree"] = "thought_tree"
+    prompt: str = "trees/propose"
+    """Name of a shipped prompt, or path of your own (`.j2`), that asks for a next step."""
+    evaluate_prompt: str = "trees/evaluate"
+    """The same, that asks for an evaluation."""
+    judge: str | None = None
+    """The role that evaluates; the one that proposes if not given."""
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = 0.7
+    """Sampling temperature."""
+    search: Literal["breadth", "depth", "best"] = "breadth"
+    """Which nodes are expanded: level by level the `beam` best, the best child first and then back, or the best anywhere."""
+    proposals: Annotated[int, Field(ge=1, le=64)] = 3
+    """Next steps asked of each teacher for each node that is expanded."""
+    evaluations: Annotated[int, Field(ge=0, le=64)] = 3
+    """Evaluations of each node by each judge; 0: all count the same."""
+    beam: Annotated[int, Field(ge=1)] = 5
+    """Nodes of a level that are expanded, in a breadth-first search."""
+    cut: float = 0.0
+    """A node of lower value is not expanded."""
+    max_depth: Annotated[int, Field(ge=1)] = 5
+    """Steps of a path."""
+    max_nodes: Annotated[int, Field(ge=1)] = 60
+    """Nodes of a tree: no further expansion is begun beyond it."""
+    max_answers: Annotated[int, Field(ge=1)] | None = None
+    """Ends with an answer after which no further expansion is begun."""
+
+    def roles(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*super().roles(), *((self.judge,) if self.judge and self.evaluations else ()))))
+
+    def prompts(self) -> Mapping[str, Mapping[str, frozenset[str] | None]]:
+        shown = {"problem": record_fields(Problem), "steps": None, "format": None}
+        evaluating = {"evaluate_prompt": {**shown, "answer": None}} if self.evaluations else {}
+        return {"prompt": {**shown, "last": None}, **evaluating}
+
+    def uses_of(self, teacher: Teacher) -> frozenset[Capability]:  # noqa: ARG002
+        return frozenset({"json_schema"})
+
+    def problems_with(
+        self, teachers: Mapping[str, Sequence[Teacher]], authors: Sequence[Teacher]
+    ) -> Iterable[tuple[str, str, str]]:
+        yield from super().problems_with(teachers, authors)
+        if self.proposals > 1 and self.temperature == 0:
+            yield (
+                "temperature",
+                f"{self.proposals} proposals at temperature 0 are one",
+                "set temperature above 0, or proposals: 1",
+            )
+
+    def flow(self, teachers: int) -> Flow:
+        nodes = min(self.max_nodes, self.proposals * (1 + self.beam * (self.max_depth - 1)))
+        return Flow(calls=nodes * (1 + self.evaluations) * max(1, teachers / len(self.roles())), records=nodes)
+
+    async def run(self, records: Sequence[Problem], unit: Unit) -> Iterable[UnitRecord]:
+        return [node for problem in records for node in await self._grow(problem, unit)]
+
+    async def _grow(self, problem: Problem, unit: Unit) -> list[Node]:
+        made: dict[str, Node] = {}
+        search = SEARCHES[self.search](self.beam)
+        search.add([Scored(0.0, ())])
+        while (paths := search.next()) and len(made) < self.max_nodes:
+            if self.max_answers is not None and sum(n.answer is not None for n in made.values()) >= self.max_answers:
+                break
+            for path in paths:
+                if path:
+                    made[path[-1].id] = path[-1].model_copy(update={"visits": 1})
+            children = await self._evaluate(await self._propose(paths, problem, unit), problem, unit)
+            made |= {path[-1].id: path[-1] for path in children}
+            going = [p for p in children if not p[-1].terminal and (p[-1].value or 0.0) >= self.cut]
+            search.add([Scored(path[-1].value or 0.0, path) for path in going])
+        return list(made.values())
+
+    async def _propose(self, paths: Sequence[tuple[Node, ...]], problem: Problem, unit: Unit) -> list[_Proposal]:
+        asked: list[tuple[Teacher, Request, UnitRecord]] = []
+        parents: list[tuple[Node, ...]] = []
+        for path in paths:
+            for teacher in unit.teachers(super().roles()):
+                shown = self._shown(problem, path, teacher) | {"last": len(path) + 1 >= self.max_depth}
+                task = Task("propose", problem, subject=path[-1] if path else None, format=self.form_of_fields(teacher))
+                first = self.request(self.load(), shown, task, shape=_Thought)
+                asked += [
+                    (teacher, first if i == 0 else replace(first, sample=i), problem) for i in range(self.proposals)
+                ]
+                parents += [path] * self.proposals
+        replies = await self.ask_all(asked, unit)
+        return [
+            _Proposal(path, teacher, reply)
+            for path, (teacher, _, _), reply in zip(parents, asked, replies, strict=True)
+            if reply is not None
+        ]
+
+    async def _evaluate(self, proposed: Sequence[_Proposal], problem: Problem, unit: Unit) -> list[tuple[Node, ...]]:
+        """The proposals as paths whose last node has its value; equal ones of one parent once."""
+        drafts: dict[tuple[str | None, str], _Proposal] = {}
+        for p in proposed:
+            drafts.setdefault((p.path[-1].id if p.path else None, " ".join(p.reply.value.thought.split())), p)
+        bare = [(*p.path, self._node(p, problem)) for p in drafts.values()]
+        if not self.evaluations:
+            return bare
+        asked: list[tuple[Teacher, Request, UnitRecord]] = []
+        owner: list[str] = []
+        for path in bare:
+            for teacher in unit.teachers(self.judge or super().roles()):
+                shown = self._shown(problem, path, teacher) | {"answer": path[-1].answer}
+                task = Task("evaluate", problem, subject=path[-1], format=self.form_of_fields(teacher))
+                first = self.request(self.load("evaluate_prompt"), shown, task, shape=_Verdict)
+                asked += [
+                    (teacher, first if i == 0 else replace(first, sample=i), problem) for i in range(self.evaluations)
+                ]
+                owner += [path[-1].id] * self.evaluations
+        worth: dict[str, list[float]] = {}
+        for node, reply in zip(owner, await self.ask_all(asked, unit), strict=True):
+            if reply is not None:
+                worth.setdefault(node, []).append(WORTH[reply.value.verdict])
+        return [
+            (
+                *path[:-1],
+                path[-1].model_copy(update={"value": fmean(worth[path[-1].id]) if path[-1].id in worth else None}),
+            )
+            for path in bare
+        ]
+
+    def _shown(self, problem: Problem, path: Sequence[Node], teacher: Teacher) -> dict[str, Any]:
+        return {"problem": problem, "steps": [n.text for n in path], "format": self.form_of_fields(teacher)}
+
+    def _node(self, proposal: _Proposal, problem: Problem) -> Node:
+        path, teacher, reply = proposal
+        said: _Thought = reply.value
+        answer = said.answer or None
+        return Node.make(
+            unit=problem.unit,
+            step=self.name,
+            because=[self.version, problem.id, path[-1].id if path else None, reply.key],
+            problem=problem.id,
+            parent=path[-1].id if path else None,
+            depth=len(path),
+            text=said.thought,
+            terminal=answer is not None or len(path) + 1 >= self.max_depth,
+            answer=answer,
+            teacher=teacher.name,
+            call=reply.call,
+        )
