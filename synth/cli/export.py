@@ -18,7 +18,7 @@ __all__ = ["command"]
     "contract",
     required=True,
     metavar="CONTRACT",
-    help="sft (conversations), dpo (preference pairs), kto (good and bad ones) or judge (spoken reviews).",
+    help="sft (conversations), dpo (preference pairs), kto (good and bad ones), judge (spoken reviews), contrast or twins (counterfactuals).",
 )
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), required=True, metavar="DIR", help="Where the file goes."

@@ -6,7 +6,17 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-__all__ = ["CONTRACTS", "DpoRow", "JudgeRow", "KtoRow", "Message", "SftRow"]
+__all__ = [
+    "CONTRACTS",
+    "ContrastRow",
+    "ContrastSide",
+    "DpoRow",
+    "JudgeRow",
+    "KtoRow",
+    "Message",
+    "SftRow",
+    "TwinRow",
+]
 
 
 class _Row(BaseModel):
@@ -132,5 +142,67 @@ class JudgeRow(_Row):
     """Where the problem came from."""
 
 
-CONTRACTS: dict[str, type[BaseModel]] = {"sft": SftRow, "dpo": DpoRow, "kto": KtoRow, "judge": JudgeRow}
+class ContrastSide(_Row):
+    """One of two problems that differ in their passage alone."""
+
+    prompt: list[Message]
+    """Passage, question and options."""
+    text: str
+    """The analysis of every option."""
+    answer: str
+    """The letter of the right option."""
+    spans: dict[str, list[int]]
+    """By letter: where in `text` the analysis of that option stands, from and to (exclusive), in characters."""
+    problem_id: str
+    """Id of the problem."""
+    rationale_id: str
+    """Id of the rationale."""
+
+
+class ContrastRow(_Row):
+    """A problem and its counterfactual with the analyses of both, for contrastive losses over option paths.
+
+    In the original, `anchor` is right; in the counterfactual it is wrong, the negative. `positives` are wrong in both.
+    Source: arXiv:2409.14495.
+    """
+
+    original: ContrastSide
+    """The problem as it was given."""
+    counterfactual: ContrastSide
+    """The same question and options under another passage."""
+    anchor: str
+    """Letter of the option that is right in the original."""
+    positives: list[str]
+    """Letters of the options that are wrong in both."""
+    unit: str
+    """Id of the root problem."""
+    source: str | None
+    """Where the problem came from."""
+
+
+class TwinRow(_Row):
+    """A question of an evaluation set of twins: whoever reads the passage gets both right."""
+
+    prompt: list[Message]
+    """Passage, question and options."""
+    answer: str
+    """The letter of the right option."""
+    kind: Literal["original", "counterfactual"]
+    """Which of the twins this is."""
+    problem_id: str
+    """Id of the problem."""
+    unit: str
+    """Id of the root problem, which twins share."""
+    source: str | None
+    """Where the problem came from."""
+
+
+CONTRACTS: dict[str, type[BaseModel]] = {
+    "sft": SftRow,
+    "dpo": DpoRow,
+    "kto": KtoRow,
+    "judge": JudgeRow,
+    "contrast": ContrastRow,
+    "twins": TwinRow,
+}
 """Row types by the name of the contract."""

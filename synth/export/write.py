@@ -11,7 +11,17 @@ import orjson
 from pydantic import BaseModel
 
 from synth.errors import UserError
-from synth.export.contracts import CONTRACTS, DpoRow, JudgeRow, KtoRow, Message, SftRow
+from synth.export.contracts import (
+    CONTRACTS,
+    ContrastRow,
+    ContrastSide,
+    DpoRow,
+    JudgeRow,
+    KtoRow,
+    Message,
+    SftRow,
+    TwinRow,
+)
 from synth.store.database import Store, open_store
 
 __all__ = ["ExportOptions", "Exported", "export_run"]
@@ -50,11 +60,12 @@ def export_run(run: Path | str, contract: str, out: Path | str, options: ExportO
     with open_store(run) as store:
         rows = list(_WRITERS[contract](store, options))
     if not rows:
-        makes = {"sft": "rationalize", "dpo": "pair", "kto": "rationalize", "judge": "review"}[contract]
+        makes = {"sft": "rationalize", "dpo": "pair", "kto": "rationalize", "judge": "review"}
+        makes |= {"contrast": "counterfactual", "twins": "counterfactual"}
         raise UserError(
             f"there is nothing to export as {contract}: no kept record of that kind",
             where=str(run),
-            remedy=f"is there a step {makes!r} in the pipeline? synth status {run} shows where the records went",
+            remedy=f"is there a step {makes[contract]!r} in the pipeline? synth status {run} shows where the records went",
         )
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
@@ -98,6 +109,20 @@ ORDER BY p.source, r.problem, r.id
 _JUDGE = """
 SELECT v.*, c.messages, c.reply, p.source, s.unit FROM reviews v JOIN scores s ON s.id = v.id JOIN calls c ON c.id = v.call
 JOIN problems p ON p.id = s.unit WHERE v.value IS NOT NULL AND c.shape = 'Rated' ORDER BY p.source, v.target, v.reviewer
+"""
+
+_DERIVED = """
+SELECT d.id, d.unit, d.question, d.context, d.rubric, d.evidence, d.choices, d.answer, d.source, d.parent
+FROM kept_problems d WHERE d.parent IS NOT NULL AND d.unit IN (SELECT id FROM kept_problems) ORDER BY d.source, d.parent, d.answer
+"""
+
+_ORIGINALS = """
+SELECT id, unit, question, context, rubric, evidence, choices, answer, source FROM kept_problems
+WHERE id IN (SELECT parent FROM kept_problems) ORDER BY source, id
+"""
+
+_ANALYSES = """
+SELECT id, problem, text, parts FROM kept_rationales WHERE style = 'options' ORDER BY problem, id
 """
 
 _DPO = """
@@ -186,6 +211,61 @@ def _judge(store: Store, options: ExportOptions) -> Iterator[BaseModel]:  # noqa
         )
 
 
+def _twins(store: Store, options: ExportOptions) -> Iterator[BaseModel]:
+    derived = store.rows(_DERIVED)
+    kept = {row["parent"] for row in derived}
+    both = [
+        *(("original", r) for r in store.rows(_ORIGINALS) if r["id"] in kept),
+        *(("counterfactual", r) for r in derived),
+    ]
+    for kind, row in both:
+        yield TwinRow(
+            prompt=_prompt(row, options),
+            answer=row["answer"],
+            kind=kind,
+            problem_id=row["id"],
+            unit=row["unit"],
+            source=row["source"],
+        )
+
+
+def _contrast(store: Store, options: ExportOptions) -> Iterator[BaseModel]:
+    analyses: dict[str, dict[str, Any]] = {}
+    for row in store.rows(_ANALYSES):
+        analyses.setdefault(row["problem"], row)
+    originals = {row["id"]: row for row in store.rows(_ORIGINALS)}
+    for derived in store.rows(_DERIVED):
+        original = originals.get(derived["parent"])
+        if original is None or original["id"] not in analyses or derived["id"] not in analyses:
+            continue
+        letters = [chr(ord("A") + i) for i in range(len(original["choices"]))]
+        yield ContrastRow(
+            original=_side(original, analyses[original["id"]], options),
+            counterfactual=_side(derived, analyses[derived["id"]], options),
+            anchor=original["answer"],
+            positives=[a for a in letters if a not in {original["answer"], derived["answer"]}],
+            unit=derived["unit"],
+            source=derived["source"],
+        )
+
+
+def _side(problem: dict[str, Any], rationale: dict[str, Any], options: ExportOptions) -> ContrastSide:
+    spans, place = {}, 0
+    for i, option in enumerate(orjson.loads(rationale["parts"])["options"]):
+        letter = chr(ord("A") + i)
+        begin = rationale["text"].index(f"\n{letter}) {option['analysis']}", place) + len(f"\n{letter}) ")
+        place = begin + len(option["analysis"])
+        spans[letter] = [begin, place]
+    return ContrastSide(
+        prompt=_prompt(problem, options),
+        text=rationale["text"],
+        answer=problem["answer"],
+        spans=spans,
+        problem_id=problem["id"],
+        rationale_id=rationale["id"],
+    )
+
+
 def _dpo(store: Store, options: ExportOptions) -> Iterator[BaseModel]:
     for row in store.rows(_DPO):
         yield DpoRow(
@@ -238,6 +318,8 @@ _WRITERS: dict[str, Callable[[Store, ExportOptions], Iterator[BaseModel]]] = {
     "dpo": _dpo,
     "kto": _kto,
     "judge": _judge,
+    "contrast": _contrast,
+    "twins": _twins,
 }
 
 

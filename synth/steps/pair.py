@@ -15,13 +15,13 @@ from synth.steps.unit import Unit
 
 __all__ = ["Pair"]
 
-Reason = Literal["correctness", "score", "review", "majority", "siblings", "first_error", "revision"]
+Reason = Literal["correctness", "score", "review", "majority", "siblings", "first_error", "revision", "counterfactual"]
 
 
 class _Candidate(NamedTuple):
     chosen: Rationale
     rejected: Rationale
-    margin: float
+    margin: float | None
 
 
 class Pair(Step):
@@ -40,7 +40,8 @@ class Pair(Step):
     """Why one side is preferred. All but `majority` by the higher `score`; then `siblings`: paths of one tree;
     `first_error`: the sides share their first steps, and the loser's next one is its first wrong step (where steps are
     labelled; else the longest shared beginning comes first); `revision`: the winner revises the loser; `majority`: the
-    answer with most votes over the others, by the score of a `vote`. Default: `correctness` for the score `correct`,
+    answer with most votes over the others, by the score of a `vote`; `counterfactual`: a right rationale of a derived
+    problem over a right one of the problem it was derived from, which reads the wrong passage. Default: `correctness` for the score `correct`,
     else `score`."""
     score: str = "correct"
     """The score that decides."""
@@ -74,7 +75,13 @@ class Pair(Step):
             rationales = [r for r in every if r.problem == problem and r.text.strip()]
             winners = [r for r in rationales if r.step not in losing]
             losers = [r for r in rationales if r.step in losing] if losing else winners
-            made += self._choose(list(self._candidates(winners, losers, unit)), unit)
+            if self.reason == "counterfactual":
+                original = unit.problem_of(winners[0]).parent if winners else None
+                losers = [r for r in every if r.problem == original and r.text.strip()]
+                found = [_Candidate(a, b, None) for a, b in product(winners, losers) if a.answer != b.answer]
+            else:
+                found = list(self._candidates(winners, losers, unit))
+            made += self._choose(found, unit)
         return made
 
     def _candidates(

@@ -5,7 +5,10 @@ from __future__ import annotations
 from functools import cache
 from importlib.metadata import entry_points
 
+from synth.steps.agreement import Agreement
+from synth.steps.analyse_options import AnalyseOptions
 from synth.steps.checklist_tree import ChecklistTree
+from synth.steps.counterfactual import Counterfactual
 from synth.steps.critique import Critique
 from synth.steps.deduplicate import Deduplicate
 from synth.steps.filter import Filter
@@ -35,9 +38,12 @@ BUILT_IN: tuple[type[Step], ...] = (
     TellPath,
     ChecklistTree,
     SummarizePath,
+    AnalyseOptions,
+    Counterfactual,
     Segment,
     VerifyAnswer,
     Vote,
+    Agreement,
     Pair,
     Filter,
     Deduplicate,

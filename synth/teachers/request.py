@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
-
-from pydantic import BaseModel
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from synth.records import CallStatus, Problem, UnitRecord, content_id
+
+if TYPE_CHECKING:
+    from synth.teachers.structured import Reply
 
 __all__ = [
     "CHAT",
@@ -53,12 +54,17 @@ class Task:
         "summarize",
         "propose",
         "evaluate",
+        "analyse",
+        "premises",
+        "context",
         "other",
     ]
     """`solve`: write a rationale for `problem`. Of the rationale `subject`, `review`: rate it from 1 to 5; `judge`: say
     yes or no to its being right; `critique`: explain its mistake; `revise`: write it anew without the mistake. Of a
     tree, `decide`: vote yes or no; `justify`: say why it was decided as `hint` says; `summarize`: tell the path that
-    comes to the mark `hint`; `propose`: a next step after the node `subject`; `evaluate`: that node."""
+    comes to the mark `hint`; `propose`: a next step after the node `subject`; `evaluate`: that node. Of a
+    passage, `analyse`: every option; `premises`: invent some under which the option `hint` is right; `context`: write a
+    passage in which it is."""
     problem: Problem
     subject: UnitRecord | None = None
     """The record the step works on, where that is not the problem."""
@@ -82,7 +88,7 @@ class Request:
     """The step that asks."""
     prompt: str | None = None
     """Name, version and content hash of the template that made the messages."""
-    shape: type[BaseModel] | None = None
+    shape: type[Reply] | None = None
     """What the reply is held to; see `structured.py`."""
     repairs: str | None = None
     """Ledger row of the reply this request asks to mend."""

@@ -144,6 +144,8 @@ class World:
             return self._review(task, rng)
         if task.kind in {"decide", "justify", "summarize"}:
             return self._mark(request, rng)
+        if task.kind in {"analyse", "premises", "context"}:
+            return self._analyse(task, rng)
         if task.kind == "propose":
             return self._propose(task, rng)
         if task.kind == "evaluate" and isinstance(task.subject, Node):
@@ -200,6 +202,41 @@ class World:
             return _fields(task, reason=f"I take it for a {task.hint}.", quote=quote)
         rationale = f'The mark is {task.hint}, for it says "{quote}".'
         return _fields(task, rationale=rationale, mark=str(task.hint), suggestion="Say more.")
+
+    def _analyse(self, task: Task, rng: random.Random) -> str:
+        """Every option of a passage, or a passage for another answer. A derived problem is as easy as any."""
+        problem = task.problem
+        if task.kind == "premises":
+            premises = [
+                f"In the house {rng.randrange(1000)} all are of the kind {task.hint}.",
+                "Who is there stays there.",
+            ]
+            return (
+                orjson.dumps({"premises": premises}).decode()
+                if task.format == "json"
+                else "\n".join(f"- {p}" for p in premises)
+            )
+        if task.kind == "context":
+            words = (problem.context or "").split()
+            added = [f"word{rng.randrange(1000)}" for _ in range(max(8, len(words) // 2))]
+            return _fields(task, passage=" ".join([*words[: len(words) // 2], *added]) + ".")
+        gold = problem.answer or "A"
+        ends = gold if rng.random() < self.solve_rate else _another_answer(problem, gold, rng)
+        letters = [letter for letter, _ in problem.lettered_choices]
+        relations = ["supported" if letter == ends else rng.choice(["unrelated", "contradicted"]) for letter in letters]
+        premises = [f"It says {_claim(rng, sound=True)[13:]}.", f"And {_claim(rng, sound=True)[13:]}."]
+        if task.format == "json":
+            options = [
+                {"analysis": f"So it is {r}.", "relation": r, "premises": [1 + (r != "supported")]} for r in relations
+            ]
+            whole = {"premises": premises, "options": options, "conclusion": f"It is {ends}.", "answer": ends}
+            return orjson.dumps(whole).decode()
+        listed = "\n".join(f"{i}. {p}" for i, p in enumerate(premises, 1))
+        blocks = "\n".join(
+            f"{a}) So it is.\nRelation: {r} by {1 + (r != 'supported')}"
+            for a, r in zip(letters, relations, strict=True)
+        )
+        return f"Premises:\n{listed}\nOptions:\n{blocks}\nConclusion: It is {ends}.\nAnswer: {ends}"
 
     def _propose(self, task: Task, rng: random.Random) -> str:
         depth = task.subject.depth + 1 if isinstance(task.subject, Node) else 0

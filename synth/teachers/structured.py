@@ -32,8 +32,20 @@ class Reply(BaseModel):
         str_strip_whitespace=True,
     )
 
+    @classmethod
+    def fields_in(cls, text: str) -> Iterator[dict[str, Any]]:
+        """The fields of a reply that is no JSON: lines `Name: value`; a value goes on until the next name.
 
-R = TypeVar("R", bound=BaseModel)
+        A shape with fields of fields says here how they are written.
+        """
+        found = list(_label(cls).finditer(text))
+        if found:
+            ends = [*(m.start() for m in found[1:]), len(text)]
+            named = ((m[1].lower().replace(" ", "_"), text[m.end() : end]) for m, end in zip(found, ends, strict=True))
+            yield {name: value.strip() for name, value in named}  # of two the last counts
+
+
+R = TypeVar("R", bound=Reply)
 
 
 class Unreadable(ValueError):
@@ -71,7 +83,7 @@ def read_structured(text: str, shape: type[R]) -> R:
         Unreadable: there is none.
     """
     why = "there is no JSON object in it"
-    for value in chain(_objects(text), _labelled(text, shape)):
+    for value in chain(_objects(text), shape.fields_in(text)):
         try:
             return shape.model_validate(value)
         except ValidationError as error:
@@ -127,15 +139,7 @@ def _label(shape: type[BaseModel]) -> re.Pattern[str]:
     return re.compile(rf"^[ \t>*#-]*({names})[ \t*]*:[ \t*]*", re.IGNORECASE | re.MULTILINE)
 
 
-def _labelled(text: str, shape: type[BaseModel]) -> Iterator[dict[str, Any]]:
-    """The fields as lines `Name: value`; a value goes on until the next name, and of two the last counts."""
-    found = list(_label(shape).finditer(text))
-    if found:
-        ends = [*(m.start() for m in found[1:]), len(text)]
-        yield {m[1].lower().replace(" ", "_"): text[m.end() : end].strip() for m, end in zip(found, ends, strict=True)}
-
-
-def repair_turn(reply: str, why: str, shape: type[BaseModel]) -> tuple[Message, ...]:
+def repair_turn(reply: str, why: str, shape: type[Reply]) -> tuple[Message, ...]:
     """The messages that ask a model to mend its reply; the wording is ours."""
     fields = ", ".join(f'"{name}"' for name in shape.model_fields)
     ask = (

@@ -9,6 +9,7 @@ import hypothesis.strategies as st
 import jsonschema
 import pytest
 from hypothesis import given
+from pydantic import ConfigDict
 
 from synth.teachers.structured import Reply, Unreadable, read_structured, repair_turn, response_format
 
@@ -92,9 +93,8 @@ def test_latex_whose_backslashes_were_not_doubled_is_read_as_it_was_meant(writte
 
 @given(st.text(), st.lists(st.text()))
 def test_whatever_is_written_properly_is_read_as_it_is(why: str, steps: list[str]):
-    from pydantic import BaseModel
-
-    class Plain(BaseModel):
+    class Plain(Reply):
+        model_config = ConfigDict(str_strip_whitespace=False)
         why: str
         steps: list[str]
 

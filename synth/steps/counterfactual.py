@@ -1,0 +1,210 @@
+"""`counterfactual`: passages under which an option that was wrong becomes right."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from difflib import SequenceMatcher
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from synth.records import Failure, Problem, Rationale, Score, UnitRecord
+from synth.steps.analysis import Analysis, Relation, analysis_of
+from synth.steps.step import Flow, TeacherStep, record_fields
+from synth.steps.unit import Unit
+from synth.teachers import Capability, Reply, Task, Teacher
+
+__all__ = ["Counterfactual", "asks_for_exception", "organise", "share_changed"]
+
+_EXCEPTION = re.compile(
+    r"\b(?:EXCEPT|LEAST|NOT|CANNOT)\b|\bexcept\b|\bleast (?:likely|support|help|weaken|strengthen)", re.ASCII
+)
+_META = re.compile(r"\[[^\]\n]{3,60}\]|\{[^}\n]*\}|^\s*(?:error|sorry|as an ai)\b|<[a-z_]+>", re.IGNORECASE)
+"""Text about the text, which the released intermediates of arXiv:2409.14495 are full of."""
+
+
+def organise(
+    premises: int,
+    gold: tuple[Relation, Collection[int]],
+    option: tuple[Relation, Collection[int]],
+) -> list[int]:
+    """Which premises of the original may stay when a wrong option is to become right: numbers from 1, in order.
+
+    What made the gold option right (or wrong) goes; where the option stands in another relation to the passage than the
+    gold one, what it cites goes too. No citation counts as citing all. Source: the deterministic stage of arXiv:2409.14495.
+
+    Args:
+        premises: how many there are.
+        gold: the gold option's relation, and the premises it cites.
+        option: the same of the option that is to become right.
+    """
+    every = set(range(1, premises + 1))
+    relation, cites = gold[0], set(gold[1]) or every
+    other, cited = option[0], set(option[1]) or every
+    kept = cites if relation == "unrelated" else every - cites
+    if relation in {"supported", "contradicted"}:
+        stays = other in {relation, "unrelated"}
+    else:
+        stays = other == "unrelated"
+    return sorted(kept if stays else kept - cited)
+
+
+def asks_for_exception(question: str) -> bool:
+    """Whether the right option is the one that does *not* follow: EXCEPT, NOT, least likely."""
+    return _EXCEPTION.search(question) is not None
+
+
+def share_changed(before: str, after: str) -> float:
+    """The share of words that differ between two passages, in [0, 1]; 0 for equal ones, 1 where nothing is shared."""
+    return 1 - SequenceMatcher(None, before.split(), after.split(), autojunk=False).ratio()
+
+
+class _Premises(Reply):
+    """New premises."""
+
+    premises: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1, max_length=12)]
+
+    @classmethod
+    def fields_in(cls, text: str) -> Iterable[dict[str, list[str]]]:  # type: ignore[override]
+        """A list: one a line, numbered or with a dash."""
+        found = re.findall(r"^\s*(?:\d+[.)]|[-*])\s+(.+)$", text, re.MULTILINE)
+        if found:
+            yield {"premises": found}
+
+
+class _Passage(Reply):
+    """A new passage."""
+
+    passage: Annotated[str, Field(min_length=20)]
+
+
+class Counterfactual(TeacherStep):
+    """For each wrong option of a problem whose analysis is right, write a passage in which it is the right one.
+
+    Premises that fit the option are invented, put beside those of the original that may stay, and told as a passage.
+    Question and options stay as they are, word for word; the new answer is that option until somebody has verified it.
+    The derived problem has the score `changed` (share of words that differ), and `meta.counterfactual` says which premises
+    were kept, removed and added. Source: arXiv:2409.14495.
+    """
+
+    takes: ClassVar[type[UnitRecord]] = Rationale
+    gives: ClassVar[tuple[type[UnitRecord], ...]] = (Problem, Score)
+    needs: ClassVar[frozenset[str]] = frozenset({"answer", "context", "choices"})
+
+    step: Literal["counterfactual"] = "counterfactual"
+    prompt: str = "counterfactual/premises"
+    """Name of a shipped prompt, or path of your own (`.j2`), that asks for new premises."""
+    passage_prompt: str = "counterfactual/passage"
+    """The same, that asks for the passage."""
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = 0.75
+    """Sampling temperature; this and the next, arXiv:2409.14495, released code."""
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = 0.9
+    """Nucleus sampling."""
+
+    def prompts(self) -> Mapping[str, Mapping[str, frozenset[str] | None]]:
+        shown = {"problem": record_fields(Problem), "target": None, "exception": None, "premises": None, "format": None}
+        return {"prompt": {**shown, "gold": None, "cited": None}, "passage_prompt": {**shown, "original": None}}
+
+    def uses_of(self, teacher: Teacher) -> frozenset[Capability]:  # noqa: ARG002
+        return frozenset({"json_schema"})
+
+    def gives_scores(self) -> tuple[str, ...]:
+        return ("changed",)
+
+    def flow(self, teachers: int) -> Flow:
+        return Flow(calls=2 * 3 * teachers, records=3 * teachers)  # four options: most have them
+
+    async def run(self, records: Sequence[Rationale], unit: Unit) -> Iterable[UnitRecord]:
+        asked = []
+        for rationale in records:
+            problem, analysis = unit.problem_of(rationale), analysis_of(rationale)
+            if analysis is not None and rationale.answer == problem.answer:
+                asked += [
+                    self._derive(problem, rationale, analysis, letter, teacher, unit)
+                    for letter, _ in problem.lettered_choices
+                    if letter != problem.answer
+                    for teacher in unit.teachers(self.by)
+                ]
+        return [record for made in await asyncio.gather(*asked) for record in made]
+
+    async def _derive(
+        self, problem: Problem, rationale: Rationale, analysis: Analysis, letter: str, teacher: Teacher, unit: Unit
+    ) -> list[UnitRecord]:
+        relation = {chr(ord("A") + i): (o.relation, o.premises) for i, o in enumerate(analysis.options)}
+        assert problem.answer is not None
+        kept = organise(len(analysis.premises), relation[problem.answer], relation[letter])
+        form = self.form_of_fields(teacher)
+        shown = {
+            "problem": problem,
+            "target": dict(problem.lettered_choices)[letter],
+            "exception": asks_for_exception(problem.question),
+            "format": form,
+        }
+        cited = relation[problem.answer][1] or range(1, len(analysis.premises) + 1)
+        premises = [analysis.premises[i - 1] for i in kept]
+        first = self.request(
+            self.load(),
+            {
+                **shown,
+                "premises": premises,
+                "gold": problem.answer_text,
+                "cited": [analysis.premises[i - 1] for i in cited],
+            },
+            Task("premises", problem, subject=rationale, hint=letter, format=form),
+            shape=_Premises,
+        )
+        new = await unit.ask(teacher, first, rationale)
+        if new is None:
+            return []
+        every = [*premises, *new.value.premises]
+        second = self.request(
+            self.load("passage_prompt"),
+            {**shown, "premises": every, "original": analysis.premises},
+            Task("context", problem, subject=rationale, hint=letter, format=form),
+            shape=_Passage,
+        )
+        told = await unit.ask(teacher, second, rationale)
+        if told is None:
+            return []
+        passage = told.value.passage
+        if (meta := _META.search(passage)) is not None:
+            what = f"the passage holds text about itself: {meta[0]!r}"
+            because = [rationale.id, told.key]
+            return [
+                Failure.make(
+                    unit=problem.unit, step=self.name, because=because, target=rationale.id, cause="meta_text",
+                    message=what, raw=passage, attempts=1, retriable=False, call=told.call,
+                )
+            ]  # fmt: skip
+        derived = Problem.make(
+            unit=problem.unit,
+            step=self.name,
+            because=[self.version, problem.id, rationale.id, letter, new.key, told.key],
+            question=problem.question,
+            context=passage,
+            choices=problem.choices,
+            answer=letter,
+            answer_kind=problem.answer_kind,
+            meta={
+                "counterfactual": {
+                    "kept": list(kept),
+                    "removed": [i for i in range(1, len(analysis.premises) + 1) if i not in kept],
+                    "added": list(new.value.premises),
+                    "call": told.call,
+                }
+            },
+            parent=problem.id,
+            source=problem.source,
+        )
+        changed = Score.make(
+            unit=problem.unit,
+            step=self.name,
+            because=[self.version, derived.id, "changed"],
+            target=derived.id,
+            name="changed",
+            value=share_changed(problem.context or "", passage),
+            judge="share_changed/1",
+        )
+        return [derived, changed]
