@@ -40,6 +40,13 @@ __all__ = ["command"]
 )
 @click.option("--system", metavar="TEXT", help="A system message for every row.")
 @click.option(
+    "--stages",
+    type=click.Choice(["one", "two"]),
+    default="one",
+    show_default=True,
+    help="sft: two writes question to rationale, and question and rationale to answer, as rows of their own.",
+)
+@click.option(
     "--feedback-weight",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
     default=0.5,
@@ -48,7 +55,14 @@ __all__ = ["command"]
     help="sft of a run with feedback on mistakes: weight of those rows; rationales weigh the rest.",
 )
 def command(
-    run: Path, contract: str, out: Path, file_format: str, style: str, system: str | None, feedback_weight: float
+    run: Path,
+    contract: str,
+    out: Path,
+    file_format: str,
+    style: str,
+    system: str | None,
+    stages: str,
+    feedback_weight: float,
 ) -> None:
     """Write what RUN has kept as rows a trainer reads: DIR/CONTRACT.jsonl (or .parquet).
 
@@ -64,6 +78,7 @@ def command(
         style=style,  # type: ignore[arg-type]
         system=system,
         file_format=file_format,  # type: ignore[arg-type]
+        stages=stages,  # type: ignore[arg-type]
         feedback_weight=feedback_weight,
     )
     made = export_run(run, contract, out, options)

@@ -14,6 +14,7 @@ __all__ = ["main"]
 
 _COMMANDS = {
     "run": "Do a pipeline, or go on with it.",
+    "rounds": "Repeat: run a pipeline, train with a command of yours, go on with the new student.",
     "plan": "Check a pipeline and estimate calls, tokens and price; spends nothing.",
     "rehearse": "Do the whole pipeline with the scripted teacher.",
     "status": "Where a run stands: funnel, rejections, failures, cost.",

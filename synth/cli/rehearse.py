@@ -38,7 +38,11 @@ def command(
     """
     from synth.cli.panel import show
     from synth.engine import open_session
+    from synth.pipeline import load_pipeline
 
-    session = open_session(pipeline, input_name=input_name, maps=mapping_of(maps), given=("scripted",))
+    found = load_pipeline(pipeline)
+    most = {r: max(s.fewest_teachers() for s in found.teacher_steps if r in s.roles()) for r in found.role_names}
+    given = [f"{role}=scripted" + "".join(f",scripted:{i}" for i in range(1, n)) for role, n in most.items()]
+    session = open_session(pipeline, input_name=input_name, maps=mapping_of(maps), given=given)
     folder = run_path or session.default_folder.with_name(f"rehearsal-{session.default_folder.name}")
     show(session, folder, limit=limit, skip_bad=skip_bad)

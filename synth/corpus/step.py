@@ -20,6 +20,8 @@ class CorpusRecord(NamedTuple):
     unit: str
     table: str
     text: str
+    step: str = ""
+    """The step that made it."""
 
 
 class CorpusView(Protocol):

@@ -8,11 +8,11 @@ from pydantic import Field
 
 from synth.corpus.near_duplicates import near_duplicates
 from synth.corpus.step import CorpusStep, CorpusView
-from synth.records import Rejection
+from synth.records import Rejection, content_id
 
-__all__ = ["CORPUS_STEPS", "NearDuplicates"]
+__all__ = ["CORPUS_STEPS", "Mix", "NearDuplicates"]
 
-_TABLES = {"problem": "problems", "rationale": "rationales"}
+_TABLES = {"problem": "problems", "rationale": "rationales", "pair": "pairs"}
 
 
 class NearDuplicates(CorpusStep):
@@ -58,4 +58,42 @@ class NearDuplicates(CorpusStep):
         ]
 
 
-CORPUS_STEPS: tuple[type[CorpusStep], ...] = (NearDuplicates,)
+class Mix(CorpusStep):
+    """Keep records of several steps in given shares, as many as there are to be had; the surplus is chosen at random.
+
+    The shares hold within rounding. Records of steps that are not named stay. Source: the mix of preference pairs of
+    arXiv:2411.06387 (lambda = 0.6 of pairs by consistency).
+    """
+
+    step: Literal["mix"] = "mix"
+    target: Literal["rationale", "pair"] = "pair"
+    """What is mixed."""
+    shares: Annotated[dict[str, Annotated[float, Field(gt=0)]], Field(min_length=2)]
+    """By the step that makes them: what part of the whole its records are; brought to a sum of 1."""
+    seed: int = 0
+    """Another seed chooses others."""
+
+    def run(self, view: CorpusView) -> list[Rejection]:
+        of = {name: [r for r in view.kept(_TABLES[self.target]) if r.step == name] for name in self.shares}
+        whole = sum(self.shares.values())
+        total = min(len(of[name]) / (share / whole) for name, share in self.shares.items())
+        rejections = []
+        for name, share in self.shares.items():
+            keep = round(total * share / whole)
+            at_random = sorted(of[name], key=lambda r: content_id([self.seed, r.id]))
+            rejections += [
+                Rejection.make(
+                    unit=r.unit,
+                    step=self.name,
+                    because=[self.version, r.id, name],
+                    target=r.id,
+                    target_table=r.table,
+                    rule=f"{share / whole:.0%} of {name}",
+                    observed={"kept": keep, "of": len(of[name])},
+                )
+                for r in at_random[keep:]
+            ]
+        return rejections
+
+
+CORPUS_STEPS: tuple[type[CorpusStep], ...] = (NearDuplicates, Mix)

@@ -2,19 +2,24 @@
 
 from synth.engine.forget import forget
 from synth.engine.progress import Progress, StepCounts
+from synth.engine.rounds import Round, Trained, train, walk_rounds
 from synth.engine.run import Summary, run_pipeline
 from synth.engine.session import Session, open_session, reopen, run
 from synth.engine.target import Target
 
 __all__ = [
     "Progress",
+    "Round",
     "Session",
     "StepCounts",
     "Summary",
     "Target",
+    "Trained",
     "forget",
     "open_session",
     "reopen",
     "run",
     "run_pipeline",
+    "train",
+    "walk_rounds",
 ]

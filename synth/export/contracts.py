@@ -37,8 +37,8 @@ class SftRow(_Row):
 
     messages: list[Message]
     """The question and the rationale with its answer; or, for the task `feedback`, a wrong answer and what is wrong in it."""
-    task: Literal["rationale", "feedback"]
-    """What is to be learnt from it."""
+    task: Literal["rationale", "feedback", "answer"]
+    """What is to be learnt from it; `answer`, to answer from a rationale, in two stages only."""
     weight: float
     """Weight of this row in the loss, in (0, 1]; 1 where there is one task only."""
     record_id: str

@@ -36,6 +36,8 @@ class ExportOptions:
     system: str | None = None
     """A system message for every row."""
     file_format: Literal["jsonl", "parquet"] = "jsonl"
+    stages: Literal["one", "two"] = "one"
+    """`two`: question to rationale, and question and rationale to answer, as rows of their own (arXiv:2311.14109)."""
     feedback_weight: float = 0.5
     """Weight of feedback rows where a run has them, in (0, 1); rationales then weigh the rest (alpha of arXiv:2410.03663)."""
 
@@ -137,7 +139,7 @@ def _sft(store: Store, options: ExportOptions) -> Iterator[BaseModel]:
     feedback = store.rows(_FEEDBACK)
     for row in store.rows(_SFT):
         answer = row["answer"] if row["answer"] is not None else row["stated"]
-        yield SftRow(
+        whole = SftRow(
             messages=[*_prompt(row, options), _reply(row["text"], answer, options)],
             task="rationale",
             weight=1 - options.feedback_weight if feedback else 1.0,
@@ -151,6 +153,14 @@ def _sft(store: Store, options: ExportOptions) -> Iterator[BaseModel]:
             scores=_as_json(row["scores"]),
             source=row["source"],
         )
+        if options.stages == "one":
+            yield whole
+            continue
+        first = [*_prompt(row, options), Message(role="assistant", content=row["text"])]
+        second = [*_prompt(row, options, f"\n\nReasoning:\n{row['text']}"), _reply("", answer, options)]
+        yield whole.model_copy(update={"messages": first})
+        if answer is not None:
+            yield whole.model_copy(update={"messages": second, "task": "answer"})
 
     for row in feedback:
         said = [row["explanation"], *([f"It should have been: {row['correction']}"] if row["correction"] else [])]

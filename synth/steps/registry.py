@@ -8,10 +8,12 @@ from importlib.metadata import entry_points
 from synth.steps.agreement import Agreement
 from synth.steps.analyse_options import AnalyseOptions
 from synth.steps.checklist_tree import ChecklistTree
+from synth.steps.consensus import Consensus
 from synth.steps.counterfactual import Counterfactual
 from synth.steps.critique import Critique
 from synth.steps.deduplicate import Deduplicate
 from synth.steps.filter import Filter
+from synth.steps.follow_up import FollowUp
 from synth.steps.pair import Pair
 from synth.steps.rationalize import Rationalize
 from synth.steps.reference import Reference
@@ -43,6 +45,8 @@ BUILT_IN: tuple[type[Step], ...] = (
     Segment,
     VerifyAnswer,
     Vote,
+    Consensus,
+    FollowUp,
     Agreement,
     Pair,
     Filter,

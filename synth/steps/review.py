@@ -170,6 +170,9 @@ class Review(TeacherStep):
             return self.model_copy(update={"prompt": name}).load()
         return super().load(option)
 
+    def fewest_teachers(self) -> int:
+        return 2 if self.exclude_author else 1
+
     def needs_of_teachers(self) -> frozenset[Capability]:
         return frozenset({"logprobs"}) if self.mode == "probability" else frozenset()
 

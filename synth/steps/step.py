@@ -140,6 +140,10 @@ class TeacherStep(Step):
         """The variables offered to `prompt`."""
         return {"problem": record_fields(Problem)}
 
+    def fewest_teachers(self) -> int:
+        """How many teachers its roles must have at least, all in all, for the step to make sense."""
+        return 1
+
     def needs_of_teachers(self) -> frozenset[Capability]:
         """What the endpoints must be able to do."""
         return frozenset()

@@ -247,9 +247,10 @@ class Store:
         text = {
             "problems": "concat_ws(' ', context, question, array_to_string(choices, ' '))",
             "rationales": "text",
+            "pairs": "reason",
         }[table]
-        found = self.sql(f"SELECT id, unit, {text} FROM kept_{table} ORDER BY id").fetchall()
-        return [CorpusRecord(i, unit, table, text or "") for i, unit, text in found]
+        found = self.sql(f"SELECT id, unit, {text}, step FROM kept_{table} ORDER BY id").fetchall()
+        return [CorpusRecord(i, unit, table, text or "", step) for i, unit, text, step in found]
 
     def close(self) -> None:
         """Let go of the files."""

@@ -114,7 +114,7 @@ def make_teacher(name: str, profile: Profile) -> Teacher:
     """The teacher of that name.
 
     Args:
-        name: one of the profile; or `local`, `local:MODEL`, `scripted`, or `URL#MODEL` for a server without a key.
+        name: one of the profile; or `local`, `local:MODEL`, `scripted` (`scripted:1` is another), or `URL#MODEL` for a server without a key.
         profile: where the others are looked up.
 
     Raises:
@@ -150,8 +150,8 @@ def make_teacher(name: str, profile: Profile) -> Teacher:
         )
     if name == "local" or name.startswith("local:"):
         return EmbeddedTeacher(name, name.partition(":")[2])
-    if name == "scripted":
-        return ScriptedTeacher(World(malformed_rate=0.05))
+    if name == "scripted" or (name.startswith("scripted:") and name[9:].isdecimal()):
+        return ScriptedTeacher(World(malformed_rate=0.05), name=name, seed=int(name[9:] or 0))
     if name.startswith(("http://", "https://")) and "#" in name:
         url, _, model = name.partition("#")
         return EndpointTeacher(model, base_url=url, model=model)

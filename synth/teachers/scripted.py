@@ -98,6 +98,10 @@ class World:
     """As a reviewer, of calling a sound rationale correct (a score of 5, else 1)."""
     locate_rate: float = 0.7
     """As a critic, of naming the first wrong step of an unsound rationale."""
+    follow_up_rate: float = 0.95
+    """Of the right verdict on an option, from a sound rationale."""
+    unsound_follow_up_rate: float = 0.6
+    """The same, from an unsound one."""
     agreement_rate: float = 0.9
     """As a marker, of a vote being the one most would give."""
     revise_rate: float = 0.7
@@ -121,6 +125,8 @@ class World:
             self.specificity,
             self.locate_rate,
             self.agreement_rate,
+            self.follow_up_rate,
+            self.unsound_follow_up_rate,
             self.revise_rate,
             self.malformed_rate,
             self.steps,
@@ -146,6 +152,10 @@ class World:
             return self._mark(request, rng)
         if task.kind in {"analyse", "premises", "context"}:
             return self._analyse(task, rng)
+        if task.kind == "follow_up" and isinstance(task.subject, Rationale):
+            rate = self.follow_up_rate if self.is_sound(task.subject.text) else self.unsound_follow_up_rate
+            said = "yes" if (task.hint == task.problem.answer) == (rng.random() < rate) else "no"
+            return _fields(task, correct=said) if task.format == "json" else said.capitalize()
         if task.kind == "propose":
             return self._propose(task, rng)
         if task.kind == "evaluate" and isinstance(task.subject, Node):

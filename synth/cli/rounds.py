@@ -1,0 +1,109 @@
+"""`synth rounds`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from synth.cli.options import input_options, mapping_of, teacher_options
+
+__all__ = ["command"]
+
+
+@click.command(
+    "rounds", short_help="Repeat: run a pipeline, train with a command of yours, go on with the new student."
+)
+@click.argument("pipeline")
+@input_options
+@click.option(
+    "--run", "run_path", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Folder of the rounds."
+)
+@teacher_options
+@click.option("--rounds", type=click.IntRange(min=1), required=True, metavar="N", help="How many.")
+@click.option("--train", "training", required=True, metavar="COMMAND", help="What makes a new student of the rows.")
+@click.option("--role", default="student", show_default=True, metavar="ROLE", help="The role that is trained.")
+@click.option(
+    "--to",
+    "contracts",
+    multiple=True,
+    default=("sft",),
+    show_default=True,
+    metavar="CONTRACT",
+    help="Which rows; may be given again.",
+)
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N problems.")
+@click.option("--skip-bad", is_flag=True, help="Where some rows are no problems, list them and go on with the others.")
+def command(
+    pipeline: str,
+    input_name: str | None,
+    maps: tuple[str, ...],
+    run_path: Path,
+    given: tuple[str, ...],
+    profile: Path | None,
+    rounds: int,
+    training: str,
+    role: str,
+    contracts: tuple[str, ...],
+    limit: int | None,
+    skip_bad: bool,
+) -> None:
+    """Do PIPELINE, write its rows, run COMMAND, and begin again with the student it made; so N times.
+
+    COMMAND is run by the shell. It finds the rows in $SYNTH_DATA (sft.jsonl and so on), the number of the round in
+    $SYNTH_ROUND, the student of the round in $SYNTH_STUDENT, and a folder for what it makes in $SYNTH_OUT. It must write
+    one line to $SYNTH_OUT/student.txt: the new student, as --teacher takes it. docs/rounds.md has one with TRL and vLLM.
+
+    Each round is a run folder of its own, DIR/round-K/run, and its trained student is remembered: whatever stops it, the
+    same command goes on. Train from the original base model each time, as arXiv:2203.14465 does.
+
+    \b
+      synth rounds star --input gsm8k.jsonl --run runs/star --rounds 3 --train ./train.sh \\
+        --teacher student=http://localhost:8000/v1#base
+    """
+    from rich.text import Text
+
+    from synth.cli.panel import show
+    from synth.cli.tables import output, table_of
+    from synth.engine import open_session, train, walk_rounds
+    from synth.errors import UserError
+    from synth.export import CONTRACTS, export_run
+    from synth.pipeline import load_pipeline
+    from synth.store.database import open_store
+
+    names = load_pipeline(pipeline).role_names
+    if role not in names:
+        raise UserError(f"the pipeline has no role {role!r}", remedy=f"--role is one of: {', '.join(names)}")
+    for contract in contracts:
+        if contract not in CONTRACTS:
+            raise UserError(f"there is no contract {contract!r}", remedy=f"contracts: {', '.join(CONTRACTS)}")
+    first = next((g.partition("=")[2] for g in given if g.startswith(f"{role}=")), None)
+    others = [g for g in given if not g.startswith(f"{role}=")]
+    out, told = output(), []
+    for this in walk_rounds(run_path, rounds, first):
+        out.print(
+            Text(f"round {this.number} of {rounds}, {role}: {this.student or 'as the profile says'}", style="bold")
+        )
+        bound = [*others, *([f"{role}={this.student}"] if this.student else [])]
+        if not this.trained:
+            session = open_session(
+                pipeline, input_name=input_name, maps=mapping_of(maps), given=bound, profile_path=profile
+            )
+            show(session, this.run, limit=limit, skip_bad=skip_bad)
+            for contract in contracts:
+                made = export_run(this.run, contract, this.data)
+                out.print(f"{made.rows:,} rows in {made.path}")
+        trained = train(this, training, contracts, on_line=lambda line: out.print(Text(f"  {line}", style="dim")))
+        with open_store(this.run) as store:
+            funnel = dict(store.sql("SELECT stage, n FROM funnel").fetchall())
+        told.append(
+            {
+                "round": this.number,
+                "problems": funnel["problems"],
+                "with a kept rationale": funnel["problems with a kept rationale"],
+                "kept": funnel["kept"],
+                "pairs": funnel["pairs"],
+                "student made": trained.student,
+            }
+        )
+    out.print(table_of(told))
