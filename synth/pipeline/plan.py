@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from synth.pipeline.spec import Pipeline
+from synth.prompts import Expression
 from synth.records import Problem
 from synth.steps import TeacherStep
 from synth.steps.unit import Unit
@@ -104,7 +105,7 @@ async def make_plan(
         asking = len([t for r in step.roles() for t in teachers.get(r, ())]) if isinstance(step, TeacherStep) else 1
         flow = step.flow(asking)
         reaching[step.name] = inputs * flow.records
-        if not isinstance(step, TeacherStep):
+        if not isinstance(step, TeacherStep) or _never(step):
             continue
         known = [m for m in measured if m.step == step.name]
         each = inputs * flow.calls * total / max(1, asking)
@@ -154,6 +155,16 @@ async def _tokens(
         f"{ASSUMED_REPLY_TOKENS} tokens a reply (nothing measured yet: rehearse, or run a few with --limit)"
     )
     return mean / CHARACTERS_A_TOKEN, written
+
+
+def _never(step: TeacherStep) -> bool:
+    """Whether its `where` is false whatever it is asked of: a step that is switched off."""
+    if step.where is None:
+        return False
+    try:
+        return not Expression(step.where)({})
+    except Exception:  # noqa: BLE001  # it depends on something
+        return False
 
 
 def _length(message: Mapping[str, Any]) -> int:

@@ -164,13 +164,15 @@ def test_a_higher_threshold_never_accepts_more(scores, thresholds):
 def test_a_lenient_reviewer_counts_for_less_when_calibrated():
     from synth.steps.review import Leniency
 
-    known = {"mild": Leniency(4.5, 0.5), "strict": Leniency(2.5, 0.5)}
+    known = {"mild": Leniency(4.5, 0.4), "strict": Leniency(2.5, 0.8)}
     plain = judge_reviews({"mild": 4, "strict": 3}, threshold=3.6)
     assert (plain.value, plain.label) == (3.5, "rejected")
     same = judge_reviews({"mild": 4.5, "strict": 2.5}, threshold=3, calibration=known)
     assert same.value == pytest.approx(3.5)  # each as usual: the mean of all
     ahead = judge_reviews({"mild": 4.5, "strict": 3.5}, threshold=3.6, calibration=known)
-    assert ahead.value == pytest.approx(3.5 + 0.5 * (0 + 2) / 2)
+    assert ahead.value == pytest.approx(
+        3.5 + 0.6 * (0 + 1 / 0.8) / 2
+    )  # its 1 point is 1.25 standard deviations, of 0.6 on the common scale
     assert ahead.label == "accepted"
 
 
@@ -227,6 +229,30 @@ async def test_what_always_holds(tmp_path: Path):
     before, calls = contents(folder), ask(folder, "SELECT count(*) FROM calls")
     await run("peer_review/mapd", rows, folder, asked)
     assert (contents(folder), ask(folder, "SELECT count(*) FROM calls")) == (before, calls)
+
+
+async def test_feedback_is_reviewed_too_where_that_is_asked_for(tmp_path: Path):
+    reviewed = yaml_file(
+        tmp_path / "p.yaml", "pipeline: my/p\nextends: mapd\noverride: {feedback_review: {where: null}}\n"
+    )
+    worlds = {n: World(solve_rate=0.9, locate_rate=0.5, specificity=1, sensitivity=1) for n in "xyz"}
+    student = [ScriptedTeacher(World(solve_rate=0, step_error_rate=0, lucky_rate=0), name="student")]
+    await run(
+        reviewed,
+        sums(tmp_path / "in.jsonl", 60),
+        tmp_path / "run",
+        {"student": student, "teachers": teachers(**worlds)},
+    )
+    folder = tmp_path / "run"
+    # Reviewers without error reject what does not find the mistake, and all of that.
+    out = "c.id IN (SELECT target FROM rejections WHERE step = 'sound_feedback')"
+    assert set(ask(folder, f"SELECT c.mistake, {out} FROM critiques c")) == {("arithmetic", False), ("logic", True)}
+    assert ask(folder, "SELECT count(*) FROM reviews WHERE reviewer = author") == [(0,)]
+    plain = await run(
+        "mapd", sums(tmp_path / "in.jsonl", 5), tmp_path / "plain", {"student": student, "teachers": teachers(**worlds)}
+    )
+    assert plain.stopped is None
+    assert ask(tmp_path / "plain", "SELECT count(*) FROM calls WHERE step = 'feedback_review'") == [(0,)]
 
 
 async def test_critics_name_the_injected_mistake_as_often_as_they_can(tmp_path: Path):
@@ -300,11 +326,10 @@ async def test_reviewers_that_refuse_or_speak_no_number(tmp_path: Path):
 def test_one_teacher_cannot_review_itself_and_is_told_before_the_run():
     draft = read_pipeline("peer_review/mapd")
     draft.check_teachers({"student": STUDENT, "teachers": teachers(x=World())})
-    assert [(f.what, f.remedy) for f in draft.findings] == [
-        (
-            "step review: x is the only reviewer, and may not review what is its own",
-            "bind a second teacher: --teacher teachers=x,NAME; or exclude_author: false",
-        )
+    alone = "x is the only reviewer, and may not review what is its own"
+    remedy = "bind a second teacher: --teacher teachers=x,NAME; or exclude_author: false"
+    assert [tuple(f)[2:] for f in draft.findings] == [
+        (f"step {s}: {alone}", remedy) for s in ("feedback_review", "review")
     ]
 
 

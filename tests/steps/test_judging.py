@@ -167,6 +167,9 @@ async def test_nobody_reviews_what_is_his_own_and_the_author_is_hidden(asking):
         step, [rationale(), rationale("B.", teacher="bob")], dict.fromkeys(("ann", "bob"), "Score: 5")
     )
     assert [(name, r.task.subject.teacher) for name, r in seen] == [("bob", "ann"), ("ann", "bob")]
+    assert all("Right answer: 7" in r.messages[-1]["content"] for _, r in seen)
+    _unit, blind = await asking(Review(name="r", sees_gold=False), [rationale("D.")], {"bob": "Score: 5"})
+    assert "7" not in json.dumps(blind[0][1].messages)
     assert not any(n in json.dumps(r.messages) for _, r in seen for n in ("ann", "bob"))
     _unit, seen = await asking(
         step.model_copy(update={"exclude_author": False}), [rationale("C.")], dict.fromkeys(("ann", "bob"), "Score: 5")

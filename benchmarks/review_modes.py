@@ -1,0 +1,93 @@
+"""How informative a reviewer is, by mode: spoken score, probability of a yes, and solving the problem anew.
+
+    SYNTH_DATA=/where/gsm8k_model_solutions.jsonl/lies python benchmarks/review_modes.py [--teacher local:qwen2.5-coder-1.5b] [--n 24]
+
+Reviews `n` right and `n` wrong solutions that systems wrote to GSM8K questions (labels are the publisher's), in each mode
+of the step `review`, without the gold answer, and prints the area under the curve: the chance that a right solution is
+scored above a wrong one. 0.5 tells nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import tempfile
+import time
+from pathlib import Path
+
+from synth.audit import area_under_curve
+from synth.records import Problem, Rationale, Score
+from synth.steps import Unit
+from synth.steps.review import Review
+from synth.steps.segmentation import segment
+from synth.store.journal import Journal
+from synth.teachers import Caller, Ledger, load_profile, make_teacher
+from synth.verify import split_answer
+
+MODES = {
+    "spoken score": Review(name="r", sees_gold=False, max_tokens=256),
+    "probability of yes": Review(name="r", sees_gold=False, mode="probability"),
+    "solved anew": Review(name="r", mode="resolve", samples=1, temperature=0.0, max_tokens=512),
+    "solved anew, 4 samples": Review(name="r", mode="resolve", samples=4, temperature=0.8, max_tokens=512),
+}
+
+
+def solutions(path: Path, n: int) -> list[tuple[Problem, Rationale, bool]]:
+    """So many right and so many wrong ones, of different problems where possible."""
+    wanted = {True: n, False: n}
+    found = []
+    for line in path.read_text().splitlines():
+        row = json.loads(line)
+        gold = row["ground_truth"].rpartition("A:")[2].rpartition("####")[2].strip()
+        problem = Problem.root(question=row["question"], answer=gold, answer_kind="number")
+        for system in ("6b_finetuning", "175b_verification", "175b_finetuning"):
+            text, label = row[system]["solution"], bool(row[system]["is_correct"])
+            if wanted[label]:
+                wanted[label] -= 1
+                body, answer = split_answer(text, kind="number", choices=())
+                steps, segmenter = segment(body)
+                rationale = Rationale.make(
+                    unit=problem.id, step="given", because=[problem.id, system], problem=problem.id, author="teacher",
+                    teacher=system, text=body, steps=steps, segmenter=segmenter, answer=answer,
+                )  # fmt: skip
+                found.append((problem, rationale, label))
+                break
+    return found
+
+
+async def main() -> None:
+    """Parse the words and measure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--teacher", default="local:qwen2.5-coder-1.5b")
+    parser.add_argument("--n", type=int, default=24)
+    given = parser.parse_args()
+    path = Path(os.environ.get("SYNTH_DATA", "../shared/data")) / "gsm8k_model_solutions.jsonl"
+    if not path.is_file():
+        raise SystemExit(f"{path} is not there: set SYNTH_DATA")
+    items = solutions(path, given.n)
+    teacher = make_teacher(given.teacher, load_profile(None))
+    print(f"{given.teacher}, {sum(t for *_, t in items)} right and {sum(not t for *_, t in items)} wrong solutions")
+    with tempfile.TemporaryDirectory() as folder:
+        caller = Caller(Ledger(Journal(Path(folder))))
+        async with teacher:
+            for name, step in MODES.items():
+                began, before = time.perf_counter(), caller.counts.sent
+
+                async def judge(problem: Problem, rationale: Rationale, step: Review = step) -> float | None:
+                    unit = Unit(problem, caller, {"reviewers": [teacher]})
+                    unit.add([rationale])
+                    unit.add(await step.run([rationale], unit))
+                    return next((s.value for s in unit.all(Score) if s.name == "review_single"), None)
+
+                values = await asyncio.gather(*(judge(p, r) for p, r, _ in items))
+                valid = [(v, t) for v, (*_, t) in zip(values, items, strict=True) if v is not None]
+                area = area_under_curve([v for v, _ in valid], [t for _, t in valid])
+                calls, seconds = caller.counts.sent - before, time.perf_counter() - began
+                shown = "-" if area is None else f"{area:.2f}"
+                print(f"{name:<24} AUC {shown}  {len(valid)} valid, {calls} calls, {seconds:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
