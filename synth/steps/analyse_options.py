@@ -18,9 +18,9 @@ __all__ = ["AnalyseOptions"]
 
 
 class AnalyseOptions(TeacherStep):
-    """Teachers list the premises of the passage, say for each option whether they support, contradict or do not bear on
-    it, and conclude.
+    """Teachers list the premises of the passage, say what they mean for each option, and conclude.
 
+    An option is supported, contradicted, unrelated or mixed.
     The gold answer is never shown. `parts` of the rationale has premises and options with the premises each cites; its
     text is written from them in one layout. A reply without one block an option, or that cites premises that are not
     there, is a failure. Source: option-wise rationales of arXiv:2409.14495; layout and fields are ours.
