@@ -397,3 +397,29 @@ def test_the_solver_of_the_micro_worlds_solves():
     for case in range(50):
         options = {o for o in ATOMS if rng.random() < 0.5}
         assert follows(passage(options, case)) == options
+
+
+async def test_whoever_still_gives_the_old_answer_says_that_it_follows():
+    from synth.records import Rationale, Score
+    from synth.steps import Unit
+    from synth.steps.agreement import Agreement
+
+    root = Problem.root(question="Which?", context="c", choices=ATOMS, answer="A", answer_kind="choice")
+    twin = Problem.make(
+        unit=root.id, step="t", because=1, question="Which?", context="d", choices=ATOMS, answer="B", parent=root.id
+    )
+    unit = Unit(root, None, {})
+    unit.add([twin])
+    for i, (answer, relation) in enumerate([("A", U), ("B", U), ("B", S), ("C", C)]):
+        parts = json.loads(analysed(answer, twin))
+        parts["options"][0]["relation"] = relation
+        made = Rationale.make(
+            unit=root.id, step="s", because=i, problem=twin.id, author="teacher", text="x", answer=answer, parts=parts
+        )
+        right = Score.make(
+            unit=root.id, step="s", because=i, target=made.id, name="correct", value=answer == "B", judge="j"
+        )
+        unit.add([made, right])
+    unit.add(await Agreement(name="agreement").run([twin], unit))
+    assert unit.score(twin, "agreement").value == 0.5
+    assert unit.score(twin, "original_follows").value == 0.5
