@@ -99,12 +99,12 @@ class Analysis(Reply):
     def fields_in(cls, text: str) -> Iterator[dict[str, Any]]:
         """Sections `Premises:`, `Options:`, `Conclusion:`, `Answer:`; a block `A) …` with a line `Relation: …` an option."""
         found = list(_SECTION.finditer(text))
-        ends = [*(m.start() for m in found[1:]), len(text)]
+        ends = [*(m.start() for m in found), len(text)][1:]
         parts = {m[1].lower(): text[m.end() : end].strip() for m, end in zip(found, ends, strict=True)}
         if not {"premises", "options", "answer"} <= parts.keys():
             return
         blocks = list(_BLOCK.finditer(parts["options"]))
-        stops = [*(m.start() for m in blocks[1:]), len(parts["options"])]
+        stops = [*(m.start() for m in blocks), len(parts["options"])][1:]
         options = []
         for number, (block, stop) in enumerate(zip(blocks, stops, strict=True)):
             if block[1].upper() != chr(ord("A") + number):

@@ -15,7 +15,7 @@ from support import ask, run, synth, write_rows
 from synth.export import export_run
 from synth.records import Problem
 from synth.steps.analysis import analysis_shape, relation_in, write_analysis
-from synth.steps.counterfactual import asks_for_exception, organise, share_changed
+from synth.steps.counterfactual import _Premises, asks_for_exception, organise, share_changed
 from synth.teachers import Completion, ScriptedTeacher, World
 from synth.teachers.structured import Unreadable, read_structured
 
@@ -108,6 +108,31 @@ def test_a_written_analysis_is_read():
     assert len(steps) == 5
     again = read_structured(json.dumps(read.model_dump()), analysis_shape(3))
     assert again.model_dump() == read.model_dump()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "I would rather not.",
+        "Premises:\n1. So.\nOptions:\nnone\nAnswer: A",
+        '{"premises": ["a"], "opt',
+        "Answer: A",
+        "{}",
+    ],
+)
+def test_what_is_no_analysis_is_unreadable(text):
+    with pytest.raises(Unreadable):
+        read_structured(text, analysis_shape(3))
+
+
+@given(st.text(st.sampled_from("ABPremisOptions: Answer\n1.)-*")))
+def test_whatever_is_written_is_read_or_refused(text):
+    for shape in (analysis_shape(2), _Premises):
+        try:
+            read_structured(text, shape)
+        except Unreadable:
+            continue
 
 
 @pytest.mark.parametrize(
