@@ -155,7 +155,10 @@ def show(session: Session, run: Path, **options: Any) -> Summary:
     """Run a session with the panel, and tell how it ended; ends the process where it stopped early."""
     progress = Progress()
     with Panel(progress, f"{session.pipeline.pipeline} → {run}") as panel:
-        summary = asyncio.run(session.go(run, progress=progress, on_note=panel.note, **options))
+        try:
+            summary = asyncio.run(session.go(run, progress=progress, on_note=panel.note, **options))
+        except asyncio.CancelledError:  # interrupted twice: the calls in flight were not waited for
+            raise KeyboardInterrupt from None
     panel.close_with(summary)
     if summary.stopped is not None:
         sys.exit(summary.stopped.exit_code)

@@ -300,7 +300,8 @@ class _Run:
             yield
         finally:
             ended.set()
-            await task
+            with suppress(asyncio.CancelledError):  # a second interrupt ends it too
+                await task
 
     async def _probe(self) -> None:
         """Find out what steps have use for and the profile does not say.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import os
@@ -36,8 +37,6 @@ PROBLEMS = 30 * KILLS
 
 async def _answer(_request, body):
     """A teacher that is right three times of five, by what it was asked."""
-    import asyncio
-
     await asyncio.sleep(0.02)
     digest = hashlib.sha256(json.dumps([body["messages"], body["seed"]]).encode()).digest()
     question = body["messages"][-1]["content"]
@@ -148,6 +147,33 @@ def test_one_interrupt_waits_for_the_calls_in_flight(setting, tmp_path: Path):
     assert ask(folder, "SELECT count(*) FROM calls WHERE status = 'ok'") == [(asked,)]
     synth(*words, folder, check=0)
     assert len(seen) == 120
+
+
+def test_a_second_interrupt_waits_for_nothing_and_is_told_in_words(tmp_path: Path):
+    """The server never answers, so that only the second interrupt can end the run."""
+
+    async def never(request, body):
+        await asyncio.sleep(60)
+
+    pipeline = yaml_file(
+        tmp_path / "p.yaml",
+        "pipeline: my/p\nroles: {teacher: x}\nsteps:\n  - {step: rationalize, examples: none}\n",
+    )
+    with endpoint(never) as (url, seen):
+        rows = sums(tmp_path / "in.jsonl", 8)
+        process = _start(["run", pipeline, "--input", rows, "--teacher", f"{url}#m", "--run"], tmp_path / "run")
+        for _ in range(200):
+            if len(seen) >= 8:
+                break
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=20)
+    assert process.returncode == 3
+    assert b"same command" in told
+    assert b"Traceback" not in told
 
 
 def test_torn_last_line_is_passed_over_and_its_call_asked_again(setting, tmp_path: Path):
