@@ -15,12 +15,15 @@ from synth.steps.analysis import Analysis, Relation, analysis_of
 from synth.steps.step import Flow, TeacherStep, record_fields
 from synth.steps.unit import Unit
 from synth.teachers import Capability, Reply, Task, Teacher
+from synth.verify import find_quote
 
 __all__ = ["Counterfactual", "asks_for_exception", "organise", "share_changed"]
 
 _EXCEPTION = re.compile(
     r"\b(?:EXCEPT|LEAST|NOT|CANNOT)\b|\bexcept\b|\bleast (?:likely|support|help|weaken|strengthen)", re.ASCII
 )
+_WORDS = 3
+"""An option of fewer words may stand in any passage."""
 _META = re.compile(r"\[[^\]\n]{3,60}\]|\{[^}\n]*\}|^\s*(?:error|sorry|as an ai)\b|<[a-z_]+>", re.IGNORECASE)
 """Text about the text, which the released intermediates of arXiv:2409.14495 are full of."""
 
@@ -85,8 +88,9 @@ class Counterfactual(TeacherStep):
 
     Premises that fit the option are invented, put beside those of the original that may stay, and told as a passage.
     Question and options stay as they are, word for word; the new answer is that option until somebody has verified it.
-    The derived problem has the score `changed` (share of words that differ), and `meta.counterfactual` says which premises
-    were kept, removed and added. Source: arXiv:2409.14495.
+    The derived problem has the scores `changed` (share of words that differ) and `copied` (1 where the passage holds the
+    option word for word, so that whoever looks for it need not read; only asked of options of three words or more), and
+    `meta.counterfactual` says which premises were kept, removed and added. Source: arXiv:2409.14495; the scores are ours.
     """
 
     takes: ClassVar[type[UnitRecord]] = Rationale
@@ -111,7 +115,7 @@ class Counterfactual(TeacherStep):
         return frozenset({"json_schema"})
 
     def gives_scores(self) -> tuple[str, ...]:
-        return ("changed",)
+        return ("changed", "copied")
 
     def flow(self, teachers: int) -> Flow:
         return Flow(calls=2 * 3 * teachers, records=3 * teachers)  # four options: most have them
@@ -198,13 +202,21 @@ class Counterfactual(TeacherStep):
             parent=problem.id,
             source=problem.source,
         )
-        changed = Score.make(
-            unit=problem.unit,
-            step=self.name,
-            because=[self.version, derived.id, "changed"],
-            target=derived.id,
-            name="changed",
-            value=share_changed(problem.context or "", passage),
-            judge="share_changed/1",
-        )
-        return [derived, changed]
+        copied = len(shown["target"].split()) >= _WORDS and find_quote(shown["target"], passage)
+        return [
+            derived,
+            _score(derived, "changed", share_changed(problem.context or "", passage)),
+            _score(derived, "copied", float(copied)),
+        ]
+
+
+def _score(problem: Problem, name: str, value: float) -> Score:
+    return Score.make(
+        unit=problem.unit,
+        step=problem.step,
+        because=[problem.id, name],
+        target=problem.id,
+        name=name,
+        value=value,
+        judge="counterfactual/1",
+    )

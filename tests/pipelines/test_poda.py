@@ -298,7 +298,7 @@ async def test_what_always_holds_and_what_is_exported(tmp_path: Path):
         (0,)
     ]
     seen = json.loads(ask(folder, "SELECT observed::VARCHAR FROM rejections WHERE step = 'verified' LIMIT 1")[0][0])
-    assert set(seen) == {"score.agreement", "score.original_follows", "score.changed"}
+    assert set(seen) == {"score.agreement", "score.original_follows", "score.changed", "score.copied"}
     # Nobody who solves is told the answer.
     assert ask(
         folder,
@@ -371,6 +371,34 @@ async def test_near_copies_text_about_itself_and_old_answers_that_still_follow_a
     assert by_name["B", "changed"] < 0.1
     assert (by_name["B", "original_follows"], by_name["D", "original_follows"]) == (0, 1)
     assert ask(folder, "SELECT count(*) FROM kept_problems WHERE parent IS NOT NULL") == [(0,)]
+
+
+async def test_passages_that_hold_the_option_word_for_word_are_out(tmp_path: Path):
+    options = ["the cat is black", "the cat is white", "the cat is grey", "it rains"]
+
+    def script(request, rng):
+        task = request.task
+        if task.kind == "analyse":
+            return analysed(task.problem.answer, task.problem)
+        if task.kind == "premises":
+            return json.dumps({"premises": [f"For {task.hint}."]})
+        return json.dumps(
+            {
+                "passage": {
+                    "B": "They say that The cat is white, no more.",
+                    "C": "The grey of the cat is plain.",
+                    "D": "So it rains and rains.",
+                }[task.hint]
+            }
+        )
+
+    row = {"question": "Which?", "context": "Coal and the cat are alike.", "choices": options, "answer": "A"}
+    await run("poda", write_rows(tmp_path / "in.jsonl", [row]), tmp_path / "run", ScriptedTeacher(script))
+    kept = ask(
+        tmp_path / "run",
+        "SELECT answer, id IN (SELECT id FROM kept_problems) FROM problems WHERE parent IS NOT NULL ORDER BY 1",
+    )
+    assert kept == [("B", False), ("C", True), ("D", True)]
 
 
 async def test_only_right_analyses_are_gone_on_from_and_refusals_fail_one_option(tmp_path: Path):
