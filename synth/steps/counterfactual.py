@@ -140,9 +140,10 @@ class Counterfactual(TeacherStep):
         assert problem.answer is not None
         kept = organise(len(analysis.premises), relation[problem.answer], relation[letter])
         form = self.form_of_fields(teacher)
+        target = dict(problem.lettered_choices)[letter]
         shown = {
             "problem": problem,
-            "target": dict(problem.lettered_choices)[letter],
+            "target": target,
             "exception": asks_for_exception(problem.question),
             "format": form,
         }
@@ -202,7 +203,7 @@ class Counterfactual(TeacherStep):
             parent=problem.id,
             source=problem.source,
         )
-        copied = len(shown["target"].split()) >= _WORDS and find_quote(shown["target"], passage)
+        copied = len(target.split()) >= _WORDS and find_quote(target, passage)
         return [
             derived,
             _score(derived, "changed", share_changed(problem.context or "", passage)),
