@@ -61,7 +61,7 @@ class NearDuplicates(CorpusStep):
 class Mix(CorpusStep):
     """Keep records of several steps in given shares, as many as there are to be had; the surplus is chosen at random.
 
-    The shares hold within rounding. Records of steps that are not named stay. Source: the mix of preference pairs of
+    The shares hold within rounding; a step that made none is left out of them. Records of steps that are not named stay. Source: the mix of preference pairs of
     arXiv:2411.06387 (lambda = 0.6 of pairs by consistency).
     """
 
@@ -75,10 +75,11 @@ class Mix(CorpusStep):
 
     def run(self, view: CorpusView) -> list[Rejection]:
         of = {name: [r for r in view.kept(_TABLES[self.target]) if r.step == name] for name in self.shares}
-        whole = sum(self.shares.values())
-        total = min(len(of[name]) / (share / whole) for name, share in self.shares.items())
+        shares = {name: share for name, share in self.shares.items() if of[name]}
+        whole = sum(shares.values())
+        total = min((len(of[name]) / (share / whole) for name, share in shares.items()), default=0)
         rejections = []
-        for name, share in self.shares.items():
+        for name, share in shares.items():
             keep = round(total * share / whole)
             at_random = sorted(of[name], key=lambda r: content_id([self.seed, r.id]))
             rejections += [

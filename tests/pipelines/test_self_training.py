@@ -143,6 +143,22 @@ async def test_pools_of_pairs_have_their_sizes_and_are_mixed_exactly(tmp_path: P
     assert sum(out.values()) == outcome + consistency - sum(kept.values())
 
 
+async def test_a_pool_without_pairs_is_left_out_of_the_mix(tmp_path: Path):
+    """The follow-ups of a student that always says no tell nothing: no pairs by consistency, and nothing to fine-tune on."""
+    world = World(solve_rate=0.5)
+
+    def always_no(request, rng):
+        return "No" if request.task.kind == "follow_up" else world(request, rng)
+
+    teacher = ScriptedTeacher(always_no, capabilities=frozenset({"chat", "seed"}))
+    made = preset(tmp_path / "p.yaml", "self_training/crest", solve={"samples": 4})
+    await run(made, questions(tmp_path / "in.jsonl", 10), tmp_path / "run", teacher)
+    pairs = dict(ask(tmp_path / "run", "SELECT step, count(*) FROM pairs GROUP BY 1"))
+    assert set(pairs) == {"by_outcome"}
+    assert dict(ask(tmp_path / "run", "SELECT step, count(*) FROM kept_pairs GROUP BY 1")) == pairs
+    assert ask(tmp_path / "run", "SELECT count(*) FROM kept_rationales") == [(0,)]
+
+
 async def test_ranks_by_answer_make_c_times_w_pairs_and_a_hint_only_where_all_failed(tmp_path: Path):
     n = 80
     teacher = ScriptedTeacher(World(solve_rate=0.25, hint_rate=0.5))
