@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
-import orjson
 
 from synth.errors import RunFolderError
+from synth.records import Record
 from synth.store.columns import TABLES, columns
-from synth.store.journal import START, Position, read_entries
+from synth.store.journal import START, Position, read_blocks
 
 if TYPE_CHECKING:
     import polars as pl
@@ -23,12 +23,10 @@ __all__ = ["CORPUS", "Store", "fold", "open_store"]
 CORPUS = "corpus"
 """Owner of the rows that corpus steps made; a unit's rows are owned by the unit, a call by nobody."""
 
-_BATCH_BYTES = 2 * 2**20
+_BATCH_BYTES = 4 * 2**20
 """Of the journal, folded at once."""
-_MEMORY = "64MB"
-_CALL = b'{"kind":"call","body":'
-_OWNER = b'{"owner":"'
-_COMMIT = b'{"kind":"commit","body":' + _OWNER
+_MEMORY = "128MB"
+"""Of which DuckDB sets aside 32 for reading JSON, however little it reads."""
 _VIEWS = Path(__file__).with_name("views.sql")
 
 
@@ -59,8 +57,9 @@ def fold(run: Path) -> bool:
 
 
 def _fold_into(con: duckdb.DuckDBPyConnection, journal: Path) -> None:
-    # DuckDB would keep all it has touched in memory, up to most of the machine's.
+    # DuckDB would keep all it has touched in memory, up to most of the machine's; a second thread costs more than it gives.
     con.execute(f"SET memory_limit = '{_MEMORY}'")
+    con.execute("SET threads = 1")
     _make_tables(con, "main")
     con.execute("CREATE TABLE IF NOT EXISTS folded (segment BIGINT, byte_offset BIGINT)")
     row = con.execute("SELECT segment, byte_offset FROM folded").fetchone()
@@ -73,7 +72,7 @@ def _fold_into(con: duckdb.DuckDBPyConnection, journal: Path) -> None:
             _add(con, batch, position)
 
 
-def _add(con: duckdb.DuckDBPyConnection, batch: _Batch, position: Position) -> None:
+def _add(con: duckdb.DuckDBPyConnection, batch: Path, position: Position) -> None:
     con.begin()
     _apply(con, "main", batch)
     con.execute("DELETE FROM folded")
@@ -95,65 +94,64 @@ def _make_tables(con: duckdb.DuckDBPyConnection, schema: str) -> None:
         con.execute(f'CREATE TABLE IF NOT EXISTS {schema}."{table}" (owner VARCHAR, {typed})')
 
 
-class _Batch(NamedTuple):
-    """Entries of the journal as they stand there, not read: DuckDB does that."""
-
-    calls: list[bytes]
-    commits: dict[bytes, bytes]
-    """By owner: what an owner commits replaces what it committed before."""
-
-
-def _batches(journal: Path, start: Position) -> Iterator[tuple[Position, _Batch]]:
-    batch = _Batch([], {})
-    end, size = start, 0
-    for location, line in read_entries(journal, start):
-        if line.startswith(_CALL):
-            batch.calls.append(line[len(_CALL) : -1])
-        elif line.startswith(_COMMIT):
-            owner = line[len(_COMMIT) : line.index(b'"', len(_COMMIT))]
-            batch.commits[owner] = line[len(_COMMIT) - len(_OWNER) : -1]
-        size += location.length
-        end = Position(location.segment, location.offset + location.length + 1)
-        if size >= _BATCH_BYTES:
+def _batches(journal: Path, start: Position) -> Iterator[tuple[Position, Path]]:
+    """The journal from `start` on, a few MB at a time, each as a file that is gone when the next is asked for."""
+    with TemporaryDirectory(prefix="synth-") as folder:
+        batch = Path(folder) / "batch.jsonl"
+        for end, lines in read_blocks(journal, start, _BATCH_BYTES):
+            batch.write_bytes(lines)
             yield end, batch
-            batch, size = _Batch([], {}), 0
-    if size:
-        yield end, batch
 
 
-def _apply(con: duckdb.DuckDBPyConnection, schema: str, batch: _Batch) -> None:
-    """Add a batch of journal entries."""
-    if batch.calls:
-        rows = f"SELECT unnest(from_json($1, '[{_shape('calls')}]'), recursive := false) AS r"
-        con.execute(f'INSERT INTO {schema}."calls" BY NAME SELECT r.* FROM ({rows})', [_json_list(batch.calls)])
-    if not batch.commits:
-        return
-    owners = [o.decode() for o in batch.commits]
-    committed = _json_list(batch.commits.values())
+def _apply(con: duckdb.DuckDBPyConnection, schema: str, batch: Path) -> list[str]:
+    """Add a batch of journal entries; returns whose commits were among them."""
+    con.execute(
+        f"""CREATE OR REPLACE TEMP TABLE entries AS SELECT kind, body FROM read_json({_quote(str(batch))},
+        format = 'newline_delimited', maximum_object_size = {batch.stat().st_size}, columns = {_ENTRY})"""
+    )
+    names = ", ".join(f'body."{name}"' for name in columns(TABLES["calls"]))
+    con.execute(f"INSERT INTO {schema}.calls BY NAME SELECT {names} FROM entries WHERE kind = 'call'")
+    # What an owner commits replaces what it committed before.
+    con.execute(
+        """CREATE OR REPLACE TEMP TABLE commits AS
+        SELECT body.owner AS owner, max(rowid) AS entry FROM entries WHERE kind = 'commit' GROUP BY ALL"""
+    )
+    owners = [owner for (owner,) in con.execute("SELECT owner FROM commits").fetchall()]
+    if not owners:
+        return []
     # A unit's first commit brings its problem: where none is there, there is nothing of that unit to take out.
-    again = f'SELECT count(*) FROM {schema}."problems" WHERE owner IN (SELECT unnest($1))'
-    is_there = CORPUS.encode() in batch.commits or con.execute(again, [owners]).fetchall() != [(0,)]
-    for table in TABLES:
-        if table == "calls":
-            continue
+    again = f"SELECT 1 FROM {schema}.problems SEMI JOIN commits USING (owner) LIMIT 1"
+    is_there = CORPUS in owners or con.execute(again).fetchone() is not None
+    committed = [table for table in TABLES if table != "calls"]
+    counted = ", ".join(f'count(body.records."{table}")' for table in committed)
+    for table, n in zip(committed, con.execute(f"SELECT {counted} FROM entries").fetchall()[0], strict=True):
         if is_there:
-            con.execute(f'DELETE FROM {schema}."{table}" WHERE owner IN (SELECT unnest($1))', [owners])
-        if f'"{table}":[' not in committed:
-            continue
-        shape = f'[{{"owner":"VARCHAR","records":{{"{table}":[{_shape(table)}]}}}}]'
-        rows = f"SELECT c.owner, unnest(c.records.{table}) AS r FROM (SELECT unnest(from_json($1, '{shape}')) AS c)"
-        con.execute(f'INSERT INTO {schema}."{table}" BY NAME SELECT owner, r.* FROM ({rows})', [committed])
+            con.execute(f'DELETE FROM {schema}."{table}" WHERE owner IN (SELECT owner FROM commits)')
+        if n:
+            con.execute(
+                f"""INSERT INTO {schema}."{table}" BY NAME SELECT owner, r.* FROM (
+                SELECT body.owner AS owner, unnest(body.records."{table}") AS r FROM entries
+                WHERE rowid IN (SELECT entry FROM commits))"""
+            )
+    return owners
 
 
-def _json_list(items: Iterable[bytes]) -> str:
-    return f"[{b','.join(items).decode()}]"
+def _entry() -> str:
+    """The columns of an entry: a body is a call, or whose records of which tables were committed."""
+
+    def struct(kind: type[Record]) -> str:
+        return ", ".join(f'"{name}" {sql}' for name, sql in columns(kind).items())
+
+    records = ", ".join(f'"{table}" STRUCT({struct(kind)})[]' for table, kind in TABLES.items() if table != "calls")
+    body = f"STRUCT({struct(TABLES['calls'])}, owner VARCHAR, records STRUCT({records}))"
+    return f"{{kind: 'VARCHAR', body: {_quote(body)}}}"
 
 
-@cache
-def _shape(table: str) -> str:
-    """The columns of a table as DuckDB's `from_json` wants them."""
-    shape = {name: ["VARCHAR"] if sql == "VARCHAR[]" else sql for name, sql in columns(TABLES[table]).items()}
-    return orjson.dumps(shape).decode()
+def _quote(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+_ENTRY = _entry()
 
 
 class Store:
@@ -179,8 +177,7 @@ class Store:
         _make_tables(self._con, "tail")
         owners: set[str] = set()
         for _, batch in _batches(run / "journal", Position(*row) if row else START):
-            _apply(self._con, "tail", batch)
-            owners |= {owner.decode() for owner in batch.commits}
+            owners.update(_apply(self._con, "tail", batch))
         self._con.execute("CREATE TABLE tail.newer AS SELECT unnest($1::VARCHAR[]) AS owner", [sorted(owners)])
         for table, kind in TABLES.items():
             names = ", ".join(f'"{c}"' for c in columns(kind))
@@ -261,10 +258,6 @@ class Store:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _quote(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def open_store(run: Path | str) -> Store:

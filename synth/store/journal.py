@@ -20,7 +20,7 @@ from synth.errors import RunFolderError, Stopped
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["Journal", "Location", "Position", "read_entries"]
+__all__ = ["Journal", "Location", "Position", "read_blocks", "read_entries"]
 
 GROUP_SECONDS = 0.1
 SEGMENT_BYTES = 64 * 2**20
@@ -67,6 +67,28 @@ def read_entries(folder: Path, start: Position = START) -> Iterator[tuple[Locati
                     break
                 yield Location(number, offset, len(line) - 1), line[:-1]
                 offset += len(line)
+
+
+def read_blocks(folder: Path, start: Position, size: int) -> Iterator[tuple[Position, bytes]]:
+    """Whole entries from `start` on, some `size` bytes of them at once, and where each block ends.
+
+    Safe to call on a journal that another process is writing.
+    """
+    for path in _segments(folder):
+        number = int(path.stem)
+        if number < start.segment:
+            continue
+        offset = start.offset if number == start.segment else 0
+        with path.open("rb") as file:
+            file.seek(offset)
+            while block := file.read(size):
+                block += file.readline()
+                whole = block[: block.rfind(b"\n") + 1]
+                if whole:
+                    offset += len(whole)
+                    yield Position(number, offset), whole
+                if len(whole) < len(block):
+                    break
 
 
 class Journal:
