@@ -22,6 +22,7 @@ SOURCE = ROOT / "synth"
 MAY_KNOW: dict[str, set[str]] = {
     "errors": set(),
     "shipped": set(),
+    "documented": set(),
     "records": set(),
     "media": {"records", "errors"},
     "verify": {"records"},
@@ -33,9 +34,9 @@ MAY_KNOW: dict[str, set[str]] = {
     "export": {"errors", "store"},
     "audit": {"store"},
     "steps": {"records", "errors", "shipped", "teachers", "prompts", "verify", "corpus"},
-    "pipeline": {"records", "errors", "shipped", "teachers", "prompts", "steps", "corpus", "export"},
+    "pipeline": {"records", "errors", "shipped", "teachers", "prompts", "steps", "corpus", "export", "documented"},
     "engine": {"records", "errors", "shipped", "teachers", "prompts", "steps", "pipeline", "sources", "store"},
-    "cli": {"errors", "shipped", "teachers", "steps", "pipeline", "engine", "store", "corpus", "export", "audit"},
+    "cli": {"errors", "shipped", "teachers", "steps", "pipeline", "engine", "store", "corpus", "export", "audit", "documented"},
 }  # fmt: skip
 
 

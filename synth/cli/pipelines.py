@@ -56,6 +56,7 @@ def _show_step(step: str, kinds: Mapping[str, type[BaseModel]]) -> None:
     from rich.text import Text
 
     from synth.cli.tables import output
+    from synth.documented import field_docs
     from synth.errors import UserError
 
     if step not in kinds:
@@ -70,5 +71,6 @@ def _show_step(step: str, kinds: Mapping[str, type[BaseModel]]) -> None:
         if name not in {"step", "folder"}:
             default = "required" if field.is_required() else f"default {field.get_default(call_default_factory=True)!r}"
             out.print(
-                Text(f"  {name}", style="bold") + Text(f" ({default})  {' '.join((field.description or '').split())}")
+                Text(f"  {name}", style="bold")
+                + Text(f" ({default})  {' '.join(field_docs(kind).get(name, '').split())}")
             )

@@ -132,6 +132,7 @@ def _print_schema(store: Store) -> None:
     from rich.text import Text
 
     from synth.cli.tables import output
+    from synth.documented import field_docs
     from synth.store.columns import TABLES, columns
 
     out = output()
@@ -139,7 +140,7 @@ def _print_schema(store: Store) -> None:
         out.print(Text(f"{table}", style="bold") + Text(f"  {(kind.__doc__ or '').splitlines()[0]}"))
         grid = Table.grid(padding=(0, 2))
         for name, sql in columns(kind).items():
-            grid.add_row(f"  {name}", sql, Text(kind.model_fields[name].description or ""))
+            grid.add_row(f"  {name}", sql, Text(field_docs(kind).get(name, "")))
         out.print(grid)
     views = store.sql(
         "SELECT view_name FROM duckdb_views() WHERE NOT internal AND schema_name = 'main' AND view_name NOT IN (SELECT unnest(?)) ORDER BY 1",

@@ -34,7 +34,7 @@ class CorpusView(Protocol):
 class CorpusStep(BaseModel, ABC):
     """The base of corpus steps. A subclass adds `step: Literal["its_name"]`, its options, and `run`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: ClassVar[int] = 1
 

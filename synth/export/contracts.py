@@ -20,7 +20,7 @@ __all__ = [
 
 
 class _Row(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Message(_Row):

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from synth.corpus import CORPUS_STEPS, CorpusStep
+from synth.documented import json_schema
 from synth.records import Problem, canonical_json, content_id
 from synth.steps import BUILT_IN, Step, TeacherStep
 
@@ -17,7 +18,7 @@ __all__ = ["Pipeline", "PipelineHead", "pipeline_schema"]
 class PipelineHead(BaseModel):
     """The top of a pipeline file: all but its steps."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     pipeline: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*(/[a-z0-9][a-z0-9_-]*)*$")]
     """Its name: `family/name`."""
@@ -126,7 +127,7 @@ def _file_model() -> type[BaseModel]:
 
 def pipeline_schema() -> dict[str, Any]:
     """The JSON Schema of a pipeline file."""
-    schema = _file_model().model_json_schema()
+    schema = json_schema(_file_model())
     for definition in schema["$defs"].values():
         if "step" in definition.get("properties", {}):
             definition["properties"].pop("folder", None)

@@ -57,7 +57,7 @@ CallStatus = Literal[
 class Record(BaseModel):
     """What all records share."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, ser_json_inf_nan="null")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
 
     table: ClassVar[str]
     """The name of this record's table in SQL."""
@@ -87,7 +87,7 @@ class UnitRecord(Record):
 class Media(BaseModel):
     """An image or a sound that belongs to a problem; referred to, never copied."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["image", "audio"]
     """What it is."""

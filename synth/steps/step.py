@@ -39,7 +39,7 @@ def record_fields(kind: type[UnitRecord]) -> frozenset[str]:
 class Step(BaseModel, ABC):
     """The base of all steps. A subclass adds `step: Literal["its_name"]`, its options, and `run`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     takes: ClassVar[type[UnitRecord]] = Problem
     """The type of record it works on."""

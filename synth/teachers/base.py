@@ -21,7 +21,7 @@ Capability = Literal["chat", "json_schema", "seed", "logprobs", "prompt_logprobs
 class Price(BaseModel):
     """US dollars for a million tokens."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     input: Annotated[float, Field(ge=0)]
     """For a million tokens read."""

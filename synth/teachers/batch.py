@@ -31,7 +31,7 @@ _ENDED = frozenset({"completed", "failed", "expired", "cancelled"})
 class BatchSettings(BaseModel):
     """How batches are made; the defaults are our choice."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     most: Annotated[int, Field(ge=1, le=50_000)] = 2_000
     """Requests in one batch, at most; so many are under way at once."""

@@ -25,7 +25,7 @@ PROFILE_NAME = "teachers.yaml"
 class TeacherProfile(BaseModel):
     """One teacher of the profile file."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     base_url: str | None = None
     """Where the endpoint is, with the version: `https://api.openai.com/v1`."""
@@ -74,7 +74,7 @@ class TeacherProfile(BaseModel):
 class Profile(BaseModel):
     """The profile file."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     teachers: Annotated[dict[str, TeacherProfile], Field(default_factory=dict)]
     """Teachers by name."""

@@ -208,3 +208,39 @@ def test_a_unit_far_larger_than_usual_is_folded_too(tmp_path: Path, monkeypatch:
     fold(tmp_path)
     with duckdb.connect(str(tmp_path / "corpus.duckdb")) as con:
         assert con.execute("SELECT count(*), min(length(text)) FROM rationales").fetchall() == [(3000, 2000)]
+
+
+def test_what_is_committed_again_replaces_what_was_there_before(tmp_path: Path):
+    """Within one batch of the fold, and over two."""
+
+    def commit(journal: Journal, *questions: str) -> None:
+        rows = [{"id": q, "unit": "p", "step": "input", "question": q} for q in questions]
+        journal.append("commit", orjson.dumps({"owner": "p", "fingerprint": "f", "records": {"problems": rows}}))
+
+    journal = Journal(tmp_path / "journal")
+    (tmp_path / "run.json").write_text("{}")
+    commit(journal, "first", "and more")
+    commit(journal, "second")
+    assert ask(tmp_path, "SELECT question FROM problems") == [("second",)]
+    fold(tmp_path)
+    assert ask(tmp_path, "SELECT question FROM problems") == [("second",)]
+    commit(journal, "third")
+    fold(tmp_path)
+    assert ask(tmp_path, "SELECT question FROM problems") == [("third",)]
+    commit(journal)
+    journal.close()
+    assert ask(tmp_path, "SELECT question FROM problems") == []
+
+
+@pytest.mark.parametrize(
+    "text", ["nul \0 here", "a lone \\ud800 is none", "\u2028 line\u0085ends\r\n", "'quoted\" \\n", "{}"]
+)
+def test_every_text_comes_back_as_it_was(tmp_path: Path, text: str):
+    journal = Journal(tmp_path / "journal")
+    (tmp_path / "run.json").write_text("{}")
+    row = {"id": text, "unit": "p", "step": "input", "question": text, "choices": [text], "meta": {"x": text}}
+    journal.append("commit", orjson.dumps({"owner": "p", "fingerprint": "f", "records": {"problems": [row]}}))
+    journal.close()
+    fold(tmp_path)
+    [(question, choices, meta)] = ask(tmp_path, "SELECT question, choices, meta FROM problems")
+    assert (question, choices, orjson.loads(meta)) == (text, [text], {"x": text})

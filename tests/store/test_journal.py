@@ -4,13 +4,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from synth.errors import RunFolderError, Stopped
 from synth.store import journal as module
-from synth.store.journal import Journal, Position, read_entries
+from synth.store.journal import Journal, Position, read_blocks, read_entries
 
 
 def bodies(folder: Path, *start) -> list[dict]:
@@ -104,3 +107,27 @@ def test_a_write_that_fails_is_told_once_and_refused_ever_after(tmp_path: Path):
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path):
     with pytest.raises(RunFolderError, match="cannot be written"):
         Journal(Path("/proc/self/journal"))
+
+
+@given(
+    sizes=st.lists(st.integers(0, 300), max_size=30),
+    segment=st.integers(100, 2000),
+    block=st.integers(1, 700),
+    torn=st.integers(0, 40),
+)
+def test_blocks_are_whole_entries_and_can_be_taken_up_after_each(sizes: list[int], segment: int, block: int, torn: int):
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "SEGMENT_BYTES", segment)
+        journal = Journal(Path(folder))
+        for size in sizes:
+            journal.append("call", orjson.dumps({"text": "é" * size}))
+        journal.close()
+        last = max(Path(folder).glob("*.jsonl"))
+        last.write_bytes(last.read_bytes()[: -torn or None])
+        entries = [line + b"\n" for _, line in read_entries(Path(folder))]
+        blocks = list(read_blocks(Path(folder), Position(1, 0), block))
+        assert b"".join(lines for _, lines in blocks) == b"".join(entries)
+        assert all(lines.endswith(b"\n") for _, lines in blocks)
+        for i, (end, _) in enumerate(blocks):
+            rest = b"".join(lines for _, lines in read_blocks(Path(folder), end, block))
+            assert rest == b"".join(lines for _, lines in blocks[i + 1 :])
