@@ -25,7 +25,7 @@ CORPUS = "corpus"
 
 _BATCH_BYTES = 4 * 2**20
 """Of the journal, folded at once."""
-_MEMORY = "128MB"
+_MEMORY = "96MB"
 """Of which DuckDB sets aside 32 for reading JSON, however little it reads."""
 _VIEWS = Path(__file__).with_name("views.sql")
 
