@@ -1,12 +1,18 @@
-"""What is compared: sets of shingles (runs of words) of normalised text."""
+"""What is compared: sets of shingles (runs of words) of normalised text, and their hashes, many texts at once."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from typing import Literal
+from collections.abc import Sequence
+from functools import cache
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-__all__ = ["Unit", "normalise", "shingle_set"]
+if TYPE_CHECKING:
+    import numpy as np
+
+__all__ = ["Hashed", "Unit", "hash_shingles", "mixed", "normalise", "ragged", "shingle_set"]
 
 Unit = Literal["word", "char"]
 
@@ -31,3 +37,143 @@ def shingle_set(text: str, size: int, unit: Unit = "word") -> frozenset[tuple[st
         line = " ".join(words)
         return frozenset([line[i : i + size] for i in range(max(1, len(line) - size + 1))] if line else ())
     return frozenset([words[i : i + size] for i in range(max(1, len(words) - size + 1))] if words else ())
+
+
+# As `normalise` has it, for texts of ASCII: letters and digits in lower case, all else a space. Other texts come here as
+# their words already, in UTF-8, whose further bytes all belong to words.
+_FOLD = bytes(ord(chr(b).lower()) if b >= 128 or chr(b).isalnum() else 32 for b in range(256))
+_LONG = 256
+"""Bytes from which on a word is hashed by itself."""
+_PAD = b" " * 8
+
+
+class Hashed(NamedTuple):
+    """The shingles of many texts as 64-bit hashes, equal in every process; those of a text may repeat."""
+
+    hashes: np.ndarray[Any, Any]
+    """uint64, one text after the other."""
+    starts: np.ndarray[Any, Any]
+    """int64, one more than there are texts: where in `hashes` each begins, and the end."""
+
+    def pick(self, texts: np.ndarray[Any, Any]) -> Hashed:
+        """Those of some of the texts, by index, in the order given."""
+        import numpy as np
+
+        where, lengths = ragged(self.starts[texts], self.starts[texts + 1])
+        return Hashed(self.hashes[where], np.r_[0, np.cumsum(lengths)])
+
+
+def ragged(
+    starts: np.ndarray[Any, Any], ends: np.ndarray[Any, Any]
+) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Every integer of the ranges [start, end), one range after the other; and their lengths."""
+    import numpy as np
+
+    lengths = ends - starts
+    before = np.cumsum(lengths) - lengths
+    return np.arange(int(lengths.sum())) + np.repeat(starts - before, lengths), lengths
+
+
+def hash_shingles(texts: Sequence[str], size: int, unit: Unit = "word") -> Hashed:
+    """The shingles of `shingle_set` as hashes, by passes over all texts at once."""
+    import numpy as np
+
+    words, first = _words(texts) if unit == "word" else _characters(texts)
+    counts = np.diff(first)
+    shingles = np.where(counts >= size, counts - size + 1, counts > 0)
+    starts = np.r_[0, np.cumsum(shingles)]
+    whole = np.flatnonzero(counts >= size)
+    short = np.flatnonzero((counts > 0) & (counts < size))
+    made = np.zeros(int(starts[-1]), dtype=np.uint64)
+    if len(whole):
+        runs = _run(words, 0, len(words) - size + 1, size)
+        # Runs that begin in the last words of a text reach into the next: they are none.
+        across = first[1:, None] - np.minimum(counts[:, None], np.arange(1, size)[None, :])
+        own = np.ones(len(words), dtype=bool)
+        own[across[counts > 0].ravel()] = False
+        into = np.ones(len(made), dtype=bool)
+        into[starts[short]] = False
+        made[into] = runs[own[: len(runs)]]
+    for n in range(1, size):
+        some = short[counts[short] == n]
+        if len(some):
+            made[starts[some]] = _run_at(words, first[some], n)
+    return Hashed(mixed(made), starts)
+
+
+def _run(words: np.ndarray[Any, Any], begin: int, count: int, size: int) -> np.ndarray[Any, Any]:
+    import numpy as np
+
+    made = words[begin : begin + count].copy()
+    for k in range(1, size):
+        np.multiply(made, _odd(0), out=made)
+        np.add(made, words[begin + k : begin + k + count], out=made)
+    return made
+
+
+def _run_at(words: np.ndarray[Any, Any], at: np.ndarray[Any, Any], size: int) -> np.ndarray[Any, Any]:
+    made: np.ndarray[Any, Any] = words[at]
+    for k in range(1, size):
+        made = made * _odd(0) + words[at + k]
+    return made
+
+
+def _words(texts: Sequence[str]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """The hashes of all words; and the index of the first word of each text, with the end."""
+    import numpy as np
+
+    parts = [t.encode() if t.isascii() else " ".join(normalise(t)).encode("utf-8", "surrogatepass") for t in texts]
+    line = (b" " + b" ".join(parts) + _PAD).translate(_FOLD)
+    is_word = np.frombuffer(line, dtype=np.uint8) != 32
+    bounds = np.flatnonzero(is_word[1:] != is_word[:-1]) + 1
+    begins, ends = bounds[0::2], bounds[1::2]
+    lengths = np.fromiter(map(len, parts), np.int64, len(parts))
+    first = np.asarray(np.searchsorted(begins, np.r_[1, 1 + np.cumsum(lengths + 1)]))
+    # Eight bytes from every place on: a word is read in one go, and masked to its length.
+    eight = np.ndarray(shape=(len(line) - 7,), dtype="<u8", buffer=line, strides=(1,))
+    long = ends - begins
+    hashes = mixed(eight[begins] & _masks()[np.minimum(long, 8)])
+    rest, done = np.flatnonzero((long > 8) & (long <= _LONG)), 8
+    while len(rest):
+        more = eight[begins[rest] + done] & _masks()[np.minimum(long[rest] - done, 8)]
+        hashes[rest] = mixed(hashes[rest] * _odd(1) + more)
+        done += 8
+        rest = rest[long[rest] > done]
+    for i in np.flatnonzero(long > _LONG):
+        digest = blake2b(line[begins[i] : ends[i]], digest_size=8).digest()
+        hashes[i] = int.from_bytes(digest, "little")
+    return hashes, first
+
+
+def _characters(texts: Sequence[str]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    import numpy as np
+
+    lines = [" ".join(normalise(t)) for t in texts]
+    codes = np.frombuffer("".join(lines).encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    first = np.r_[0, np.cumsum(np.fromiter(map(len, lines), np.int64, len(lines)))]
+    return mixed(codes.astype(np.uint64) + np.uint64(1)), first
+
+
+def mixed(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The finalizer of MurmurHash3: one-to-one on 64 bits, each bit depends on all."""
+    import numpy as np
+
+    values = values ^ (values >> np.uint64(33))
+    np.multiply(values, np.uint64(0xFF51AFD7ED558CCD), out=values)
+    values ^= values >> np.uint64(33)
+    np.multiply(values, np.uint64(0xC4CEB9FE1A85EC53), out=values)
+    values ^= values >> np.uint64(33)
+    return values
+
+
+def _odd(which: int) -> np.uint64:
+    import numpy as np
+
+    return np.uint64((0x9E3779B97F4A7C15, 0xD6E8FEB86659FD93)[which])
+
+
+@cache
+def _masks() -> np.ndarray[Any, Any]:
+    import numpy as np
+
+    return np.array([(1 << 8 * n) - 1 for n in range(9)], dtype=np.uint64)
