@@ -88,9 +88,6 @@ class Lines:
     def __len__(self) -> int:
         return self.n
 
-    def __contains__(self, _: object) -> bool:
-        return False
-
     def __iter__(self) -> Iterator[str]:
         with self.path.open() as file:
             yield from map(json.loads, file)

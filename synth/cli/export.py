@@ -64,7 +64,8 @@ def command(
     stages: str,
     feedback_weight: float,
 ) -> None:
-    """Write what RUN has kept as rows a trainer reads: DIR/CONTRACT.jsonl (or .parquet).
+    """Write what RUN has kept as rows a trainer reads: DIR/CONTRACT.jsonl (or .parquet); where its pipeline has a step
+    `split`, DIR/CONTRACT.SPLIT.jsonl for each.
 
     Each row carries its lineage (ids of record, problem and call, teacher, scores) in columns trainers pass over.
 
@@ -82,4 +83,4 @@ def command(
         feedback_weight=feedback_weight,
     )
     made = export_run(run, contract, out, options)
-    click.echo(f"{made.rows:,} rows in {made.path}")
+    click.echo(f"{made.rows:,} rows in {', '.join(map(str, made.files))}")

@@ -22,6 +22,7 @@ _COMMANDS = {
     "calls": "The ledger: calls, what they cost, one in full; forget some.",
     "teachers": "The teachers of your profile; whether each answers and what it can do.",
     "sql": "Ask a run a question in SQL.",
+    "index": "Note what a run holds, so that later runs are compared with it.",
     "audit": "How reviewers judge and agree; what is odd in what was kept.",
     "export": "Write what was kept as training rows.",
     "pipelines": "The catalogue of pipelines, and the steps they are made of.",

@@ -92,7 +92,7 @@ def command(
             show(session, this.run, limit=limit, skip_bad=skip_bad)
             for contract in contracts:
                 made = export_run(this.run, contract, this.data)
-                out.print(f"{made.rows:,} rows in {made.path}")
+                out.print(f"{made.rows:,} rows in {', '.join(map(str, made.files))}")
         trained = train(this, training, contracts, on_line=lambda line: out.print(Text(f"  {line}", style="dim")))
         with open_store(this.run) as store:
             funnel = dict(store.sql("SELECT stage, n FROM funnel").fetchall())

@@ -10,7 +10,7 @@ from synth.corpus.shingles import Hashed, mixed, ragged
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["band_keys", "bands_for", "datasketch_pairs", "jaccard", "pairs_in_bands", "sketch"]
+__all__ = ["band_keys", "bands_for", "datasketch_pairs", "jaccard", "pairs_between", "pairs_in_bands", "sketch"]
 
 NEIGHBOURS = 16
 """Of those that share a band, each is tied to so many that come after it, and to the first: all pairs of up to 17 texts,
@@ -97,6 +97,25 @@ def pairs_in_bands(keys: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
             found = [np.unique(np.concatenate(found))]
     pairs = np.unique(np.concatenate(found)) if found else np.zeros(0, dtype=np.uint64)
     return np.stack([pairs >> np.uint64(32), pairs & np.uint64(0xFFFFFFFF)], axis=1).astype(np.int64)
+
+
+def pairs_between(ours: np.ndarray[Any, Any], theirs: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Pairs (ours, theirs) that share a band, each once, as int64 of shape (pairs, 2); of a crowd of theirs a few.
+
+    Args:
+        ours: uint64 of shape (bands, texts).
+        theirs: likewise, with as many bands.
+    """
+    import numpy as np
+
+    found = [np.zeros((0, 2), dtype=np.int64)]
+    for mine, other in zip(ours, theirs, strict=True):
+        order = np.argsort(other, kind="stable")
+        begin = np.searchsorted(other, mine, side="left", sorter=order)
+        end = np.minimum(np.searchsorted(other, mine, side="right", sorter=order), begin + NEIGHBOURS)
+        where, lengths = ragged(begin, end)
+        found.append(np.column_stack([np.repeat(np.arange(len(mine)), lengths), order[where]]))
+    return np.unique(np.concatenate(found), axis=0)
 
 
 def datasketch_pairs(shingles: Sequence[frozenset[Any]], bands: int, rows: int, seed: int) -> Iterator[tuple[int, int]]:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeVar
 
 from synth.corpus.minhash import band_keys, bands_for, datasketch_pairs, jaccard, pairs_in_bands, sketch
 from synth.corpus.shingles import Hashed, Unit, hash_shingles, shingle_set
@@ -19,7 +19,7 @@ from synth.corpus.shingles import Hashed, Unit, hash_shingles, shingle_set
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["Engine", "NearDuplicate", "near_duplicate_pairs", "near_duplicates"]
+__all__ = ["Engine", "NearDuplicate", "Texts", "chunks", "in_threads", "near_duplicate_pairs", "near_duplicates"]
 
 Engine = Literal["numpy", "datasketch"]
 """Which implementation finds candidates: passes over all texts at once, or the library datasketch, the reference."""
@@ -31,6 +31,14 @@ CHUNK = 2**20
 """Characters worked on at once by a thread: what it makes of them stays in the processor's cache."""
 
 R = TypeVar("R")
+
+
+class Texts(Protocol):
+    """Texts in an order: a list, or rows that are read anew each time somebody goes through them."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[str]: ...
 
 
 class NearDuplicate(NamedTuple):
@@ -45,7 +53,7 @@ class NearDuplicate(NamedTuple):
 
 
 def near_duplicate_pairs(
-    texts: Collection[str],
+    texts: Texts,
     *,
     threshold: float = 0.8,
     shingle: int = 5,
@@ -86,7 +94,7 @@ def near_duplicate_pairs(
         hashed = hashing(some)
         return _sums(hashed), band_keys(sketch(hashed, bands * rows, seed), bands, rows) if sketched else None
 
-    for total, in_bands in _in_threads(look, _chunks(texts)):
+    for total, in_bands in in_threads(look, chunks(texts)):
         of_words.append(total)
         keys.append(in_bands)
     all_words = np.concatenate(of_words) if of_words else np.zeros(0, dtype=np.uint64)
@@ -114,7 +122,7 @@ def near_duplicate_pairs(
 
 
 def near_duplicates(
-    texts: Collection[str],
+    texts: Texts,
     *,
     priority: Sequence[float] | None = None,
     threshold: float = 0.8,
@@ -171,7 +179,7 @@ def _first_of_each(sums: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], np
 
 
 def _similarities(
-    texts: Collection[str], pairs: np.ndarray[Any, Any], hashing: Callable[[Sequence[str]], Hashed]
+    texts: Texts, pairs: np.ndarray[Any, Any], hashing: Callable[[Sequence[str]], Hashed]
 ) -> np.ndarray[Any, Any]:
     """Exact similarities of pairs of texts; only these texts are hashed."""
     import numpy as np
@@ -179,16 +187,16 @@ def _similarities(
     if not len(pairs):
         return np.zeros(0)
     wanted = np.unique(pairs)
-    parts = list(_in_threads(hashing, _chunks(_picked(texts, wanted.tolist()))))
+    parts = list(in_threads(hashing, chunks(_picked(texts, wanted.tolist()))))
     lengths = np.concatenate([np.diff(p.starts) for p in parts])
     hashed = Hashed(np.concatenate([p.hashes for p in parts]), np.r_[0, np.cumsum(lengths)])
     place = np.searchsorted(wanted, pairs)
     at_once = 2**14
     blocks = [place[i : i + at_once] for i in range(0, len(place), at_once)]
-    return np.concatenate(list(_in_threads(lambda block: jaccard(block, hashed), blocks)))
+    return np.concatenate(list(in_threads(lambda block: jaccard(block, hashed), blocks)))
 
 
-def _picked(texts: Collection[str], wanted: Sequence[int]) -> Iterator[str]:
+def _picked(texts: Texts, wanted: Sequence[int]) -> Iterator[str]:
     if isinstance(texts, Sequence):
         yield from (texts[i] for i in wanted)
         return
@@ -200,7 +208,8 @@ def _picked(texts: Collection[str], wanted: Sequence[int]) -> Iterator[str]:
             next_one = next(rest, None)
 
 
-def _chunks(texts: Iterable[str]) -> Iterator[list[str]]:
+def chunks(texts: Iterable[str]) -> Iterator[list[str]]:
+    """Texts in lists of some `CHUNK` characters."""
     chunk: list[str] = []
     size = 0
     for text in texts:
@@ -213,7 +222,7 @@ def _chunks(texts: Iterable[str]) -> Iterator[list[str]]:
         yield chunk
 
 
-def _in_threads(work: Callable[[Any], R], chunks: Iterable[Any]) -> Iterator[R]:
+def in_threads(work: Callable[[Any], R], chunks: Iterable[Any]) -> Iterator[R]:
     """What `work` makes of each chunk, in order; a few chunks ahead of whoever takes it, no more."""
     chunks = iter(chunks)
     first, second = next(chunks, None), next(chunks, None)

@@ -46,12 +46,22 @@ class ExportOptions:
 class Exported:
     """What was written."""
 
-    path: Path
+    files: tuple[Path, ...]
+    """One; or where the run has splits, one for each in which there is something."""
     rows: int
+    """In all of them."""
+
+    @property
+    def path(self) -> Path:
+        """The first file."""
+        return self.files[0]
 
 
 def export_run(run: Path | str, contract: str, out: Path | str, options: ExportOptions | None = None) -> Exported:
     """Write the kept records of a run as rows of a contract, into `out/CONTRACT.jsonl` (or `.parquet`).
+
+    Where a step `split` has assigned problems, into `out/CONTRACT.SPLIT.jsonl` for each split; rows of problems that it
+    has not seen (they were put out before) go to `CONTRACT.unassigned.jsonl`.
 
     Raises:
         UserError: there is no such contract, or nothing to export.
@@ -60,7 +70,8 @@ def export_run(run: Path | str, contract: str, out: Path | str, options: ExportO
     if contract not in CONTRACTS:
         raise UserError(f"there is no contract {contract!r}", remedy=f"contracts: {', '.join(CONTRACTS)}")
     with open_store(run) as store:
-        rows = list(_WRITERS[contract](store, options))
+        rows: list[Any] = list(_WRITERS[contract](store, options))
+        splits = dict(store.sql(_SPLITS).fetchall())
     if not rows:
         makes = {"sft": "rationalize", "dpo": "pair", "kto": "rationalize", "judge": "review"}
         makes |= {"contrast": "counterfactual", "twins": "counterfactual"}
@@ -69,9 +80,21 @@ def export_run(run: Path | str, contract: str, out: Path | str, options: ExportO
             where=str(run),
             remedy=f"is there a step {makes[contract]!r} in the pipeline? synth status {run} shows where the records went",
         )
+    parts: dict[str, list[Any]] = {}
+    for row in rows:
+        name = f"{contract}.{splits.get(row.unit, 'unassigned')}" if splits else contract
+        parts.setdefault(name, []).append(row)
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    path = out / f"{contract}.{options.file_format}"
+    files = tuple(_write(out, name, part, options) for name, part in parts.items())
+    for old in out.glob(f"{contract}*.{options.file_format}"):
+        if old not in files and old.name.split(".")[0] == contract:
+            old.unlink()  # of an earlier export with other splits: it would be taken for part of this one
+    return Exported(files, len(rows))
+
+
+def _write(out: Path, name: str, rows: list[Any], options: ExportOptions) -> Path:
+    path = out / f"{name}.{options.file_format}"
     draft = path.with_suffix(path.suffix + ".new")
     if options.file_format == "jsonl":
         with draft.open("wb") as file:
@@ -82,8 +105,10 @@ def export_run(run: Path | str, contract: str, out: Path | str, options: ExportO
 
         pl.DataFrame([row.model_dump() for row in rows], infer_schema_length=None).write_parquet(draft)
     draft.replace(path)
-    return Exported(path, len(rows))
+    return path
 
+
+_SPLITS = "SELECT target, any_value(label) FROM scores WHERE name = 'split' AND label IS NOT NULL GROUP BY target"
 
 _SFT = """
 SELECT r.id, r.problem, r.unit, r.teacher, r.call, r.text, r.answer AS stated, r.hinted, p.question, p.context, p.rubric, p.evidence, p.choices,

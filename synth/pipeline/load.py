@@ -219,6 +219,9 @@ def _build(file: _File, draft: Draft) -> None:
     steps = [s for i, item in enumerate(file.steps) if (s := _step(item, i, file, draft, "steps")) is not None]
     corpus = [s for i, item in enumerate(file.corpus) if (s := _step(item, i, file, draft, "corpus")) is not None]
     unit_steps = [s for s in steps if isinstance(s, Step)]
+    for corpus_step in (s for s in corpus if isinstance(s, CorpusStep)):
+        for option, what, remedy in corpus_step.problems_with():
+            draft.find(corpus_step.name, option, what, remedy)
     if not file.steps:
         draft.findings.append(Finding(_shown(file.path), 1, "the pipeline has no steps", "add steps:"))
     _check_names([*unit_steps, *(c for c in corpus if isinstance(c, CorpusStep))], draft)

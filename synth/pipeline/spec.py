@@ -95,7 +95,7 @@ class Pipeline(PipelineHead):
 
     def corpus_fingerprint(self) -> str:
         """Changes when the corpus steps would come out otherwise on the same units."""
-        return content_id([s.model_dump(mode="json") | {"version": s.version} for s in self.corpus])
+        return content_id([s.described() for s in self.corpus])
 
 
 def _hints(steps: tuple[Step, ...]) -> bool:

@@ -153,6 +153,18 @@ def _quote(text: str) -> str:
 
 _ENTRY = _entry()
 
+_SIDE = """SELECT a.id, a.unit, 'pairs' AS tab, a.step, a.problem, r.teacher, p.source, p.answer, r.text
+  FROM kept_pairs a JOIN problems p ON p.id = a.problem JOIN rationales r ON r.id = a."""
+_SEEN = {
+    "problem": """SELECT id, unit, 'problems' AS tab, step, id AS problem, NULL AS teacher, source, answer,
+      concat_ws(' ', context, question, array_to_string(choices, ' ')) AS text FROM kept_problems""",
+    "rationale": """SELECT r.id, r.unit, 'rationales' AS tab, r.step, r.problem, r.teacher, p.source, p.answer, r.text
+      FROM kept_rationales r JOIN problems p ON p.id = r.problem""",
+    "chosen": f"{_SIDE}chosen",
+    "rejected": f"{_SIDE}rejected",
+}
+"""What corpus steps look at, by target."""
+
 
 class Store:
     """A run, open for reading: the tables, and the views of `views.sql`. Works while the run goes on.
@@ -237,17 +249,31 @@ class Store:
         rows: pl.DataFrame = self._con.sql(query, params=list(parameters)).pl()
         return rows
 
-    def kept(self, table: str) -> list[Any]:
-        """What corpus steps see: the kept records of a table with the text they are compared by."""
+    def kept(self, target: str) -> list[Any]:
+        """What corpus steps see: the kept records, in order of their ids; see `synth.corpus.CorpusView`."""
         from synth.corpus.step import CorpusRecord
 
-        text = {
-            "problems": "concat_ws(' ', context, question, array_to_string(choices, ' '))",
-            "rationales": "text",
-            "pairs": "reason",
-        }[table]
-        found = self.sql(f"SELECT id, unit, {text}, step FROM kept_{table} ORDER BY id").fetchall()
-        return [CorpusRecord(i, unit, table, text or "", step) for i, unit, text, step in found]
+        query = f"SELECT id, unit, tab, step, problem, teacher, source, answer FROM ({_SEEN[target]}) ORDER BY id"
+        return [CorpusRecord(*row) for row in self.sql(query).fetchall()]
+
+    def texts(self, target: str) -> _Column:
+        """The texts of the same records in the same order, read as they are gone through."""
+        return _Column(self._con, f"SELECT coalesce(text, '') FROM ({_SEEN[target]}) ORDER BY id")
+
+    def values(self, target: str, name: str) -> list[float | None]:
+        """A number for each of the same records in the same order."""
+        value, given = (
+            "(SELECT any_value(s.value) FROM scores s WHERE s.target = t.id AND s.name = $1 AND s.step_index IS NULL)",
+            [name],
+        )
+        if name == "length":
+            value, given = "length(text)", []
+        elif name == "pass_rate" and target == "problem":
+            value = """(SELECT avg(s.value) FROM scores s JOIN rationales r ON r.id = s.target
+                WHERE r.problem = t.id AND s.name = $1)"""
+            given = ["correct"]
+        query = f"SELECT ({value})::DOUBLE FROM ({_SEEN[target]}) t ORDER BY id"
+        return [v for (v,) in self.sql(query, given).fetchall()]
 
     def close(self) -> None:
         """Let go of the files."""
@@ -258,6 +284,22 @@ class Store:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+class _Column:
+    """The one column of a query, asked anew each time somebody goes through it."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, query: str) -> None:
+        self._con, self._query = con, query
+
+    def __len__(self) -> int:
+        row = self._con.cursor().execute(f"SELECT count(*) FROM ({self._query})").fetchone()
+        return row[0] if row else 0
+
+    def __iter__(self) -> Iterator[str]:
+        rows = self._con.cursor().execute(self._query)
+        while some := rows.fetchmany(2048):
+            yield from (text for (text,) in some)
 
 
 def open_store(run: Path | str) -> Store:

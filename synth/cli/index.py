@@ -1,0 +1,41 @@
+"""`synth index`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from synth.cli.options import run_argument
+
+__all__ = ["command"]
+
+
+@click.command("index", short_help="Note what a run holds, so that later runs are compared with it.")
+@run_argument
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.option(
+    "--target",
+    type=click.Choice(["problem", "rationale", "chosen", "rejected"]),
+    default="problem",
+    show_default=True,
+    help="What is noted: questions, the text of rationales, or a side of pairs.",
+)
+@click.option("--shingle", type=click.IntRange(1, 64), default=5, show_default=True, help="Words in a shingle.")
+def command(run: Path, folder: Path, target: str, shingle: int) -> None:
+    """Add sketches of what RUN has kept to the index in FOLDER, which is made if it is not there. Texts are not copied.
+
+    A later pipeline names it: `{step: near_duplicates, target: problem, index: FOLDER}` puts out what resembles one of
+    its texts, without reading those again.
+    """
+    from synth.corpus.index import SketchIndex
+    from synth.errors import UserError
+    from synth.store.database import open_store
+
+    with open_store(run) as store:
+        try:
+            index = SketchIndex(folder, shingle=shingle)
+        except ValueError as error:
+            raise UserError(str(error), remedy="choose another folder, or the --shingle it was made with") from error
+        added = index.add([record.id for record in store.kept(target)], store.texts(target))
+    click.echo(f"{added:,} texts added; {len(index):,} in {folder}")

@@ -1,0 +1,79 @@
+"""`split`: which part of the corpus a problem belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from synth.corpus.near_duplicates import near_duplicate_pairs
+from synth.corpus.step import CorpusStep, CorpusView
+from synth.records import Score, content_id
+
+__all__ = ["Split"]
+
+_OF = 2**64
+
+
+class Split(CorpusStep):
+    """Assign problems to splits, with all that is derived from them; `synth export` then writes a file for each.
+
+    Problems that are near-duplicates go to the same split, through however many others; and so do all of one unit. A
+    split is drawn by the hash of the smallest id of such a family: the same in every run with the same seed, and the same
+    when rows are added, unless these tie two families together.
+    """
+
+    step: Literal["split"] = "split"
+    shares: Annotated[dict[str, Annotated[float, Field(gt=0)]], Field(min_length=2)] = Field(
+        {"train": 0.9, "validation": 0.05, "test": 0.05}
+    )
+    """What part of the problems goes where; brought to a sum of 1, and met as far as chance allows."""
+    threshold: Annotated[float, Field(gt=0, le=1)] | None = 0.7
+    """Jaccard similarity of questions (shingles of 3 words) from which on two belong together; null: only by unit."""
+    seed: int = 0
+    """Another seed draws others."""
+
+    def problems_with(self) -> Iterable[tuple[str, str, str]]:
+        for name in self.shares:
+            if not name.replace("_", "").isalnum():
+                yield (
+                    "shares",
+                    f"{name!r} is no name for a split",
+                    "take letters, digits and _: it becomes a file's name",
+                )
+
+    def run(self, view: CorpusView) -> list[Score]:
+        records = view.kept("problem")
+        units = sorted({r.unit for r in records})
+        family = {unit: unit for unit in units}
+
+        def head(unit: str) -> str:
+            while family[unit] != unit:
+                family[unit] = family[family[unit]]
+                unit = family[unit]
+            return unit
+
+        if self.threshold is not None:
+            for i, j, _ in near_duplicate_pairs(view.texts("problem"), threshold=self.threshold, shingle=3):
+                a, b = sorted((head(records[i].unit), head(records[j].unit)))
+                family[b] = a
+        return [self._assigned(unit, head(unit)) for unit in units]
+
+    def _assigned(self, unit: str, family: str) -> Score:
+        whole, drawn = sum(self.shares.values()), int(content_id([self.seed, family])[3:19], 16) / _OF
+        for name, share in self.shares.items():
+            chosen = name
+            drawn -= share / whole
+            if drawn < 0:
+                break
+        return Score.make(
+            unit=unit,
+            step=self.name,
+            because=[self.version, unit, family, chosen],
+            target=unit,
+            name="split",
+            label=chosen,
+            judge=f"split/{self.version}",
+            reason=f"family of {family}" if family != unit else None,
+        )

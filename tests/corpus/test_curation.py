@@ -1,0 +1,429 @@
+"""Corpus steps over a run: who is out, why, and that nothing else is."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from pathlib import Path
+from textwrap import indent
+from typing import ClassVar
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given, settings
+from support import ask, run, sums, write_rows, yaml_file
+
+from synth.corpus import CorpusRecord
+from synth.corpus.choose import Band, Cap, Diverse
+from synth.corpus.decontaminate import Decontaminate
+from synth.corpus.mix import Mix
+from synth.corpus.overlap import resembling, shared_words, sharing_runs
+from synth.corpus.shingles import normalise
+from synth.corpus.split import Split
+from synth.errors import UserError
+from synth.export import export_run
+from synth.pipeline import read_pipeline
+from synth.teachers import ScriptedTeacher, World
+
+
+class View:
+    """A corpus in memory."""
+
+    numbers: ClassVar[dict[str, list[float | None]]] = {}
+
+    def __init__(self, texts: list[str], **columns: list) -> None:
+        self.rows = texts
+        blank = {
+            "unit": "u{}",
+            "table": "rationales",
+            "step": "s",
+            "problem": "p{}",
+            "teacher": None,
+            "source": None,
+            "answer": None,
+        }
+        self.records = [
+            CorpusRecord(
+                f"r{i:05d}",
+                *(columns[k][i] if k in columns else v.format(i) if v is not None else None for k, v in blank.items()),
+            )
+            for i in range(len(texts))
+        ]
+
+    def kept(self, _target):
+        return self.records
+
+    def texts(self, _target):
+        return self.rows
+
+    def values(self, _target, name):
+        return [float(len(t)) for t in self.rows] if name == "length" else self.numbers[name]
+
+
+def pipeline(path: Path, *corpus: str) -> Path:
+    lines = indent("\n".join(f"- {c}" for c in corpus), "  ")
+    return yaml_file(path, f"pipeline: my/p\nsteps:\n  - {{step: rationalize}}\ncorpus:\n{lines}\n")
+
+
+# --- overlap -----------------------------------------------------------------------------------------------------------
+
+few_words = st.lists(st.sampled_from("abcde"), min_size=0, max_size=12).map(" ".join)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(few_words, max_size=8),
+    st.lists(few_words, max_size=5),
+    st.integers(1, 4),
+    st.sampled_from([0.0, 0.3, 1.0]),
+)
+def test_shared_runs_are_those_of_the_definition(texts, items, run, containment):
+    def runs(text: str, size: int) -> set:
+        words = normalise(text)
+        return {words[i : i + size] for i in range(len(words) - size + 1)}
+
+    best: dict[int, float] = {}
+    for i, text in enumerate(texts):
+        for item in items:
+            size = min(run, len(normalise(item)))
+            if size and (both := runs(text, size) & runs(item, size)):
+                share = len(both) / len(runs(item, size))
+                if share >= containment:
+                    best[i] = max(best.get(i, 0.0), share)
+    found = {o.text: o for o in sharing_runs(texts, items, run=run, containment=containment)}
+    assert {i: pytest.approx(o.share) for i, o in found.items()} == best
+    for o in found.values():
+        assert shared_words(texts[o.text], items[o.item], min(run, len(normalise(items[o.item]))))
+
+
+def test_rephrasings_resemble_by_rare_words_in_any_order():
+    items = [
+        "A farmer called Wendi gives her chickens fifteen cups of feed in the morning.",
+        "A pool in the garden leaks water at a rate of four gallons a minute.",
+        "The train leaves the station in the morning with ninety people.",
+    ]
+    texts = [
+        "In the morning the chickens of Wendi, a farmer, are given fifteen cups of their feed.",
+        "In the morning a man in the garden.",
+        "",
+    ]
+    (one,) = resembling(texts, items, cosine=0.5)
+    assert (one.text, one.item) == (0, 0)
+    (same,) = resembling([items[1]], items, cosine=1.0)
+    assert (same.item, same.share) == (1, pytest.approx(1.0))
+
+
+def test_rephrased_questions_of_a_benchmark_are_found_and_others_left(data: Path):
+
+    def data_rows(name: str) -> list[dict]:
+        return [json.loads(line) for line in (data / f"{name}.jsonl").read_text().splitlines()]
+
+    rows = data_rows("contam_gsm8k_rephrased")
+    items = [r["question"] for r in rows]
+    told = [r["rephrased"].split("\nAnswer")[0].removeprefix("Question: ") for r in rows]
+    others = [r["question"] for r in data_rows("gsm8k_train")]
+    right = sum(o.text == o.item for o in resembling(told, items, cosine=0.5)) / len(told)
+    assert right >= 0.74
+    assert len(resembling(others, items, cosine=0.5)) <= 0.005 * len(others)
+    assert sum(o.text == o.item for o in sharing_runs(items, items, run=13)) == len(items)
+    assert len(sharing_runs(told, items, run=13)) == 0  # why runs are not enough
+
+
+async def test_what_a_benchmark_holds_is_out_with_item_and_words(tmp_path: Path):
+    path = sums(tmp_path / "in.jsonl", 10)
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    long = "Early in the day the keeper of the lighthouse on the cliff counts seven gulls and then five more of them, how many?"
+    rows += [
+        {"question": f"Well: {long.upper()} Say it.", "answer": "12"},
+        {"question": "How many gulls are there?", "answer": "1"},
+    ]
+    bench = [
+        {"question": long, "answer": 1},
+        {"question": "How many?", "answer": 2},
+        {"question": "how many GULLS are there", "answer": 3},
+    ]
+    write_rows(tmp_path / "bench.jsonl", bench)
+    made = pipeline(tmp_path / "p.yaml", "{step: decontaminate, against: [bench.jsonl]}")
+    await run(made, write_rows(path, rows), tmp_path / "run", ScriptedTeacher(World()))
+    out = ask(
+        tmp_path / "run",
+        """SELECT p.question, j.rule, j.observed->>'row', j.observed->>'words', j.observed->>'benchmark'
+           FROM rejections j JOIN problems p ON p.id = j.target ORDER BY 3""",
+    )
+    assert [(q, row, file) for q, _, row, _, file in out] == [
+        (rows[10]["question"], "1", "bench.jsonl"),
+        (rows[11]["question"], "3", "bench.jsonl"),  # a short item counts as a whole; "How many?" is too short to count
+    ]
+    assert out[0][1] == "shares 13 words in a row with a benchmark"
+    assert out[0][3] == " ".join(normalise(long))
+
+
+@pytest.mark.parametrize(
+    ("step", "told"),
+    [
+        ("{step: decontaminate, against: [gone.jsonl]}", "there is no"),
+        ("{step: decontaminate, against: [bad.jsonl]}", "line 2 of bad.jsonl is no JSON"),
+        (
+            "{step: decontaminate, against: [b.jsonl], columns: [prompt]}",
+            "row 1 of b.jsonl has no column 'prompt' (it has question)",
+        ),
+        ("{step: decontaminate, against: [b.jsonl], words: null}", "nothing is looked for"),
+        ("{step: decontaminate, against: [b.jsonl], shortest: 50}", "no item has 50 words or more"),
+        ("{step: near_duplicates, index: gone}", "there is no"),
+        ("{step: near_duplicates, threshold: 0}", "greater than 0"),
+        ("{step: near_duplicates, threshold: 1.5}", "less than or equal to 1"),
+        ("{step: cap, per: teacher}", "either at_most or share"),
+        ("{step: band, lowest: 0.9, highest: 0.1}", "lowest is above highest"),
+        ("{step: band}", "the band has no end"),
+        ("{step: diverse, keep: 5, quality: 0.5}", "none is named"),
+        ("{step: split, shares: {train: 0.9, ../test: 0.1}}", "is no name for a split"),
+    ],
+)
+def test_mistakes_are_told_before_anything_is_asked(tmp_path: Path, step: str, told: str):
+    write_rows(tmp_path / "b.jsonl", [{"question": "one two three four five six"}])
+    (tmp_path / "bad.jsonl").write_text('{"question": "a b c d e f"}\n{"question": \n')
+    with pytest.raises(UserError) as error:
+        read_pipeline(str(pipeline(tmp_path / "p.yaml", step))).checked()
+    assert told in str(error.value)
+    assert "p.yaml" in str(error.value)
+
+
+async def test_another_benchmark_file_is_looked_at_without_a_call(tmp_path: Path):
+    """Corpus steps run again when a file they read has changed; units do not."""
+    path = sums(tmp_path / "in.jsonl", 6)
+    question = json.loads(path.read_text().splitlines()[2])["question"]
+    write_rows(tmp_path / "b.jsonl", [{"question": "nothing that is in there at all"}])
+    made = pipeline(tmp_path / "p.yaml", "{step: decontaminate, against: [b.jsonl], words: 3, shortest: 1}")
+    await run(made, path, tmp_path / "run", ScriptedTeacher(World()))
+    assert ask(tmp_path / "run", "SELECT count(*) FROM rejections") == [(0,)]
+    write_rows(tmp_path / "b.jsonl", [{"question": question}])
+    await run(made, path, tmp_path / "run", ScriptedTeacher(World()))
+    assert ask(tmp_path / "run", "SELECT count(*) FROM rejections WHERE step = 'decontaminate'")[0][0] >= 1
+    assert ask(tmp_path / "run", "SELECT count(*) FROM calls") == [(6,)]
+
+
+# --- who stays ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("keep", "stays"), [("earliest", 1), ("longest", 2), ("correct", 0)])
+async def test_the_keeper_is_chosen_as_asked(tmp_path: Path, keep: str, stays: int):
+    base = (
+        "A farmer has seven goats and buys two more at the market in the town of Elm on a rainy day, how many goats now"
+    )
+    rows = [
+        {"question": f"{q} filler {i}?", "answer": "9"}
+        for i, q in enumerate(["Which of these is unlike any other one"] * 9)
+    ]
+    mine = [f"{base}?", f"Hm: {base}?", f"{base}, if you please, and thanks for it?"]
+    rows = [
+        rows[0],
+        {"question": mine[1], "answer": "9"},
+        *rows[1:8],
+        {"question": mine[0], "answer": "9"},
+        {"question": mine[2], "answer": "9"},
+    ]
+    made = yaml_file(
+        tmp_path / "p.yaml",
+        f"""
+        pipeline: my/p
+        steps:
+          - {{step: rationalize}}
+          - {{step: verify_answer}}
+        corpus:
+          - {{step: near_duplicates, threshold: 0.7, target: {"problem" if keep != "correct" else "rationale"}, keep: {keep}}}
+        """,
+    )
+
+    def script(request, _rng):
+        right = request.task.problem.question == mine[0]
+        same = "It is the same for all of them, whatever they ask of it, and so it goes on."
+        return (
+            f"{same}\nThe answer is {9 if right else 8}."
+            if "goats" in request.task.problem.question
+            else f"{request.task.problem.question} I do not know.\nThe answer is 1."
+        )
+
+    await run(made, write_rows(tmp_path / "in.jsonl", rows), tmp_path / "run", ScriptedTeacher(script))
+    table = "problems" if keep != "correct" else "rationales"
+    question = "question" if keep != "correct" else "(SELECT question FROM problems p WHERE p.id = k.problem)"
+    kept = {q for (q,) in ask(tmp_path / "run", f"SELECT {question} FROM kept_{table} k")}
+    assert kept & set(mine) == {mine[stays]}
+
+
+async def test_a_side_of_pairs_can_be_looked_at(tmp_path: Path):
+    made = yaml_file(
+        tmp_path / "p.yaml",
+        """
+        pipeline: my/p
+        steps:
+          - {step: rationalize, samples: 4, temperature: 1.0}
+          - {step: verify_answer}
+          - {step: pair, limit: 16}
+        corpus:
+          - {step: near_duplicates, target: rejected}
+        """,
+    )
+    await run(made, sums(tmp_path / "in.jsonl", 12), tmp_path / "run", ScriptedTeacher(World(solve_rate=0.5)))
+    losing = ask(tmp_path / "run", "SELECT r.text FROM pairs a JOIN rationales r ON r.id = a.rejected")
+    kept = ask(tmp_path / "run", "SELECT r.text FROM kept_pairs a JOIN rationales r ON r.id = a.rejected")
+    assert len(kept) == len(set(kept)) == len(set(losing)) < len(losing)
+    assert ask(tmp_path / "run", "SELECT DISTINCT target_table FROM rejections") == [("pairs",)]
+
+
+# --- splits ------------------------------------------------------------------------------------------------------------
+
+
+def splits(view: View, **options) -> dict[str, str]:
+    return {s.target: s.label for s in Split(name="split", **options).run(view)}
+
+
+def families(n: int, seed: int = 0) -> list[str]:
+    """Questions of which each fifth is nearly the one before it."""
+    rng = random.Random(seed)
+    made: list[str] = []
+    for i in range(n):
+        words = made[-1].split() if i % 5 == 4 else [f"w{rng.randrange(5000)}" for _ in range(40)]
+        made.append(" ".join([*words[:-1], f"end{i}"]))
+    return made
+
+
+def test_shares_are_met_and_no_family_is_torn_apart():
+    texts = families(3000)
+    got = splits(View(texts), shares={"train": 8, "validation": 1, "test": 1})
+    counts = Counter(got.values())
+    for name, share in {"train": 0.8, "validation": 0.1, "test": 0.1}.items():
+        assert counts[name] / 3000 == pytest.approx(share, abs=4 * (share * (1 - share) * 1.6 / 3000) ** 0.5)
+    torn = [i for i in range(4, 3000, 5) if got[f"u{i}"] != got[f"u{i - 1}"]]
+    assert not torn
+    alone = splits(View(texts), shares={"train": 8, "validation": 1, "test": 1}, threshold=None)
+    assert any(alone[f"u{i}"] != alone[f"u{i - 1}"] for i in range(4, 3000, 5))
+
+
+def test_rows_that_are_added_leave_the_others_where_they_are_and_a_seed_decides():
+    texts = families(1200)
+    before = splits(View(texts[:800]), seed=3)
+    after = splits(View(texts), seed=3)
+    assert {u: after[u] for u in before} == before
+    other = splits(View(texts[:800]), seed=4)
+    assert other != before
+
+
+async def test_a_split_run_is_exported_in_parts_that_share_no_problem(tmp_path: Path):
+    made = pipeline(tmp_path / "p.yaml", "{step: split, shares: {train: 0.6, test: 0.4}}")
+    await run(made, sums(tmp_path / "in.jsonl", 40), tmp_path / "run", ScriptedTeacher(World()))
+    stale = tmp_path / "out" / "sft.jsonl"
+    stale.parent.mkdir()
+    stale.write_text("{}\n")
+    exported = export_run(tmp_path / "run", "sft", tmp_path / "out")
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["sft.test.jsonl", "sft.train.jsonl"]
+    units = [{json.loads(line)["unit"] for line in p.read_text().splitlines()} for p in exported.files]
+    assert not units[0] & units[1]
+    assert exported.rows == len(units[0] | units[1]) == 40
+    assert ask(tmp_path / "run", "SELECT count(*) FROM kept_rationales") == [(40,)]
+
+
+# --- fewer -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_cap_keeps_the_best_of_each():
+    view = View(["x" * (i + 1) for i in range(30)], teacher=["a"] * 20 + ["b"] * 7 + ["c"] * 3)
+    out = {r.target for r in Cap(name="cap", at_most=5, best="length").run(view)}
+    kept = [r for r in view.records if r.id not in out]
+    assert Counter(r.teacher for r in kept) == {"a": 5, "b": 5, "c": 3}
+    assert [r.id for r in kept if r.teacher == "a"] == [f"r{i:05d}" for i in range(15, 20)]
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(1, 40), min_size=2, max_size=6), st.floats(0.2, 0.9))
+def test_no_teacher_has_more_than_its_share(sizes, share):
+    teachers = [f"t{k}" for k, n in enumerate(sizes) for _ in range(n)]
+    view = View(["x"] * len(teachers), teacher=teachers)
+    out = {r.target for r in Cap(name="cap", share=share).run(view)}
+    kept = Counter(r.teacher for r in view.records if r.id not in out)
+    cap = max(kept.values())
+    if cap > 1:
+        assert cap <= share * sum(kept.values()) + 1e-9
+    larger = [min(cap + 1, n) for n in sizes]
+    assert max(larger) > share * sum(larger) or cap >= max(sizes)  # and it is the largest such cap
+
+
+async def test_problems_too_easy_or_too_hard_are_out_by_what_was_judged(tmp_path: Path):
+    made = yaml_file(
+        tmp_path / "p.yaml",
+        """
+        pipeline: my/p
+        steps:
+          - {step: rationalize, samples: 6, temperature: 1.0}
+          - {step: verify_answer}
+          - {step: filter, keep: score.correct}
+        corpus:
+          - {step: band, lowest: 0.2, highest: 0.8}
+        """,
+    )
+    await run(made, sums(tmp_path / "in.jsonl", 40), tmp_path / "run", ScriptedTeacher(World(solve_rate=0.5)))
+    rates = ask(
+        tmp_path / "run",
+        """SELECT p.id IN (SELECT id FROM kept_problems), avg(s.value) FROM problems p JOIN rationales r ON r.problem = p.id
+           JOIN scores s ON s.target = r.id AND s.name = 'correct' GROUP BY p.id""",
+    )
+    assert {kept for kept, _ in rates} == {True, False}
+    assert all(kept == (0.2 <= rate <= 0.8) for kept, rate in rates)
+
+
+def test_what_is_diverse_covers_all_kinds():
+    rng = random.Random(1)
+    kinds = [[f"k{k}w{i}" for i in range(60)] for k in range(8)]
+    texts = [" ".join(rng.sample(kinds[0 if i < 400 else 1 + i % 7], 40)) for i in range(500)]
+    view = View(texts)
+    step = Diverse(name="diverse", keep=8, shingle=1)
+    out = {r.target for r in step.run(view)}
+    kept = [t for r, t in zip(view.records, texts, strict=True) if r.id not in out]
+    assert len(kept) == 8
+    assert len({t.split("w")[0] for t in kept}) == 8  # one of each kind, though 80 % are of one
+    assert len({t.split("w")[0] for t in random.Random(0).sample(texts, 8)}) < 6
+
+
+def test_quality_weighs_beside_distance():
+    rng = random.Random(2)
+    texts = [" ".join(f"w{rng.randrange(400)}" for _ in range(rng.randint(20, 60))) for _ in range(200)]
+    view = View(texts)
+
+    def mean_length(quality: float) -> float:
+        out = {r.target for r in Diverse(name="d", keep=20, best="length", quality=quality).run(view)}
+        return sum(len(t) for r, t in zip(view.records, texts, strict=True) if r.id not in out) / 20
+
+    best = sum(sorted(map(len, texts))[-20:]) / 20
+    assert mean_length(1.0) == pytest.approx(best)
+    assert mean_length(0.0) < mean_length(0.5) <= best
+
+
+@given(st.lists(st.sampled_from("ABCD"), min_size=1, max_size=80), st.integers(0, 3))
+def test_an_equal_mix_has_as_many_of_each(answers, seed):
+    view = View(["x"] * len(answers), answer=answers)
+    out = {r.target for r in Mix(name="mix", target="rationale", by="answer", shares="equal", seed=seed).run(view)}
+    kept = Counter(r.answer for r in view.records if r.id not in out)
+    assert set(kept.values()) == {min(Counter(answers).values())}
+    assert set(kept) == set(answers)
+
+
+def test_what_stands_in_a_mix_does_not_depend_on_order():
+    view = View(["x"] * 60, teacher=["a"] * 40 + ["b"] * 20)
+    mix = Mix(name="mix", target="rationale", by="teacher", shares={"a": 0.5, "b": 0.5}, at_most=20)
+    first = {r.target for r in mix.run(view)}
+    view.records.reverse()
+    assert {r.target for r in mix.run(view)} == first
+    assert len(first) == 40
+
+
+def test_a_record_without_a_score_is_no_reason_to_put_it_out():
+    view = View(["a", "b", "c"])
+    View.numbers["fine"] = [0.1, None, 0.9]
+    assert [r.target for r in Band(name="b", target="rationale", of="fine", lowest=0.5).run(view)] == ["r00000"]
+
+
+def test_items_and_words_are_found_in_other_scripts(tmp_path: Path):
+    write_rows(tmp_path / "b.jsonl", [{"question": "太郎さんはりんごを三つ買いました。残りはいくつですか"}])
+    step = Decontaminate(name="d", against=("b.jsonl",), folder=tmp_path)
+    (one,) = step.run(View(["問題: 太郎さんはりんごを三つ買いました、残りはいくつですか?", "別の文章です"]))
+    assert one.observed["row"] == 1
