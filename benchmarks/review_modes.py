@@ -1,6 +1,6 @@
 """How informative a reviewer is, by mode: spoken score, probability of a yes, and solving the problem anew.
 
-    SYNTH_DATA=/where/gsm8k_model_solutions.jsonl/lies python benchmarks/review_modes.py [--teacher local:qwen2.5-coder-1.5b] [--n 24]
+    SYNTH_DATA=/where/gsm8k_model_solutions.jsonl/lies python benchmarks/review_modes.py [--teacher local:qwen2.5-coder-1.5b] [--n 24] [--modes "solved anew"]
 
 Reviews `n` right and `n` wrong solutions that systems wrote to GSM8K questions (labels are the publisher's), in each mode
 of the step `review`, without the gold answer, and prints the area under the curve: the chance that a right solution is
@@ -30,7 +30,7 @@ MODES = {
     "spoken score": Review(name="r", sees_gold=False, max_tokens=256),
     "probability of yes": Review(name="r", sees_gold=False, mode="probability"),
     "solved anew": Review(name="r", mode="resolve", samples=1, temperature=0.0, max_tokens=512),
-    "solved anew, 4 samples": Review(name="r", mode="resolve", samples=4, temperature=0.8, max_tokens=512),
+    "solved anew four times": Review(name="r", mode="resolve", samples=4, temperature=0.8, max_tokens=512),
 }
 
 
@@ -62,7 +62,10 @@ async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--teacher", default="local:qwen2.5-coder-1.5b")
     parser.add_argument("--n", type=int, default=24)
+    parser.add_argument("--modes", default=",".join(MODES), help="with commas; all, if not given")
     given = parser.parse_args()
+    if unknown := sorted(set(given.modes.split(",")) - set(MODES)):
+        raise SystemExit(f"no mode {', '.join(unknown)}: there are {', '.join(MODES)}")
     path = Path(os.environ.get("SYNTH_DATA", "../shared/data")) / "gsm8k_model_solutions.jsonl"
     if not path.is_file():
         raise SystemExit(f"{path} is not there: set SYNTH_DATA")
@@ -72,7 +75,8 @@ async def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         caller = Caller(Ledger(Journal(Path(folder))))
         async with teacher:
-            for name, step in MODES.items():
+            for name in given.modes.split(","):
+                step = MODES[name]
                 began, before = time.perf_counter(), caller.counts.sent
 
                 async def judge(problem: Problem, rationale: Rationale, step: Review = step) -> float | None:

@@ -42,8 +42,7 @@ class Cap(CorpusStep):
         records = view.kept(self.target)
         groups: dict[str, list[int]] = {}
         for i, record in enumerate(records):
-            value = getattr(record, self.per) or ""
-            groups.setdefault(value.rpartition(":")[0] if self.per == "source" else value, []).append(i)
+            groups.setdefault(record.shared(self.per), []).append(i)
         most = self.at_most if self.at_most is not None else _most(self.share or 1.0, [len(g) for g in groups.values()])
         rank = _ranks(self, records, view)
         rule = f"at most {most} of each {self.per}"

@@ -35,7 +35,7 @@ class Mix(CorpusStep):
         records = view.kept("chosen" if self.target == "pair" else self.target)
         of: dict[str, list[CorpusRecord]] = {}
         for record in records:
-            of.setdefault(self._kind(record), []).append(record)
+            of.setdefault(record.shared(self.by), []).append(record)
         shares = dict.fromkeys(sorted(of), 1.0) if self.shares == "equal" else self.shares
         shares = {name: share for name, share in shares.items() if of.get(name)}
         whole = sum(shares.values())
@@ -49,7 +49,3 @@ class Mix(CorpusStep):
             observed = {"kept": keep, "of": len(of[name])}
             rejections += [self.reject(r, f"{share / whole:.0%} of {name}", observed) for r in at_random[keep:]]
         return rejections
-
-    def _kind(self, record: CorpusRecord) -> str:
-        value = getattr(record, self.by)
-        return (value or "").rpartition(":")[0] if self.by == "source" else value or ""

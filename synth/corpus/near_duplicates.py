@@ -19,7 +19,16 @@ from synth.corpus.shingles import Hashed, Unit, hash_shingles, shingle_set
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["Engine", "NearDuplicate", "Texts", "chunks", "in_threads", "near_duplicate_pairs", "near_duplicates"]
+__all__ = [
+    "Engine",
+    "NearDuplicate",
+    "Texts",
+    "chunks",
+    "clusters",
+    "in_threads",
+    "near_duplicate_pairs",
+    "near_duplicates",
+]
 
 Engine = Literal["numpy", "datasketch"]
 """Which implementation finds candidates: passes over all texts at once, or the library datasketch, the reference."""
@@ -144,7 +153,11 @@ def near_duplicates(
     )
     known = {(i, j): similarity for i, j, similarity in pairs}
     ties = []
-    for cluster in _clusters(pairs):
+    members: dict[int, list[int]] = {}
+    heads = clusters(len(texts), ((i, j) for i, j, _ in pairs))
+    for i in sorted({i for pair in pairs for i in pair[:2]}):
+        members.setdefault(heads[i], []).append(i)
+    for cluster in members.values():
         keeper = min(cluster, key=lambda i: (-(priority[i] if priority is not None else 0.0), i))
         ties += [(i, keeper) for i in cluster if i != keeper]
     unknown = [tie for tie in ties if (min(tie), max(tie)) not in known]
@@ -241,18 +254,16 @@ def in_threads(work: Callable[[Any], R], chunks: Iterable[Any]) -> Iterator[R]:
             yield waiting.popleft().result()
 
 
-def _clusters(pairs: Sequence[tuple[int, int, float]]) -> Iterator[list[int]]:
-    parent: dict[int, int] = {}
+def clusters(count: int, pairs: Iterable[tuple[int, int]]) -> list[int]:
+    """For each of `count` items the smallest of those it is tied to, directly or through others; itself, if to none."""
+    import numpy as np
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
 
-    def root(i: int) -> int:
-        while parent.setdefault(i, i) != i:
-            parent[i] = parent[parent[i]]
-            i = parent[i]
-        return i
-
-    for i, j, _ in pairs:
-        parent[root(j)] = root(i)
-    groups: dict[int, list[int]] = {}
-    for i in sorted(parent):
-        groups.setdefault(root(i), []).append(i)
-    yield from groups.values()
+    ties = np.array(list(pairs), dtype=np.int64).reshape(-1, 2).T
+    _, component = connected_components(
+        coo_array((np.ones(ties.shape[1]), tuple(ties)), (count, count)), directed=False
+    )
+    _, smallest, of = np.unique(component, return_index=True, return_inverse=True)
+    heads: list[int] = smallest[of].tolist()
+    return heads

@@ -55,13 +55,6 @@ class Hashed(NamedTuple):
     starts: np.ndarray[Any, Any]
     """int64, one more than there are texts: where in `hashes` each begins, and the end."""
 
-    def pick(self, texts: np.ndarray[Any, Any]) -> Hashed:
-        """Those of some of the texts, by index, in the order given."""
-        import numpy as np
-
-        where, lengths = ragged(self.starts[texts], self.starts[texts + 1])
-        return Hashed(self.hashes[where], np.r_[0, np.cumsum(lengths)])
-
 
 def ragged(
     starts: np.ndarray[Any, Any], ends: np.ndarray[Any, Any]

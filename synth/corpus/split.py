@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from synth.corpus.near_duplicates import near_duplicate_pairs
+from synth.corpus.near_duplicates import clusters, near_duplicate_pairs
 from synth.corpus.step import CorpusStep, CorpusView
 from synth.records import Score, content_id
 
@@ -46,19 +46,12 @@ class Split(CorpusStep):
     def run(self, view: CorpusView) -> list[Score]:
         records = view.kept("problem")
         units = sorted({r.unit for r in records})
-        family = {unit: unit for unit in units}
-
-        def head(unit: str) -> str:
-            while family[unit] != unit:
-                family[unit] = family[family[unit]]
-                unit = family[unit]
-            return unit
-
+        place = {unit: i for i, unit in enumerate(units)}
+        ties: list[tuple[int, int]] = []
         if self.threshold is not None:
-            for i, j, _ in near_duplicate_pairs(view.texts("problem"), threshold=self.threshold, shingle=3):
-                a, b = sorted((head(records[i].unit), head(records[j].unit)))
-                family[b] = a
-        return [self._assigned(unit, head(unit)) for unit in units]
+            found = near_duplicate_pairs(view.texts("problem"), threshold=self.threshold, shingle=3)
+            ties = [(place[records[i].unit], place[records[j].unit]) for i, j, _ in found]
+        return [self._assigned(unit, units[head]) for unit, head in zip(units, clusters(len(units), ties), strict=True)]
 
     def _assigned(self, unit: str, family: str) -> Score:
         whole, drawn = sum(self.shares.values()), int(content_id([self.seed, family])[3:19], 16) / _OF

@@ -36,6 +36,11 @@ class CorpusRecord(NamedTuple):
     answer: str | None
     """The gold answer of its problem."""
 
+    def shared(self, by: str) -> str:
+        """What it has in common with others: the value of a field, of `source` the file without the line."""
+        value: str = getattr(self, by) or ""
+        return value.rpartition(":")[0] if by == "source" else value
+
 
 class CorpusView(Protocol):
     """What a corpus step sees of the store: what no unit step and no earlier corpus step has rejected."""

@@ -25,6 +25,7 @@ class _Thought(Reply):
     """A proposal."""
 
     thought: Annotated[str, Field(min_length=1)]
+    finished: bool = True  # asked for in JSON: small models fill every string of a shape, also an answer they have not
     answer: str = ""
 
 
@@ -182,7 +183,8 @@ class ThoughtTree(TeacherStep):
     def _node(self, proposal: _Proposal, problem: Problem) -> Node:
         path, teacher, reply = proposal
         said: _Thought = reply.value
-        answer = said.answer or None
+        last = len(path) + 1 >= self.max_depth
+        answer = said.answer or None if said.finished or last else None
         return Node.make(
             unit=problem.unit,
             step=self.name,
@@ -191,7 +193,7 @@ class ThoughtTree(TeacherStep):
             parent=path[-1].id if path else None,
             depth=len(path),
             text=said.thought,
-            terminal=answer is not None or len(path) + 1 >= self.max_depth,
+            terminal=answer is not None or last,
             answer=answer,
             teacher=teacher.name,
             call=reply.call,

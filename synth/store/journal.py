@@ -55,18 +55,13 @@ def read_entries(folder: Path, start: Position = START) -> Iterator[tuple[Locati
 
     Safe to call on a journal that another process is writing.
     """
-    for path in _segments(folder):
-        number = int(path.stem)
-        if number < start.segment:
-            continue
-        offset = start.offset if number == start.segment else 0
-        with path.open("rb") as file:
-            file.seek(offset)
-            for line in file:
-                if not line.endswith(b"\n"):
-                    break
-                yield Location(number, offset, len(line) - 1), line[:-1]
-                offset += len(line)
+    for number, begin, file in _open_from(folder, start):
+        offset = begin
+        for line in file:
+            if not line.endswith(b"\n"):
+                break
+            yield Location(number, offset, len(line) - 1), line[:-1]
+            offset += len(line)
 
 
 def read_blocks(folder: Path, start: Position, size: int) -> Iterator[tuple[Position, bytes]]:
@@ -74,21 +69,26 @@ def read_blocks(folder: Path, start: Position, size: int) -> Iterator[tuple[Posi
 
     Safe to call on a journal that another process is writing.
     """
+    for number, begin, file in _open_from(folder, start):
+        offset = begin
+        while block := file.read(size):
+            block += file.readline()
+            whole = block[: block.rfind(b"\n") + 1]
+            if whole:
+                offset += len(whole)
+                yield Position(number, offset), whole
+            if len(whole) < len(block):
+                break
+
+
+def _open_from(folder: Path, start: Position) -> Iterator[tuple[int, int, IO[bytes]]]:
+    """Each segment from `start` on: its number, where to begin, and the file at that place."""
     for path in _segments(folder):
         number = int(path.stem)
         if number < start.segment:
             continue
-        offset = start.offset if number == start.segment else 0
         with path.open("rb") as file:
-            file.seek(offset)
-            while block := file.read(size):
-                block += file.readline()
-                whole = block[: block.rfind(b"\n") + 1]
-                if whole:
-                    offset += len(whole)
-                    yield Position(number, offset), whole
-                if len(whole) < len(block):
-                    break
+            yield number, file.seek(start.offset if number == start.segment else 0), file
 
 
 class Journal:

@@ -167,7 +167,7 @@ def test_a_second_interrupt_waits_for_nothing_and_is_told_in_words(tmp_path: Pat
                 break
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
-        time.sleep(0.5)
+        time.sleep(0.5)  # long enough for a run that does not wait to be over
         assert process.poll() is None
         process.send_signal(signal.SIGINT)
         _, told = process.communicate(timeout=20)

@@ -13,7 +13,7 @@ from support import ROOT, ask, run, sums, synth, write_rows, yaml_file
 
 from synth.audit import quadratic_weighted_kappa
 from synth.export import export_run
-from synth.records import Problem
+from synth.records import Node, Problem
 from synth.steps.rubric import read_rubric
 from synth.steps.search import BestFirst, BreadthFirst, DepthFirst, Scored
 from synth.teachers import Completion, ScriptedTeacher, World
@@ -453,6 +453,29 @@ async def test_a_tree_ends_at_its_budget(tmp_path: Path, search: str):
     limit = 10 + (3 * 5 - 1 if search == "breadth" else 2)
     assert all(10 <= n <= limit for n in counts)
     assert ask(tmp_path / "run", "SELECT DISTINCT value FROM nodes") == [(None,)]
+
+
+async def test_an_answer_before_the_end_does_not_end_a_branch(tmp_path: Path):
+    """What small models do: they fill the field of the answer at every step, and say that they are not finished."""
+    asked = []
+
+    def script(request, rng):
+        depth = request.task.subject.depth + 1 if isinstance(request.task.subject, Node) else 0
+        asked.append(depth)
+        return json.dumps({"thought": f"Step {depth}.", "finished": depth == 2, "answer": str(depth)})
+
+    pipeline = yaml_file(
+        tmp_path / "p.yaml",
+        """
+        pipeline: my/p
+        steps:
+          - {step: thought_tree, proposals: 1, max_depth: 9, evaluations: 0}
+        """,
+    )
+    await run(pipeline, sums(tmp_path / "in.jsonl", 1), tmp_path / "run", ScriptedTeacher(script))
+    assert asked == [0, 1, 2]
+    found = ask(tmp_path / "run", "SELECT depth, answer, terminal FROM nodes ORDER BY depth")
+    assert found == [(0, None, False), (1, None, False), (2, "2", True)]
 
 
 def test_the_shipped_marking_sample_can_be_marked():
