@@ -49,6 +49,13 @@ class Prompt:
         """Name, version and content hash, as the ledger has it."""
         return f"{self.name}/{self.version}#{blake2b(self.text.encode(), digest_size=4).hexdigest()}"
 
+    @cached_property
+    def own_words(self) -> tuple[str, ...]:
+        """The pieces of it that are the same whatever is filled in."""
+        from jinja2.nodes import TemplateData
+
+        return tuple(piece.data for piece in environment().parse(self.text).find_all(TemplateData))
+
     @property
     def _template(self) -> Template:
         return _compile(self.text)

@@ -14,6 +14,7 @@ from synth.steps.critique import Critique
 from synth.steps.deduplicate import Deduplicate
 from synth.steps.filter import Filter
 from synth.steps.follow_up import FollowUp
+from synth.steps.inspect import Inspect
 from synth.steps.pair import Pair
 from synth.steps.rationalize import Rationalize
 from synth.steps.reference import Reference
@@ -43,6 +44,7 @@ BUILT_IN: tuple[type[Step], ...] = (
     AnalyseOptions,
     Counterfactual,
     Segment,
+    Inspect,
     VerifyAnswer,
     Vote,
     Consensus,

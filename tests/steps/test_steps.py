@@ -7,6 +7,7 @@ import hypothesis.strategies as st
 import orjson
 import pytest
 from hypothesis import given
+from support import ask, run, write_rows, yaml_file
 
 from synth.documented import field_docs
 from synth.records import Node, Pair, Problem, Rationale, Rejection, Score
@@ -287,7 +288,7 @@ def test_every_step_and_every_option_says_what_it_is():
     assert set(all_steps()) == {
         "rationalize", "reference", "critique", "revise", "review", "thought_tree", "tell_path",
         "checklist_tree", "summarize_path", "analyse_options", "counterfactual", "agreement",
-        "segment", "verify_answer", "vote", "consensus", "follow_up", "pair", "filter", "deduplicate", "select",
+        "segment", "inspect", "verify_answer", "vote", "consensus", "follow_up", "pair", "filter", "deduplicate", "select",
     }  # fmt: skip
     for name, kind in all_steps().items():
         assert kind.__doc__, name
@@ -302,3 +303,47 @@ def test_expressions_see_scores_by_name_and_tables_of_the_unit():
     assert seen["unit"].rationales == [record]
     assert seen["unit"].nodes == []
     assert {Node.alias, Pair.alias} == {"node", "pair"}
+
+
+async def test_texts_are_inspected_and_a_filter_decides(tmp_path: Path):
+    pipeline = yaml_file(
+        tmp_path / "p.yaml",
+        """
+        pipeline: my/p
+        steps:
+          - {step: inspect, name: questions, target: problem, measures: [answer_in_question]}
+          - {step: filter, name: fair, target: problem, keep: not score.answer_in_question}
+          - {step: rationalize, samples: 1}
+          - {step: inspect, measures: [language, length, repetition, refusal, boilerplate, prompt_in_reply, personal_data]}
+          - step: filter
+            keep: label.language == "en" and score.repetition < 0.3 and not score.refusal and score.prompt_in_reply < 8
+              and not score.personal_data
+        """,
+    )
+    said = {
+        "good": "There are four goats here and two of them go away, so two of them are left.\nThe answer is 2.",
+        "german": "Es sind vier Ziegen, und zwei von ihnen laufen weg, also bleiben zwei übrig.\nThe answer is 2.",
+        "loop": "There are four goats here and two of them go away.\n" * 20 + "The answer is 2.",
+        "refusal": "I'm sorry, but I can't help with questions about animals of any kind.\nThe answer is 2.",
+        "prompt": "Reply with a JSON object: steps is a list of short sentences, each one step of the reasoning.\nThe answer is 2.",
+        "person": "There are four goats, says jane@mail.example.org, and two of them are left.\nThe answer is 2.",
+    }
+    rows = [{"question": f"How many goats? ({name})", "answer": "2"} for name in said]
+    rows.append({"question": "How many goats? The answer is 2.", "answer": "2"})
+
+    def script(request, rng):
+        return next(text for name, text in said.items() if f"({name})" in request.messages[-1]["content"])
+
+    await run(pipeline, write_rows(tmp_path / "in.jsonl", rows), tmp_path / "run", ScriptedTeacher(script))
+    kept = ask(tmp_path / "run", "SELECT p.question FROM kept_rationales r JOIN problems p ON p.id = r.problem")
+    assert kept == [("How many goats? (good)",)]
+    why = dict(
+        ask(
+            tmp_path / "run",
+            """SELECT any_value(regexp_extract(p.question, '\\((.*)\\)', 1)), max(s.value) FILTER (s.name = 'prompt_in_reply')
+            FROM scores s JOIN rationales r ON r.id = s.target JOIN problems p ON p.id = r.problem GROUP BY p.id""",
+        )
+    )
+    assert why["prompt"] >= 8 > why["good"]
+    assert ask(tmp_path / "run", "SELECT count(*) FROM scores WHERE reason LIKE '%jane%'") == [(0,)]
+    assert ask(tmp_path / "run", "SELECT count(*) FROM calls") == [(len(said),)]
