@@ -61,10 +61,14 @@ def load_audits(folder: Path = SHIPPED) -> list[Audit]:
         UserError: there is no such folder or nothing in it, or files are not right; tells all mistakes, with file and line.
     """
     if not folder.is_dir():
-        raise UserError("there is no such folder", where=str(folder), remedy="name the folder of your audits: --folder DIR")
+        raise UserError(
+            "there is no such folder", where=str(folder), remedy="name the folder of your audits: --folder DIR"
+        )
     files = sorted(folder.glob("*.sql"))
     if not files:
-        raise UserError("no audit is in this folder", where=str(folder), remedy="an audit is a file NAME.sql with a header")
+        raise UserError(
+            "no audit is in this folder", where=str(folder), remedy="an audit is a file NAME.sql with a header"
+        )
     audits, mistakes = [], []
     for path in files:
         read = list(_read(path))
@@ -88,7 +92,7 @@ def _read(path: Path) -> Iterator[Audit | str]:
     at: dict[str, int] = {}
     mistakes: list[str] = []
     begin, last = 0, ""
-    for begin, line in enumerate(lines, 1):  # noqa: B007  # where the header ends, the question begins
+    for begin, line in enumerate(lines, 1):  # where the header ends, the question begins
         if not line.startswith("--"):
             break
         if found := _HEADER.fullmatch(line):

@@ -90,7 +90,9 @@ FUNCTIONS = (
         "pairs of places in a list (from 1) whose texts have at least this Jaccard similarity, shingles of 3 words",
         _near_duplicates,
     ),
-    SqlFunction("cohen_kappa", ("VARCHAR[]", "VARCHAR[]"), "DOUBLE", "of two judges' labels on the same items", _cohen_kappa),
+    SqlFunction(
+        "cohen_kappa", ("VARCHAR[]", "VARCHAR[]"), "DOUBLE", "of two judges' labels on the same items", _cohen_kappa
+    ),
     SqlFunction(
         "krippendorff_alpha",
         ("DOUBLE[][]",),

@@ -27,7 +27,9 @@ __all__ = ["command"]
     show_default=True,
     help="The least severity of a failed audit for which the exit code is 1.",
 )
-@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Another threshold; may be given many times.")
+@click.option(
+    "--set", "settings", multiple=True, metavar="NAME=VALUE", help="Another threshold; may be given many times."
+)
 @click.option(
     "--folder",
     type=click.Path(path_type=Path, file_okay=False),
@@ -133,7 +135,7 @@ def _show(verdicts: Sequence[Verdict], fail_on: Severity) -> None:
         table.add_row(
             Text(word, style=styles[word]),
             Text(inert(v.name)),
-            Text(f"{v.value:,.4g}" if measured else ""),
+            Text(_number(v.value) if measured else ""),
             Text(f"{bound} {v.threshold:g}" if measured else "", style="dim"),
             Text(said, style="dim"),
         )
@@ -141,7 +143,10 @@ def _show(verdicts: Sequence[Verdict], fail_on: Severity) -> None:
     for v in verdicts:
         if v.status == "failed":
             of = f" (over {v.n:,})" if v.n is not None else ""
-            out.print(Text(f"\n{inert(v.name)}", style="bold") + Text(f": {v.value:,.4g} {inert(v.unit)}{of}, {v.bound} {v.threshold:g}"))
+            out.print(
+                Text(f"\n{inert(v.name)}", style="bold")
+                + Text(f": {_number(v.value)} {inert(v.unit)}{of}, {v.bound} {v.threshold:g}")
+            )
             out.print(Text(inert(v.meaning)))
             out.print(Text(f"→ {inert(v.remedy)}"))
             if v.examples:
@@ -150,6 +155,10 @@ def _show(verdicts: Sequence[Verdict], fail_on: Severity) -> None:
     told = ", ".join(f"{n} {status}" for status, n in counts.items())
     spared = counts["failed"] - len(failing(verdicts, fail_on))
     out.print(Text(f"\n{told}" + (f" ({spared} of these only warn)" if spared else "")))
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def _list(folder: Path | None) -> None:

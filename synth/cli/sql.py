@@ -161,5 +161,7 @@ def _print_schema(store: Store) -> None:
     out.print(Text("functions", style="bold") + Text("  beside those of DuckDB"))
     grid = Table.grid(padding=(0, 2))
     for function in FUNCTIONS:
-        grid.add_row(Text(f"  {function.name}({', '.join(function.takes)})"), Text(function.gives), Text(function.meaning))
+        grid.add_row(
+            Text(f"  {function.name}({', '.join(function.takes)})"), Text(function.gives), Text(function.meaning)
+        )
     out.print(grid)

@@ -110,6 +110,8 @@ def _check(name: str, profile: Profile) -> bool:
 
 
 def _tell(report: Report) -> None:
+    from synth.cli.tables import inert
+
     listed = {True: "listed by the endpoint", False: "NOT listed by the endpoint", None: "the endpoint lists no models"}
     served = f", answered by {inert(report.served_model)}" if report.served_model not in {None, report.model} else ""
     click.echo(f"  model: {listed[report.listed]}{served}")

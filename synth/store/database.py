@@ -264,13 +264,17 @@ class Store:
         """
         statements = self._con.extract_statements(query)
         if len(statements) != 1 or statements[0].type not in _READING:
-            raise duckdb.InvalidInputException("not a question: one SELECT (or FROM, WITH, DESCRIBE, PIVOT) is, and a run is only read")
-        return self.sql(query)
+            raise duckdb.InvalidInputException(
+                "not a question: one SELECT (or FROM, WITH, DESCRIBE, PIVOT) is, and a run is only read"
+            )
+        cursor = self._con.cursor()  # with a transaction of its own, which ends with it
+        cursor.execute("BEGIN TRANSACTION READ ONLY")
+        return cursor.execute(query)
 
     def add_function(self, name: str, function: Callable[..., Any], takes: Sequence[str], gives: str) -> None:
         """A function for questions, over values of the SQL types named; NULL is given to it as None."""
         types = [duckdb.type(t) for t in takes]
-        self._con.create_function(name, function, types, duckdb.type(gives), null_handling="special")
+        self._con.create_function(name, function, types, duckdb.type(gives), null_handling="special")  # type: ignore[call-overload]  # the word does in every version
 
     def rows(self, query: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
         """Ask a question; the rows as dictionaries."""

@@ -1,5 +1,5 @@
 -- severity: warning
--- threshold: at most 50000
+-- threshold: at most 100000
 -- unit: tokens read and written for a kept rationale
 -- meaning: What was kept took many tokens.
 -- remedy: synth calls RUN --by step shows which step takes them; fewer samples, a cheaper test before a dear one, shorter prompts.
