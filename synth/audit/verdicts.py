@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
+from decimal import Decimal
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
@@ -86,7 +87,8 @@ def failing(verdicts: Iterable[Verdict], severity: Severity = "error") -> list[V
 
 def _verdict(store: Store, audit: Audit, threshold: float) -> Verdict:
     row = _ask(store, audit)
-    value, n, note = row["value"], row["n"], row.get("note")
+    value = None if row["value"] is None else float(row["value"])
+    n, note = row["n"], row.get("note")
     examples = tuple(str(e) for e in (row.get("examples") or ())[:_EXAMPLES])
     status: Literal["passed", "failed", "skipped"]
     if value is None:
@@ -101,7 +103,7 @@ def _verdict(store: Store, audit: Audit, threshold: float) -> Verdict:
         name=audit.name,
         severity=audit.severity,
         status=status,
-        value=None if value is None else float(value),
+        value=value,
         bound=audit.bound,
         threshold=threshold,
         unit=audit.unit,
@@ -127,26 +129,18 @@ def _ask(store: Store, audit: Audit) -> dict[str, Any]:
             where=f"{audit.path}:{line}",
             remedy="synth sql RUN --schema shows tables, columns and functions",
         ) from error
-    missing = {"value", "n"} - set(names)
+    where = f"{audit.path}:{audit.line}"
+    missing = [name for name in ("value", "n") if name not in names]
     if missing or len(rows) != 1:
-        what = f"no column {sorted(missing)[0]!r}" if missing else f"{'no row' if not rows else 'more than one row'}"
-        raise UserError(
-            f"the question of this audit gives {what}",
-            where=f"{audit.path}:{audit.line}",
-            remedy="let it give one row with the columns value, n and, if you like, examples (a list) and note",
-        )
+        told = f"no column {missing[0]!r}" if missing else "no row" if not rows else "more than one row"
+        remedy = "let it give one row with the columns value, n and, if you like, examples (a list) and note"
+        raise UserError(f"the question of this audit gives {told}", where=where, remedy=remedy)
     row = dict(zip(names, rows[0], strict=True))
-    for name, kinds in (("value", (int, float)), ("n", (int,)), ("examples", (list,))):
-        given = row.get(name)
-        # A sum of whole numbers or a share of them may come as a decimal.
-        if given is not None and name != "examples":
-            try:
-                row[name] = given = kinds[-1](given)
-            except (TypeError, ValueError):
-                given = object()
-        if given is not None and not isinstance(given, kinds):
-            raise UserError(
-                f"the column {name!r} of this audit is {row[name]!r}, not {'a list' if name == 'examples' else 'a number'}",
-                where=f"{audit.path}:{audit.line}",
-            )
+    for name, kinds, meant in (
+        ("value", (bool, int, float, Decimal), "a number"),
+        ("n", (int,), "a whole number"),
+        ("examples", (list,), "a list"),
+    ):
+        if row.get(name) is not None and not isinstance(row[name], kinds):
+            raise UserError(f"the column {name!r} of this audit is {row[name]!r}, not {meant}", where=where)
     return row

@@ -48,8 +48,9 @@ _MOST_COLUMNS = 12
 def command(run: Path, query: str | None, form: str, limit: int, out: Path | None, schema: bool) -> None:
     """Ask RUN a question in DuckDB's SQL. Read-only, and works while the run goes on.
 
-    Each question is one SELECT; no other statement is taken. Tables: problems, rationales, nodes, scores, critiques, pairs, rejections, failures, calls. Views: kept_problems,
-    kept_rationales, kept_pairs, wide_rationales (a column for each score), funnel, rejection_reasons, teachers, lineage.
+    Each question is one SELECT; no other statement is taken. Tables: problems, rationales, nodes, scores, critiques, pairs,
+    rejections, failures, calls. Views: kept_problems, kept_rationales, kept_pairs, wide_rationales (a column for each
+    score), funnel, rejection_reasons, teachers, lineage; --schema tells all, and every column.
 
     \b
       synth sql runs/first "SELECT * FROM funnel"
