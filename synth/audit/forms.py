@@ -1,13 +1,12 @@
-"""Verdicts for machines: JSON, and the XML of JUnit that CI systems read."""
+"""Verdicts for machines: JSON, and the XML of JUnit that CI systems read. ASCII, so that a terminal takes no harm."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from xml.etree import ElementTree as ET
-
-import orjson
 
 from synth.audit.verdicts import Severity, Verdict, failing
 
@@ -19,7 +18,7 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 def as_json(verdicts: Sequence[Verdict], run: str, fail_on: Severity) -> str:
     """One object: `run`, `failed` (whether what failed is of at least this severity) and `verdicts`."""
     told = {"run": run, "failed": bool(failing(verdicts, fail_on)), "verdicts": [asdict(v) for v in verdicts]}
-    return orjson.dumps(told, option=orjson.OPT_INDENT_2).decode()
+    return json.dumps(told, indent=2)
 
 
 def as_junit(verdicts: Sequence[Verdict], run: str, fail_on: Severity) -> str:
@@ -45,7 +44,7 @@ def as_junit(verdicts: Sequence[Verdict], run: str, fail_on: Severity) -> str:
             else:
                 ET.SubElement(case, "system-out").text = _inert(f"{v.severity}: {more}")
     ET.indent(suite)
-    return ET.tostring(suite, encoding="unicode", xml_declaration=False)
+    return ET.tostring(suite, encoding="us-ascii").decode()
 
 
 def _inert(text: str) -> str:

@@ -328,6 +328,13 @@ def test_contamination_that_nobody_looked_for_is_not_called_clean(tmp_path: Path
     assert (verdict.status, verdict.note) == ("passed", "0 records were put out")
 
 
+@pytest.mark.parametrize("dirty", ["r3", "r103"])
+def test_either_side_of_a_pair_carries_contamination(tmp_path: Path, dirty: str):
+    made = [*pairs(15), out(dirty, "may be an item of a benchmark, rephrased", "decontaminate")]
+    (verdict,) = run_audits(write(tmp_path / "r", made), only=["contamination"])
+    assert verdict.examples == ("a3",)
+
+
 def test_a_share_of_a_few_is_not_judged(tmp_path: Path):
     (verdict,) = run_audits(write(tmp_path / "r", changed(pairs(30), lambda r: r)[:60]), only=["pair_length_bias"])
     assert verdict.status == "skipped"

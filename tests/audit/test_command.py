@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from support import ROOT, synth
 
-ESC = "\x1b[31mred\x1b[0m \u202eevil \x9b2J"
+ESC = "\x1b[31mred\x1b[0m \u202eevil \x9b2J \x01"
 NASTY = (
     """-- severity: warning
 -- threshold: at most 0
@@ -81,6 +81,11 @@ def test_junit(finished: Path, audits: Path):
     assert "\x1b" not in cases["nasty"].find("system-out").text
     suite = ET.fromstring(synth(*words, "--fail-on", "warning", check=1).stdout)
     assert suite.get("failures") == "2"
+
+
+@pytest.mark.parametrize("form", ["json", "junit"])
+def test_what_machines_read_is_ascii(finished: Path, audits: Path, form: str):
+    assert synth("audit", finished, "--folder", audits, "--format", form).stdout.isascii()
 
 
 def test_the_tables_are_there_on_their_own(finished: Path):

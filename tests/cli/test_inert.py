@@ -18,6 +18,7 @@ from support import synth
 from synth.audit import FUNCTIONS
 from synth.cli.tables import inert
 from synth.documented import field_docs
+from synth.store import database
 from synth.store.columns import TABLES
 from synth.store.database import open_store
 from synth.store.journal import Journal
@@ -158,6 +159,7 @@ def test_inert_text_can_be_written_and_has_one_line(text: str):
         "EXPLAIN ANALYZE DELETE FROM tail.problems",
         "WITH x AS (DELETE FROM tail.problems RETURNING *) FROM x",
         "SELECT 1; COPY problems TO 'out.csv'",
+        "SELECT 1; COMMIT; DELETE FROM tail.problems",
         "PREPARE q AS COPY problems TO 'out.csv'",
         "FROM store",
         "FROM query",
@@ -199,6 +201,23 @@ def test_what_reads_is_a_question(folder: Path, query: str):
     with open_store(folder) as store:
         add_functions(store)
         assert store.ask(query).fetchall()
+
+
+def test_no_variable_of_this_program_is_a_table(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    import duckdb
+    import polars as pl
+
+    monkeypatch.setattr(database, "frame", pl.DataFrame({"a": [1]}), raising=False)
+    with open_store(folder) as store, pytest.raises(duckdb.CatalogException):
+        store.ask("FROM frame")
+
+
+@pytest.mark.parametrize("setting", ["python_enable_replacements = true", "memory_limit = '1GB'", "threads = 1"])
+def test_no_setting_can_be_changed(folder: Path, setting: str):
+    import duckdb
+
+    with open_store(folder) as store, pytest.raises(duckdb.Error, match="locked"):
+        store.sql(f"SET {setting}")
 
 
 def test_a_statement_that_writes_is_told_in_words(folder: Path, tmp_path: Path):
