@@ -44,7 +44,8 @@ def as_junit(verdicts: Sequence[Verdict], run: str, fail_on: Severity) -> str:
             else:
                 ET.SubElement(case, "system-out").text = _inert(f"{v.severity}: {more}")
     ET.indent(suite)
-    return ET.tostring(suite, encoding="us-ascii").decode()
+    written: bytes = ET.tostring(suite, encoding="us-ascii")
+    return written.decode()
 
 
 def _inert(text: str) -> str:

@@ -58,7 +58,7 @@ def faithfulness(
     full = probability([True] * n)
     needed = enough = 0.0
     for share in bins:
-        # 0.1 of 70 tokens are 7, not 8: the product is a little above.
+        # 0.07 of 100 tokens are 7, not 8: the product is a little above.
         top = set(order[: max(1, ceil(share * n - 1e-9))])
         needed += comprehensiveness(full, probability([i not in top for i in range(n)]))
         enough += sufficiency(full, probability([i in top for i in range(n)]))

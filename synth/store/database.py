@@ -206,7 +206,6 @@ class Store:
         # connection's memory at most.
         self._con.execute("SET autoinstall_known_extensions = false")
         self._con.execute("SET autoload_known_extensions = false")
-        self._con.execute("SET python_enable_replacements = false")
         self._con.execute("SET enable_external_access = false")
         self._con.execute("SET lock_configuration = true")
 

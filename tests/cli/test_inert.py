@@ -212,7 +212,7 @@ def test_no_variable_of_this_program_is_a_table(folder: Path, monkeypatch: pytes
         store.ask("FROM frame")
 
 
-@pytest.mark.parametrize("setting", ["python_enable_replacements = true", "memory_limit = '1GB'", "threads = 1"])
+@pytest.mark.parametrize("setting", ["python_enable_replacements = false", "memory_limit = '1GB'", "threads = 1"])
 def test_no_setting_can_be_changed(folder: Path, setting: str):
     import duckdb
 

@@ -243,8 +243,11 @@ def test_faithfulness_takes_the_share_that_is_meant():
         seen.append(sum(stays))
         return 0.5
 
-    faithfulness(probability, [1.0] * 70)  # a tenth of 70 is a little more than 7 in floating point
-    assert seen == [70, 69, 1, 66, 4, 63, 7, 56, 14, 35, 35]
+    faithfulness(probability, [1.0] * 30)
+    assert seen == [30, 29, 1, 28, 2, 27, 3, 24, 6, 15, 15]
+    seen.clear()
+    faithfulness(probability, [1.0] * 100, bins=(0.07,))  # a little more than 7 in floating point
+    assert seen == [100, 93, 7]
 
 
 def test_scores_that_point_at_what_counts_are_more_faithful():
