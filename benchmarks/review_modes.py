@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from synth.audit import area_under_curve
+from synth.measures import area_under_curve
 from synth.records import Problem, Rationale, Score
 from synth.steps import Unit
 from synth.steps.review import Review

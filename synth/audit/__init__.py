@@ -1,14 +1,21 @@
-"""Looking a run over: how reviewers judge and agree, and what is odd in what was kept."""
+"""Looking a run over: named audits in SQL that it can fail, and how its reviewers judge and agree."""
 
-from synth.audit.agreement import area_under_curve, cohen_kappa, krippendorff_alpha, quadratic_weighted_kappa
+from synth.audit.files import Audit, load_audits
+from synth.audit.functions import FUNCTIONS, SqlFunction, add_functions
 from synth.audit.look import Section, leniency, look_over
+from synth.audit.verdicts import Severity, Verdict, failing, run_audits
 
 __all__ = [
+    "FUNCTIONS",
+    "Audit",
     "Section",
-    "area_under_curve",
-    "cohen_kappa",
-    "krippendorff_alpha",
+    "Severity",
+    "SqlFunction",
+    "Verdict",
+    "add_functions",
+    "failing",
     "leniency",
+    "load_audits",
     "look_over",
-    "quadratic_weighted_kappa",
+    "run_audits",
 ]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from itertools import combinations
 from typing import Any, NamedTuple
 
-from synth.audit.agreement import area_under_curve, cohen_kappa, krippendorff_alpha
+from synth.measures import area_under_curve, cohen_kappa, krippendorff_alpha
 from synth.store.database import Store
 
 __all__ = ["Section", "leniency", "look_over"]

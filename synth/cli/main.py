@@ -23,7 +23,7 @@ _COMMANDS = {
     "teachers": "The teachers of your profile; whether each answers and what it can do.",
     "sql": "Ask a run a question in SQL.",
     "index": "Note what a run holds, so that later runs are compared with it.",
-    "audit": "How reviewers judge and agree; what is odd in what was kept.",
+    "audit": "Checks that a run can fail; how reviewers judge and agree.",
     "export": "Write what was kept as training rows.",
     "pipelines": "The catalogue of pipelines, and the steps they are made of.",
     "schemas": "Write the JSON Schemas of records, pipeline files and exports.",
@@ -89,9 +89,11 @@ def main() -> None:
         from rich.console import Console
         from rich.text import Text
 
+        from synth.cli.tables import inert_lines
         from synth.teachers.redact import redact
 
-        Console(stderr=True, soft_wrap=True).print(Text("error: ", style="bold red") + Text(redact(str(error))))
+        said = inert_lines(redact(str(error)))  # it may hold what a model wrote
+        Console(stderr=True, soft_wrap=True).print(Text("error: ", style="bold red") + Text(said))
         sys.exit(error.exit_code)
     except click.ClickException as error:
         error.show()

@@ -17,6 +17,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from synth.cli.tables import inert_lines
 from synth.engine import Progress, Session, Summary
 from synth.teachers.redact import redact
 
@@ -64,7 +65,7 @@ class Panel:
 
     def note(self, text: str) -> None:
         """A line worth telling. Of many alike only the first few are shown."""
-        text = redact(text)
+        text = inert_lines(redact(text))
         alike = text.split("(again in")[0]
         self._notes[alike] = self._notes.get(alike, 0) + 1
         if self._notes[alike] <= 3:
@@ -124,7 +125,7 @@ class Panel:
         if summary.funnel:
             out.print(funnel_table(summary.funnel))
         for note in summary.notes:
-            out.print(Text(note))
+            out.print(Text(inert_lines(note)))
         if p.calls is not None:
             seconds = time.monotonic() - p.started
             asked = (
@@ -137,7 +138,7 @@ class Panel:
             causes = ", ".join(f"{n} {cause}" for cause, n in summary.failures.items())
             out.print(Text(f"{sum(summary.failures.values())} failures: {causes}  (again: synth retry {summary.run})"))
         if summary.stopped is not None:
-            out.print(Text("stopped: ", style="bold yellow") + Text(str(summary.stopped)))
+            out.print(Text("stopped: ", style="bold yellow") + Text(inert_lines(str(summary.stopped))))
         if p.earlier and not p.done and summary.stopped is None:
             out.print(Text("nothing left to do: this run is complete"))
         if not summary.folded:

@@ -64,7 +64,7 @@ def command(
     from rich.text import Text
 
     from synth.cli.panel import show
-    from synth.cli.tables import output, table_of
+    from synth.cli.tables import inert, output, table_of
     from synth.engine import open_session, train, walk_rounds
     from synth.errors import UserError
     from synth.export import CONTRACTS, export_run
@@ -93,7 +93,9 @@ def command(
             for contract in contracts:
                 made = export_run(this.run, contract, this.data)
                 out.print(f"{made.rows:,} rows in {', '.join(map(str, made.files))}")
-        trained = train(this, training, contracts, on_line=lambda line: out.print(Text(f"  {line}", style="dim")))
+        trained = train(
+            this, training, contracts, on_line=lambda line: out.print(Text(f"  {inert(line)}", style="dim"))
+        )
         with open_store(this.run) as store:
             funnel = dict(store.sql("SELECT stage, n FROM funnel").fetchall())
         told.append(

@@ -48,8 +48,9 @@ _MOST_COLUMNS = 12
 def command(run: Path, query: str | None, form: str, limit: int, out: Path | None, schema: bool) -> None:
     """Ask RUN a question in DuckDB's SQL. Read-only, and works while the run goes on.
 
-    Tables: problems, rationales, nodes, scores, critiques, pairs, rejections, failures, calls. Views: kept_problems,
-    kept_rationales, kept_pairs, wide_rationales (a column for each score), funnel, rejection_reasons, teachers, lineage.
+    Each question is one SELECT; no other statement is taken. Tables: problems, rationales, nodes, scores, critiques, pairs,
+    rejections, failures, calls. Views: kept_problems, kept_rationales, kept_pairs, wide_rationales (a column for each
+    score), funnel, rejection_reasons, teachers, lineage; --schema tells all, and every column.
 
     \b
       synth sql runs/first "SELECT * FROM funnel"
@@ -59,11 +60,13 @@ def command(run: Path, query: str | None, form: str, limit: int, out: Path | Non
     """
     import duckdb
 
+    from synth.audit import add_functions
     from synth.cli.tables import output, record_of, table_of
     from synth.errors import UserError
     from synth.store.database import open_store
 
     with open_store(run) as store:
+        add_functions(store)
         if schema or query is None:
             _print_schema(store)
             return
@@ -74,7 +77,7 @@ def command(run: Path, query: str | None, form: str, limit: int, out: Path | Non
             if form == "csv":
                 _write_csv(store, query, sys.stdout)
                 return
-            result = store.sql(query)
+            result = store.ask(query)
             names = [d[0] for d in result.description or []]
             rows = result.fetchall() if form == "json" else result.fetchmany(limit + 1)
         except duckdb.Error as error:
@@ -86,7 +89,7 @@ def command(run: Path, query: str | None, form: str, limit: int, out: Path | Non
         import json
 
         for row in dicts:
-            sys.stdout.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
+            sys.stdout.write(json.dumps(row, ensure_ascii=sys.stdout.isatty(), default=str) + "\n")
         return
     console = output()
     if not dicts:
@@ -108,6 +111,8 @@ def _write(store: Store, query: str, out: Path) -> None:
     if out.suffix not in kinds:
         raise UserError("cannot tell the kind of file", where=str(out), remedy=f"let it end in {', '.join(kinds)}")
     try:
+        if out.suffix != ".csv":
+            store.ask(query)
         if out.suffix == ".csv":  # lists and structures as text, which polars does not write
             with out.open("w", encoding="utf-8", newline="") as file:
                 _write_csv(store, query, file)
@@ -121,31 +126,43 @@ def _write(store: Store, query: str, out: Path) -> None:
 
 
 def _write_csv(store: Store, query: str, file: IO[str]) -> None:
-    result = store.sql(query)
+    from synth.cli.tables import inert
+
+    result = store.ask(query)
     writer = csv.writer(file)
-    writer.writerow([d[0] for d in result.description or []])
-    writer.writerows(iter(result.fetchone, None))
+    shown = inert if file.isatty() else str  # a file gets what there is, a terminal nothing it would act on
+    writer.writerow([shown(d[0]) for d in result.description or []])
+    for row in iter(result.fetchone, None):
+        writer.writerow([shown(v) if isinstance(v, str) else v for v in row])
 
 
 def _print_schema(store: Store) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from synth.cli.tables import output
+    from synth.audit import FUNCTIONS
+    from synth.cli.tables import inert, output
     from synth.documented import field_docs
     from synth.store.columns import TABLES, columns
+    from synth.store.views import view_docs
 
     out = output()
     for table, kind in TABLES.items():
         out.print(Text(f"{table}", style="bold") + Text(f"  {(kind.__doc__ or '').splitlines()[0]}"))
         grid = Table.grid(padding=(0, 2))
         for name, sql in columns(kind).items():
-            grid.add_row(f"  {name}", sql, Text(field_docs(kind).get(name, "")))
+            grid.add_row(Text(f"  {name}"), Text(sql), Text(field_docs(kind).get(name, "")))
         out.print(grid)
-    views = store.sql(
-        "SELECT view_name FROM duckdb_views() WHERE NOT internal AND schema_name = 'main' AND view_name NOT IN (SELECT unnest(?)) ORDER BY 1",
-        [list(TABLES)],
-    )
-    for (view,) in views.fetchall():
-        names = [row[0] for row in store.sql(f'DESCRIBE "{view}"').fetchall()]
-        out.print(Text(f"view {view}", style="bold") + Text(f"  {', '.join(names)}"))
+    for view, doc in view_docs().items():
+        out.print(Text(f"view {view}", style="bold") + Text(f"  {doc.meaning}"))
+        grid = Table.grid(padding=(0, 2))
+        for name, sql in store.sql(f'SELECT column_name, column_type FROM (DESCRIBE "{view}")').fetchall():
+            grid.add_row(Text(f"  {inert(name)}"), Text(sql), Text(doc.column(name)))
+        out.print(grid)
+    out.print(Text("functions", style="bold") + Text("  beside those of DuckDB"))
+    grid = Table.grid(padding=(0, 2))
+    for function in FUNCTIONS:
+        grid.add_row(
+            Text(f"  {function.name}({', '.join(function.takes)})"), Text(function.gives), Text(function.meaning)
+        )
+    out.print(grid)

@@ -25,13 +25,13 @@ def command(run: Path) -> None:
     from rich.text import Text
 
     from synth.cli.panel import funnel_table
-    from synth.cli.tables import output, table_of
+    from synth.cli.tables import inert, output, table_of
     from synth.store.database import open_store
     from synth.store.run_folder import read_manifest
 
     manifest = read_manifest(run)
     out = output()
-    out.print(Text(f"{manifest['pipeline']}, input {manifest['source']['name']}"))
+    out.print(Text(inert(f"{manifest['pipeline']}, input {manifest['source']['name']}")))
     with open_store(run) as store:
         out.print(funnel_table(store.sql("SELECT stage, n FROM funnel ORDER BY position").fetchall()))
         for title, query in (

@@ -11,9 +11,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["inert", "output", "record_of", "table_of"]
+__all__ = ["inert", "inert_lines", "output", "record_of", "table_of"]
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_CONTROL = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # what a terminal acts on
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # turns the direction of writing
+    "\u00ad\u180e\u200b\u2028\u2029\u2060-\u2064\u206a-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"  # is not seen
+    "\ud800-\udfff]"  # cannot be written
+)
 
 
 def output() -> Console:
@@ -26,6 +31,11 @@ def inert(value: Any, width: int | None = None) -> str:
     text = "" if value is None else str(value)
     text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n").replace("\n", " ⏎ "))
     return text if width is None or len(text) <= width else text[: width - 1] + "…"
+
+
+def inert_lines(text: str) -> str:
+    """`text` inert, with its lines as they are."""
+    return "\n".join(inert(line) for line in text.split("\n"))
 
 
 def record_of(row: Mapping[str, Any], width: int = 300) -> Table:

@@ -95,7 +95,7 @@ def _check(name: str, profile: Profile) -> bool:
     report = asyncio.run(check_teacher(teacher))
     click.secho(f"{name}: {report.model} at {report.endpoint}", bold=True)
     if report.problem is not None:
-        click.echo(f"  it cannot be used: {report.problem}")
+        click.echo(f"  it cannot be used: {inert(report.problem)}")
         return False
     _tell(report)
     click.echo(f"  said: {inert(report.reply, 100)}")
@@ -110,8 +110,10 @@ def _check(name: str, profile: Profile) -> bool:
 
 
 def _tell(report: Report) -> None:
+    from synth.cli.tables import inert
+
     listed = {True: "listed by the endpoint", False: "NOT listed by the endpoint", None: "the endpoint lists no models"}
-    served = f", answered by {report.served_model}" if report.served_model not in {None, report.model} else ""
+    served = f", answered by {inert(report.served_model)}" if report.served_model not in {None, report.model} else ""
     click.echo(f"  model: {listed[report.listed]}{served}")
     tokens = (
         f"{report.prompt_tokens} tokens read, {report.completion_tokens} written"

@@ -103,6 +103,7 @@ async def run_pipeline(
             "synth": __version__,
             "fingerprint": pipeline.fingerprint(),
             "described": pipeline.described(),
+            "corpus": [s.described() for s in pipeline.corpus],
             "source": source.describe(),
             "limit": limit,
             "teachers": {role: [_identity(t) for t in some] for role, some in teachers.items()},

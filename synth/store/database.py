@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
+import orjson
 
 from synth.errors import RunFolderError
 from synth.records import Record
@@ -18,7 +19,7 @@ from synth.store.journal import START, Position, read_blocks
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["CORPUS", "Store", "fold", "open_store"]
+__all__ = ["CORPUS", "VIEWS", "Store", "fold", "open_store"]
 
 CORPUS = "corpus"
 """Owner of the rows that corpus steps made; a unit's rows are owned by the unit, a call by nobody."""
@@ -27,7 +28,10 @@ _BATCH_BYTES = 4 * 2**20
 """Of the journal, folded at once."""
 _MEMORY = "96MB"
 """Of which DuckDB sets aside 32 for reading JSON, however little it reads."""
-_VIEWS = Path(__file__).with_name("views.sql")
+VIEWS = Path(__file__).with_name("views.sql")
+"""The views, with what is said of each and of its columns."""
+_READING = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN, duckdb.StatementType.MULTI)
+"""PIVOT is made of several; a file or another database it cannot reach either."""
 
 
 def fold(run: Path) -> bool:
@@ -195,9 +199,13 @@ class Store:
             names = ", ".join(f'"{c}"' for c in columns(kind))
             old = f'SELECT {names} FROM folded.main."{table}" WHERE owner IS NULL OR owner NOT IN (SELECT owner FROM tail.newer) UNION ALL '
             self._con.execute(f'CREATE VIEW "{table}" AS {old if folded else ""}SELECT {names} FROM tail."{table}"')
-        self._con.execute(_VIEWS.read_text(encoding="utf-8"))
+        self._make_steps()
+        self._con.execute(VIEWS.read_text(encoding="utf-8"))
         self._make_wide()
-        # From here on: no files, no extensions, no settings. Writing reaches this connection's memory at most.
+        # From here on: no files, no extensions, no variables of this program, no settings. Writing reaches this
+        # connection's memory at most.
+        self._con.execute("SET autoinstall_known_extensions = false")
+        self._con.execute("SET autoload_known_extensions = false")
         self._con.execute("SET enable_external_access = false")
         self._con.execute("SET lock_configuration = true")
 
@@ -212,6 +220,15 @@ class Store:
             return False
         marks = "SELECT 1 FROM duckdb_tables() WHERE database_name = 'folded' AND table_name = 'folded'"
         return self._con.execute(marks).fetchone() is not None and _is_current(self._con, "folded")
+
+    def _make_steps(self) -> None:
+        manifest = orjson.loads((self.run / "run.json").read_bytes())
+        steps = [*manifest.get("described", {}).get("steps", []), *manifest.get("corpus", [])]
+        self._con.execute(
+            """CREATE TABLE pipeline_steps AS SELECT i AS position, s->>'name' AS name, s->>'step' AS step, s AS options
+            FROM (SELECT unnest($1::JSON[]) AS s, generate_subscripts($1::JSON[], 1) AS i)""",
+            [[orjson.dumps(s).decode() for s in steps]],
+        )
 
     def _make_wide(self) -> None:
         names = [
@@ -237,6 +254,26 @@ class Store:
     def sql(self, query: str, parameters: Sequence[Any] = ()) -> duckdb.DuckDBPyConnection:
         """Ask a question; the result is DuckDB's (`fetchall`, `fetchmany`, `description`)."""
         return self._con.execute(query, list(parameters))
+
+    def ask(self, query: str) -> duckdb.DuckDBPyConnection:
+        """Ask a question that somebody else wrote: as `sql`, but one statement alone, and one that only reads.
+
+        Raises:
+            duckdb.Error: it is none, or DuckDB cannot answer it.
+        """
+        statements = self._con.extract_statements(query)
+        if len(statements) != 1 or statements[0].type not in _READING:
+            raise duckdb.InvalidInputException(
+                "not a question: one SELECT (or FROM, WITH, DESCRIBE, PIVOT) is, and a run is only read"
+            )
+        cursor = self._con.cursor()  # with a transaction of its own, which ends with it
+        cursor.execute("BEGIN TRANSACTION READ ONLY")
+        return cursor.execute(query)
+
+    def add_function(self, name: str, function: Callable[..., Any], takes: Sequence[str], gives: str) -> None:
+        """A function for questions, over values of the SQL types named; NULL is given to it as None."""
+        types = [duckdb.type(t) for t in takes]
+        self._con.create_function(name, function, types, duckdb.type(gives), null_handling="special")  # type: ignore[call-overload]  # the word does in every version
 
     def rows(self, query: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
         """Ask a question; the rows as dictionaries."""

@@ -1,33 +1,54 @@
--- Views over the record tables. Each comment is shown by `synth sql RUN --schema`.
+-- Views over the record tables. `synth sql RUN --schema` shows the comment of each view and the line of each column; a column
+-- without one is that of the table named after "as in".
 
--- records no step has put out, of problems that are in
+-- what the pipeline is made of, in order; a table
+--   position: from 1
+--   name: what this use of the step is called; what the column `step` of records names
+--   step: which step it is
+--   options: all its options, as JSON
+-- CREATE VIEW pipeline_steps, made by database.py
+
+-- records no step has put out, of problems that are in; as in problems
 CREATE VIEW kept_problems AS
   SELECT * FROM problems WHERE id NOT IN (SELECT target FROM rejections);
 
--- rationales no step has put out, of problems that are in
+-- rationales no step has put out, of problems that are in; as in rationales
 CREATE VIEW kept_rationales AS
   SELECT * FROM rationales
   WHERE id NOT IN (SELECT target FROM rejections)
     AND problem NOT IN (SELECT target FROM rejections) AND unit NOT IN (SELECT target FROM rejections);
 
--- critiques no step has put out, of problems that are in; what they criticise is a rejected rationale
+-- critiques no step has put out, of problems that are in; what they criticise is a rejected rationale; as in critiques
 CREATE VIEW kept_critiques AS
   SELECT * FROM critiques
   WHERE id NOT IN (SELECT target FROM rejections) AND unit NOT IN (SELECT target FROM rejections);
 
--- pairs no step has put out, of problems that are in; the losing side is often a rejected rationale
+-- pairs no step has put out, of problems that are in; the losing side is often a rejected rationale; as in pairs
 CREATE VIEW kept_pairs AS
   SELECT * FROM pairs
   WHERE id NOT IN (SELECT target FROM rejections)
     AND problem NOT IN (SELECT target FROM rejections) AND unit NOT IN (SELECT target FROM rejections);
 
--- the ledger rows records and failures of today come from; calls of units put aside, or of earlier prompts, are not there
+-- rationales with their question and gold answer, whether they are kept, and a column for each score and label; as in rationales
+--   question: of the problem
+--   gold: the gold answer of the problem; NULL where it is not known
+--   kept: whether no step has put it out, nor its problem
+--   rejected_by: step and rule that put it out; NULL where none has
+--   score_NAME: the value of its score NAME
+--   label_NAME: the label of its score NAME
+-- CREATE VIEW wide_rationales, made by database.py
+
+-- the ledger rows records and failures of today come from; calls of units put aside, or of earlier prompts, are not there; as in
+-- calls
 CREATE VIEW current_calls AS
   SELECT * FROM calls WHERE id IN (
     SELECT call FROM rationales UNION SELECT call FROM nodes UNION SELECT call FROM scores
     UNION SELECT call FROM critiques UNION SELECT call FROM failures);
 
 -- how much of what was asked was kept
+--   position: order of the stages, from 1
+--   stage: what is counted
+--   n: how many
 CREATE VIEW funnel AS
   SELECT * FROM (VALUES
     (1, 'problems', (SELECT count(*) FROM problems)),
@@ -40,11 +61,26 @@ CREATE VIEW funnel AS
     (8, 'pairs', (SELECT count(*) FROM kept_pairs))
   ) t(position, stage, n);
 
--- why records are out: how many by step and rule
+-- why records are out
+--   step: name of the step that put them out
+--   rule: the rule it went by
+--   target_table: table of the records
+--   n: how many
 CREATE VIEW rejection_reasons AS
   SELECT step, rule, target_table, count(*) AS n FROM rejections GROUP BY ALL ORDER BY n DESC;
 
 -- what each teacher was asked, what came of it and what it cost
+--   teacher: name in the profile
+--   model: the model that was asked
+--   endpoint: where it was asked
+--   attempts: calls that reached the wire, failed ones too
+--   ok: calls that were answered
+--   failed: calls that were not
+--   prompt_tokens: tokens read, as the endpoint counts them
+--   completion_tokens: tokens written
+--   cost_usd: US dollars; NULL where no price is known
+--   unpriced: calls whose price is not known
+--   median_latency_s: seconds from sending to the end of the reply, the median
 CREATE VIEW teachers AS
   SELECT teacher, model, endpoint,
     count(*) AS attempts,
@@ -58,6 +94,14 @@ CREATE VIEW teachers AS
   FROM calls GROUP BY ALL ORDER BY teacher, model;
 
 -- of replies that were to have a shape: how many were plain JSON, were mended by a further call, or could not be read
+--   teacher: name in the profile
+--   model: the model that was asked
+--   step: the step that asked
+--   shape: the shape the reply was to have
+--   replies: first replies, those that ask to mend one left out
+--   plain_json: first replies that are JSON and nothing else
+--   sent_back: replies to a request to mend one
+--   unreadable: replies that never had the shape, and became a failure
 CREATE VIEW reply_shapes AS
   SELECT c.teacher, c.model, c.step, c.shape,
     count(*) FILTER (c.repairs IS NULL) AS replies,
@@ -67,7 +111,19 @@ CREATE VIEW reply_shapes AS
   FROM calls c LEFT JOIN failures f ON f.call = c.id AND f.cause = 'shape'
   WHERE c.shape IS NOT NULL AND c.status = 'ok' GROUP BY ALL ORDER BY ALL;
 
--- peer reviews one by one: who judged what by whom, with what was known of it otherwise; a score that is not valid is NULL
+-- peer reviews one by one: who judged what by whom, with what was known of it otherwise
+--   id: of the score
+--   review: name of the review, of the score its reviews come to
+--   step: name of the step that asked
+--   target: id of the rationale or critique that is judged
+--   reviewer: the teacher that judged
+--   author: the teacher that wrote what is judged
+--   value: the score; NULL where it is not valid
+--   label: the verdict as a word
+--   reason: why, in words
+--   call: the ledger row that made it
+--   correct: 1 where the target was verified as right, 0 where it was not; NULL where it was not verified
+--   verdict: what all reviews of the target came to: `accepted`, `rejected` or `too_few`
 CREATE VIEW reviews AS
   SELECT s.id, regexp_replace(s.name, '_single$', '') AS review, s.step, s.target, s.judge AS reviewer,
     coalesce(r.teacher, q.critic) AS author, s.value, s.label, s.reason, s.call,
@@ -77,15 +133,28 @@ CREATE VIEW reviews AS
   WHERE s.name LIKE '%\_single' ESCAPE '\';
 
 -- how each reviewer scores: its leniency beside that of the others
+--   review: name of the review
+--   reviewer: the teacher that judged
+--   reviews: how many it gave
+--   valid: how many of these have a score
+--   mean: of its scores
+--   std: their standard deviation (of all, not of a sample)
+--   mean_of_right: mean score of what was verified as right
+--   mean_of_wrong: mean score of what was verified as wrong
 CREATE VIEW reviewers AS
   SELECT review, reviewer, count(*) AS reviews, count(value) AS valid, avg(value) AS mean, stddev_pop(value) AS std,
     avg(value) FILTER (correct = 1) AS mean_of_right, avg(value) FILTER (correct = 0) AS mean_of_wrong
   FROM reviews GROUP BY ALL ORDER BY review, mean DESC;
 
 -- one row a parent: what each record was made from
+--   id: of the record
+--   table: of the record
+--   parent: id of what it was made from, or speaks of
+--   parent_table: table of the parent; NULL where it may be in several
 CREATE VIEW lineage AS
   SELECT id, 'rationales' AS "table", problem AS parent, 'problems' AS parent_table FROM rationales
   UNION ALL SELECT id, 'rationales', parent, 'rationales' FROM rationales WHERE parent IS NOT NULL
+  UNION ALL SELECT id, 'rationales', node, 'nodes' FROM rationales WHERE node IS NOT NULL
   UNION ALL SELECT id, 'rationales', call, 'calls' FROM rationales WHERE call IS NOT NULL
   UNION ALL SELECT id, 'problems', parent, 'problems' FROM problems WHERE parent IS NOT NULL
   UNION ALL SELECT id, 'nodes', problem, 'problems' FROM nodes
@@ -95,7 +164,9 @@ CREATE VIEW lineage AS
   UNION ALL SELECT id, 'scores', call, 'calls' FROM scores WHERE call IS NOT NULL
   UNION ALL SELECT id, 'critiques', target, 'rationales' FROM critiques
   UNION ALL SELECT id, 'critiques', call, 'calls' FROM critiques WHERE call IS NOT NULL
+  UNION ALL SELECT id, 'pairs', problem, 'problems' FROM pairs
   UNION ALL SELECT id, 'pairs', chosen, 'rationales' FROM pairs
   UNION ALL SELECT id, 'pairs', rejected, 'rationales' FROM pairs
   UNION ALL SELECT id, 'rejections', target, target_table FROM rejections
-  UNION ALL SELECT id, 'failures', target, NULL FROM failures;
+  UNION ALL SELECT id, 'failures', target, NULL FROM failures
+  UNION ALL SELECT id, 'failures', call, 'calls' FROM failures WHERE call IS NOT NULL;

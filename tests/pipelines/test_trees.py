@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from support import ROOT, ask, run, sums, synth, write_rows, yaml_file
 
-from synth.audit import quadratic_weighted_kappa
 from synth.export import export_run
+from synth.measures import quadratic_weighted_kappa
 from synth.records import Node, Problem
 from synth.steps.rubric import read_rubric
 from synth.steps.search import BestFirst, BreadthFirst, DepthFirst, Scored

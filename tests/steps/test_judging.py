@@ -10,7 +10,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from synth.audit import area_under_curve, cohen_kappa, krippendorff_alpha
+from synth.measures import area_under_curve, cohen_kappa, krippendorff_alpha
 from synth.records import Critique as CritiqueRecord
 from synth.records import Failure, Problem, Rationale, Score
 from synth.steps import Unit

@@ -1,0 +1,14 @@
+-- severity: warning
+-- threshold: at most 0.02
+-- unit: share of calls
+-- least: 20
+-- meaning: Teachers refuse to answer.
+-- remedy: Read some: SELECT id, teacher, step, reply, error FROM calls WHERE status = 'refused'. Mend the prompt, leave such
+--   problems out, or take another teacher.
+-- skipped: no call was made
+WITH looked AS (
+  SELECT id, teacher, status = 'refused' OR regexp_matches(left(coalesce(reply, ''), 200),
+    '(?i)^\W*(I[''’ ]a?m (sorry|unable to)|(sorry|unfortunately),? (but )?I (can|am|must)|I (cannot|can[''’]?t|won[''’]?t) (help|assist|comply|provide|answer)|as an AI)') AS refused
+  FROM current_calls
+)
+SELECT avg(refused::INT) AS value, count(*) AS n, list(id ORDER BY id) FILTER (refused) AS examples FROM looked

@@ -1,0 +1,111 @@
+"""What SQL cannot say by itself: functions for audits and for questions of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from synth.store.database import Store
+
+__all__ = ["FUNCTIONS", "SqlFunction", "add_functions"]
+
+
+class SqlFunction(NamedTuple):
+    """A function of Python over values of SQL types; what is NULL comes to it as None."""
+
+    name: str
+    takes: tuple[str, ...]
+    gives: str
+    meaning: str
+    call: Callable[..., Any]
+
+
+def add_functions(store: Store) -> None:
+    """Make them known to a store."""
+    for function in FUNCTIONS:
+        store.add_function(function.name, function.call, function.takes, function.gives)
+
+
+def _stated_answer(text: str | None, kind: Any, choices: Sequence[str] | None) -> str | None:
+    from synth.verify import extract_answer
+
+    return None if text is None or kind is None else extract_answer(text, kind=kind, choices=choices or ())
+
+
+def _same_answer(found: str | None, gold: str | None, kind: Any, choices: Sequence[str] | None) -> bool | None:
+    from synth.verify import compare_answers
+
+    if found is None or gold is None or kind is None:
+        return None
+    label = compare_answers(found, gold, kind=kind, choices=choices or ()).label
+    return label == "right" if label in {"right", "wrong"} else None
+
+
+def _near_duplicates(texts: Sequence[str | None] | None, threshold: float | None) -> list[dict[str, Any]]:
+    from synth.corpus.near_duplicates import near_duplicate_pairs
+
+    if texts is None or threshold is None:
+        return []
+    pairs = near_duplicate_pairs([t or "" for t in texts], threshold=threshold, shingle=3)
+    return [{"first": i + 1, "second": j + 1, "similarity": s} for i, j, s in pairs]  # SQL counts from 1
+
+
+def _cohen_kappa(a: Sequence[str] | None, b: Sequence[str] | None) -> float | None:
+    from synth.measures import cohen_kappa
+
+    return None if a is None or b is None else cohen_kappa(a, b)
+
+
+def _krippendorff_alpha(items: Sequence[Sequence[float]] | None) -> float | None:
+    from synth.measures import krippendorff_alpha
+
+    return None if items is None else krippendorff_alpha(items)
+
+
+def _area_under_curve(scores: Sequence[float] | None, truth: Sequence[bool] | None) -> float | None:
+    from synth.measures import area_under_curve
+
+    return None if scores is None or truth is None else area_under_curve(scores, truth)
+
+
+FUNCTIONS = (
+    SqlFunction(
+        "stated_answer",
+        ("VARCHAR", "VARCHAR", "VARCHAR[]"),
+        "VARCHAR",
+        "the final answer a text states, given the kind of answer and the choices; NULL where none can be read",
+        _stated_answer,
+    ),
+    SqlFunction(
+        "same_answer",
+        ("VARCHAR", "VARCHAR", "VARCHAR", "VARCHAR[]"),
+        "BOOLEAN",
+        "whether an answer is the gold one, given the kind of answer and the choices; NULL where it cannot be read",
+        _same_answer,
+    ),
+    SqlFunction(
+        "near_duplicates",
+        ("VARCHAR[]", "DOUBLE"),
+        "STRUCT(first BIGINT, second BIGINT, similarity DOUBLE)[]",
+        "pairs of places in a list (from 1) whose texts have at least this Jaccard similarity, shingles of 3 words",
+        _near_duplicates,
+    ),
+    SqlFunction(
+        "cohen_kappa", ("VARCHAR[]", "VARCHAR[]"), "DOUBLE", "of two judges' labels on the same items", _cohen_kappa
+    ),
+    SqlFunction(
+        "krippendorff_alpha",
+        ("DOUBLE[][]",),
+        "DOUBLE",
+        "interval scale; for each item the scores it was given",
+        _krippendorff_alpha,
+    ),
+    SqlFunction(
+        "area_under_curve",
+        ("DOUBLE[]", "BOOLEAN[]"),
+        "DOUBLE",
+        "the chance that what is true is scored above what is not",
+        _area_under_curve,
+    ),
+)
+"""All of them."""

@@ -1,0 +1,46 @@
+"""Measures of a corpus and of those who judge it: plain functions over sequences, each with the definition it follows.
+
+Where a measure is not defined (nothing to measure, no variation) it is None, never a number that looks like a result.
+"""
+
+from synth.measures.agreement import (
+    area_under_curve,
+    cohen_kappa,
+    fleiss_kappa,
+    krippendorff_alpha,
+    quadratic_weighted_kappa,
+)
+from synth.measures.calibration import ReliabilityBin, brier_score, expected_calibration_error, reliability
+from synth.measures.diversity import compression_ratio, distinct_n, embedding_spread, vendi_score
+from synth.measures.faithfulness import Faithfulness, comprehensiveness, faithfulness, sufficiency
+from synth.measures.outcome import Purity, purity, trace_error
+from synth.measures.plausibility import Overlap, average_precision, iou_overlap, macro, micro, token_overlap
+
+__all__ = [
+    "Faithfulness",
+    "Overlap",
+    "Purity",
+    "ReliabilityBin",
+    "area_under_curve",
+    "average_precision",
+    "brier_score",
+    "cohen_kappa",
+    "comprehensiveness",
+    "compression_ratio",
+    "distinct_n",
+    "embedding_spread",
+    "expected_calibration_error",
+    "faithfulness",
+    "fleiss_kappa",
+    "iou_overlap",
+    "krippendorff_alpha",
+    "macro",
+    "micro",
+    "purity",
+    "quadratic_weighted_kappa",
+    "reliability",
+    "sufficiency",
+    "token_overlap",
+    "trace_error",
+    "vendi_score",
+]

@@ -1,0 +1,399 @@
+"""Each shipped audit on a small corpus in which it must fail, and on the same one mended, in which it must pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from support import ask, run, sums, yaml_file
+
+from synth.audit import load_audits, run_audits
+from synth.records import Call, Critique, Failure, Node, Pair, Problem, Rationale, Record, Rejection, Score
+from synth.store.journal import Journal
+from synth.teachers import ScriptedTeacher, World
+
+Corpus = list[Record]
+
+
+def write(folder: Path, records: Iterable[Record], manifest: Mapping[str, Any] | None = None) -> Path:
+    """A run folder that holds these records."""
+    folder.mkdir(exist_ok=True)
+    (folder / "run.json").write_bytes(orjson.dumps(manifest or {}))
+    journal = Journal(folder / "journal")
+    tables: dict[str, list[Any]] = {}
+    for record in records:
+        body = record.model_dump(mode="json", exclude_none=True)
+        if isinstance(record, Call):
+            journal.append("call", orjson.dumps(body))
+        else:
+            tables.setdefault(record.table, []).append(body)
+    journal.append("commit", orjson.dumps({"owner": "u", "fingerprint": "f", "records": tables}))
+    journal.close()
+    return folder
+
+
+def problem(i: int, **fields: Any) -> Problem:
+    given = {"id": f"p{i}", "unit": f"p{i}", "step": "input", "question": f"How many is case {i}?"}
+    return Problem(**{**given, "answer": str(1000 + i), "answer_kind": "number", "meta": {}, **fields})
+
+
+def rationale(i: int, *, of: int | None = None, **fields: Any) -> Rationale:
+    p = f"p{i if of is None else of}"
+    given: dict[str, Any] = {
+        "id": f"r{i}",
+        "unit": p,
+        "step": "solve",
+        "problem": p,
+        "author": "teacher",
+        "teacher": "t",
+    }
+    text = f"It is so.\nThat makes {1000 + i}."
+    return Rationale(
+        **{**given, "text": text, "steps": text.split("\n"), "answer": str(1000 + i), "call": f"c{i}", **fields}
+    )
+
+
+def call(i: int, **fields: Any) -> Call:
+    asked = [{"role": "system", "content": "Solve it."}, {"role": "user", "content": f"How many is case {i}?"}]
+    given = {
+        "id": f"c{i}",
+        "key": f"k{i}",
+        "attempt": 1,
+        "teacher": "t",
+        "endpoint": "e",
+        "model": "m",
+        "unit": f"p{i}",
+    }
+    more = {"step": "solve", "messages": asked, "status": "ok", "reply": "It is so.", "started": 0.0, "latency": 1.0}
+    return Call(**{**given, **more, "prompt_tokens": 50, "completion_tokens": 50, "price": 0.001, **fields})
+
+
+def score(
+    target: str, name: str, value: float | None, unit: str = "p0", judge: str = "number/1", **fields: Any
+) -> Score:
+    key = f"s-{target}-{name}-{judge}-{fields.get('step_index')}"
+    return Score(id=key, unit=unit, step="judge", target=target, name=name, value=value, judge=judge, **fields)
+
+
+def sound(n: int = 30) -> Corpus:
+    """Problems, each with a call and a right rationale."""
+    records: Corpus = []
+    for i in range(n):
+        records += [problem(i), call(i), rationale(i), score(f"r{i}", "correct", 1.0, f"p{i}", label="right")]
+    return records
+
+
+def changed(records: Corpus, change: Callable[[Record], Record], every: int = 3) -> Corpus:
+    """Every third record of each type made otherwise."""
+    seen: dict[type, int] = {}
+    made = []
+    for r in records:
+        seen[type(r)] = seen.get(type(r), -1) + 1
+        made.append(change(r) if seen[type(r)] % every == 0 else r)
+    return made
+
+
+def with_(record: Record, **fields: Any) -> Record:
+    return type(record)(**{**record.model_dump(), **fields})
+
+
+def told(r: Record) -> Record:
+    if not isinstance(r, Call):
+        return r
+    asked = f"How many is case {r.id[1:]}?\n(Right answer: {1000 + int(r.id[1:])})"
+    return with_(r, messages=[{"role": "user", "content": asked}])
+
+
+def contradicting(r: Record) -> Record:
+    return with_(r, text="It is so.\nThe answer is 7.") if isinstance(r, Rationale) else r
+
+
+def wrong(r: Record) -> Record:
+    return with_(r, value=0.0, label="wrong") if isinstance(r, Score) else r
+
+
+def unread(r: Record) -> Record:
+    return with_(r, answer=None) if isinstance(r, Rationale) else r
+
+
+def refusing(r: Record) -> Record:
+    return with_(r, reply="I'm sorry, but I can't help with that.") if isinstance(r, Call) else r
+
+
+def refusal(r: Record) -> Record:
+    return with_(r, text="I cannot assist with this.") if isinstance(r, Rationale) else r
+
+
+def looping(r: Record) -> Record:
+    return with_(r, text="and so on " * 400, steps=["and so on"] * 400) if isinstance(r, Rationale) else r
+
+
+def orphaned(r: Record) -> Record:
+    return with_(r, call="c-lost") if isinstance(r, Rationale) else r
+
+
+def choices(answers: Iterable[str]) -> Corpus:
+    given = {"choices": ("red", "green", "blue", "white"), "answer_kind": "choice"}
+    made: Corpus = []
+    for i, a in enumerate(answers):
+        made += [problem(i, answer=a, **given), call(i), rationale(i, answer=a)]
+    return made
+
+
+TOPICS = ["apples", "trains", "coins", "rain", "pages", "bees", "boats", "tiles", "songs", "wells", "kites", "maps"]
+
+
+def in_splits(*, torn: bool) -> Corpus:
+    """Problems 0 and 1 say the same but for a word; in two splits where torn."""
+    text = "A long story about a farmer who sells eggs at the market each day and counts what is left in the end, which is mostly {}"
+    made: Corpus = []
+    for i, topic in enumerate(TOPICS):
+        question = (
+            text.format(topic) if i < 2 else f"{topic} {i * 7} of {topic[::-1]} and {i * 31} more by {topic[1:]}?"
+        )
+        made += [
+            problem(i, question=question),
+            score(f"p{i}", "split", None, f"p{i}", label="train" if i % 2 == 0 else "test"),
+        ]
+    return made if torn else [with_(r, label="train") if isinstance(r, Score) and r.target == "p1" else r for r in made]
+
+
+def by_teachers(others: int) -> Corpus:
+    return [with_(r, teacher="other") if isinstance(r, Rationale) and int(r.id[1:]) < others else r for r in sound(40)]
+
+
+def reviewed(first: Callable[[int], float], second: Callable[[int], float]) -> Corpus:
+    """Right and wrong rationales in turn, each reviewed by two."""
+    made = [with_(r, value=float(int(r.target[1:]) % 2)) if isinstance(r, Score) else r for r in sound(40)]
+    for i in range(40):
+        for judge, value in (("one", first(i)), ("two", second(i))):
+            made.append(score(f"r{i}", "review_single", value, f"p{i}", judge))
+    return made
+
+
+def honest(i: int) -> float:
+    return 5.0 if i % 2 else 2.0
+
+
+def pairs(longer: int) -> Corpus:
+    made = sound(30)
+    for i in range(30):
+        made += [rationale(100 + i, of=i, call=None)]
+        given = {"id": f"a{i}", "unit": f"p{i}", "step": "pair", "problem": f"p{i}", "chosen": f"r{i}"}
+        more = {"rejected": f"r{100 + i}", "reason": "correctness", "length_difference": 20 if i < longer else -20}
+        made.append(Pair(**given, **more))
+    return made
+
+
+def step_labels(*, contradicting: bool) -> Corpus:
+    """All steps right; every third answer is wrong where contradicting."""
+    made = changed(sound(), wrong) if contradicting else sound()
+    labels = [score(f"r{i}", "step", 1.0, f"p{i}", "judge", step_index=k) for i in range(30) for k in range(2)]
+    return [*made, *labels]
+
+
+def lost_calls(n: int) -> Corpus:
+    return [*sound(), *(call(100 + i, unit=f"p{i}", step="tried") for i in range(n))]
+
+
+def failed(n: int) -> Corpus:
+    given = {"step": "solve", "cause": "truncated", "message": "cut off"}
+    return [*sound(), *(Failure(id=f"f{i}", unit=f"p{i}", target=f"p{i}", **given) for i in range(n))]
+
+
+def out(target: str, rule: str, step: str = "right", table: str = "rationales") -> Rejection:
+    return Rejection(id=f"x-{target}", unit="p0", step=step, target=target, target_table=table, rule=rule)
+
+
+def none_kept(*, kept: bool) -> Corpus:
+    return [*sound(5), *(out(f"r{i}", "score.correct") for i in range(0 if not kept else 1, 5))]
+
+
+def priced(price: float | None) -> Corpus:
+    return [with_(r, price=price) if isinstance(r, Call) else r for r in sound()]
+
+
+def tokens(n: int) -> Corpus:
+    return [with_(r, prompt_tokens=n) if isinstance(r, Call) else r for r in sound()]
+
+
+def contaminated(*, carried: bool) -> Corpus:
+    """A rationale that gives away a benchmark's item is out; a pair still has it, unless it is out too."""
+    made = [*pairs(15), out("r3", "shares 13 words in a row with a benchmark", "decontaminate")]
+    return made if carried else [*made, out("a3", "its side is out", "decontaminate", "pairs")]
+
+
+CASES: dict[str, tuple[Corpus, Corpus]] = {
+    "answer_in_prompt": (changed(sound(), told), sound()),
+    "answer_contradicts_text": (changed(sound(), contradicting), sound()),
+    "wrong_answers_kept": (changed(sound(), wrong), sound()),
+    "unparsed": (changed(sound(), unread), sound()),
+    "label_balance": (choices("A" * 26 + "BCD"), choices("ABCD" * 7)),
+    "near_duplicates_across_splits": (in_splits(torn=True), in_splits(torn=False)),
+    "teacher_share": (by_teachers(2), by_teachers(12)),
+    "refusals": (changed(sound(), refusing), sound()),
+    "refusals_kept": (changed(sound(), refusal), sound()),
+    "length_outliers": (changed(sound(), looping, 12), sound()),
+    "step_count_outliers": (changed(sound(), looping, 12), sound()),
+    "reviewer_leniency": (reviewed(honest, lambda i: honest(i) - 2), reviewed(honest, honest)),
+    "reviewer_agreement": (reviewed(honest, lambda i: 5.0 if i % 4 < 2 else 2.0), reviewed(honest, honest)),
+    "reviewer_informativeness": (reviewed(honest, lambda i: 5.0 if i % 4 < 2 else 2.0), reviewed(honest, honest)),
+    "pair_length_bias": (pairs(27), pairs(18)),
+    "step_labels_contradict": (step_labels(contradicting=True), step_labels(contradicting=False)),
+    "orphans": (changed(sound(), orphaned), sound()),
+    "calls_without_outcome": (lost_calls(20), lost_calls(3)),
+    "failures": (failed(10), failed(1)),
+    "kept_rows": (none_kept(kept=False), none_kept(kept=True)),
+    "cost_per_kept_row": (priced(2.0), priced(0.1)),
+    "tokens_per_kept_row": (tokens(200_000), tokens(900)),
+    "contamination": (contaminated(carried=True), contaminated(carried=False)),
+}
+
+
+def test_every_shipped_audit_has_its_two_corpora():
+    assert set(CASES) == {a.name for a in load_audits()}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_it_fails_where_it_must_and_passes_once_mended(name: str, tmp_path: Path):
+    bad, good = CASES[name]
+    (failed_,) = run_audits(write(tmp_path / "bad", bad), only=[name])
+    (passed,) = run_audits(write(tmp_path / "good", good), only=[name])
+    assert (failed_.status, passed.status) == ("failed", "passed"), (failed_, passed)
+
+
+def value(records: Corpus, name: str, folder: Path, **options: Any) -> float | None:
+    (verdict,) = run_audits(write(folder, records), only=[name], **options)
+    return verdict.value
+
+
+def test_what_is_measured_is_what_was_planted(tmp_path: Path):
+    expected = {
+        "answer_in_prompt": 10 / 30,
+        "answer_contradicts_text": 10 / 30,
+        "wrong_answers_kept": 10 / 30,
+        "unparsed": 10 / 30,
+        "near_duplicates_across_splits": 2 / 12,
+        "teacher_share": 38 / 40,
+        "refusals": 10 / 30,
+        "refusals_kept": 10 / 30,
+        "length_outliers": 3 / 30,
+        "step_count_outliers": 3 / 30,
+        "reviewer_informativeness": 0.5,
+        "pair_length_bias": 27 / 30,
+        "step_labels_contradict": 10 / 30,
+        "orphans": 10,
+        "calls_without_outcome": 20 / 50,
+        "failures": 10 / 30,
+        "kept_rows": 0,
+        "cost_per_kept_row": 2.0,
+        "tokens_per_kept_row": 200_050,
+        "contamination": 1,
+    }
+    for name, planted in expected.items():
+        assert value(CASES[name][0], name, tmp_path / name) == pytest.approx(planted), name
+
+
+def test_examples_are_records_that_do_not_pass(tmp_path: Path):
+    (verdict,) = run_audits(write(tmp_path / "r", CASES["refusals_kept"][0]), only=["refusals_kept"])
+    assert verdict.examples == ("r0", "r12", "r15", "r18", "r21")
+    (verdict,) = run_audits(
+        write(tmp_path / "s", CASES["near_duplicates_across_splits"][0]), only=["near_duplicates_across_splits"]
+    )
+    assert verdict.examples == ("p0", "p1")
+
+
+def test_the_same_words_in_every_prompt_are_no_leak(tmp_path: Path):
+    """Worked examples name some problems' answers by chance, to all alike."""
+
+    def with_examples(r: Record) -> Record:
+        if not isinstance(r, Call):
+            return r
+        return with_(r, messages=[{"role": "user", "content": "1003 and 1004, 1005, 1005."}, *r.messages])
+
+    made = changed(sound(), with_examples, every=1)
+    more = [rationale(200, of=3, answer="1003", call="c3"), rationale(201, of=3, answer="1003", call="c3")]
+    assert value([*made, *more], "answer_in_prompt", tmp_path / "r") == pytest.approx(0)
+
+
+def test_contamination_that_nobody_looked_for_is_not_called_clean(tmp_path: Path):
+    (verdict,) = run_audits(write(tmp_path / "r", sound()), only=["contamination"])
+    assert (verdict.status, verdict.value) == ("skipped", None)
+    assert "not looked for" in verdict.note
+    looked = {"corpus": [{"step": "decontaminate", "name": "clean"}]}
+    (verdict,) = run_audits(write(tmp_path / "s", sound(), looked), only=["contamination"])
+    assert (verdict.status, verdict.note) == ("passed", "0 records were put out")
+
+
+@pytest.mark.parametrize("dirty", ["r3", "r103"])
+def test_either_side_of_a_pair_carries_contamination(tmp_path: Path, dirty: str):
+    made = [*pairs(15), out(dirty, "may be an item of a benchmark, rephrased", "decontaminate")]
+    (verdict,) = run_audits(write(tmp_path / "r", made), only=["contamination"])
+    assert verdict.examples == ("a3",)
+
+
+def test_a_share_of_a_few_is_not_judged(tmp_path: Path):
+    (verdict,) = run_audits(write(tmp_path / "r", changed(pairs(30), lambda r: r)[:60]), only=["pair_length_bias"])
+    assert verdict.status == "skipped"
+    (verdict,) = run_audits(write(tmp_path / "s", CASES["teacher_share"][0][:40]), only=["teacher_share"])
+    assert (verdict.status, verdict.note) == ("skipped", "only 10 to measure it on, of at least 20")
+
+
+def test_nothing_is_said_of_an_empty_run(tmp_path: Path):
+    assert {v.status for v in run_audits(write(tmp_path / "r", []))} == {"skipped"}
+
+
+def test_records_of_every_type_are_known_to_lineage(tmp_path: Path):
+    node = Node(id="n0", unit="p0", step="tree", problem="p0", text="a thought")
+    below = Node(id="n1", unit="p0", step="tree", problem="p0", parent="n0", text="another")
+    said = Critique(id="q0", unit="p0", step="critique", target="r0", explanation="wrong", critic="t")
+    tells = rationale(50, of=0, node="n1", call=None, parent="r0")
+    made = [
+        *pairs(15),
+        node,
+        below,
+        said,
+        tells,
+        out("n1", "weak", table="nodes"),
+        score("a0", "x", 1.0),
+        score("q0", "x", 1.0),
+    ]
+    assert value(made, "orphans", tmp_path / "r") == 0
+    lost = [*made, with_(tells, id="r51", node="n9"), score("nobody", "x", 1.0)]
+    (verdict,) = run_audits(write(tmp_path / "s", lost), only=["orphans"])
+    assert verdict.examples == ("r51", "s-nobody-x-number/1-None")
+
+
+async def test_a_whole_run_and_one_whose_prompt_leaks(tmp_path: Path):
+    pipeline = """
+        pipeline: my/small
+        steps:
+          - {step: rationalize, samples: 2, temperature: 0.7, name: solve}
+          - {step: verify_answer}
+          - {step: pair}
+          - {step: filter, name: right, keep: score.correct}
+        corpus:
+          - {step: split, name: part, shares: {train: 0.5, test: 0.5}}
+    """
+    rows = sums(tmp_path / "in.jsonl", 60)
+    await run(yaml_file(tmp_path / "p.yaml", pipeline), rows, tmp_path / "run", ScriptedTeacher(World(solve_rate=0.7)))
+    verdicts = {v.name: v for v in run_audits(tmp_path / "run")}
+    # What the scripted teacher reasons has nothing to do with what it answers, and that is seen.
+    assert [v.name for v in verdicts.values() if v.status == "failed"] == ["answer_contradicts_text"]
+    assert verdicts["near_duplicates_across_splits"].status == "passed"
+    steps = ask(tmp_path / "run", "SELECT position, name, step FROM pipeline_steps")
+    assert steps[0] == (1, "solve", "rationalize")
+    assert steps[-1] == (5, "part", "split")
+    (tmp_path / "leak.j2").write_text(
+        "{#- version: 1\n purpose: leak\n source: ours -#}\n{% call user() %}{{ problem.question }} Hint: {{ problem.answer }}{% endcall %}\n"
+    )
+    leaking = pipeline.replace("samples: 2", "prompt: leak.j2, samples: 2")
+    await run(
+        yaml_file(tmp_path / "q.yaml", leaking), rows, tmp_path / "leaking", ScriptedTeacher(World(solve_rate=0.7))
+    )
+    leaked = {v.name: v for v in run_audits(tmp_path / "leaking")}["answer_in_prompt"]
+    assert leaked.status == "failed"
+    assert leaked.value > 0.9
