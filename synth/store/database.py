@@ -18,10 +18,13 @@ from synth.store.journal import START, Position, read_blocks
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["CORPUS", "Store", "fold", "open_store"]
+__all__ = ["CORPUS", "HUMAN_OWNER", "Store", "fold", "open_store"]
 
 CORPUS = "corpus"
 """Owner of the rows that corpus steps made; a unit's rows are owned by the unit, a call by nobody."""
+
+HUMAN_OWNER = "human:"
+"""How owners of what people judged begin: `human:NAME:RECORD`, one for each person and record."""
 
 _BATCH_BYTES = 4 * 2**20
 """Of the journal, folded at once."""
@@ -121,7 +124,8 @@ def _apply(con: duckdb.DuckDBPyConnection, schema: str, batch: Path) -> list[str
         return []
     # A unit's first commit brings its problem: where none is there, there is nothing of that unit to take out.
     again = f"SELECT 1 FROM {schema}.problems SEMI JOIN commits USING (owner) LIMIT 1"
-    is_there = CORPUS in owners or con.execute(again).fetchone() is not None
+    no_units = any(owner == CORPUS or owner.startswith(HUMAN_OWNER) for owner in owners)
+    is_there = no_units or con.execute(again).fetchone() is not None
     committed = [table for table in TABLES if table != "calls"]
     counted = ", ".join(f'count(body.records."{table}")' for table in committed)
     for table, n in zip(committed, con.execute(f"SELECT {counted} FROM entries").fetchall()[0], strict=True):
@@ -274,6 +278,10 @@ class Store:
             given = ["correct"]
         query = f"SELECT ({value})::DOUBLE FROM ({_SEEN[target]}) t ORDER BY id"
         return [v for (v,) in self.sql(query, given).fetchall()]
+
+    def interrupt(self) -> None:
+        """End the question being asked, from another thread; it raises `duckdb.InterruptException`."""
+        self._con.interrupt()
 
     def close(self) -> None:
         """Let go of the files."""

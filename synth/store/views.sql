@@ -99,3 +99,11 @@ CREATE VIEW lineage AS
   UNION ALL SELECT id, 'pairs', rejected, 'rationales' FROM pairs
   UNION ALL SELECT id, 'rejections', target, target_table FROM rejections
   UNION ALL SELECT id, 'failures', target, NULL FROM failures;
+
+-- what people said of rationales in `synth view`, as it stands: one row a person and rationale
+CREATE VIEW human_verdicts AS
+  SELECT s.target, s.judge AS reviewer, s.label AS verdict, s.reason AS comment, r.problem, p.question, p.answer AS gold,
+    r.teacher, r.text, r.answer, n.id AS revised, n.text AS revised_text, n.answer AS revised_answer
+  FROM scores s JOIN rationales r ON r.id = s.target JOIN problems p ON p.id = r.problem
+  LEFT JOIN rationales n ON n.parent = s.target AND n.step = 'human_review' AND n.teacher = s.judge
+  WHERE s.name = 'human' AND r.step <> 'human_review';

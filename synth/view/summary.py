@@ -68,7 +68,8 @@ class Agreement(NamedTuple):
     """Krippendorff's, interval scale."""
     matrix: list[list[tuple[int, float | None, float | None]]]
     """For each two: items both judged, Cohen's kappa, share of equal verdicts."""
-    items: int
+    shared: int
+    """Items more than one judged."""
 
 
 class Summary(NamedTuple):
@@ -115,7 +116,7 @@ def summary_of(store: Store, run: Path) -> Summary:
         unpriced=sum(s.unpriced for s in spending),
         scores=_scores(store),
         lengths=_lengths(store),
-        agreement=[a for name in _reviewed(store) if (a := agreement_of(store, name)).judges],
+        agreement=[a for name in _reviewed(store) if (a := agreement_of(store, name)).shared],
         audits=verdicts(run),
         sections=look_over(store),
     )
@@ -204,4 +205,4 @@ def agreement_of(store: Store, name: str) -> Agreement:
         same = sum(x == y for x, y in zip(left, right, strict=True)) / len(both) if both else None
         cells[a, b] = cells[b, a] = (len(both), cohen_kappa(left, right), same)
     matrix = [[(len(given[a]), None, None) if a == b else cells[a, b] for b in judges] for a in judges]
-    return Agreement(name, judges, krippendorff_alpha(list(items.values())), matrix, len(items))
+    return Agreement(name, judges, krippendorff_alpha(list(items.values())), matrix, sum(len(v) > 1 for v in items.values()))
