@@ -16,7 +16,9 @@ __all__ = ["command"]
 @click.argument("other", metavar="[RUN2]", required=False, type=click.Path(path_type=Path, file_okay=False))
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Of this machine. Default: any that is free.")
 @click.option("--no-browser", is_flag=True, help="Only print the address.")
-@click.option("--as", "name", metavar="NAME", help="Under which name your verdicts are written. Default: your login name.")
+@click.option(
+    "--as", "name", metavar="NAME", help="Under which name your verdicts are written. Default: your login name."
+)
 def command(run: Path, other: Path | None, port: int, no_browser: bool, name: str | None) -> None:
     """Look at RUN in the browser: figures, lists with search, facets and conditions in SQL, each record with what it was
     made from, trees, pairs; with RUN2 both beside each other. Works while a run goes on.
@@ -30,6 +32,7 @@ def command(run: Path, other: Path | None, port: int, no_browser: bool, name: st
       synth sql runs/first "FROM human_verdicts" --out verdicts.csv
     """
     import getpass
+    from contextlib import suppress
 
     from synth.view.review import reviewer_name
     from synth.view.server import Served, serve
@@ -41,4 +44,5 @@ def command(run: Path, other: Path | None, port: int, no_browser: bool, name: st
         if not no_browser:
             click.launch(address)
 
-    serve(served, port, ready)
+    with suppress(KeyboardInterrupt):  # the way to end it
+        serve(served, port, ready)

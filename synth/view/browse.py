@@ -47,22 +47,32 @@ LISTS: Mapping[str, Listing] = {
         },
         ("text", "answer"),
     ),
-    "problems": Listing("t.question", {"state": _state("unit"), "step": "t.step", "kind": "t.answer_kind"}, ("question", "context")),
+    "problems": Listing(
+        "t.question", {"state": _state("unit"), "step": "t.step", "kind": "t.answer_kind"}, ("question", "context")
+    ),
     "pairs": Listing(
         "(SELECT any_value(p.question) FROM problems p WHERE p.id = t.problem)",
         {"state": _state("problem", "unit"), "step": "t.step", "reason": "t.reason"},
         (),
     ),
-    "nodes": Listing("t.text", {"step": "t.step", "teacher": "t.teacher", "depth": "t.depth::VARCHAR"}, ("text", "reason")),
+    "nodes": Listing(
+        "t.text", {"step": "t.step", "teacher": "t.teacher", "depth": "t.depth::VARCHAR"}, ("text", "reason")
+    ),
     "critiques": Listing(
-        "t.explanation", {"state": _state("unit"), "critic": "t.critic", "mistake": "t.mistake"}, ("explanation", "correction")
+        "t.explanation",
+        {"state": _state("unit"), "critic": "t.critic", "mistake": "t.mistake"},
+        ("explanation", "correction"),
     ),
     "scores": Listing(
-        "coalesce(t.reason, t.label, t.value::VARCHAR)", {"name": "t.name", "label": "t.label", "judge": "t.judge"}, ("reason",)
+        "coalesce(t.reason, t.label, t.value::VARCHAR)",
+        {"name": "t.name", "label": "t.label", "judge": "t.judge"},
+        ("reason",),
     ),
     "rejections": Listing("t.rule", {"step": "t.step", "rule": "t.rule", "of": "t.target_table"}, ("rule",)),
     "failures": Listing("t.message", {"step": "t.step", "cause": "t.cause"}, ("message", "raw")),
-    "calls": Listing("coalesce(t.reply, t.error)", {"step": "t.step", "teacher": "t.teacher", "status": "t.status"}, ("reply",)),
+    "calls": Listing(
+        "coalesce(t.reply, t.error)", {"step": "t.step", "teacher": "t.teacher", "status": "t.status"}, ("reply",)
+    ),
 }
 """The tables with pages, and how each is listed."""
 
@@ -111,7 +121,7 @@ def find(store: Store, asked: Asked) -> Found:
         UserError: the condition is none DuckDB understands.
     """
     listing = LISTS[asked.table]
-    conditions, given = where_of(store, asked)
+    conditions, given = where_of(asked)
     by, sign = _SORTS[asked.sort if asked.table == "rationales" and asked.sort in _SORTS else ""]
     if asked.after:
         conditions, given = _beyond(asked.after, by, sign, conditions, given)
@@ -152,7 +162,7 @@ def facets(store: Store, asked: Asked) -> tuple[int, list[Facet]]:
         UserError: the condition is none DuckDB understands.
     """
     listing = LISTS[asked.table]
-    conditions, given = where_of(store, asked)
+    conditions, given = where_of(asked)
     names = list(listing.facets)
     columns = ", ".join(f'{sql} AS "{name}"' for name, sql in listing.facets.items())
     quoted = ", ".join(f'"{name}"' for name in names)
@@ -171,7 +181,7 @@ def facets(store: Store, asked: Asked) -> tuple[int, list[Facet]]:
     return total, [Facet(name, values) for name, values in counted.items() if values]
 
 
-def where_of(store: Store, asked: Asked) -> tuple[str, list[Any]]:
+def where_of(asked: Asked) -> tuple[str, list[Any]]:
     """What a list is asked for as a condition over `t`, and its parameters.
 
     Raises:
@@ -201,7 +211,9 @@ def _one_condition(where: str) -> None:
         statements = duckdb.extract_statements(f"SELECT 1 WHERE (\n{where}\n)")
         expression_alone = duckdb.extract_statements(f"SELECT (\n{where}\n)")
     except duckdb.Error as error:
-        raise UserError(f"DuckDB says: {error}", remedy="write a condition, such as length(text) > 500 AND score_correct = 1") from error
+        raise UserError(
+            f"DuckDB says: {error}", remedy="write a condition, such as length(text) > 500 AND score_correct = 1"
+        ) from error
     if any(len(s) != 1 or s[0].type != duckdb.StatementType.SELECT for s in (statements, expression_alone)):
         raise UserError("this is more than a condition", remedy="write one condition, such as length(text) > 500")
 
@@ -236,7 +248,9 @@ def _ask(store: Store, query: str, given: list[Any], where: str) -> duckdb.DuckD
     try:
         return store.sql(query, given)
     except duckdb.InterruptException as error:
-        raise UserError("this took too long and was stopped", remedy="narrow it: a facet, or another condition") from error
+        raise UserError(
+            "this took too long and was stopped", remedy="narrow it: a facet, or another condition"
+        ) from error
     except duckdb.Error as error:
         if not where.strip():
             raise

@@ -51,7 +51,10 @@ _TOTALS = (
     ),
     ("mean of scores", "SELECT name, avg(value) FROM scores WHERE value IS NOT NULL GROUP BY name ORDER BY name"),
     ("out, by step and rule", "SELECT step || ': ' || rule, n FROM rejection_reasons"),
-    ("teachers, rationales kept", "SELECT coalesce(teacher, author), count(*) FROM kept_rationales GROUP BY 1 ORDER BY 1"),
+    (
+        "teachers, rationales kept",
+        "SELECT coalesce(teacher, author), count(*) FROM kept_rationales GROUP BY 1 ORDER BY 1",
+    ),
 )
 
 
@@ -78,12 +81,16 @@ def differing(left: Store, right: Store, only: str, after: str) -> tuple[list[Di
     rows: list[dict[str, Any]] = both.filter(pl.col("id") > after).sort("id").head(PAGE).to_dicts()
     questions = dict(
         left.sql(
-            "SELECT id, substr(question, 1, 300) FROM problems WHERE id IN (SELECT unnest($1::VARCHAR[]))", [[r["id"] for r in rows]]
+            "SELECT id, substr(question, 1, 300) FROM problems WHERE id IN (SELECT unnest($1::VARCHAR[]))",
+            [[r["id"] for r in rows]],
         ).fetchall()
     )
     made = [
         Difference(
-            r["id"], questions.get(r["id"], ""), (r["n"], r["kept"], r["right_ones"]), (r["n_2"], r["kept_2"], r["right_ones_2"])
+            r["id"],
+            questions.get(r["id"], ""),
+            (r["n"], r["kept"], r["right_ones"]),
+            (r["n_2"], r["kept_2"], r["right_ones_2"]),
         )
         for r in rows
     ]

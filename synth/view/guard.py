@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 
-
 from starlette.datastructures import Headers, QueryParams
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
@@ -21,7 +20,7 @@ CSP = (
 _HEADERS = {
     "Content-Security-Policy": CSP,
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",  # with none at all, browsers send forms from nowhere (`Origin: null`)
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
@@ -54,7 +53,9 @@ class Guard:
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 known = {name.lower() for name, _ in message["headers"]}
-                added = [(k.lower().encode(), v.encode()) for k, v in _HEADERS.items() if k.lower().encode() not in known]
+                added = [
+                    (k.lower().encode(), v.encode()) for k, v in _HEADERS.items() if k.lower().encode() not in known
+                ]
                 message["headers"] = [*message["headers"], *added]
             await send(message)
 
@@ -79,11 +80,15 @@ class Guard:
         given = query.get("token")
         if given is not None and scope["method"] == "GET" and self._is_token(given):
             # The token leaves the address at once, so that it stands in no history and is shown to nobody.
-            response = RedirectResponse(scope["path"] if scope["path"].startswith("/") and scope["path"][1:2] not in "/\\" else "/", 303)
+            response = RedirectResponse(
+                scope["path"] if scope["path"].startswith("/") and scope["path"][1:2] not in "/\\" else "/", 303
+            )
             response.set_cookie(self._cookie, self._token, httponly=True, samesite="strict", path="/")
             return response
         if not self._is_token(Request(scope).cookies.get(self._cookie, "")):
-            return PlainTextResponse("open the address that `synth view` printed: it has the token this page needs\n", 401)
+            return PlainTextResponse(
+                "open the address that `synth view` printed: it has the token this page needs\n", 401
+            )
         return None
 
     def _is_token(self, given: str) -> bool:
@@ -93,5 +98,3 @@ class Guard:
 def _length(headers: Headers) -> int:
     text = headers.get("content-length", "-1")
     return int(text) if text.isascii() and text.isdigit() else -1
-
-

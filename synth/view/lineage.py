@@ -49,27 +49,37 @@ class Opened(NamedTuple):
 
 def table_of(store: Store, record: str) -> str | None:
     """The table a record is in; None where there is none."""
-    parts = " UNION ALL ".join(f"SELECT '{t}' AS tab FROM \"{t}\" WHERE id = $1" for t in TABLES)  # noqa: S608
+    parts = " UNION ALL ".join(f"SELECT '{t}' AS tab FROM \"{t}\" WHERE id = $1" for t in TABLES)
     row = store.sql(f"{parts} LIMIT 1", [record]).fetchone()
     return row[0] if row else None
 
 
 def opened(store: Store, table: str, record: str) -> Opened | None:
     """A record with its surroundings; None where there is none."""
-    found = store.rows(f'SELECT * FROM "{table}" WHERE id = ? LIMIT 1', [record])  # noqa: S608
+    found = store.rows(f'SELECT * FROM "{table}" WHERE id = ? LIMIT 1', [record])
     if not found:
         return None
     (row,) = found
     up = store.sql("SELECT parent, parent_table FROM lineage WHERE id = ?", [record]).fetchall()
-    down = store.sql(f'SELECT id, "table" FROM lineage WHERE parent = ? ORDER BY 2, 1 LIMIT {_MOST}', [record]).fetchall()  # noqa: S608
+    down = store.sql(
+        f'SELECT id, "table" FROM lineage WHERE parent = ? ORDER BY 2, 1 LIMIT {_MOST}', [record]
+    ).fetchall()
     ups = [(i, t or table_of(store, i)) for i, t in up]
     if table == "pairs":
         ups.append((row["problem"], "problems"))
     if table == "failures" and row["call"]:
         ups.append((row["call"], "calls"))
     problem = row["id"] if table == "problems" else row.get("problem")
-    of_problem = _ids(store, f"SELECT id FROM rationales WHERE problem = ? AND id <> ? ORDER BY id LIMIT {_MOST}", problem, record)  # noqa: S608
-    told = stories(store, [record, *of_problem]) if table == "rationales" else stories(store, of_problem) if table == "problems" else []
+    of_problem = _ids(
+        store, f"SELECT id FROM rationales WHERE problem = ? AND id <> ? ORDER BY id LIMIT {_MOST}", problem, record
+    )
+    told = (
+        stories(store, [record, *of_problem])
+        if table == "rationales"
+        else stories(store, of_problem)
+        if table == "problems"
+        else []
+    )
     story = told.pop(0) if table == "rationales" else None
     made_by = [row["call"]] if row.get("call") else []
     made_by += [s["call"] for s in (*story.scores, *story.critiques) if s["call"]] if story is not None else []
@@ -79,7 +89,9 @@ def opened(store: Store, table: str, record: str) -> Opened | None:
         next(iter(store.rows("SELECT * FROM problems WHERE id = ? LIMIT 1", [problem])), None) if problem else None,
         story,
         next(iter(sides_of(store, [record])), None) if table == "pairs" else None,
-        next(iter(trees_of(store, [problem])), None) if problem and table in {"problems", "nodes", "rationales"} else None,
+        next(iter(trees_of(store, [problem])), None)
+        if problem and table in {"problems", "nodes", "rationales"}
+        else None,
         calls_of(store, [record] if table == "calls" else list(dict.fromkeys(made_by))),
         _links(store, ups),
         _links(store, down),
@@ -102,6 +114,6 @@ def _links(store: Store, some: list[tuple[str, str | None]]) -> list[Link]:
     heads: dict[str, str] = {}
     for table in {t for _, t in some if t is not None}:
         ids = [i for i, t in some if t == table]
-        query = f'SELECT t.id, substr({LISTS[table].head}, 1, 160) FROM "{table}" t WHERE t.id IN (SELECT unnest($1::VARCHAR[]))'  # noqa: S608
+        query = f'SELECT t.id, substr({LISTS[table].head}, 1, 160) FROM "{table}" t WHERE t.id IN (SELECT unnest($1::VARCHAR[]))'
         heads.update(store.sql(query, [ids]).fetchall())
     return [Link(t, i, heads.get(i) or "") for i, t in some if t is not None]

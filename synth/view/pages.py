@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-__all__ = ["asset", "asset_hash", "inert", "page", "plain"]
+__all__ = ["asset", "asset_hash", "brief", "inert", "page", "plain"]
 
 _ACTS = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
@@ -50,6 +50,13 @@ def inert(value: Any, most: int = _LONGEST) -> Markup:
     if left > 0:
         made.append(Markup('<span class="cut"> … {:,} more characters</span>').format(left))
     return Markup("").join(made)
+
+
+def brief(value: Any, most: int) -> str:
+    """The beginning of a text on one line."""
+    whole = "" if value is None else str(value)
+    text = " ".join(plain(whole[: 4 * most]).split())
+    return text if len(text) <= most and len(whole) <= 4 * most else text[: most - 1] + "…"
 
 
 def _number(value: float | None, digits: int = 3) -> str:
@@ -93,7 +100,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"inert": inert, "number": _number, "money": _money, "pretty": _pretty}
+    made.filters |= {"brief": brief, "inert": inert, "number": _number, "money": _money, "pretty": _pretty}
     return made
 
 

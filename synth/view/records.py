@@ -58,7 +58,9 @@ def _by(rows: Iterable[Row], name: str) -> Mapping[str, list[Row]]:
 
 
 def _of(store: Store, table: str, column: str, ids: Iterable[str]) -> list[dict[str, Any]]:
-    return store.rows(f'SELECT * FROM "{table}" WHERE {column} IN (SELECT unnest($1::VARCHAR[])) ORDER BY id', [list(ids)])
+    return store.rows(
+        f'SELECT * FROM "{table}" WHERE {column} IN (SELECT unnest($1::VARCHAR[])) ORDER BY id', [list(ids)]
+    )
 
 
 def stories(store: Store, ids: Sequence[str]) -> list[Story]:
@@ -123,7 +125,7 @@ def trees_of(store: Store, problems: Sequence[str]) -> list[Drawn]:
 
 def messages_of(call: Row) -> list[Row]:
     """The messages of a ledger row, each with a role and its content as text."""
-    made = []
+    made: list[Row] = []
     for message in orjson.loads(call["messages"]):
         content = message.get("content") if isinstance(message, dict) else message
         role = message.get("role", "") if isinstance(message, dict) else ""

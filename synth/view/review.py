@@ -7,9 +7,9 @@ what it committed before, so a later verdict wins, an empty one withdraws it, an
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import orjson
 
@@ -20,13 +20,18 @@ from synth.store.journal import Journal
 from synth.store.run_folder import RunFolder, read_manifest
 from synth.view.summary import HUMAN
 
-__all__ = ["QUEUES", "Kind", "queue", "records_of_verdict", "reviewer_name", "verdicts_of", "withdraw", "write"]
+__all__ = ["QUEUES", "queue", "records_of_verdict", "reviewer_name", "verdicts_of", "withdraw", "write"]
 
 STEP = "human_review"
 """The step human verdicts belong to."""
 
-Kind = Literal["accept", "reject", "edit", "comment"]
-"""What a person can say."""
+_SAID: Mapping[str, tuple[str, float | None]] = {
+    "accept": ("accepted", 1.0),
+    "reject": ("rejected", 0.0),
+    "edit": ("revised", 0.0),
+    "comment": ("commented", None),
+}
+"""What a person can say, and the label and value of the score it becomes."""
 
 _LONGEST_QUEUE = 2_000
 
@@ -39,7 +44,9 @@ def reviewer_name(text: str) -> str:
     """
     name = " ".join(text.split())
     if not name or len(name) > 60 or not all(c.isalnum() or c in " ._@+-" for c in name):
-        raise UserError(f"{text!r} is no name to judge under", remedy="letters, digits and . _ @ + -, at most 60: --as NAME")
+        raise UserError(
+            f"{text!r} is no name to judge under", remedy="letters, digits and . _ @ + -, at most 60: --as NAME"
+        )
     return f"human:{name}"
 
 
@@ -95,10 +102,19 @@ def queue(store: Store, order: str, state: str, me: str) -> list[str]:
 
 
 def records_of_verdict(
-    store: Store, target: str, me: str, kind: Kind, comment: str = "", text: str = "", answer: str = ""
+    store: Store, target: str, me: str, kind: str, comment: str = "", text: str = "", answer: str = ""
 ) -> list[UnitRecord]:
     """What a verdict is made of: a score; for a rejected or revised rationale why it is out, and the pairs that prefer it
     with it; for a revised one the new text, which is accepted by who wrote it.
+
+    Args:
+        store: the run.
+        target: id of the rationale.
+        me: the name from `reviewer_name`.
+        kind: `accept`, `reject`, `edit` or `comment`.
+        comment: in words, why.
+        text: the revised text.
+        answer: the answer the revised text comes to.
 
     Raises:
         UserError: there is no such rationale, or nothing is said.
@@ -109,18 +125,15 @@ def records_of_verdict(
     (old,) = found
     comment, text, answer = comment.strip(), text.replace("\r\n", "\n").strip(), answer.strip()
     unit: str = old["unit"]
+    if kind not in _SAID:
+        raise UserError("nothing was said", remedy="accept, reject, edit or comment")
     if kind == "comment" and not comment:
         raise UserError("the comment is empty", remedy="write one, or accept or reject")
     if kind == "edit" and not text:
         raise UserError("the revised text is empty", remedy="write one, or reject")
     if kind == "edit" and text == old["text"] and answer == (old["answer"] or ""):
         raise UserError("nothing was changed", remedy="accept it as it is, or change it")
-    label, value = {
-        "accept": ("accepted", 1.0),
-        "reject": ("rejected", 0.0),
-        "edit": ("revised", 0.0),
-        "comment": ("commented", None),
-    }[kind]
+    label, value = _SAID[kind]
     made: list[UnitRecord] = [
         _score(unit, target, me, label, value, comment, [kind, comment, text, answer]),
     ]
@@ -179,7 +192,12 @@ def write(run: Path, me: str, target: str, records: Sequence[UnitRecord]) -> Non
     tables: dict[str, list[Any]] = {}
     for record in records:
         tables.setdefault(record.table, []).append(record.model_dump(mode="json", exclude_none=True))
-    body = {"owner": f"{HUMAN_OWNER}{me.removeprefix('human:')}:{target}", "fingerprint": "", "at": time.time(), "records": tables}
+    body = {
+        "owner": f"{HUMAN_OWNER}{me.removeprefix('human:')}:{target}",
+        "fingerprint": "",
+        "at": time.time(),
+        "records": tables,
+    }
     folder = RunFolder(run, read_manifest(run))
     try:
         journal = Journal(run / "journal")
@@ -199,4 +217,6 @@ def withdraw(run: Path, me: str, target: str) -> None:
 
 def verdicts_of(store: Store, judge: str | None = None) -> list[dict[str, Any]]:
     """The verdicts of people as they stand, with what they are on; of one person or of all."""
-    return store.rows("SELECT * FROM human_verdicts WHERE reviewer = $1 OR $1 IS NULL ORDER BY target, reviewer", [judge])
+    return store.rows(
+        "SELECT * FROM human_verdicts WHERE reviewer = $1 OR $1 IS NULL ORDER BY target, reviewer", [judge]
+    )

@@ -23,6 +23,7 @@ from starlette.types import ASGIApp
 from synth.errors import SetupError, SynthError, UserError
 from synth.store.columns import TABLES, columns
 from synth.store.database import Store
+from synth.store.run_folder import read_manifest
 from synth.view import compare, review
 from synth.view.browse import LISTS, Asked, facets, find
 from synth.view.guard import Guard
@@ -30,7 +31,7 @@ from synth.view.lineage import opened, table_of
 from synth.view.live import LiveRun
 from synth.view.pages import asset, page, plain
 from synth.view.records import letters, stories
-from synth.view.summary import HUMAN, agreement_of, summary_of
+from synth.view.summary import HUMAN, agreement_of, funnel_of, summary_of
 
 __all__ = ["Served", "serve"]
 
@@ -57,6 +58,7 @@ class Served:
         """The application, not yet guarded."""
         pages: Mapping[str, tuple[str, Callable[[Request, dict[str, str]], Response]]] = {
             "/": ("GET", self._overview),
+            "/figures": ("GET", self._figures),
             "/browse/{table}": ("GET", self._browse),
             "/facets/{table}": ("GET", self._facets),
             "/record/{id}": ("GET", self._find_record),
@@ -83,7 +85,9 @@ class Served:
             try:
                 return await run_in_threadpool(handler, request, given)
             except SynthError as error:
-                return self._told(error.what, error.remedy, 409 if isinstance(error, UserError) and request.method == "POST" else 400)
+                return self._told(
+                    error.what, error.remedy, 409 if isinstance(error, UserError) and request.method == "POST" else 400
+                )
             except duckdb.InterruptException:
                 return self._told("this took too long and was stopped", "narrow it: a facet, or a condition", 503)
 
@@ -96,9 +100,16 @@ class Served:
         return self._html("message.html", status, what=what, remedy=remedy)
 
     def _html(self, template: str, status: int = 200, **values: Any) -> Response:
-        names = {"name": self.run.name, "other": self.other.name if self.other else None, "me": self.me.removeprefix("human:")}
+        names = {
+            "name": self.run.name,
+            "other": self.other.name if self.other else None,
+            "me": self.me.removeprefix("human:"),
+        }
         return HTMLResponse(
-            page(template, **names, tables=list(LISTS), letters=letters, links=True, **values).encode("utf-8", errors="replace"), status
+            page(template, **names, tables=list(LISTS), letters=letters, links=True, **values).encode(
+                "utf-8", errors="replace"
+            ),
+            status,
         )
 
     def _static(self, request: Request, _given: dict[str, str]) -> Response:
@@ -109,7 +120,12 @@ class Served:
 
     def _overview(self, _request: Request, _given: dict[str, str]) -> Response:
         with self.run.open() as store:
-            return self._html("overview.html", here="overview", summary=summary_of(store, self.run.run))
+            funnel = funnel_of(store)
+        return self._html("overview.html", here="overview", manifest=read_manifest(self.run.run), funnel=funnel)
+
+    def _figures(self, _request: Request, _given: dict[str, str]) -> Response:
+        with self.run.open() as store:
+            return self._html("figures.html", summary=summary_of(store, self.run.run))
 
     # Lists and records
 
@@ -118,7 +134,14 @@ class Served:
         if table not in LISTS:
             raise UserError("there is no such table", remedy="choose one of the menu")
         chosen = tuple((name, given[name]) for name in LISTS[table].facets if given.get(name))
-        return Asked(table, given.get("q", "").strip(), given.get("where", ""), chosen, given.get("sort", ""), given.get("after", ""))
+        return Asked(
+            table,
+            given.get("q", "").strip(),
+            given.get("where", ""),
+            chosen,
+            given.get("sort", ""),
+            given.get("after", ""),
+        )
 
     def _browse(self, request: Request, given: dict[str, str]) -> Response:
         asked = self._asked(request, given)
@@ -150,7 +173,11 @@ class Served:
             total, found = facets(store, asked)
         query = {k: v for k, v in given.items() if v and k != "after"}
         return self._html(
-            "facets.html", asked=asked, total=total, facets=found, having=lambda name, value: urlencode({**query, name: value})
+            "facets.html",
+            asked=asked,
+            total=total,
+            facets=found,
+            having=lambda name, value: urlencode({**query, name: value}),
         )
 
     def _find_record(self, request: Request, _given: dict[str, str]) -> Response:
@@ -158,7 +185,9 @@ class Served:
         with self.run.open() as store:
             table = table_of(store, record)
         if table is None:
-            return self._told("there is no such record", "it may be of another run, or of a unit that was done again", 404)
+            return self._told(
+                "there is no such record", "it may be of another run, or of a unit that was done again", 404
+            )
         return RedirectResponse(f"/record/{table}/{record}", 303)
 
     def _record(self, request: Request, _given: dict[str, str]) -> Response:
@@ -166,7 +195,9 @@ class Served:
         with self.run.open() as store:
             found = opened(store, table, record) if table in TABLES else None
         if found is None:
-            return self._told("there is no such record", "it may be of another run, or of a unit that was done again", 404)
+            return self._told(
+                "there is no such record", "it may be of another run, or of a unit that was done again", 404
+            )
         return self._html("record.html", here=table, o=found)
 
     def _raw(self, request: Request, _given: dict[str, str]) -> Response:
@@ -174,10 +205,13 @@ class Served:
         if table not in TABLES or column not in columns(TABLES[table]):
             return self._told("there is no such column", None, 404)
         with self.run.open() as store:
-            row = store.sql(f'SELECT "{column}"::VARCHAR FROM "{table}" WHERE id = ? LIMIT 1', [record]).fetchone()  # noqa: S608
+            row = store.sql(f'SELECT "{column}"::VARCHAR FROM "{table}" WHERE id = ? LIMIT 1', [record]).fetchone()
         if row is None:
             return self._told("there is no such record", None, 404)
-        return PlainTextResponse(plain(row[0]).encode("utf-8", errors="replace"), headers={"Content-Security-Policy": "sandbox; default-src 'none'"})
+        return PlainTextResponse(
+            plain(row[0]).encode("utf-8", errors="replace"),
+            headers={"Content-Security-Policy": "sandbox; default-src 'none'"},
+        )
 
     # Judging by hand
 
@@ -192,7 +226,9 @@ class Served:
                 at = min(at, len(waiting) - 1)
                 target = waiting[at]
             o = opened(store, "rationales", target) if target is not None else None
-            done = store.sql("SELECT count(DISTINCT target) FROM human_verdicts WHERE reviewer = ?", [self.me]).fetchone()
+            done = store.sql(
+                "SELECT count(DISTINCT target) FROM human_verdicts WHERE reviewer = ?", [self.me]
+            ).fetchone()
             mine = [v for v in review.verdicts_of(store, self.me) if v["target"] == target] if target else []
         if given.get("target") is not None and o is None:
             return self._told("there is no such rationale", "only rationales are judged", 404)
@@ -215,8 +251,6 @@ class Served:
 
     def _verdict(self, _request: Request, given: dict[str, str]) -> Response:
         target, kind = given.get("target", ""), given.get("kind", "")
-        if kind not in {"accept", "reject", "edit", "comment"}:
-            raise UserError("nothing was said", remedy="accept, reject, edit or comment")
         with self.run.open() as store:
             words = (given.get("comment", ""), given.get("text", ""), given.get("answer", ""))
             records = review.records_of_verdict(store, target, self.me, kind, *words)
@@ -233,11 +267,15 @@ class Served:
     def _undo(self, _request: Request, given: dict[str, str]) -> Response:
         target = given.get("target") or (self._mine[-1] if self._mine else "")
         if not target:
-            raise UserError("there is nothing to undo", remedy="open a record you judged and withdraw the verdict there")
+            raise UserError(
+                "there is nothing to undo", remedy="open a record you judged and withdraw the verdict there"
+            )
         with self.run.alone():
             review.withdraw(self.run.run, self.me, target)
         self._mine = [t for t in self._mine if t != target]
-        return RedirectResponse(f"/review?{urlencode({'target': target, 'said': 'withdrawn', **self._place(given)})}", 303)
+        return RedirectResponse(
+            f"/review?{urlencode({'target': target, 'said': 'withdrawn', **self._place(given)})}", 303
+        )
 
     def _agreement(self, _request: Request, _given: dict[str, str]) -> Response:
         with self.run.open() as store:
@@ -277,13 +315,31 @@ class Served:
             groups = compare.totals(left, right)
         following = urlencode({"only": only, "after": rows[-1].id}) if len(rows) == compare.PAGE else None
         return self._html(
-            "compare.html", here="compare", groups=groups, rows=rows, total=total, only=only, choices=compare.ONLY, following=following
+            "compare.html",
+            here="compare",
+            groups=groups,
+            rows=rows,
+            total=total,
+            only=only,
+            choices=compare.ONLY,
+            following=following,
         )
 
     def _compare_problem(self, request: Request, _given: dict[str, str]) -> Response:
         problem = request.path_params["id"]
         with self._both() as both:
-            found = [stories(s, [i for (i,) in s.sql("SELECT id FROM rationales WHERE problem = ? ORDER BY id LIMIT 40", [problem]).fetchall()]) for s in both]
+            found = [
+                stories(
+                    s,
+                    [
+                        i
+                        for (i,) in s.sql(
+                            "SELECT id FROM rationales WHERE problem = ? ORDER BY id LIMIT 40", [problem]
+                        ).fetchall()
+                    ],
+                )
+                for s in both
+            ]
             known = both[0].rows("SELECT * FROM problems WHERE id = ? LIMIT 1", [problem])
         if not known:
             return self._told("there is no such problem", None, 404)
@@ -314,11 +370,15 @@ def serve(served: Served, port: int, on_ready: Callable[[str], None]) -> None:
         listening.listen(128)
     except OSError as error:
         listening.close()
-        raise SetupError(f"port {port} of this machine cannot be used: {error.strerror}", remedy="give another with --port, or none") from error
+        raise SetupError(
+            f"port {port} of this machine cannot be used: {error.strerror}", remedy="give another with --port, or none"
+        ) from error
     at: int = listening.getsockname()[1]
     token = secrets.token_urlsafe(24)
     app: ASGIApp = Guard(served.app(), at, token)
-    config = uvicorn.Config(app, access_log=False, log_level="warning", lifespan="off", server_header=False, timeout_graceful_shutdown=1)
+    config = uvicorn.Config(
+        app, access_log=False, log_level="error", lifespan="off", server_header=False, timeout_graceful_shutdown=1
+    )
     server = uvicorn.Server(config)
     # It listens already: what the browser asks meanwhile waits.
     on_ready(f"http://127.0.0.1:{at}/?token={token}")

@@ -13,7 +13,7 @@ from synth.store.run_folder import read_manifest
 from synth.view.audits import Verdict, verdicts
 from synth.view.charts import Histogram, histogram
 
-__all__ = ["HUMAN", "Agreement", "Scored", "Spending", "Stage", "Summary", "agreement_of", "summary_of"]
+__all__ = ["HUMAN", "Agreement", "Scored", "Spending", "Stage", "Summary", "agreement_of", "funnel_of", "summary_of"]
 
 HUMAN = "human"
 """Name of the score a person gives."""
@@ -106,7 +106,7 @@ def summary_of(store: Store, run: Path) -> Summary:
     priced = [s.usd for s in spending if s.usd is not None]
     return Summary(
         manifest=read_manifest(run),
-        funnel=_funnel(store),
+        funnel=funnel_of(store),
         reasons=store.rows("SELECT step, rule, target_table, n FROM rejection_reasons ORDER BY n DESC, step, rule"),
         failures=store.rows(
             "SELECT step, cause, retriable, count(*) AS n, any_value(message) AS example FROM failures GROUP BY ALL ORDER BY n DESC"
@@ -130,7 +130,8 @@ FROM calls GROUP BY 1, 2 ORDER BY 1, min(started)
 """
 
 
-def _funnel(store: Store) -> list[Stage]:
+def funnel_of(store: Store) -> list[Stage]:
+    """The funnel, each stage with its share of the widest and of the one before."""
     rows = store.sql("SELECT stage, n FROM funnel ORDER BY position").fetchall()
     most = max((n for _, n in rows), default=0) or 1
     stages: list[Stage] = []
@@ -151,7 +152,8 @@ def _scores(store: Store) -> list[Scored]:
             [name],
         ).fetchall()
         labels = store.sql(
-            "SELECT label, count(*) FROM scores WHERE name = ? AND label IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 8", [name]
+            "SELECT label, count(*) FROM scores WHERE name = ? AND label IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 8",
+            [name],
         ).fetchall()
         if rows or labels:
             made.append(Scored(name, judges, labels, histogram(rows, KINDS)))
@@ -205,4 +207,6 @@ def agreement_of(store: Store, name: str) -> Agreement:
         same = sum(x == y for x, y in zip(left, right, strict=True)) / len(both) if both else None
         cells[a, b] = cells[b, a] = (len(both), cohen_kappa(left, right), same)
     matrix = [[(len(given[a]), None, None) if a == b else cells[a, b] for b in judges] for a in judges]
-    return Agreement(name, judges, krippendorff_alpha(list(items.values())), matrix, sum(len(v) > 1 for v in items.values()))
+    return Agreement(
+        name, judges, krippendorff_alpha(list(items.values())), matrix, sum(len(v) > 1 for v in items.values())
+    )

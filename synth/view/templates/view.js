@@ -6,6 +6,7 @@ for (const place of document.querySelectorAll("[data-load]")) {
     const page = new DOMParser().parseFromString(text, "text/html");
     const alert = page.querySelector("[role=alert]");
     place.replaceChildren(...(alert ? [alert] : page.body.childNodes));
+    place.removeAttribute("data-load");
   });
 }
 const typing = (at) => at.matches("input, textarea, select");
