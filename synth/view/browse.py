@@ -64,7 +64,7 @@ LISTS: Mapping[str, Listing] = {
         ("explanation", "correction"),
     ),
     "scores": Listing(
-        "coalesce(t.reason, t.label, t.value::VARCHAR)",
+        "concat_ws(' ', t.name, coalesce(t.label, t.value::VARCHAR), t.reason)",
         {"name": "t.name", "label": "t.label", "judge": "t.judge"},
         ("reason",),
     ),

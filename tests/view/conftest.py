@@ -43,7 +43,8 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     call = Call(
         id="b2:call", key="b2:key", attempt=1, teacher=bad, endpoint=bad, model=bad, served_model=bad, unit=problem.id, step=bad, prompt=bad, shape=bad,
-        messages=[{"role": bad, "content": bad}], parameters={bad: bad}, status="ok", reply=bad + "y" * 1_000_000, thinking=bad, error=bad, started=1.0, latency=1.0,
+        messages=[{"role": bad, "content": bad}], parameters={bad: bad}, status="ok", reply=bad + "y" * 1_000_000, thinking=bad, error=bad,
+        started=1.0, latency=1.0,
     )  # fmt: skip
 
     def made(kind: type[Any], n: int = 0, step: str = bad, **fields: Any) -> Any:

@@ -46,7 +46,8 @@ def test_a_run_with_nothing_in_it_and_a_wrong_place(tmp_path: Path, finished: Pa
 
 def test_audits_are_shown_where_there_are_some(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     verdict = SimpleNamespace(
-        name="teacher_share", severity="error", status="failed", value=0.91, threshold=0.8, meaning="one teacher wrote most", remedy="ask others", examples=["b2:x"]
+        name="teacher_share", severity="error", status="failed", value=0.91, threshold=0.8,
+        meaning="one teacher wrote most", remedy="ask others", examples=["b2:x"]
     )  # fmt: skip
     monkeypatch.setattr(audit, "run_audits", lambda run: [verdict], raising=False)
     write_report(finished, tmp_path / "r.html")

@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -17,7 +18,7 @@ from support import synth as command
 from view_support import HOSTILE, viewing
 
 from synth.errors import UserError
-from synth.store.database import open_store
+from synth.store.database import fold, open_store
 from synth.view.browse import LISTS, PAGE, Asked, facets, find
 
 
@@ -222,7 +223,8 @@ def test_wrong_conditions_and_places_are_told(served: Client):
 def test_a_record_shows_its_lineage(served: Client, finished: Path):
     ((pair, chosen, call, problem, question),) = ask(
         finished,
-        "SELECT a.id, a.chosen, r.call, a.problem, p.question FROM pairs a JOIN rationales r ON r.id = a.chosen JOIN problems p ON p.id = a.problem ORDER BY a.id LIMIT 1",
+        """SELECT a.id, a.chosen, r.call, a.problem, p.question FROM pairs a JOIN rationales r ON r.id = a.chosen
+        JOIN problems p ON p.id = a.problem ORDER BY a.id LIMIT 1""",
     )
     _, _, text = served.ask(f"/record/rationales/{chosen}")
     for link in (f"/record/problems/{problem}", f"/record/calls/{call}", f"/record/pairs/{pair}"):
@@ -248,6 +250,23 @@ def test_the_page_grows_with_a_run_at_work(tmp_path: Path):
     live._opened = 0
     with live.open() as store:
         assert len(find(store, Asked("problems")).rows) == 2
+    live.close()
+
+
+def test_files_are_let_go_so_that_a_run_can_fold(mine: Path, monkeypatch: pytest.MonkeyPatch):
+    from synth.view.live import LiveRun
+
+    assert fold(mine)
+    monkeypatch.setattr("synth.view.live.IDLE_SECONDS", 0.1)
+    live = LiveRun(mine)
+    with live.open() as store:
+        assert len(find(store, Asked("problems")).rows) == 12
+    deadline = time.monotonic() + 10
+    while not fold(mine) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert live._store is None
+    with live.open() as store:
+        assert len(find(store, Asked("problems")).rows) == 12
     live.close()
 
 
