@@ -12,7 +12,7 @@ from synth.store.database import Store
 from synth.view.charts import Tree, tree_of
 from synth.view.differences import Piece, differences
 
-__all__ = ["Drawn", "Sides", "Story", "letters", "messages_of", "sides_of", "stories", "trees_of"]
+__all__ = ["Drawn", "Sides", "Story", "messages_of", "sides_of", "stories", "trees_of"]
 
 Row = Mapping[str, Any]
 
@@ -43,11 +43,6 @@ class Drawn(NamedTuple):
 
     problem: Row | None
     tree: Tree
-
-
-def letters(problem: Row) -> list[tuple[str, str]]:
-    """The choices of a problem with their letters."""
-    return [(chr(ord("A") + i), text) for i, text in enumerate(problem["choices"] or ())]
 
 
 def _by(rows: Iterable[Row], name: str) -> Mapping[str, list[Row]]:

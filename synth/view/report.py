@@ -7,35 +7,49 @@ from pathlib import Path
 from synth.errors import UserError
 from synth.store.database import Store, open_store
 from synth.view.pages import asset, asset_hash, page
-from synth.view.records import letters, sides_of, stories, trees_of
-from synth.view.summary import summary_of
+from synth.view.records import sides_of, stories, trees_of
+from synth.view.summary import Summary, summary_of
 
 __all__ = ["report", "write_report"]
 
 KEPT, A_RULE, OUT, PAIRS, TREES = 12, 3, 24, 8, 4
 """Examples: kept; out, of one rule and in all; pairs; trees. Ids are hashes, so the first ones are a random sample."""
 
+MOST_BYTES = 5_000_000
+"""Of a file that can be mailed anywhere."""
+
 
 def report(store: Store, run: Path) -> str:
     """The report of a run as a page that asks for nothing from anywhere and runs nothing."""
-    kept = _ids(store, "SELECT id FROM kept_rationales ORDER BY id LIMIT ?", KEPT)
-    out = _ids(store, _OUT, A_RULE, OUT)
-    pairs = _ids(store, "SELECT id FROM kept_pairs ORDER BY id LIMIT ?", PAIRS)
-    trees = _ids(store, "SELECT problem FROM nodes GROUP BY problem ORDER BY count(*) DESC, problem LIMIT ?", TREES)
+    summary = summary_of(store, run)
+    made = _page(store, run, summary, 1)
+    share = 1
+    while len(made.encode("utf-8", errors="replace")) > MOST_BYTES and share <= OUT:
+        share *= 2  # texts are cut, but a method may give many long reasons and thoughts: then fewer examples
+        made = _page(store, run, summary, share)
+    return made
+
+
+def _page(store: Store, run: Path, summary: Summary, share: int) -> str:
+    """The report with one in `share` of the examples it may have."""
+    kept = _ids(store, "SELECT id FROM kept_rationales ORDER BY id LIMIT ?", KEPT // share)
+    out = _ids(store, _OUT, A_RULE, OUT // share)
+    pairs = _ids(store, "SELECT id FROM kept_pairs ORDER BY id LIMIT ?", PAIRS // share)
+    trees = _ids(store, _TREES, TREES // share)
     return page(
         "report.html",
         name=run.resolve().name,
-        summary=summary_of(store, run),
+        summary=summary,
         kept=stories(store, kept),
         out=stories(store, out),
         pairs=sides_of(store, pairs),
         trees=trees_of(store, trees),
-        letters=letters,
         style=asset("style.css"),
         style_hash=asset_hash("style.css"),
-        links=False,
     )
 
+
+_TREES = "SELECT problem FROM nodes GROUP BY problem ORDER BY count(*) DESC, problem LIMIT ?"
 
 _OUT = """
 SELECT id FROM (

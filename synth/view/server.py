@@ -30,7 +30,7 @@ from synth.view.guard import Guard
 from synth.view.lineage import opened, table_of
 from synth.view.live import LiveRun
 from synth.view.pages import asset, page, plain
-from synth.view.records import letters, stories
+from synth.view.records import stories
 from synth.view.summary import HUMAN, agreement_of, funnel_of, summary_of
 
 __all__ = ["Served", "serve"]
@@ -106,9 +106,7 @@ class Served:
             "me": self.me.removeprefix("human:"),
         }
         return HTMLResponse(
-            page(template, **names, tables=list(LISTS), letters=letters, links=True, **values).encode(
-                "utf-8", errors="replace"
-            ),
+            page(template, **names, tables=list(LISTS), **values).encode("utf-8", errors="replace"),
             status,
         )
 

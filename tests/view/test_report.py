@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 from support import ask, synth
+from view_support import write_run
 
 from synth import audit
+from synth.records import Node, Problem
 from synth.view.report import write_report
 
 
@@ -34,6 +36,20 @@ def test_the_file_asks_for_nothing_and_runs_nothing(hostile: Path, tmp_path: Pat
     assert "script-src" not in policy
     assert not re.search(r"<(script|img|iframe|a href=(?!&#34;|\"#))", text)
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]", text)
+
+
+def test_it_can_be_mailed_whatever_is_in_the_run(tmp_path: Path):
+    long = "word " * 240
+    problems = [Problem.root(question=f"{i}") for i in range(4)]
+    thoughts = [
+        Node.make(unit=p.unit, step="t", because=[i], problem=p.id, text=long, reason=long * 2, quote=long)
+        for p in problems
+        for i in range(400)
+    ]
+    run = write_run(tmp_path / "r", [*problems, *thoughts], [])
+    size = write_report(run, tmp_path / "r.html")
+    assert 1_500_000 < size < 5_000_000
+    assert (tmp_path / "r.html").read_text().count('aria-label="Thought tree"') == 2
 
 
 def test_a_run_with_nothing_in_it_and_a_wrong_place(tmp_path: Path, finished: Path):
