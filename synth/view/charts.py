@@ -46,13 +46,13 @@ def histogram(rows: Iterable[tuple[float, str, int]], kinds: Sequence[str], bins
     values = sorted({v for v, *_ in some})
     if not values:
         return Histogram((), tuple(kinds), 0, 0, None, True)
-    discrete = len(values) <= min(bins, 12)
     low, high = values[0], values[-1]
+    width = (high - low) / bins
+    discrete = len(values) <= min(bins, 12) or width == 0
     if discrete:
         places = {v: i for i, v in enumerate(values)}
         edges = [(v, v) for v in values]
     else:
-        width = (high - low) / bins
         places = {v: min(int((v - low) / width), bins - 1) for v in values}
         edges = [(low + i * width, low + (i + 1) * width) for i in range(bins)]
     counts = [[0] * len(kinds) for _ in edges]

@@ -67,6 +67,16 @@ def test_a_histogram_counts_everything_once(values: list[float]):
     assert h.bars[-1].high == pytest.approx(max(values))
 
 
+def test_a_value_is_counted_where_it_lies():
+    values = [float(v) for v in range(100)]
+    h = histogram([(v, "kept", 1) for v in values], ("kept",), bins=20)
+    assert [b.counts for b in h.bars] == [(5,)] * 20
+    lopsided = histogram([(v * v, "kept", 1) for v in values], ("kept",), bins=20)
+    for bar in lopsided.bars:
+        inside = sum(bar.low <= v * v < bar.high for v in values)
+        assert abs(inside - bar.counts[0]) <= (bar is lopsided.bars[-1])
+
+
 def test_a_histogram_of_few_values_has_a_bar_for_each():
     h = histogram([(1, "kept", 3), (5, "out", 2), (5, "kept", 1)], ("kept", "out"))
     assert [(b.low, b.counts) for b in h.bars] == [(1, (3, 0)), (5, (1, 2))]
