@@ -35,10 +35,11 @@ MAY_KNOW: dict[str, set[str]] = {
     "sources": {"records", "errors", "media", "verify"},
     "export": {"errors", "store"},
     "audit": {"errors", "store", "corpus", "verify", "measures"},
+    "view": {"records", "errors", "store", "audit", "measures"},
     "steps": {"records", "errors", "shipped", "teachers", "prompts", "verify", "texts", "corpus"},
     "pipeline": {"records", "errors", "shipped", "teachers", "prompts", "steps", "corpus", "export", "documented"},
     "engine": {"records", "errors", "shipped", "teachers", "prompts", "steps", "pipeline", "sources", "store"},
-    "cli": {"errors", "shipped", "teachers", "steps", "pipeline", "engine", "store", "corpus", "export", "audit", "documented"},
+    "cli": {"errors", "shipped", "teachers", "steps", "pipeline", "engine", "store", "corpus", "export", "audit", "view", "documented"},
 }  # fmt: skip
 
 

@@ -24,6 +24,8 @@ _COMMANDS = {
     "sql": "Ask a run a question in SQL.",
     "index": "Note what a run holds, so that later runs are compared with it.",
     "audit": "Checks that a run can fail; how reviewers judge and agree.",
+    "report": "One HTML file that tells what a run is, to read or to send.",
+    "view": "A run in the browser: search, open, compare, and judge by hand.",
     "export": "Write what was kept as training rows.",
     "pipelines": "The catalogue of pipelines, and the steps they are made of.",
     "schemas": "Write the JSON Schemas of records, pipeline files and exports.",

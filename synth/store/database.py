@@ -19,10 +19,13 @@ from synth.store.journal import START, Position, read_blocks
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["CORPUS", "VIEWS", "Store", "fold", "open_store"]
+__all__ = ["CORPUS", "HUMAN_OWNER", "VIEWS", "Store", "fold", "open_store"]
 
 CORPUS = "corpus"
 """Owner of the rows that corpus steps made; a unit's rows are owned by the unit, a call by nobody."""
+
+HUMAN_OWNER = "human:"
+"""How owners of what people judged begin: `human:NAME:RECORD`, one for each person and record."""
 
 _BATCH_BYTES = 4 * 2**20
 """Of the journal, folded at once."""
@@ -125,7 +128,8 @@ def _apply(con: duckdb.DuckDBPyConnection, schema: str, batch: Path) -> list[str
         return []
     # A unit's first commit brings its problem: where none is there, there is nothing of that unit to take out.
     again = f"SELECT 1 FROM {schema}.problems SEMI JOIN commits USING (owner) LIMIT 1"
-    is_there = CORPUS in owners or con.execute(again).fetchone() is not None
+    no_units = any(owner == CORPUS or owner.startswith(HUMAN_OWNER) for owner in owners)
+    is_there = no_units or con.execute(again).fetchone() is not None
     committed = [table for table in TABLES if table != "calls"]
     counted = ", ".join(f'count(body.records."{table}")' for table in committed)
     for table, n in zip(committed, con.execute(f"SELECT {counted} FROM entries").fetchall()[0], strict=True):
@@ -187,6 +191,7 @@ class Store:
             )
         self.run = run
         self._con = duckdb.connect(":memory:")
+        self._functions: set[str] = set()
         folded = self._attach()
         row = self._con.execute("SELECT segment, byte_offset FROM folded.folded").fetchone() if folded else None
         self._con.execute("CREATE SCHEMA tail")
@@ -271,7 +276,10 @@ class Store:
         return cursor.execute(query)
 
     def add_function(self, name: str, function: Callable[..., Any], takes: Sequence[str], gives: str) -> None:
-        """A function for questions, over values of the SQL types named; NULL is given to it as None."""
+        """A function for questions, over values of the SQL types named; NULL is given to it as None. One of a name."""
+        if name in self._functions:
+            return
+        self._functions.add(name)
         types = [duckdb.type(t) for t in takes]
         self._con.create_function(name, function, types, duckdb.type(gives), null_handling="special")  # type: ignore[call-overload]  # the word does in every version
 
@@ -311,6 +319,10 @@ class Store:
             given = ["correct"]
         query = f"SELECT ({value})::DOUBLE FROM ({_SEEN[target]}) t ORDER BY id"
         return [v for (v,) in self.sql(query, given).fetchall()]
+
+    def interrupt(self) -> None:
+        """End the question being asked, from another thread; it raises `duckdb.InterruptException`."""
+        self._con.interrupt()
 
     def close(self) -> None:
         """Let go of the files."""

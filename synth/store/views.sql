@@ -170,3 +170,25 @@ CREATE VIEW lineage AS
   UNION ALL SELECT id, 'rejections', target, target_table FROM rejections
   UNION ALL SELECT id, 'failures', target, NULL FROM failures
   UNION ALL SELECT id, 'failures', call, 'calls' FROM failures WHERE call IS NOT NULL;
+
+
+-- what people said of rationales in `synth view`, as it stands: one row a person and rationale
+--   target: id of the rationale
+--   reviewer: who said it, as `human:NAME`
+--   verdict: `accepted`, `rejected`, `revised` or `commented`
+--   comment: what was remarked; NULL where nothing was
+--   problem: id of the problem
+--   question: of the problem
+--   gold: the gold answer of the problem; NULL where it is not known
+--   teacher: who wrote the rationale
+--   text: of the rationale
+--   answer: of the rationale
+--   revised: id of the rationale as edited; NULL where it was not
+--   revised_text: its text
+--   revised_answer: its answer
+CREATE VIEW human_verdicts AS
+  SELECT s.target, s.judge AS reviewer, s.label AS verdict, s.reason AS comment, r.problem, p.question, p.answer AS gold,
+    r.teacher, r.text, r.answer, n.id AS revised, n.text AS revised_text, n.answer AS revised_answer
+  FROM scores s JOIN rationales r ON r.id = s.target JOIN problems p ON p.id = r.problem
+  LEFT JOIN rationales n ON n.parent = s.target AND n.step = 'human_review' AND n.teacher = s.judge
+  WHERE s.name = 'human' AND r.step <> 'human_review';

@@ -1,0 +1,156 @@
+"""Page weight and load time of `synth report` and `synth view`.
+
+    python benchmarks/view.py [--rationales 1000000] [--folder /tmp/view-benchmark]
+
+Makes a run of so many rationales (with their problems, calls, scores, rejections and pairs) directly in DuckDB, serves it
+with `synth view`, and prints seconds and kilobytes of pages as a browser gets them, and the report of 10,000 of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import time
+import urllib.parse
+import urllib.request
+from http.cookiejar import CookieJar
+from pathlib import Path
+
+import duckdb
+
+from synth.store.database import _make_tables
+
+WORDS = ("the total is then so we add multiply first second apples coins each hour left remaining number gives").split()  # noqa: SIM905
+
+
+def make(run: Path, n: int) -> None:
+    """A run folder with `n` rationales, four to a problem, some 600 characters each."""
+    shutil.rmtree(run, ignore_errors=True)
+    (run / "journal").mkdir(parents=True)
+    (run / "journal" / "000001.jsonl").touch()
+    manifest = {"pipeline": "distil/fine-tune-cot", "synth": "benchmark", "fingerprint": "", "format": 1, "limit": None}
+    manifest |= {"source": {"name": "made.jsonl", "mapping": {}}, "teachers": {}, "words": {}}
+    (run / "run.json").write_text(json.dumps(manifest))
+    con = duckdb.connect(str(run / "corpus.duckdb"))
+    _make_tables(con, "main")
+    word = f"{WORDS}[1 + (hash(i, w) % {len(WORDS)})::INT]"
+    ending = "CASE WHEN w % 9 = 0 THEN ' ' || (hash(w, i) % 997) || '.\n' ELSE '' END"
+    text = f"(SELECT string_agg({word} || {ending}, ' ') FROM range(100) t(w))"
+    con.execute("CREATE MACRO ident(kind, i) AS 'b2:' || md5(kind || i)")
+    con.execute(
+        f"""INSERT INTO problems BY NAME SELECT ident('p', i) AS owner, ident('p', i) AS id, ident('p', i) AS unit, 'input' AS step,
+        'Problem ' || i || ': how many of ' || (hash(i) % 9973) || ' are left?' AS question, (i % 100)::VARCHAR AS answer, 'number' AS answer_kind,
+        'made.jsonl:' || i AS source FROM range({n // 4}) t(i)"""
+    )
+    con.execute(
+        f"""INSERT INTO rationales BY NAME SELECT ident('p', i // 4) AS owner, ident('r', i) AS id, ident('p', i // 4) AS unit, 'sample' AS step,
+        ident('p', i // 4) AS problem, 'teacher' AS author, ['gpt', 'small', 'mine'][1 + (i % 3)::INT] AS teacher, 'free' AS style, {text} AS text,
+        CASE WHEN i % 5 < 3 THEN (i // 4) % 100 ELSE i % 7 END::VARCHAR AS answer, false AS hinted, i % 4 AS sample, 120 + i % 90 AS tokens,
+        ident('c', i) AS call FROM range({n}) t(i)"""
+    )
+    con.execute(
+        f"""INSERT INTO calls BY NAME SELECT ident('c', i) AS id, ident('k', i) AS key, 1 AS attempt, ['gpt', 'small', 'mine'][1 + (i % 3)::INT] AS teacher,
+        'http://localhost' AS endpoint, 'model' AS model, ident('p', i // 4) AS unit, 'sample' AS step, '[{{"role":"user","content":"Solve it."}}]' AS messages,
+        '{{}}' AS parameters, i % 4 AS sample, 'ok' AS status, 'The reply number ' || i AS reply, 80 AS prompt_tokens, 120 AS completion_tokens,
+        0.0001 AS price, 1e9 + i AS started, 1.5 AS latency FROM range({n}) t(i)"""
+    )
+    con.execute(
+        f"""INSERT INTO scores BY NAME SELECT ident('p', i // 4) AS owner, ident('s', i) AS id, ident('p', i // 4) AS unit, 'verify_answer' AS step,
+        ident('r', i) AS target, 'correct' AS name, (i % 5 < 3)::INT::DOUBLE AS value, CASE WHEN i % 5 < 3 THEN 'right' ELSE 'wrong' END AS label,
+        'number/1' AS judge FROM range({n}) t(i)"""
+    )
+    con.execute(
+        f"""INSERT INTO rejections BY NAME SELECT ident('p', i // 4) AS owner, ident('j', i) AS id, ident('p', i // 4) AS unit, 'right' AS step,
+        ident('r', i) AS target, 'rationales' AS target_table, 'score.correct' AS rule FROM range({n}) t(i) WHERE i % 5 >= 3"""
+    )
+    con.execute(
+        f"""INSERT INTO pairs BY NAME SELECT ident('p', i) AS owner, ident('q', i) AS id, ident('p', i) AS unit, 'pair' AS step, ident('p', i) AS problem,
+        ident('r', i * 4) AS chosen, ident('r', i * 4 + 3) AS rejected,
+        'correctness' AS reason, (hash(i) % 400)::BIGINT - 200 AS length_difference FROM range({n // 4}) t(i)"""
+    )
+    con.execute("CREATE TABLE folded (segment BIGINT, byte_offset BIGINT)")
+    con.execute("INSERT INTO folded VALUES (1, 0)")
+    con.close()
+
+
+def report_of(run: Path) -> None:
+    """Time and size of the report."""
+    begin = time.perf_counter()
+    subprocess.run(
+        [sys.executable, "-c", "from synth.cli import main; main()", "report", str(run)],
+        check=True,
+        capture_output=True,
+    )
+    print(
+        f"{time.perf_counter() - begin:8.2f} s {(run / 'report.html').stat().st_size / 1024:8,.0f} KB  synth report, process included"
+    )
+
+
+def where(condition: str) -> str:
+    """The list of rationales for which a condition holds."""
+    return "/browse/rationales?where=" + urllib.parse.quote(condition)
+
+
+def pages_of(run: Path, n: int) -> None:
+    """Time and size of pages."""
+    command = "from synth.cli import main; main()"
+    server = subprocess.Popen(
+        [sys.executable, "-c", command, "view", str(run), "--no-browser"], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert server.stdout is not None
+        address = server.stdout.readline().strip()
+        base = address.split("/?")[0]
+        opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
+        opener.open(f"{base}/static/view.js?{address.split('?')[1]}").read()
+        some = f"b2:{hashlib.md5(f'r{n // 2}'.encode()).hexdigest()}"
+        after = urllib.parse.quote(json.dumps([None, "b2:8"]))
+        for path, what in (
+            ("/browse/rationales", "first page of rationales, store opened anew"),
+            ("/browse/rationales", "first page again"),
+            (f"/browse/rationales?after={after}", "a page in the middle"),
+            ("/browse/rationales?state=out&teacher=gpt", "two facets"),
+            (where("length(text) > 700 AND tokens < 130"), "a condition over columns"),
+            (where("score_correct = 1 AND NOT kept"), "a condition over scores and state, none found"),
+            (where("score_correct = 1 AND kept AND gold = '7'"), "a condition over scores, state and problem"),
+            ("/browse/rationales?q=coins+apples+hour", "words in the text"),
+            ("/facets/rationales", "counts of all facets"),
+            ("/facets/rationales?state=out", "counts of all facets, one chosen"),
+            (f"/record/rationales/{some}", "a record with its lineage"),
+            ("/review?queue=random", "review, random"),
+            ("/review?queue=uncertainty", "review, by uncertainty"),
+            ("/review?queue=disagreement", "review, by disagreement"),
+            ("/", "overview"),
+            ("/figures", "figures of the overview, fetched after it is there"),
+        ):
+            begin = time.perf_counter()
+            body = opener.open(base + path).read()
+            print(f"{time.perf_counter() - begin:8.2f} s {len(body) / 1024:8,.0f} KB  {what}", flush=True)
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rationales", type=int, default=1_000_000)
+    parser.add_argument("--folder", type=Path, default=Path("/tmp/view-benchmark"))
+    parser.add_argument("--keep", action="store_true", help="use the run that is there")
+    given = parser.parse_args()
+    small, large = given.folder / "small", given.folder / "large"
+    if not given.keep:
+        make(small, 10_000)
+        make(large, given.rationales)
+    print("a run of 10,000 rationales")
+    report_of(small)
+    print(f"a run of {given.rationales:,} rationales, {(large / 'corpus.duckdb').stat().st_size / 2**20:,.0f} MB")
+    pages_of(large, given.rationales)
+
+
+if __name__ == "__main__":
+    main()

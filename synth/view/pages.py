@@ -1,0 +1,121 @@
+"""Templates, and how what models wrote is shown: as text, with every sign that acts made visible."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+__all__ = ["asset", "asset_hash", "brief", "inert", "page", "plain"]
+
+_ACTS = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
+"""Control characters (of terminals too), marks and overrides of direction, signs without width, tag characters."""
+
+_LONGEST = 6_000
+"""Characters of one text shown at once."""
+
+
+def _sign(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    if code < 0x20:
+        return chr(0x2400 + code)  # the picture of the control character: ␛ for escape
+    return f"\N{MATHEMATICAL LEFT ANGLE BRACKET}U+{code:04X}\N{MATHEMATICAL RIGHT ANGLE BRACKET}"
+
+
+def plain(value: Any) -> str:
+    """`value` as text in which nothing acts: what a page shows of anything that is not markup of ours."""
+    if value is None:
+        return ""
+    return _ACTS.sub(_sign, str(value).replace("\r\n", "\n"))
+
+
+def inert(value: Any, most: int = _LONGEST) -> Markup:
+    """A long text as HTML: escaped, acting signs set off, cut after `most` characters with a word on what is left out."""
+    text = "" if value is None else str(value)
+    text, left = text[:most].replace("\r\n", "\n"), len(text) - most
+    made, at = [], 0
+    for found in _ACTS.finditer(text):
+        made += [escape(text[at : found.start()]), Markup('<span class="sign">{}</span>').format(_sign(found))]
+        at = found.end()
+    made.append(escape(text[at:]))
+    if left > 0:
+        made.append(Markup('<span class="cut"> … {:,} more characters</span>').format(left))
+    return Markup("").join(made)
+
+
+def brief(value: Any, most: int) -> str:
+    """The beginning of a text on one line."""
+    whole = "" if value is None else str(value)
+    text = " ".join(plain(whole[: 4 * most]).split())
+    return text if len(text) <= most and len(whole) <= 4 * most else text[: most - 1] + "…"
+
+
+def _number(value: float | None, digits: int = 3) -> str:
+    """A number as people read it."""
+    if value is None:
+        return "–"
+    if float(value).is_integer() and abs(value) < 1e15:
+        return f"{int(value):,}"
+    return f"{value:,.{digits}g}" if abs(value) < 100 else f"{value:,.0f}"
+
+
+def _money(value: float | None) -> str:
+    if value is None:
+        return "?"
+    return f"${value:,.2f}" if value >= 1 or value == 0 else f"${value:.4f}"
+
+
+def _pretty(value: Any) -> str:
+    """JSON as people read it; anything else as it is."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return str(value)
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, indent=2, default=str)
+
+
+def _finalize(value: Any) -> Any:
+    return value if isinstance(value, Markup) else plain(value)
+
+
+@cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=PackageLoader("synth.view"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {"brief": brief, "inert": inert, "number": _number, "money": _money, "pretty": _pretty}
+    return made
+
+
+def page(template: str, **values: Any) -> str:
+    """A template of this package, filled in; whatever is not markup of ours is escaped and inert."""
+    return _environment().get_template(template).render(**values)
+
+
+@cache
+def asset(name: str) -> str:
+    """A style sheet or script of ours."""
+    return resources.files("synth.view").joinpath("templates", name).read_text(encoding="utf-8")
+
+
+@cache
+def asset_hash(name: str) -> str:
+    """What a Content-Security-Policy calls it by."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(asset(name).encode()).digest()).decode()

@@ -1,0 +1,222 @@
+"""Judging by hand: what people say of rationales, written to the journal like everything else.
+
+A person's verdict on a record has an owner of its own in the journal, `human:NAME:RECORD`; what an owner commits replaces
+what it committed before, so a later verdict wins, an empty one withdraws it, and the journal keeps them all.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from synth.errors import UserError
+from synth.records import Rationale, Rejection, Score, UnitRecord
+from synth.store.database import HUMAN_OWNER, Store
+from synth.store.journal import Journal
+from synth.store.run_folder import RunFolder, read_manifest
+from synth.view.summary import HUMAN
+
+__all__ = ["QUEUES", "queue", "records_of_verdict", "reviewer_name", "verdicts_of", "withdraw", "write"]
+
+STEP = "human_review"
+"""The step human verdicts belong to."""
+
+_SAID: Mapping[str, tuple[str, float | None]] = {
+    "accept": ("accepted", 1.0),
+    "reject": ("rejected", 0.0),
+    "edit": ("revised", 0.0),
+    "comment": ("commented", None),
+}
+"""What a person can say, and the label and value of the score it becomes."""
+
+_LONGEST_QUEUE = 2_000
+
+
+def reviewer_name(text: str) -> str:
+    """The name under which somebody judges, as records have it: `human:NAME`.
+
+    Raises:
+        UserError: it is empty, too long, or holds signs that are no part of a name.
+    """
+    name = " ".join(text.split())
+    if not name or len(name) > 60 or not all(c.isalnum() or c in " ._@+-" for c in name):
+        raise UserError(
+            f"{text!r} is no name to judge under", remedy="letters, digits and . _ @ + -, at most 60: --as NAME"
+        )
+    return f"human:{name}"
+
+
+QUEUES = {
+    "disagreement": "where judges differ most: reviewers among themselves, a review from the checked answer, people",
+    "uncertainty": "where samples of the same problem come to the most different answers",
+    "random": "in no order",
+}
+"""Orders in which records come up."""
+
+_DISAGREEMENT = """
+WITH spans AS (SELECT name, greatest(max(value) - min(value), 1e-9) AS span FROM scores WHERE step_index IS NULL GROUP BY name),
+spread AS (
+  SELECT s.target, max(s.value) - min(s.value) AS differ, any_value(spans.span) AS span
+  FROM scores s JOIN spans USING (name) WHERE s.step_index IS NULL AND s.value IS NOT NULL
+  GROUP BY s.target, s.name HAVING count(DISTINCT s.judge) > 1),
+against AS (
+  SELECT c.target FROM scores c JOIN scores v ON v.target = c.target
+  WHERE c.name = 'correct' AND v.name <> 'correct' AND v.label IN ('accepted', 'rejected') AND (c.value = 1) <> (v.label = 'accepted')),
+ranked AS (SELECT target, max(differ / span) AS w FROM spread GROUP BY target UNION ALL SELECT target, 1.0 FROM against)
+SELECT r.id FROM rationales r JOIN (SELECT target, max(w) AS w FROM ranked GROUP BY target) k ON k.target = r.id
+WHERE k.w > 0 AND {state} ORDER BY k.w DESC, r.id LIMIT {n}
+"""
+
+_UNCERTAINTY = """
+WITH answers AS (SELECT problem, answer, count(*) AS n FROM rationales WHERE author IN ('teacher', 'student') GROUP BY ALL),
+unsure AS (SELECT problem, 1 - max(n) / sum(n) AS w FROM answers GROUP BY problem)
+SELECT r.id FROM rationales r JOIN unsure u USING (problem) WHERE u.w > 0 AND {state} ORDER BY u.w DESC, r.problem, r.id LIMIT {n}
+"""
+
+_RANDOM = "SELECT r.id FROM rationales r WHERE {state} ORDER BY r.id LIMIT {n}"
+
+_STATES = {
+    "kept": "r.id IN (SELECT id FROM kept_rationales)",
+    "out": "r.id IN (SELECT target FROM rejections)",
+    "": "true",
+}
+
+
+def queue(store: Store, order: str, state: str, me: str) -> list[str]:
+    """Ids of rationales to judge, in an order of `QUEUES`, without those `me` has judged and those people wrote.
+
+    Args:
+        store: the run.
+        order: a key of `QUEUES`.
+        state: `kept`, `out`, or empty for all.
+        me: the name from `reviewer_name`.
+    """
+    query = {"disagreement": _DISAGREEMENT, "uncertainty": _UNCERTAINTY}.get(order, _RANDOM)
+    mine = "r.author <> 'human' AND r.id NOT IN (SELECT target FROM scores WHERE name = $1 AND judge = $2)"
+    asked = query.format(state=f"{_STATES.get(state, 'true')} AND {mine}", n=_LONGEST_QUEUE)
+    return [i for (i,) in store.sql(asked, [HUMAN, me]).fetchall()]
+
+
+def records_of_verdict(
+    store: Store, target: str, me: str, kind: str, comment: str = "", text: str = "", answer: str = ""
+) -> list[UnitRecord]:
+    """What a verdict is made of: a score; for a rejected or revised rationale why it is out, and the pairs that prefer it
+    with it; for a revised one the new text, which is accepted by who wrote it.
+
+    Args:
+        store: the run.
+        target: id of the rationale.
+        me: the name from `reviewer_name`.
+        kind: `accept`, `reject`, `edit` or `comment`.
+        comment: in words, why.
+        text: the revised text.
+        answer: the answer the revised text comes to.
+
+    Raises:
+        UserError: there is no such rationale, or nothing is said.
+    """
+    found = store.rows("SELECT * FROM rationales WHERE id = ?", [target])
+    if not found:
+        raise UserError("there is no such rationale", where=target, remedy="only rationales are judged")
+    (old,) = found
+    comment, text, answer = comment.strip(), text.replace("\r\n", "\n").strip(), answer.strip()
+    unit: str = old["unit"]
+    if kind not in _SAID:
+        raise UserError("nothing was said", remedy="accept, reject, edit or comment")
+    if kind == "comment" and not comment:
+        raise UserError("the comment is empty", remedy="write one, or accept or reject")
+    if kind == "edit" and not text:
+        raise UserError("the revised text is empty", remedy="write one, or reject")
+    if kind == "edit" and text == old["text"] and answer == (old["answer"] or ""):
+        raise UserError("nothing was changed", remedy="accept it as it is, or change it")
+    label, value = _SAID[kind]
+    made: list[UnitRecord] = [
+        _score(unit, target, me, label, value, comment, [kind, comment, text, answer]),
+    ]
+    revised = None
+    if kind == "edit":
+        revised = Rationale.make(
+            unit=unit,
+            step=STEP,
+            because=[target, me, text, answer],
+            problem=old["problem"],
+            author="human",
+            teacher=me,
+            style=old["style"],
+            text=text,
+            answer=answer or None,
+            hinted=old["hinted"],
+            parent=target,
+        )
+        made += [revised, _score(unit, revised.id, me, "accepted", 1.0, comment, [])]
+    if kind in {"reject", "edit"}:
+        rule = f"{label} by {me.removeprefix('human:')}"
+        observed = revised.id if revised is not None else comment or None
+        made.append(_out(unit, target, "rationales", rule, observed, me))
+        pairs = store.sql("SELECT id FROM pairs WHERE chosen = ? ORDER BY id", [target]).fetchall()
+        made += [_out(unit, pair, "pairs", f"its chosen side was {rule}", target, me) for (pair,) in pairs]
+    return made
+
+
+def _score(unit: str, target: str, me: str, label: str, value: float | None, comment: str, because: list[str]) -> Score:
+    return Score.make(
+        unit=unit,
+        step=STEP,
+        because=[target, me, *because],
+        target=target,
+        name=HUMAN,
+        value=value,
+        label=label,
+        judge=me,
+        reason=comment or None,
+    )
+
+
+def _out(unit: str, target: str, table: str, rule: str, observed: str | None, me: str) -> Rejection:
+    return Rejection.make(
+        unit=unit, step=STEP, because=[target, me], target=target, target_table=table, rule=rule, observed=observed
+    )
+
+
+def write(run: Path, me: str, target: str, records: Sequence[UnitRecord]) -> None:
+    """Commit a verdict: what `me` says of `target` is from now on `records`.
+
+    Raises:
+        RunFolderError: another process is at work on the run, or it cannot be written.
+        Stopped: the disk is full.
+    """
+    tables: dict[str, list[Any]] = {}
+    for record in records:
+        tables.setdefault(record.table, []).append(record.model_dump(mode="json", exclude_none=True))
+    body = {
+        "owner": f"{HUMAN_OWNER}{me.removeprefix('human:')}:{target}",
+        "fingerprint": "",
+        "at": time.time(),
+        "records": tables,
+    }
+    folder = RunFolder(run, read_manifest(run))
+    try:
+        journal = Journal(run / "journal")
+        try:
+            journal.append("commit", orjson.dumps(body))
+            journal.flush()
+        finally:
+            journal.close()
+    finally:
+        folder.close()
+
+
+def withdraw(run: Path, me: str, target: str) -> None:
+    """Take back what `me` said of `target`; the journal remembers it. Errors as in `write`."""
+    write(run, me, target, [])
+
+
+def verdicts_of(store: Store, judge: str | None = None) -> list[dict[str, Any]]:
+    """The verdicts of people as they stand, with what they are on; of one person or of all."""
+    return store.rows(
+        "SELECT * FROM human_verdicts WHERE reviewer = $1 OR $1 IS NULL ORDER BY target, reviewer", [judge]
+    )

@@ -1,0 +1,212 @@
+"""A run in figures: what pages and reports draw."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from itertools import combinations
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from synth.audit import Section, Verdict, look_over, run_audits
+from synth.measures import cohen_kappa, krippendorff_alpha
+from synth.store.database import Store
+from synth.store.run_folder import read_manifest
+from synth.view.charts import Histogram, histogram
+
+__all__ = ["HUMAN", "Agreement", "Scored", "Spending", "Stage", "Summary", "agreement_of", "funnel_of", "summary_of"]
+
+HUMAN = "human"
+"""Name of the score a person gives."""
+
+_MOST_SCORES = 24
+"""Score names drawn; a method gives a handful."""
+
+KINDS = ("kept", "out")
+
+
+class Stage(NamedTuple):
+    """A stage of the funnel."""
+
+    name: str
+    n: int
+    share: float
+    """Of the widest stage."""
+    of_before: float | None
+    """Of the stage before, where it counts the same things."""
+
+
+class Spending(NamedTuple):
+    """Calls of one step to one teacher."""
+
+    teacher: str
+    step: str
+    calls: int
+    failed: int
+    read: int
+    written: int
+    usd: float | None
+    unpriced: int
+    seconds: float | None
+    """Median of a call."""
+
+
+class Scored(NamedTuple):
+    """One score: its distribution, by what became of the judged record."""
+
+    name: str
+    judges: int
+    labels: list[tuple[str, int]]
+    drawn: Histogram
+
+
+class Agreement(NamedTuple):
+    """How judges of one kind of score agree."""
+
+    name: str
+    judges: list[str]
+    alpha: float | None
+    """Krippendorff's, interval scale."""
+    matrix: list[list[tuple[int, float | None, float | None]]]
+    """For each two: items both judged, Cohen's kappa, share of equal verdicts."""
+    shared: int
+    """Items more than one judged."""
+
+
+class Summary(NamedTuple):
+    """All of it."""
+
+    manifest: dict[str, Any]
+    funnel: list[Stage]
+    reasons: list[dict[str, Any]]
+    failures: list[dict[str, Any]]
+    spending: list[Spending]
+    usd: float | None
+    """Known price of all calls; None where no price is known."""
+    unpriced: int
+    scores: list[Scored]
+    lengths: list[tuple[str, str, Histogram]]
+    """Title, unit, distribution."""
+    agreement: list[Agreement]
+    audits: list[Verdict]
+    sections: list[Section]
+    """What `synth audit --look` shows."""
+
+
+_CHAIN = ("asked", "answered", "parsed", "verified", "kept")
+
+
+def summary_of(store: Store, run: Path) -> Summary:
+    """The figures of a run.
+
+    Args:
+        store: the run, open for reading.
+        run: its folder.
+    """
+    spending = [Spending(*row) for row in store.sql(_SPENDING).fetchall()]
+    priced = [s.usd for s in spending if s.usd is not None]
+    return Summary(
+        manifest=read_manifest(run),
+        funnel=funnel_of(store),
+        reasons=store.rows("SELECT step, rule, target_table, n FROM rejection_reasons ORDER BY n DESC, step, rule"),
+        failures=store.rows(
+            "SELECT step, cause, retriable, count(*) AS n, any_value(message) AS example FROM failures GROUP BY ALL ORDER BY n DESC"
+        ),
+        spending=spending,
+        usd=sum(priced) if priced else None,
+        unpriced=sum(s.unpriced for s in spending),
+        scores=_scores(store),
+        lengths=_lengths(store),
+        agreement=[a for name in _reviewed(store) if (a := agreement_of(store, name)).shared],
+        audits=run_audits(store),
+        sections=look_over(store),
+    )
+
+
+_SPENDING = """
+SELECT teacher, coalesce(step, '') AS step, count(*), count(*) FILTER (status <> 'ok'),
+  coalesce(sum(prompt_tokens), 0)::BIGINT, coalesce(sum(completion_tokens), 0)::BIGINT,
+  sum(price), count(*) FILTER (price IS NULL), median(latency)
+FROM calls GROUP BY 1, 2 ORDER BY 1, min(started)
+"""
+
+
+def funnel_of(store: Store) -> list[Stage]:
+    """The funnel, each stage with its share of the widest and of the one before."""
+    rows = store.sql("SELECT stage, n FROM funnel ORDER BY position").fetchall()
+    most = max((n for _, n in rows), default=0) or 1
+    stages: list[Stage] = []
+    for name, n in rows:
+        before = stages[-1] if stages else None
+        same = before is not None and before.name in _CHAIN and name in _CHAIN and before.n > 0
+        stages.append(Stage(name, n, n / most, n / before.n if before is not None and same else None))
+    return stages
+
+
+def _scores(store: Store) -> list[Scored]:
+    names = store.sql("SELECT name, count(DISTINCT judge) FROM scores GROUP BY 1 ORDER BY count(*) DESC").fetchall()
+    made = []
+    for name, judges in names[:_MOST_SCORES]:
+        rows = store.sql(
+            """SELECT value, CASE WHEN target IN (SELECT target FROM rejections) THEN 'out' ELSE 'kept' END, count(*)
+            FROM scores WHERE name = ? AND value IS NOT NULL GROUP BY ALL""",
+            [name],
+        ).fetchall()
+        labels = store.sql(
+            "SELECT label, count(*) FROM scores WHERE name = ? AND label IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 8",
+            [name],
+        ).fetchall()
+        if rows or labels:
+            made.append(Scored(name, judges, labels, histogram(rows, KINDS)))
+    return made
+
+
+_LENGTHS = (
+    ("length of rationales", "characters", "SELECT length(text) AS v, id FROM rationales"),
+    ("tokens of rationales", "tokens written", "SELECT tokens AS v, id FROM rationales WHERE tokens IS NOT NULL"),
+    ("steps of rationales", "steps", "SELECT len(steps) AS v, id FROM rationales WHERE len(steps) > 0"),
+    ("pairs: chosen minus rejected", "characters", "SELECT length_difference AS v, id FROM pairs"),
+)
+
+
+def _lengths(store: Store) -> list[tuple[str, str, Histogram]]:
+    made = []
+    for title, unit, query in _LENGTHS:
+        rows = store.sql(
+            f"""SELECT v, CASE WHEN id IN (SELECT target FROM rejections) THEN 'out' ELSE 'kept' END AS kind, count(*)
+            FROM ({query}) GROUP BY ALL"""
+        ).fetchall()
+        if rows:
+            made.append((title, unit, histogram(rows, KINDS)))
+    return made
+
+
+def _reviewed(store: Store) -> list[str]:
+    """Names of scores several judges may have given to the same record."""
+    return [
+        n
+        for (n,) in store.sql(
+            """SELECT name FROM scores WHERE step_index IS NULL AND value IS NOT NULL
+            GROUP BY name HAVING count(DISTINCT judge) > 1 ORDER BY name"""
+        ).fetchall()
+    ]
+
+
+def agreement_of(store: Store, name: str) -> Agreement:
+    """How the judges that gave a score agree, two by two and all together."""
+    given: dict[str, dict[str, float]] = defaultdict(dict)
+    items: dict[str, list[float]] = defaultdict(list)
+    query = "SELECT judge, target, value FROM scores WHERE name = ? AND step_index IS NULL AND value IS NOT NULL"
+    for judge, target, value in store.sql(query, [name]).fetchall():
+        given[judge][target] = value
+        items[target].append(value)
+    judges = sorted(given, key=lambda j: -len(given[j]))[:12]
+    cells: dict[tuple[str, str], tuple[int, float | None, float | None]] = {}
+    for a, b in combinations(judges, 2):
+        both = given[a].keys() & given[b].keys()
+        left, right = [given[a][t] for t in both], [given[b][t] for t in both]
+        same = sum(x == y for x, y in zip(left, right, strict=True)) / len(both) if both else None
+        cells[a, b] = cells[b, a] = (len(both), cohen_kappa(left, right), same)
+    matrix = [[(len(given[a]), None, None) if a == b else cells[a, b] for b in judges] for a in judges]
+    return Agreement(
+        name, judges, krippendorff_alpha(list(items.values())), matrix, sum(len(v) > 1 for v in items.values())
+    )

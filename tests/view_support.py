@@ -1,0 +1,71 @@
+"""What the tests of pages share: hostile words, a run of given records, a served run."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from synth.records import Call, UnitRecord
+from synth.store.journal import Journal
+from synth.store.run_folder import RunFolder
+
+HOSTILE = (
+    "<script>window.ran=1;alert(1)</script><img src=//evil.example/x onerror=window.ran=1><svg onload=alert(1)></svg>"
+    '" onmouseover="window.ran=1" x=\'</textarea></title></style></details><iframe src=//evil.example></iframe>'
+    "<a href=javascript:alert(1)>x</a>\x1b[31mred\x1b]0;owned\x07 \u202egnp.exe\u202c \x9b2J {{ 7*7 }} {% raw %} '); DROP TABLE rationales; --"
+)
+"""What a model may say."""
+
+
+def write_run(run: Path, records: Sequence[UnitRecord], calls: Sequence[Call], name: str = "test/made") -> Path:
+    """A run with these records, one commit a unit, as the engine writes it."""
+    folder = RunFolder(
+        run,
+        {
+            "pipeline": name,
+            "synth": "0",
+            "fingerprint": "",
+            "source": {"name": name, "mapping": {}},
+            "teachers": {"teacher": [[name, name, name, {}]]},
+        },
+    )
+    journal = Journal(run / "journal")
+    for call in calls:
+        journal.append("call", call.model_dump_json(exclude_none=True).encode())
+    for unit in dict.fromkeys(r.unit for r in records):
+        tables: dict[str, list[Any]] = {}
+        for record in records:
+            if record.unit == unit:
+                tables.setdefault(record.table, []).append(record.model_dump(mode="json", exclude_none=True))
+        journal.append("commit", orjson.dumps({"owner": unit, "fingerprint": "f", "records": tables}))
+    journal.close()
+    folder.close()
+    return run
+
+
+@contextmanager
+def viewing(*words: str | Path) -> Iterator[str]:
+    """`synth view` in a process of its own; gives the address it prints."""
+    command = [sys.executable, "-c", "from synth.cli import main; main()", "view", *map(str, words), "--no-browser"]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert server.stdout is not None
+    assert server.stderr is not None
+    try:
+        address = server.stdout.readline().strip()
+        assert address.startswith("http://127.0.0.1:"), server.stderr.read()
+        yield address
+        server.send_signal(signal.SIGINT)
+        assert server.wait(10) == 0
+        assert server.stderr.read() == ""
+    finally:
+        server.kill()
+        server.wait()
+        server.stdout.close()
+        server.stderr.close()
