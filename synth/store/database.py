@@ -17,6 +17,7 @@ from synth.store.journal import START, Position, read_blocks
 
 if TYPE_CHECKING:
     import polars as pl
+    import pyarrow as pa
 
 __all__ = ["CORPUS", "Store", "fold", "open_store"]
 
@@ -243,6 +244,18 @@ class Store:
         result = self.sql(query, parameters)
         names = [d[0] for d in result.description or []]
         return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+    def each(self, query: str, parameters: Sequence[Any] = ()) -> Iterator[dict[str, Any]]:
+        """Ask a question; the rows one after another, read as they are gone through, also while others are asked."""
+        result = self._con.cursor().execute(query, list(parameters))
+        names = [d[0] for d in result.description or []]
+        while some := result.fetchmany(1024):
+            yield from (dict(zip(names, row, strict=True)) for row in some)
+
+    def batches(self, query: str, size: int) -> pa.RecordBatchReader:
+        """Ask a question; the rows in Arrow batches of at most about `size`, read as they are gone through."""
+        reader: pa.RecordBatchReader = self._con.cursor().sql(query).to_arrow_reader(size)
+        return reader
 
     def frame(self, query: str, parameters: Sequence[Any] = ()) -> pl.DataFrame:
         """Ask a question; the rows as a frame, which writes Parquet, CSV and more."""
