@@ -140,6 +140,11 @@ def _check_trainer(contract: str, options: ExportOptions) -> None:
         raise UserError(
             "OpenAI takes conversations only", remedy="leave --layout plain and --shape prompt-completion out"
         )
+    if options.shape == "prompt-completion" and options.layout != "plain" and trainer != "trl":
+        raise UserError(
+            f"{trainer} reads conversations as one, and trains on the assistant's turns alone as it is",
+            remedy="leave --shape out, or take --layout plain too",
+        )
     if contract == "parquet" and options.file_format != "jsonl":
         raise UserError(
             "--to parquet writes Parquet as it is", remedy="leave --format out; for rows: --to sft --format parquet"

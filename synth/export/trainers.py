@@ -111,7 +111,7 @@ def axolotl_settings(contract: str, options: ExportOptions, files: Mapping[str, 
         "grpo": {"type": None},
     }[contract]
     if contract == "sft" and options.shape == "prompt-completion":
-        read = {"type": {**instruct, "no_input_format": "{instruction}"}} if plain else {"type": "chat_template"}
+        read = {"type": {**instruct, "no_input_format": "{instruction}"}}
     elif contract == "sft" and plain:
         read = {"type": "completion", "field": "text"}
     elif contract == "dpo" and plain:
@@ -127,7 +127,7 @@ def axolotl_settings(contract: str, options: ExportOptions, files: Mapping[str, 
     }.get(contract, {})
     kind = "json" if options.file_format == "jsonl" else "parquet"
     entries = {
-        split: {"path": path.parent.as_posix(), "data_files": [path.name], "ds_type": kind, "split": "train", **read}
+        split: {"path": path.as_posix(), "ds_type": kind, "split": "train", **read}
         for split, path in files.items()
     }
     train = [e for split, e in entries.items() if split in {"", "train"}] or list(entries.values())[:1]
