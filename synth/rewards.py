@@ -48,9 +48,7 @@ def correct(
     kinds = answer_kind if answer_kind is not None else [None] * len(completions)
     options = choices if choices is not None else ["[]"] * len(completions)
     return [
-        float(
-            verify_answer(_after_thought(_text(said)), gold, kind=kind, choices=orjson.loads(given)).label == "right"
-        )
+        float(verify_answer(_after_thought(_text(said)), gold, kind=kind, choices=orjson.loads(given)).label == "right")
         for said, gold, kind, given in zip(completions, answer, kinds, options, strict=True)
     ]
 
@@ -72,7 +70,7 @@ def _text(completion: Any) -> str:
 
 
 def _after_thought(text: str) -> str:
-    head, closing, answer = text.rpartition("</think>")
+    _, closing, answer = text.rpartition("</think>")
     if closing:
         return answer
     return "" if "<think>" in text else text

@@ -110,7 +110,10 @@ _THINK = "<think>...</think>"
     help="sft: weight of a task in the column `weight`; the others share the rest to 1.",
 )
 @click.option(
-    "--per-problem", type=click.IntRange(1), metavar="N", help="Most rows of a problem (of one task), drawn by their ids."
+    "--per-problem",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Most rows of a problem (of one task), drawn by their ids.",
 )
 @click.option(
     "--labels",
@@ -124,7 +127,12 @@ _THINK = "<think>...</think>"
     "--step-score", default="step_correct", show_default=True, metavar="NAME", help="prm: the scores of single steps."
 )
 @click.option(
-    "--label-from", type=float, default=0.5, show_default=True, metavar="X", help="prm: a step is right from this score on."
+    "--label-from",
+    type=float,
+    default=0.5,
+    show_default=True,
+    metavar="X",
+    help="prm: a step is right from this score on.",
 )
 @click.option("--margin", is_flag=True, help="reward: state each pair's margin, which TRL puts into the loss.")
 @click.option("--replace", is_flag=True, help="Replace files in DIR that are no earlier export of this run.")

@@ -131,7 +131,9 @@ class Folder:
             found = orjson.loads(path.read_bytes())
             return {str(k): {"run": str(v["run"]), "files": [str(f) for f in v["files"]]} for k, v in found.items()}
         except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError) as error:
-            raise UserError("this cannot be read", where=str(path), remedy="remove it, or take another folder") from error
+            raise UserError(
+                "this cannot be read", where=str(path), remedy="remove it, or take another folder"
+            ) from error
 
     def part(self, name: str, columns: Sequence[str], schema: pa.Schema | None = None) -> Part:
         """The file of that name, opened when it is first asked for."""
@@ -139,19 +141,27 @@ class Folder:
             self._parts[name] = Part(self.out / name, columns, schema)
         return self._parts[name]
 
-    def keep(self, beside: Mapping[str, bytes]) -> None:
-        """Put the files in place of the earlier ones, with others beside them. Killed midway, files are missing, not mixed."""
+    @property
+    def earlier(self) -> list[str]:
+        """Names of the files that this export takes the place of."""
+        return [path.relative_to(self.out).as_posix() for path in self._old]
+
+    def keep(self, beside: Mapping[str, bytes], shared: Mapping[str, bytes]) -> None:
+        """Put the files in place of the earlier ones. Killed midway, files are missing, not mixed.
+
+        Args:
+            beside: other files of this export.
+            shared: files that are not of this export alone, and outlive it.
+        """
         for part in self._parts.values():
             part.close()
         for old in self._old:
             old.unlink(missing_ok=True)
         for part in self._parts.values():
             part.keep()
-        for name, content in beside.items():
+        for name, content in {**beside, **shared}.items():
             _write(self.out / name, content)
-        # dataset_info.json is shared with other exports and with the user: it is never removed.
-        files = [*self._parts, *(name for name in beside if name != "dataset_info.json")]
-        self._exports[self._key] = {"run": self._run, "files": files}
+        self._exports[self._key] = {"run": self._run, "files": [*self._parts, *beside]}
         _write(self.out / MANIFEST, orjson.dumps(self._exports, option=orjson.OPT_INDENT_2))
 
     def __enter__(self) -> Self:

@@ -40,7 +40,9 @@ _PAIRS = _Need(
     "pairs",
     "a step 'pair' makes them, of rationales that were scored (such as by 'verify_answer') and before the losers are put out",
 )
-_JUDGED = """SELECT count(*) FROM reviews v JOIN calls c ON c.id = v.call WHERE v.value IS NOT NULL AND c.shape = 'Rated'"""
+_JUDGED = (
+    """SELECT count(*) FROM reviews v JOIN calls c ON c.id = v.call WHERE v.value IS NOT NULL AND c.shape = 'Rated'"""
+)
 _DERIVED = "SELECT count(*) FROM {} WHERE parent IS NOT NULL"
 _COUNTERFACTUALS = _Need(
     "counterfactual problem",
@@ -49,7 +51,9 @@ _COUNTERFACTUALS = _Need(
     "problems",
     "a step 'counterfactual' makes them (synth pipelines poda)",
 )
-_TREE = "SELECT count(*) FROM rationales r JOIN scores s ON s.target = r.id WHERE r.node IS NOT NULL AND s.name = 'correct'"
+_TREE = (
+    "SELECT count(*) FROM rationales r JOIN scores s ON s.target = r.id WHERE r.node IS NOT NULL AND s.name = 'correct'"
+)
 _STEP_SCORES = "SELECT count(*) FROM scores WHERE step_index IS NOT NULL AND value IS NOT NULL AND name = '{}'"
 
 _NEEDS = {
@@ -108,9 +112,15 @@ def nothing(store: Store, contract: str, run: Path, options: ExportOptions, left
     head, look = f"there is nothing to export as {contract}", f"synth status {run} shows where the records went"
     if left_out.reasons:
         reasons = "; ".join(f"{n:,}: {why}" for why, n in left_out.reasons.most_common())
-        return UserError(f"{head}: all that could be were left out ({reasons})", where=str(run), remedy=f"other options may keep them; {look}")
+        return UserError(
+            f"{head}: all that could be were left out ({reasons})",
+            where=str(run),
+            remedy=f"other options may keep them; {look}",
+        )
     if not made:
-        return UserError(f"{head}: this run has no {need.what}", where=str(run), remedy=need.maker.format(options.step_score))
+        return UserError(
+            f"{head}: this run has no {need.what}", where=str(run), remedy=need.maker.format(options.step_score)
+        )
     if not kept:
         reasons = ", ".join(f"{step} ({rule}) {n:,}" for step, rule, n in store.sql(_REASONS, [need.table]).fetchall())
         what = f"{head}: all {made:,} records of the table {need.table} that could be are out, put out by {reasons}"

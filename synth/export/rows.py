@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 from pydantic import BaseModel
 
+from synth.errors import UserError
 from synth.export.contracts import (
     ContrastRow,
     ContrastSide,
@@ -172,7 +173,9 @@ def _plain(options: ExportOptions) -> bool:
     return options.layout == "plain"
 
 
-def _left(row: Mapping[str, Any], options: ExportOptions, answers: tuple[str | None, ...], texts: tuple[str, ...]) -> str | None:
+def _left(
+    row: Mapping[str, Any], options: ExportOptions, answers: tuple[str | None, ...], texts: tuple[str, ...]
+) -> str | None:
     """Why no row can be made of a record, if none can. `answers` and `texts` are those that the row is to hold."""
     if _has_media(row):
         return "its problem has images or sounds, which these rows cannot carry"
@@ -203,10 +206,16 @@ def _sft(store: Store, options: ExportOptions, left_out: LeftOut) -> Iterator[Ba
     tasks = [t for t, there in (("rationale", rationales), ("feedback", feedback), ("answer", answers)) if there]
     weights = weights_of(tasks, options.weights)
     for task in options.ask:
-        weights_of(tasks, {task: 0.5} if len(tasks) > 1 else {task: 1.0})
-    asks = {task: f"\n\n{text}" for task, text in ((ASKS if options.target == "both" else {}) | options.ask).items() if text}
+        if task not in tasks:
+            raise UserError(
+                f"--ask {task}=…: this export has no rows of the task {task!r}", remedy=f"its tasks: {', '.join(tasks)}"
+            )
+    told = {**(ASKS if options.target == "both" else {}), **options.ask}
+    asks = {task: f"\n\n{text}" for task, text in told.items() if text}
 
-    def made(row: dict[str, Any], task: str, more: str, said: Conversation, teacher: str | None, hinted: bool) -> BaseModel:
+    def made(
+        row: dict[str, Any], task: str, more: str, said: Conversation, teacher: str | None, hinted: bool
+    ) -> BaseModel:
         answer = row["answer"] if row["answer"] is not None else row["stated"]
         lineage = _lineage(row) | {
             "task": task,
@@ -248,7 +257,11 @@ def _sft(store: Store, options: ExportOptions, left_out: LeftOut) -> Iterator[Ba
         if why := _left(row, ExportOptions(), (), (row["explanation"],)):
             left_out.add(row["id"], why)
             continue
-        said = _said("\n".join([row["explanation"], *([f"It should have been: {row['correction']}"] if row["correction"] else [])]))
+        said = _said(
+            "\n".join(
+                [row["explanation"], *([f"It should have been: {row['correction']}"] if row["correction"] else [])]
+            )
+        )
         yield made(row, "feedback", _wrong(row), said, row["critic"], True)
 
 
@@ -334,7 +347,9 @@ def _prm(store: Store, options: ExportOptions, left_out: LeftOut) -> Iterator[Ba
         places = [label["step"] for label in row["labels"]]
         # A row may end at its first wrong step; but no step before its end may be without a label.
         ended = bool(labels) and not labels[-1] and all(labels[:-1])
-        if places != list(range(len(places))) or not (len(labels) == len(steps) or (ended and len(labels) < len(steps))):
+        if places != list(range(len(places))) or not (
+            len(labels) == len(steps) or (ended and len(labels) < len(steps))
+        ):
             left_out.add(row["id"], "its labels are not one for each step")
             continue
         if _has_media(row):
@@ -384,7 +399,7 @@ def _judge(store: Store, options: ExportOptions, left_out: LeftOut) -> Iterator[
             unit=row["unit"],
             reviewer=row["reviewer"],
             author=row["author"] or "",
-            correct=known.get(row["correct"], "unknown"),  # type: ignore[arg-type]
+            correct=known.get(row["correct"], "unknown"),
             source=row["source"],
         )
 
@@ -400,7 +415,7 @@ def _twins(store: Store, options: ExportOptions, left_out: LeftOut) -> Iterator[
         yield TwinRow(
             prompt=prompt(row, options),
             answer=row["answer"],
-            kind=kind,  # type: ignore[arg-type]
+            kind=kind,
             problem_id=row["id"],
             unit=row["unit"],
             source=row["source"],

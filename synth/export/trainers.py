@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from synth.export.contracts import (
 )
 from synth.export.options import ExportOptions
 
-__all__ = ["axolotl_settings", "dataset_info", "reshape", "row_type"]
+__all__ = ["DATASET_INFO", "axolotl_settings", "dataset_info", "merged_info", "reshape", "row_type"]
 
 DATASET_INFO = "dataset_info.json"
 """Where LLaMA-Factory looks for the data sets of a folder."""
@@ -99,9 +99,9 @@ def reshape(row: BaseModel, contract: str, options: ExportOptions) -> BaseModel:
 def axolotl_settings(contract: str, options: ExportOptions, files: Mapping[str, Path]) -> str:
     """The part of an Axolotl configuration that reads an export. `files` are its files by split (`""` where it has none)."""
     plain = options.layout == "plain"
-    chat = {"type": "chat_template", "field_messages": "messages", "roles_to_train": ["assistant"]}
+    chat: dict[str, Any] = {"type": "chat_template", "field_messages": "messages", "roles_to_train": ["assistant"]}
     instruct = {"field_instruction": "prompt", "field_output": "completion", "format": "{instruction}"}
-    read: dict[str, Any] = {
+    reads: dict[str, dict[str, Any]] = {
         "sft": chat,
         "judge": chat,
         "dpo": {"type": "chat_template.default", "field_messages": "messages"},
@@ -109,7 +109,8 @@ def axolotl_settings(contract: str, options: ExportOptions, files: Mapping[str, 
         "reward": {"type": "bradley_terry.chat_template"},
         "prm": {"type": "stepwise_supervised", "step_separator": "\n"},
         "grpo": {"type": None},
-    }[contract]
+    }
+    read = reads[contract]
     if contract == "sft" and options.shape == "prompt-completion":
         read = {"type": {**instruct, "no_input_format": "{instruction}"}}
     elif contract == "sft" and plain:
@@ -118,20 +119,19 @@ def axolotl_settings(contract: str, options: ExportOptions, files: Mapping[str, 
         read = {"type": {"field_prompt": "prompt", "field_chosen": "chosen", "field_rejected": "rejected"}}
     elif contract == "kto" and plain:
         read = {"type": {"field_prompt": "prompt", "field_completion": "completion", "field_label": "label"}}
-    method: dict[str, Any] = {
+    methods: dict[str, dict[str, Any]] = {
         "dpo": {"rl": "dpo"},
         "kto": {"rl": "kto", "remove_unused_columns": False},
         "reward": {"reward_model": True, "model_type": "AutoModelForSequenceClassification", "num_labels": 1},
         "prm": {"process_reward_model": True, "model_type": "AutoModelForTokenClassification", "num_labels": 2},
         "grpo": {"rl": "grpo", "trl": {"reward_funcs": ["synth.rewards.correct"]}, "remove_unused_columns": False},
-    }.get(contract, {})
+    }
     kind = "json" if options.file_format == "jsonl" else "parquet"
     entries = {
-        split: {"path": path.as_posix(), "ds_type": kind, "split": "train", **read}
-        for split, path in files.items()
+        split: {"path": path.as_posix(), "ds_type": kind, "split": "train", **read} for split, path in files.items()
     }
     train = [e for split, e in entries.items() if split in {"", "train"}] or list(entries.values())[:1]
-    settings = {**method, "datasets": train}
+    settings = {**methods.get(contract, {}), "datasets": train}
     if "validation" in entries and entries["validation"] not in train:
         settings["test_datasets"] = [entries["validation"]]
     if contract != "grpo" and not plain:
@@ -165,13 +165,24 @@ def dataset_info(contract: str, options: ExportOptions, files: Mapping[str, Path
     if plain:
         messages["formatting"] = "alpaca"
     entry = {**messages, "columns": columns, **({} if plain else {"tags": tags})}
-    return {
-        f"{contract}_{split}" if split else contract: {"file_name": path.name, **entry} for split, path in files.items()
-    }
+    return {_data_set(path.name): {"file_name": path.name, **entry} for path in files.values()}
 
 
-def merged_info(path: Path, entries: Mapping[str, dict[str, Any]], *, replace: bool) -> bytes:
-    """A `dataset_info.json` with these entries besides those that are in it.
+def _data_set(file: str) -> str:
+    """What LLaMA-Factory is told a file is called: `sft_train` for `sft.train.jsonl`."""
+    return file.rpartition(".")[0].replace(".", "_")
+
+
+def merged_info(
+    path: Path, entries: Mapping[str, dict[str, Any]], gone: Collection[str], *, replace: bool
+) -> bytes | None:
+    """A `dataset_info.json` with these entries besides those that are in it; None where nobody needs one.
+
+    Args:
+        path: where it lies.
+        entries: what it is to hold.
+        gone: files of earlier exports, of which it is to say nothing any more.
+        replace: whether entries that speak of other files may be replaced.
 
     Raises:
         UserError: the file is no such file, or an entry of that name speaks of another file.
@@ -184,9 +195,13 @@ def merged_info(path: Path, entries: Mapping[str, dict[str, Any]], *, replace: b
             raise UserError(f"this is no JSON: {error}", where=str(path), remedy="mend or remove it") from error
         if not isinstance(found, dict):
             raise UserError("this is no list of data sets by name", where=str(path), remedy="mend or remove it")
+        for file in gone:
+            found.pop(_data_set(file), None)
+    elif not entries:
+        return None
     for name, entry in entries.items():
-        had = found.get(name)
-        if had is not None and not replace and (not isinstance(had, dict) or had.get("file_name") != entry["file_name"]):
+        had = found.get(name, entry)
+        if not replace and not (isinstance(had, dict) and had.get("file_name") == entry["file_name"]):
             raise UserError(
                 f"there is another data set {name!r} in it", where=str(path), remedy="take another folder, or --replace"
             )

@@ -85,16 +85,15 @@ def export_run(run: Path | str, contract: str, out: Path | str, options: ExportO
             beside = {}
             if options.trainer == "axolotl":
                 beside[f"{contract}.axolotl.yaml"] = axolotl_settings(contract, options, files).encode()
-            if options.trainer == "llama-factory":
-                info = dataset_info(contract, options, files)
-                beside[DATASET_INFO] = merged_info(out / DATASET_INFO, info, replace=options.replace)
-            folder.keep(beside)
+            entries = dataset_info(contract, options, files) if options.trainer == "llama-factory" else {}
+            info = merged_info(out / DATASET_INFO, entries, folder.earlier, replace=options.replace)
+            folder.keep(beside, {DATASET_INFO: info} if info is not None else {})
     sizes = {split: part.rows for split, part in parts.items()}
     apart = [out / "lineage" / p.name for p in files.values()] if options.trainer == "openai" else []
     return Exported(
         tuple(files.values()),
         sum(sizes.values()),
-        (*(out / name for name in beside), *apart),
+        (*(out / name for name in beside), *([out / DATASET_INFO] if entries else []), *apart),
         tuple(left_out.told()),
         tuple(_notes(contract, options, sizes, labels)),
     )
