@@ -142,8 +142,9 @@ ORDER BY p.source, r.problem, r.id
 _LABELS = {
     # Of several judges of one step the mean counts.
     "scores": """
-SELECT target, list(struct_pack(step := step_index, value := value) ORDER BY step_index) AS labels, string_agg(DISTINCT judges, ', ') AS labelled_by
-FROM (SELECT target, step_index, avg(value) >= $2 AS value, string_agg(DISTINCT judge, ', ' ORDER BY judge) AS judges FROM scores
+SELECT target, list(struct_pack(step := step_index, value := value) ORDER BY step_index) AS labels,
+  array_to_string(list_sort(list_distinct(flatten(list(judges)))), ', ') AS labelled_by
+FROM (SELECT target, step_index, avg(value) >= $2 AS value, list(judge) AS judges FROM scores
   WHERE step_index IS NOT NULL AND name = $1 AND value IS NOT NULL GROUP BY target, step_index) GROUP BY target""",
     "tree": """
 WITH RECURSIVE leaves AS (
@@ -162,9 +163,9 @@ WITH RECURSIVE leaves AS (
 )
 SELECT r.id AS target, d.labels, 'tree' AS labelled_by FROM rationales r JOIN labelled d ON d.leaf = r.node WHERE r.steps = d.told""",
     "critiques": """
-SELECT target, list_transform(range(first + 1), i -> struct_pack(step := i, value := i < first)) AS labels, labelled_by
+SELECT target, list(struct_pack(step := i, value := i < first) ORDER BY i) AS labels, any_value(labelled_by) AS labelled_by
 FROM (SELECT target, min(step_index) AS first, string_agg(DISTINCT critic, ', ' ORDER BY critic) AS labelled_by
-  FROM kept_critiques WHERE step_index IS NOT NULL GROUP BY target)""",
+  FROM kept_critiques WHERE step_index IS NOT NULL GROUP BY target) c, unnest(range(c.first + 1)) u(i) GROUP BY target""",
 }
 """By where labels come from: for each rationale a list of (step, whether it is right), and whose labels they are."""
 

@@ -10,8 +10,6 @@ from synth.store.database import Store
 
 __all__ = ["write_tables"]
 
-_BATCH = 10_000
-
 
 def write_tables(store: Store, out: Path, *, replace: bool) -> dict[Path, int]:
     """Write every table of a run, and `wide_rationales`, as `out/TABLE.parquet`; returns how many rows each has.
@@ -38,7 +36,7 @@ def write_tables(store: Store, out: Path, *, replace: bool) -> dict[Path, int]:
     try:
         for name, draft in drafts.items():
             written[out / f"{name}.parquet"] = 0
-            reader = store.batches(f'SELECT * FROM "{name}" ORDER BY id', _BATCH)
+            reader = store.batches(f'SELECT * FROM "{name}" ORDER BY id')
             # DuckDB's JSON is text with a mark that some readers do not know.
             schema = pa.schema([pa.field(f.name, f.type) for f in reader.schema])
             with pq.ParquetWriter(draft, schema) as writer:

@@ -252,10 +252,11 @@ class Store:
         while some := result.fetchmany(1024):
             yield from (dict(zip(names, row, strict=True)) for row in some)
 
-    def batches(self, query: str, size: int) -> pa.RecordBatchReader:
-        """Ask a question; the rows in Arrow batches of at most about `size`, read as they are gone through."""
-        reader: pa.RecordBatchReader = self._con.cursor().sql(query).to_arrow_reader(size)
-        return reader
+    def batches(self, query: str) -> pa.RecordBatchReader:
+        """Ask a question; the rows in Arrow batches, read as they are gone through."""
+        import pyarrow as pa
+
+        return pa.RecordBatchReader.from_stream(self._con.cursor().sql(query))
 
     def frame(self, query: str, parameters: Sequence[Any] = ()) -> pl.DataFrame:
         """Ask a question; the rows as a frame, which writes Parquet, CSV and more."""
