@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from synth.export import ExportOptions, export_run
 from synth.rewards import correct, think_format
@@ -240,3 +241,80 @@ def test_judge(reviewed: Path, tmp_path: Path, tokenizer, model):
         model=model(AutoModelForCausalLM), args=args, train_dataset=rows, processing_class=tokenizer
     )
     assert step(trainer)["loss"] > 0
+
+
+AXOLOTL = [
+    ("cot", "sft", {}),
+    ("cot", "sft", {"layout": "plain"}),
+    ("cot", "sft", {"layout": "plain", "shape": "prompt-completion"}),
+    ("cot", "dpo", {}),
+    ("cot", "dpo", {"layout": "plain"}),
+    ("cot", "kto", {}),
+    ("cot", "kto", {"layout": "plain"}),
+    ("cot", "reward", {}),
+    ("trees", "prm", {}),
+    ("cot", "grpo", {}),
+    ("reviewed", "judge", {}),
+]
+
+
+@pytest.mark.parametrize(("run", "contract", "options"), AXOLOTL, ids=str)
+def test_axolotl_reads_what_its_settings_name(
+    request: pytest.FixtureRequest, tmp_path: Path, tokenizer, run: str, contract: str, options: dict[str, Any]
+):
+    """Its own prompt strategies, chosen as it chooses them, over every row."""
+    reason = "Axolotl is not installed: docs/export.md says how"
+    pytest.importorskip("axolotl.prompt_strategies", reason=reason)
+    from axolotl.prompt_strategies import load as load_supervised
+    from axolotl.prompt_strategies.bradley_terry import load as load_reward
+    from axolotl.prompt_strategies.dpo import load as load_dpo
+    from axolotl.prompt_strategies.kto import load as load_kto
+    from axolotl.prompt_strategies.stepwise_supervised import load as load_stepwise
+    from axolotl.utils.dict import DictDefault
+
+    whole = ExportOptions(trainer="axolotl", **options)
+    made = export_run(request.getfixturevalue(run), contract, tmp_path / "data", whole)
+    settings = yaml.safe_load((tmp_path / "data" / f"{contract}.axolotl.yaml").read_text())
+    (entry,) = settings["datasets"]
+    assert entry["path"] == made.path.as_posix()
+    cfg = DictDefault({**settings, "sequence_len": 4096, "train_on_inputs": False})
+    rows = load_dataset("json", data_files=entry["path"], split=entry["split"], cache_dir=str(tmp_path / "cache"))
+    kind = entry["type"]
+    if isinstance(kind, dict):
+        kind = "user_defined" if contract == "sft" else "user_defined.default"
+    for row in rows:
+        row = dict(row)  # noqa: PLW2901  # strategies change the row they are given
+        if contract == "dpo":
+            transform = load_dpo(kind, cfg, dataset_idx=0)
+            transform = transform[0] if isinstance(transform, tuple) else transform
+            got = transform(dict(row), tokenizer=tokenizer) if "chat" in kind else transform(dict(row))
+            for side in ("chosen", "rejected"):
+                told = row[side] if isinstance(row[side], str) else row[side]["content"]
+                assert got[side].removesuffix("<|end|>").strip() == told.strip()
+            asked = row["prompt"] if "prompt" in row else row["messages"][-1]["content"]
+            assert asked in got["prompt"]
+        elif contract == "kto":
+            got = load_kto(kind, cfg, dataset_idx=0)(dict(row))
+            told = row["completion"] if isinstance(row["completion"], str) else row["completion"][-1]["content"]
+            assert got["completion"].removesuffix("<|im_end|>") == told
+            assert got["label"] == row["label"]
+        elif contract == "reward":
+            got = load_reward(kind.partition(".")[2], tokenizer, cfg, entry)._tokenize_single_prompt(dict(row))
+            for side in ("chosen", "rejected"):
+                assert row[side] in tokenizer.decode(got[f"{side}_ids"])
+                assert row["input"] in tokenizer.decode(got[f"{side}_ids"])
+        elif contract == "prm":
+            got = load_stepwise(tokenizer, cfg, DictDefault(entry)).tokenize_prompt(row)
+            assert [x for x in got["labels"] if x != -100] == [int(x) for x in row["labels"]]
+        elif contract == "grpo":
+            assert kind is None  # taken as it stands
+            assert row["prompt"][-1]["role"] == "user"
+        else:
+            strategy = load_supervised(kind, tokenizer, cfg, {**entry["type"]} if kind == "user_defined" else entry)
+            got = strategy.tokenize_prompt({k: [v] for k, v in row.items()} if kind == "completion" else row)
+            ids, labels = got["input_ids"], got["labels"]
+            if kind == "completion":
+                (ids,), (labels,) = ids, labels
+            learnt = tokenizer.decode([i for i, label in zip(ids, labels, strict=True) if label != -100])
+            told = row.get("text") or row.get("completion") or row["messages"][-1]["content"]
+            assert learnt.replace("<|end|>", "").strip() == told.strip()
