@@ -13,12 +13,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import orjson
 from aiohttp import web
 
 from synth.engine import Summary, run_pipeline
 from synth.pipeline import Pipeline, load_pipeline
+from synth.records import UnitRecord
 from synth.sources import open_source
 from synth.store.database import open_store
+from synth.store.journal import Journal
 from synth.teachers import ScriptedTeacher, Teacher, World
 
 ROOT = Path(__file__).parent.parent
@@ -157,3 +160,16 @@ def serve(app: web.Application) -> Iterator[str]:
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
+
+
+def stored(folder: Path, *records: UnitRecord) -> Path:
+    """A run folder that holds these records, as if a run had made them; the first is the root problem."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "run.json").write_text("{}")
+    tables: dict[str, list[Any]] = {}
+    for record in records:
+        tables.setdefault(record.table, []).append(record.model_dump(mode="json", exclude_none=True))
+    journal = Journal(folder / "journal")
+    journal.append("commit", orjson.dumps({"owner": records[0].unit, "fingerprint": "f", "records": tables}))
+    journal.close()
+    return folder

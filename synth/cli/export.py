@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
 from synth.cli.options import run_argument
+from synth.errors import UserError
 
 __all__ = ["command"]
+
+_THINK = "<think>...</think>"
 
 
 @click.command("export", short_help="Write what was kept as training rows.")
@@ -18,10 +23,20 @@ __all__ = ["command"]
     "contract",
     required=True,
     metavar="CONTRACT",
-    help="sft (conversations), dpo (preference pairs), kto (good and bad ones), judge (spoken reviews), contrast or twins (counterfactuals).",
+    help="sft (conversations), dpo (preference pairs), kto (good and bad ones), prm (a label for each step), grpo (prompts "
+    "with what their reward is computed from), reward (pairs for a reward model), judge (spoken reviews), contrast or twins "
+    "(counterfactuals), parquet (the tables of the run).",
 )
 @click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), required=True, metavar="DIR", help="Where the file goes."
+    "--out", type=click.Path(path_type=Path, file_okay=False), required=True, metavar="DIR", help="Where the files go."
+)
+@click.option(
+    "--for",
+    "trainer",
+    type=click.Choice(["trl", "axolotl", "llama-factory", "openai"]),
+    default="trl",
+    show_default=True,
+    help="Whose format the rows have. Settings that read them are written beside.",
 )
 @click.option(
     "--format",
@@ -32,13 +47,54 @@ __all__ = ["command"]
     help="Kind of file.",
 )
 @click.option(
-    "--style",
-    type=click.Choice(["natural", "delimiter"]),
-    default="natural",
+    "--layout",
+    type=click.Choice(["conversational", "plain"]),
+    help="Messages with roles, or plain strings. Default: conversational; prm: plain.",
+)
+@click.option(
+    "--shape",
+    type=click.Choice(["language-modelling", "prompt-completion"]),
+    default="language-modelling",
     show_default=True,
-    help="natural: 'The answer is X.'; delimiter: 'question ###' and 'rationale --> X END' (arXiv:2212.10071).",
+    help="sft: a whole conversation or text a row, or prompt and completion apart.",
 )
 @click.option("--system", metavar="TEXT", help="A system message for every row.")
+@click.option(
+    "--style",
+    type=click.Choice(["natural", "boxed", "delimiter"]),
+    default="natural",
+    show_default=True,
+    help=r"natural: 'The answer is X.'; boxed: 'The answer is \boxed{X}.'; delimiter: 'question ###' and "
+    "'rationale --> X END' (arXiv:2212.10071).",
+)
+@click.option(
+    "--think",
+    is_flag=False,
+    flag_value=_THINK,
+    metavar="OPEN...CLOSE",
+    help=f"Tags around the rationale, before the answer. Without a value: {_THINK}.",
+)
+@click.option(
+    "--order",
+    type=click.Choice(["rationale-first", "answer-first"]),
+    default="rationale-first",
+    show_default=True,
+    help="Whether the rationale stands before its answer.",
+)
+@click.option(
+    "--target",
+    type=click.Choice(["rationale", "answer", "both"]),
+    default="rationale",
+    show_default=True,
+    help="sft: learn the rationale with its answer, the answer alone, or both as tasks of their own (arXiv:2305.02301).",
+)
+@click.option(
+    "--ask",
+    "asks",
+    multiple=True,
+    metavar="TASK=TEXT",
+    help="sft: last paragraph of the prompts of a task (rationale, answer, feedback), by which tasks are told apart.",
+)
 @click.option(
     "--stages",
     type=click.Choice(["one", "two"]),
@@ -47,40 +103,86 @@ __all__ = ["command"]
     help="sft: two writes question to rationale, and question and rationale to answer, as rows of their own.",
 )
 @click.option(
-    "--feedback-weight",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    "--weight",
+    "weights",
+    multiple=True,
+    metavar="TASK=W",
+    help="sft: weight of a task in the column `weight`; the others share the rest to 1.",
+)
+@click.option(
+    "--per-problem",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Most rows of a problem (of one task), drawn by their ids.",
+)
+@click.option(
+    "--labels",
+    type=click.Choice(["auto", "scores", "tree", "critiques"]),
+    default="auto",
+    show_default=True,
+    help="prm: from scores of single steps; from thought trees, where a step is right if the right answer was reached below it "
+    "(arXiv:2312.08935); or up to the first mistake a critic named. auto: scores where there are any, else tree.",
+)
+@click.option(
+    "--step-score", default="step_correct", show_default=True, metavar="NAME", help="prm: the scores of single steps."
+)
+@click.option(
+    "--label-from",
+    type=float,
     default=0.5,
     show_default=True,
-    metavar="ALPHA",
-    help="sft of a run with feedback on mistakes: weight of those rows; rationales weigh the rest.",
+    metavar="X",
+    help="prm: a step is right from this score on.",
 )
+@click.option("--margin", is_flag=True, help="reward: state each pair's margin, which TRL puts into the loss.")
+@click.option("--replace", is_flag=True, help="Replace files in DIR that are no earlier export of this run.")
 def command(
-    run: Path,
-    contract: str,
-    out: Path,
-    file_format: str,
-    style: str,
-    system: str | None,
-    stages: str,
-    feedback_weight: float,
+    run: Path, contract: str, out: Path, think: str | None, asks: Sequence[str], weights: Sequence[str], **chosen: Any
 ) -> None:
     """Write what RUN has kept as rows a trainer reads: DIR/CONTRACT.jsonl (or .parquet); where its pipeline has a step
     `split`, DIR/CONTRACT.SPLIT.jsonl for each.
 
-    Each row carries its lineage (ids of record, problem and call, teacher, scores) in columns trainers pass over.
+    Each row carries its lineage (ids of record, problem and call, teacher, scores) in columns trainers pass over; for OpenAI,
+    which takes no others, it lies in DIR/lineage. docs/export.md has a table of contracts, trainers, columns and options.
 
     \b
       synth export runs/first --to sft --out data
+      synth export runs/first --to sft --think --system "Think first." --out data
+      synth export runs/first --to dpo --for llama-factory --out LLaMA-Factory/data
       python -c "from datasets import load_dataset; print(load_dataset('json', data_files='data/sft.jsonl'))"
     """
     from synth.export import ExportOptions, export_run
 
     options = ExportOptions(
-        style=style,  # type: ignore[arg-type]
-        system=system,
-        file_format=file_format,  # type: ignore[arg-type]
-        stages=stages,  # type: ignore[arg-type]
-        feedback_weight=feedback_weight,
+        think=None if think is None else _tags(think),
+        ask=dict(_named("--ask", item) for item in asks),
+        weights={task: _number("--weight", weight) for task, weight in (_named("--weight", w) for w in weights)},
+        **chosen,
     )
     made = export_run(run, contract, out, options)
     click.echo(f"{made.rows:,} rows in {', '.join(map(str, made.files))}")
+    for path in made.beside:
+        click.echo(f"beside: {path}")
+    for line in (*made.left_out, *made.notes):
+        click.echo(f"note: {line}", err=True)
+
+
+def _tags(given: str) -> tuple[str, str]:
+    opening, dots, closing = given.replace("…", "...").partition("...")
+    if not (opening and dots and closing):
+        raise UserError(f"--think {given} is not OPEN...CLOSE", remedy=f"for example --think '{_THINK}'")
+    return opening, closing
+
+
+def _named(option: str, item: str) -> tuple[str, str]:
+    name, equals, value = item.partition("=")
+    if not equals or not name:
+        raise UserError(f"{option} {item} is not TASK=…", remedy=f"for example {option} answer=…")
+    return name.strip(), value
+
+
+def _number(option: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise UserError(f"{option}: {text!r} is no number", remedy=f"for example {option} answer=0.3") from None

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from synth.documented import json_schema
-from synth.export.contracts import CONTRACTS
+from synth.export.contracts import ROWS
 from synth.pipeline.spec import pipeline_schema
 from synth.records import RECORD_TYPES
 from synth.teachers import Profile
@@ -19,7 +19,7 @@ def all_schemas() -> dict[str, dict[str, Any]]:
     """Every schema by its path below `schemas/`."""
     schemas = {"pipeline.json": pipeline_schema(), "teachers.json": json_schema(Profile)}
     schemas |= {f"records/{kind.__name__.lower()}.json": json_schema(kind, "serialization") for kind in RECORD_TYPES}
-    schemas |= {f"export/{name}.json": json_schema(row, "serialization") for name, row in CONTRACTS.items()}
+    schemas |= {f"export/{name}.json": json_schema(row, "serialization") for name, row in ROWS.items()}
     return {name: {"$schema": "https://json-schema.org/draft/2020-12/schema", **s} for name, s in schemas.items()}
 
 

@@ -18,6 +18,7 @@ from synth.store.journal import START, Position, read_blocks
 
 if TYPE_CHECKING:
     import polars as pl
+    import pyarrow as pa
 
 __all__ = ["CORPUS", "HUMAN_OWNER", "VIEWS", "Store", "fold", "open_store"]
 
@@ -288,6 +289,19 @@ class Store:
         result = self.sql(query, parameters)
         names = [d[0] for d in result.description or []]
         return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+    def each(self, query: str, parameters: Sequence[Any] = ()) -> Iterator[dict[str, Any]]:
+        """Ask a question; the rows one after another, read as they are gone through, also while others are asked."""
+        result = self._con.cursor().execute(query, list(parameters))
+        names = [d[0] for d in result.description or []]
+        while some := result.fetchmany(1024):
+            yield from (dict(zip(names, row, strict=True)) for row in some)
+
+    def batches(self, query: str) -> pa.RecordBatchReader:
+        """Ask a question; the rows in Arrow batches, read as they are gone through."""
+        import pyarrow as pa
+
+        return pa.RecordBatchReader.from_stream(self._con.cursor().sql(query))
 
     def frame(self, query: str, parameters: Sequence[Any] = ()) -> pl.DataFrame:
         """Ask a question; the rows as a frame, which writes Parquet, CSV and more."""

@@ -22,7 +22,7 @@ from synth.corpus.overlap import resembling, shared_words, sharing_runs
 from synth.corpus.shingles import normalise
 from synth.corpus.split import Split
 from synth.errors import UserError
-from synth.export import export_run
+from synth.export import ExportOptions, export_run
 from synth.pipeline import read_pipeline
 from synth.teachers import ScriptedTeacher, World
 
@@ -315,8 +315,10 @@ async def test_a_split_run_is_exported_in_parts_that_share_no_problem(tmp_path: 
     stale = tmp_path / "out" / "sft.jsonl"
     stale.parent.mkdir()
     stale.write_text("{}\n")
-    exported = export_run(tmp_path / "run", "sft", tmp_path / "out")
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["sft.test.jsonl", "sft.train.jsonl"]
+    with pytest.raises(UserError, match=r"sft\.jsonl is there and was not written by an export"):
+        export_run(tmp_path / "run", "sft", tmp_path / "out")
+    exported = export_run(tmp_path / "run", "sft", tmp_path / "out", ExportOptions(replace=True))
+    assert sorted(p.name for p in (tmp_path / "out").glob("[!.]*")) == ["sft.test.jsonl", "sft.train.jsonl"]
     units = [{json.loads(line)["unit"] for line in p.read_text().splitlines()} for p in exported.files]
     assert not units[0] & units[1]
     assert exported.rows == len(units[0] | units[1]) == 40

@@ -319,9 +319,10 @@ async def test_what_always_holds_and_what_is_exported(tmp_path: Path):
         assert a["prompt"][0]["content"].split("\n\n", 1)[1] == b["prompt"][0]["content"].split("\n\n", 1)[1]
         assert a["prompt"] != b["prompt"]
         for side in (a, b):
-            cuts = [side["text"][slice(*side["spans"][x])] for x in "ABCD"]
+            cuts = [side["text"][s["begin"] : s["end"]] for s in side["spans"]]
             assert cuts == [f"{o} it is." for o in ATOMS]
-            ends = [e for x in "ABCD" for e in side["spans"][x]]
+            assert [s["letter"] for s in side["spans"]] == list("ABCD")
+            ends = [e for s in side["spans"] for e in (s["begin"], s["end"])]
             assert ends == sorted(ends)
     assert len(rows_of["dpo"]) == kept
     for row in rows_of["dpo"]:

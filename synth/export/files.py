@@ -1,0 +1,219 @@
+"""The folder an export lies in: written as a whole or not at all, and never beside what is left of another."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, Union, get_args, get_origin
+
+import orjson
+from pydantic import BaseModel
+
+from synth.errors import UserError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["Folder", "Part", "arrow_schema", "columns_of"]
+
+MANIFEST = ".synth-export.json"
+"""What lies in a folder, of which run; hidden, so that loaders of whole folders pass it over."""
+_BATCH = 4096
+"""Rows of a Parquet row group, at most."""
+
+
+def columns_of(kind: type[BaseModel]) -> list[str]:
+    """The columns of a row type: what is trained on first, then the lineage."""
+    own = [name for name in kind.model_fields if name in kind.__annotations__]
+    return [*own, *(name for name in kind.model_fields if name not in own)]
+
+
+class Part:
+    """A file of rows that is being written: Parquet where it is given a schema, else JSONL. It takes its name when it is done."""
+
+    def __init__(self, path: Path, columns: Sequence[str], schema: pa.Schema | None = None) -> None:
+        self.path, self.rows = path, 0
+        self._draft = path.with_name(f".{path.name}.new")
+        self._columns, self._table = columns, schema
+        self._waiting: list[dict[str, Any]] = []
+        self._writer: Any = None
+        self._file: Any = None
+        self._draft.parent.mkdir(parents=True, exist_ok=True)
+        if self._table is not None:
+            import pyarrow.parquet as pq
+
+            self._writer = pq.ParquetWriter(self._draft, self._table)
+        else:
+            self._file = self._draft.open("wb")
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Write a row; of what it holds, the columns of this file."""
+        content = {name: row[name] for name in self._columns}
+        self.rows += 1
+        if self._file is not None:
+            self._file.write(orjson.dumps(content) + b"\n")
+            return
+        self._waiting.append(content)
+        if len(self._waiting) >= _BATCH:
+            self._flush()
+
+    def _flush(self) -> None:
+        import pyarrow as pa
+
+        self._writer.write_table(pa.Table.from_pylist(self._waiting, schema=self._table))
+        self._waiting = []
+
+    def close(self) -> None:
+        """Write what waits, and let go of the file."""
+        if self._writer is not None:
+            if self._waiting:
+                self._flush()
+            self._writer.close()
+        if self._file is not None:
+            self._file.close()
+        self._writer = self._file = None
+
+    def keep(self) -> None:
+        """Give it its name."""
+        self._draft.replace(self.path)
+
+    def discard(self) -> None:
+        """Remove what was written, unless it has its name by now."""
+        with suppress(OSError):
+            self.close()
+        self._draft.unlink(missing_ok=True)
+
+
+class Folder:
+    """The output folder of one export.
+
+    Args:
+        out: the folder; made when the first row is written.
+        key: what is exported, in which kind of file; the files of an earlier export with the same key are replaced.
+        run: the run it is of.
+        replace: whether files that are no export of this run may be replaced.
+
+    Raises:
+        UserError: there are such files, and they may not.
+    """
+
+    def __init__(self, out: Path, key: str, run: Path, *, replace: bool) -> None:
+        self.out, self._key, self._run = out, key, str(run.resolve())
+        self._parts: dict[str, Part] = {}
+        if out.exists() and not out.is_dir():
+            raise UserError("this is a file", where=str(out), remedy="name a folder")
+        self._exports: dict[str, Any] = self._read()
+        mine = self._exports.get(key, {})
+        self._old = [out / name for name in mine.get("files", []) if _inside(name)]
+        if mine and mine["run"] != self._run and not replace:
+            what = f"there is an export of another run in this folder: {', '.join(mine['files'])}, of {mine['run']}"
+            raise UserError(what, where=str(out), remedy="take another folder, or --replace, which removes those files")
+        contract, _, suffix = key.rpartition(".")
+        pattern = re.compile(rf"{re.escape(contract)}(\.\w+)?\.{re.escape(suffix)}")
+        strange = [p for p in _listed(out) if pattern.fullmatch(p.name) and p not in self._old]
+        if strange and not replace:
+            raise UserError(
+                f"{strange[0].name} is there and was not written by an export",
+                where=str(out),
+                remedy="take another folder, or --replace, which removes it",
+            )
+        self._old += strange
+
+    def _read(self) -> dict[str, Any]:
+        path = self.out / MANIFEST
+        if not path.is_file():
+            return {}
+        try:
+            found = orjson.loads(path.read_bytes())
+            return {str(k): {"run": str(v["run"]), "files": [str(f) for f in v["files"]]} for k, v in found.items()}
+        except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError) as error:
+            raise UserError(
+                "this cannot be read", where=str(path), remedy="remove it, or take another folder"
+            ) from error
+
+    def part(self, name: str, columns: Sequence[str], schema: pa.Schema | None = None) -> Part:
+        """The file of that name, opened when it is first asked for."""
+        if name not in self._parts:
+            self._parts[name] = Part(self.out / name, columns, schema)
+        return self._parts[name]
+
+    @property
+    def earlier(self) -> list[str]:
+        """Names of the files that this export takes the place of."""
+        return [path.relative_to(self.out).as_posix() for path in self._old]
+
+    def keep(self, beside: Mapping[str, bytes], shared: Mapping[str, bytes]) -> None:
+        """Put the files in place of the earlier ones. Killed midway, files are missing, not mixed.
+
+        Args:
+            beside: other files of this export.
+            shared: files that are not of this export alone, and outlive it.
+        """
+        for part in self._parts.values():
+            part.close()
+        for old in self._old:
+            old.unlink(missing_ok=True)
+        for part in self._parts.values():
+            part.keep()
+        for name, content in {**beside, **shared}.items():
+            _write(self.out / name, content)
+        self._exports[self._key] = {"run": self._run, "files": [*self._parts, *beside]}
+        _write(self.out / MANIFEST, orjson.dumps(self._exports, option=orjson.OPT_INDENT_2))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for part in self._parts.values():
+            part.discard()
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.new")
+    draft.write_bytes(content)
+    draft.replace(path)
+
+
+def _listed(folder: Path) -> Iterator[Path]:
+    return (Path(entry.path) for entry in os.scandir(folder)) if folder.is_dir() else iter(())
+
+
+def _inside(name: str) -> bool:
+    """Whether a name in a manifest, which anybody may have written, stays in its folder."""
+    return not Path(name).is_absolute() and ".." not in Path(name).parts
+
+
+def arrow_schema(kind: type[BaseModel], *, plain: bool) -> pa.Schema:
+    """The columns of a row type with their Arrow types: the same in every file, whatever is in it.
+
+    Args:
+        kind: the row type.
+        plain: which form texts have that may be messages or plain strings.
+    """
+    import pyarrow as pa
+
+    annotations = {name: kind.model_fields[name].annotation for name in columns_of(kind)}
+    return pa.schema([pa.field(name, _arrow_type(a, plain=plain)) for name, a in annotations.items()])
+
+
+def _arrow_type(annotation: Any, *, plain: bool) -> pa.DataType:
+    import pyarrow as pa
+
+    origin, args = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _arrow_type(args[0], plain=plain)
+    if origin is Literal:
+        return pa.string()
+    if origin in {Union, UnionType}:
+        kinds = [a for a in args if a is not NoneType and (a is str) == plain] if str in args else list(args)
+        return _arrow_type(kinds[0], plain=plain)
+    if origin is list:
+        return pa.list_(_arrow_type(args[0], plain=plain))
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return pa.struct(arrow_schema(annotation, plain=plain))
+    return {str: pa.string(), bool: pa.bool_(), int: pa.int64(), float: pa.float64()}[annotation]

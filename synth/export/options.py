@@ -1,0 +1,232 @@
+"""What an export can be asked for, and which contract and trainer each option is for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
+from typing import Literal, get_args
+
+from synth.errors import UserError
+from synth.export.contracts import CONTRACTS, Task
+
+__all__ = ["TRAINERS", "ExportOptions", "Trainer", "checked"]
+
+Trainer = Literal["trl", "axolotl", "llama-factory", "openai"]
+
+TRAINERS: dict[str, frozenset[str]] = {
+    "trl": frozenset({*CONTRACTS, "parquet"}),
+    "axolotl": frozenset({"sft", "dpo", "kto", "prm", "grpo", "reward", "judge"}),
+    "llama-factory": frozenset({"sft", "dpo", "kto", "reward", "judge"}),
+    "openai": frozenset({"sft", "dpo", "judge"}),
+}
+"""The contracts each trainer has a format for. `contrast` and `twins` are ours alone, and `parquet` is no contract: all three
+are written the same for everybody."""
+
+_WHY_NOT = {
+    ("llama-factory", "prm"): "it has no stepwise format",
+    ("llama-factory", "grpo"): "it has no trainer with reward functions",
+    ("openai", "kto"): "it fine-tunes on conversations and preferences only",
+    ("openai", "prm"): "it has no stepwise format",
+    ("openai", "grpo"): "its graders run there and cannot be given a function of ours",
+    ("openai", "reward"): "it trains no reward models; preferences are --to dpo",
+}
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """How rows are written. What does not apply to a contract must be left as it is."""
+
+    trainer: Trainer = "trl"
+    """Whose format the rows have."""
+    file_format: Literal["jsonl", "parquet"] = "jsonl"
+    """Kind of file."""
+    layout: Literal["conversational", "plain"] | None = None
+    """Messages with roles, or plain strings. None: messages, except for `prm`, whose trainers read strings only."""
+    shape: Literal["language-modelling", "prompt-completion"] = "language-modelling"
+    """For `sft`: one conversation (or text) a row, or prompt and completion apart, where TRL's loss is on the completion alone."""
+    system: str | None = None
+    """A system message for every row; in the plain layout the first paragraph of the prompt."""
+    style: Literal["natural", "boxed", "delimiter"] = "natural"
+    """How the answer is stated. `natural`: in a sentence. `boxed`: the same with `\\boxed{}`. `delimiter`: `question ###` and
+    `rationale --> answer END`, as arXiv:2212.10071."""
+    think: tuple[str, str] | None = None
+    """Tags around the rationale, such as `("<think>", "</think>")`; the answer stands after them."""
+    order: Literal["rationale-first", "answer-first"] = "rationale-first"
+    """Whether the rationale stands before its answer or after it."""
+    target: Literal["rationale", "answer", "both"] = "rationale"
+    """For `sft`, what is to be learnt: the rationale with its answer, the answer alone, or both, as rows of the tasks `rationale`
+    and `answer` over the same problems (arXiv:2305.02301; a comparison with and without rationales needs the two files)."""
+    ask: Mapping[str, str] = field(default_factory=dict)
+    """For `sft`: by task, a last paragraph of its prompts, by which the tasks are told apart. Where `target` is `both` each has one
+    that can be replaced."""
+    stages: Literal["one", "two"] = "one"
+    """For `sft`. `two`: question to rationale, and question and rationale to answer, as rows of their own (arXiv:2311.14109)."""
+    weights: Mapping[str, float] = field(default_factory=dict)
+    """For `sft`: by task, its weight in the loss. All of them sum to 1; the tasks that are not named share the rest equally.
+    (`feedback`: 1 - alpha of arXiv:2410.03663 is the weight of `rationale`.)"""
+    per_problem: int | None = None
+    """Most rows of a problem (for `sft`: of a problem and task); which ones is drawn by their ids, each time the same."""
+    labels: Literal["auto", "scores", "tree", "critiques"] = "auto"
+    """For `prm`, where labels come from. `scores`: scores of single steps. `tree`: a step of a thought tree is right if the right
+    answer was reached below it (hard estimation of arXiv:2312.08935). `critiques`: the steps before the mistake that a critic named
+    are right, that one is wrong, and the row ends there. `auto`: `scores` where there are any, else `tree`."""
+    step_score: str = "step_correct"
+    """For `prm`: name of the scores of single steps."""
+    label_from: float = 0.5
+    """For `prm`: a step is right whose score is this or more."""
+    margin: bool = False
+    """For `reward`: whether rows state the margin of their pair, which TRL then asks the rewards to differ by."""
+    replace: bool = False
+    """Whether files in the output folder that are no earlier export of this run may be replaced."""
+
+
+_TEXT = {"layout", "system", "style", "think", "order", "per_problem"}
+_ALWAYS = {"trainer", "file_format", "replace"}
+_APPLY: dict[str, set[str]] = {
+    "sft": _TEXT | {"shape", "target", "ask", "stages", "weights"},
+    "dpo": _TEXT,
+    "kto": _TEXT,
+    "reward": _TEXT | {"margin"},
+    "prm": {"layout", "system", "per_problem", "labels", "step_score", "label_from"},
+    "grpo": {"layout", "system"},
+    "judge": {"per_problem"},
+    "contrast": {"system"},
+    "twins": {"system"},
+    "parquet": set(),
+}
+"""Which options a contract has, besides those that all have."""
+
+_FLAGS = {"trainer": "--for", "file_format": "--format", "label_from": "--label-from", "weights": "--weight"}
+
+
+def checked(contract: str, options: ExportOptions) -> None:
+    """Raise for everything that can be told before a run is looked at.
+
+    Raises:
+        UserError: an unknown contract, one the trainer has no format for, options that do not apply or exclude each other.
+    """
+    if contract not in _APPLY:
+        near = get_close_matches(contract, _APPLY, n=1)
+        remedy = f"contracts: {', '.join(_APPLY)}"
+        raise UserError(
+            f"there is no contract {contract!r}", remedy=f"did you mean {near[0]}? {remedy}" if near else remedy
+        )
+    if options.trainer not in TRAINERS:
+        raise UserError(f"there is no format for {options.trainer!r}", remedy=f"trainers: {', '.join(TRAINERS)}")
+    _check_trainer(contract, options)
+    default = ExportOptions()
+    for one in fields(ExportOptions):
+        given = getattr(options, one.name)
+        if given != getattr(default, one.name) and one.name not in _ALWAYS | _APPLY[contract]:
+            having = [c for c, names in _APPLY.items() if one.name in names]
+            raise UserError(
+                f"{_flag(one.name)} does not apply to {contract}", remedy=f"it is for {', '.join(having)}; leave it out"
+            )
+    _check_texts(contract, options)
+    _check_numbers(options)
+
+
+def _check_trainer(contract: str, options: ExportOptions) -> None:
+    trainer = options.trainer
+    if contract not in TRAINERS[trainer]:
+        why = _WHY_NOT.get((trainer, contract), "this is read by code of your own only; leave --for out")
+        having = [t for t, contracts in TRAINERS.items() if contract in contracts]
+        raise UserError(f"{trainer} cannot be given {contract}: {why}", remedy=f"--for {' or '.join(having)}")
+    if trainer == "openai" and options.file_format != "jsonl":
+        raise UserError("OpenAI takes JSONL only", remedy="leave --format out")
+    if trainer == "openai" and (options.layout == "plain" or options.shape == "prompt-completion"):
+        raise UserError(
+            "OpenAI takes conversations only", remedy="leave --layout plain and --shape prompt-completion out"
+        )
+    if options.shape == "prompt-completion" and options.layout != "plain" and trainer != "trl":
+        raise UserError(
+            f"{trainer} reads conversations as one, and trains on the assistant's turns alone as it is",
+            remedy="leave --shape out, or take --layout plain too",
+        )
+    if contract == "parquet" and options.file_format != "jsonl":
+        raise UserError(
+            "--to parquet writes Parquet as it is", remedy="leave --format out; for rows: --to sft --format parquet"
+        )
+    if contract == "prm" and options.layout == "conversational":
+        raise UserError(
+            "trainers of process reward models read strings, not conversations", remedy="leave --layout out"
+        )
+    if trainer == "axolotl" and contract == "reward" and options.layout == "plain":
+        raise UserError(
+            "Axolotl's reward models are trained on conversations", remedy="leave --layout plain out, or --for trl"
+        )
+    if trainer == "axolotl" and contract == "reward" and options.margin:
+        raise UserError("Axolotl's reward models know no margin", remedy="leave --margin out, or --for trl")
+    if trainer == "llama-factory" and contract == "reward" and options.margin:
+        raise UserError("LLaMA-Factory's reward models know no margin", remedy="leave --margin out, or --for trl")
+
+
+def _check_texts(contract: str, options: ExportOptions) -> None:
+    if options.style == "delimiter" and (options.think or options.order == "answer-first"):
+        raise UserError(
+            "the delimiters of --style delimiter stand between rationale and answer, in that order",
+            remedy="leave out --think and --order, or --style",
+        )
+    if options.think and options.order == "answer-first":
+        raise UserError("what is thought stands before the answer", remedy="leave out --think, or --order")
+    if options.think and not all(re.fullmatch(r"\S(?:.*\S)?", tag) for tag in options.think):
+        raise UserError(
+            f"--think {options.think!r} does not name two tags", remedy='for example --think "<think>...</think>"'
+        )
+    if options.think and options.think[0] == options.think[1]:
+        raise UserError("the tags of --think must differ, or nobody can tell where the thought ends")
+    if options.stages == "two" and (options.target != "rationale" or options.order == "answer-first" or options.think):
+        raise UserError(
+            "with --stages two rationale and answer are rows of their own, in that order",
+            remedy="leave out --target, --order and --think, or --stages",
+        )
+    if options.target == "answer" and (options.order == "answer-first" or options.think):
+        raise UserError(
+            "with --target answer no rationale is written", remedy="leave out --order and --think, or --target"
+        )
+    for name, given in (("ask", options.ask), ("weights", options.weights)):
+        for task in given:
+            if task not in get_args(Task):
+                raise UserError(
+                    f"{_flag(name)} {task}=…: there is no task {task!r}", remedy=f"tasks: {', '.join(get_args(Task))}"
+                )
+    if contract == "sft" and options.system is not None and not options.system.strip():
+        raise UserError("--system is empty", remedy="leave it out")
+
+
+def _check_numbers(options: ExportOptions) -> None:
+    if options.per_problem is not None and options.per_problem < 1:
+        raise UserError("--per-problem must be 1 or more")
+    if any(not 0 < weight <= 1 for weight in options.weights.values()) or sum(options.weights.values()) > 1 + 1e-9:
+        raise UserError(
+            "--weight: weights are above 0 and sum to 1",
+            remedy="for example --weight feedback=0.3: the other tasks share the remaining 0.7",
+        )
+
+
+def weights_of(tasks: Sequence[str], given: Mapping[str, float]) -> dict[str, float]:
+    """The weight of each task that an export has.
+
+    Raises:
+        UserError: a weight for a task that it has not, or nothing left for those that are not named.
+    """
+    for task in given:
+        if task not in tasks:
+            raise UserError(
+                f"--weight {task}=…: this export has no rows of the task {task!r}",
+                remedy=f"its tasks: {', '.join(tasks)}",
+            )
+    others = [task for task in tasks if task not in given]
+    rest = 1 - sum(given.values())
+    if (others and rest <= 1e-9) or (not others and abs(rest) > 1e-9):
+        raise UserError(
+            f"--weight: the weights of {', '.join(tasks)} do not sum to 1",
+            remedy="leave one task out: it gets the rest",
+        )
+    return {task: given.get(task, rest / max(1, len(others))) for task in tasks}
+
+
+def _flag(name: str) -> str:
+    return _FLAGS.get(name, "--" + name.replace("_", "-"))

@@ -1,0 +1,478 @@
+"""From the records of a run to the rows of each contract."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import orjson
+from pydantic import BaseModel
+
+from synth.errors import UserError
+from synth.export.contracts import (
+    ContrastRow,
+    ContrastSide,
+    DpoRow,
+    GrpoRow,
+    JudgeRow,
+    KtoRow,
+    Message,
+    PrmRow,
+    PromptCompletionRow,
+    RewardRow,
+    SftRow,
+    Span,
+    TextRow,
+    TwinRow,
+)
+from synth.export.options import ExportOptions, weights_of
+from synth.export.wording import Conversation, as_text, completion_text, prompt, prompt_text, reply
+from synth.store.database import Store
+
+__all__ = ["LeftOut", "rows_of"]
+
+REWARD = "synth.rewards.correct"
+"""The function that rewards the completions of prompts in `grpo` rows."""
+
+ASKS = {"rationale": "Give your reasoning, then the answer.", "answer": "Give the answer alone."}
+"""What tells the tasks apart where both are to be learnt."""
+
+
+class LeftOut:
+    """Records an export could have made rows of and did not: how many, by reason, with one of them."""
+
+    def __init__(self) -> None:
+        self.reasons: Counter[str] = Counter()
+        self.example: dict[str, str] = {}
+
+    def add(self, record: str, reason: str) -> None:
+        """One more."""
+        self.reasons[reason] += 1
+        self.example.setdefault(reason, record)
+
+    def told(self) -> list[str]:
+        """A line for each reason."""
+        return [f"{n:,} left out: {why} (such as {self.example[why]})" for why, n in self.reasons.most_common()]
+
+
+def rows_of(contract: str, store: Store, options: ExportOptions, left_out: LeftOut) -> Iterator[BaseModel]:
+    """The rows of a contract, in order of source, problem and record."""
+    made = _WRITERS[contract](store, options, left_out)
+    return made if options.per_problem is None else _capped(made, options.per_problem, left_out)
+
+
+def _capped(rows: Iterator[BaseModel], limit: int, left_out: LeftOut) -> Iterator[BaseModel]:
+    """Rows of one problem stand in the order of their ids, which are hashes: the first ones are as good as drawn."""
+    have: Counter[tuple[str, str]] = Counter()
+    for row in rows:
+        group = (getattr(row, "problem_id", None) or row.unit, getattr(row, "task", ""))  # type: ignore[attr-defined]
+        if have[group] >= limit:
+            left_out.add(row.record_id, f"more than {limit} of its problem")  # type: ignore[attr-defined]
+            continue
+        have[group] += 1
+        yield row
+
+
+_PROBLEM = "p.question, p.context, p.rubric, p.evidence, p.choices, p.media, coalesce(p.source, '') AS source"
+
+_SFT = f"""
+SELECT r.id, r.problem, r.unit, r.teacher, r.call, r.text, r.answer AS stated, r.hinted, {_PROBLEM}, p.answer,
+  (SELECT json_group_object(s.name, s.value) FROM scores s WHERE s.target = r.id AND s.step_index IS NULL) AS scores
+FROM kept_rationales r JOIN problems p ON p.id = r.problem ORDER BY p.source, r.problem, r.id
+"""
+
+_FEEDBACK = f"""
+SELECT q.id, q.unit, q.critic, q.call, q.explanation, q.correction, r.text, r.answer AS stated, r.problem, {_PROBLEM}, p.answer,
+  (SELECT json_group_object(s.name, s.value) FROM scores s WHERE s.target = q.id AND s.step_index IS NULL) AS scores
+FROM kept_critiques q JOIN rationales r ON r.id = q.target JOIN problems p ON p.id = r.problem ORDER BY p.source, r.problem, q.id
+"""
+
+_KTO = f"""
+SELECT r.id, r.problem, r.unit, r.teacher, r.text, r.answer AS stated, {_PROBLEM}, k.id IS NOT NULL AS kept,
+  (SELECT json_group_object(s.name, s.value) FROM scores s WHERE s.target = r.id AND s.step_index IS NULL) AS scores
+FROM rationales r JOIN problems p ON p.id = r.problem LEFT JOIN kept_rationales k ON k.id = r.id
+WHERE trim(r.text) <> '' AND r.unit NOT IN (SELECT target FROM rejections) AND r.problem NOT IN (SELECT target FROM rejections)
+  AND (k.id IS NOT NULL OR r.id IN (SELECT target FROM scores WHERE label IN ('wrong', 'rejected')))
+ORDER BY p.source, r.problem, r.id
+"""
+
+_JUDGE = """
+SELECT v.*, c.messages, c.reply, coalesce(p.source, '') AS source, s.unit FROM reviews v JOIN scores s ON s.id = v.id
+JOIN calls c ON c.id = v.call JOIN problems p ON p.id = s.unit
+WHERE v.value IS NOT NULL AND c.shape = 'Rated' ORDER BY p.source, v.target, v.reviewer
+"""
+
+_DERIVED = f"""
+SELECT p.id, p.unit, {_PROBLEM}, p.answer, p.parent FROM kept_problems p
+WHERE p.parent IS NOT NULL AND p.unit IN (SELECT id FROM kept_problems) ORDER BY p.source, p.parent, p.answer
+"""
+
+_ORIGINALS = f"""
+SELECT p.id, p.unit, {_PROBLEM}, p.answer FROM kept_problems p
+WHERE p.id IN (SELECT parent FROM kept_problems) ORDER BY p.source, p.id
+"""
+
+_ANALYSES = """
+SELECT id, problem, text, parts FROM kept_rationales WHERE style = 'options' ORDER BY problem, id
+"""
+
+_PAIRS = f"""
+SELECT a.*, {_PROBLEM}, p.answer, c.text AS chosen_text, c.answer AS chosen_answer, c.teacher AS chosen_teacher,
+  d.text AS rejected_text, d.answer AS rejected_answer, d.teacher AS rejected_teacher
+FROM kept_pairs a JOIN problems p ON p.id = a.problem JOIN rationales c ON c.id = a.chosen JOIN rationales d ON d.id = a.rejected
+ORDER BY p.source, a.problem, a.id
+"""
+
+_GRPO = f"""
+SELECT p.id, p.unit, {_PROBLEM}, p.answer, p.answer_kind, t.tried, t.good FROM kept_problems p LEFT JOIN (
+  SELECT r.problem, count(s.value) AS tried, count(*) FILTER (s.value = 1) AS good
+  FROM scores s JOIN rationales r ON r.id = s.target WHERE s.name = 'correct' AND s.step_index IS NULL GROUP BY r.problem
+) t ON t.problem = p.id
+WHERE p.answer IS NOT NULL AND p.unit NOT IN (SELECT target FROM rejections) ORDER BY p.source, p.id
+"""
+
+_STEPWISE = f"""
+SELECT r.id, r.problem, r.unit, r.teacher, r.steps, r.segmenter, r.answer AS stated, {_PROBLEM}, l.labels, l.labelled_by
+FROM rationales r JOIN problems p ON p.id = r.problem JOIN ({{labels}}) l ON l.target = r.id
+WHERE r.unit NOT IN (SELECT target FROM rejections) AND r.problem NOT IN (SELECT target FROM rejections)
+ORDER BY p.source, r.problem, r.id
+"""
+
+_LABELS = {
+    # Of several judges of one step the mean counts.
+    "scores": """
+SELECT target, list(struct_pack(step := step_index, value := value) ORDER BY step_index) AS labels,
+  array_to_string(list_sort(list_distinct(flatten(list(judges)))), ', ') AS labelled_by
+FROM (SELECT target, step_index, avg(value) >= $2 AS value, list(judge) AS judges FROM scores
+  WHERE step_index IS NOT NULL AND name = $1 AND value IS NOT NULL GROUP BY target, step_index) GROUP BY target""",
+    "tree": """
+WITH RECURSIVE leaves AS (
+  SELECT r.node AS leaf, max(s.value) AS value FROM rationales r JOIN scores s ON s.target = r.id
+  WHERE r.node IS NOT NULL AND s.name = 'correct' AND s.step_index IS NULL AND s.value IS NOT NULL GROUP BY r.node
+), below AS (
+  SELECT n.id AS node, n.parent, l.value FROM leaves l JOIN nodes n ON n.id = l.leaf
+  UNION ALL SELECT n.id, n.parent, b.value FROM below b JOIN nodes n ON n.id = b.parent
+), reached AS (SELECT node, max(value) >= 1 AS value FROM below GROUP BY node
+), paths AS (
+  SELECT l.leaf, n.id AS node, n.parent, n.depth, n.text FROM leaves l JOIN nodes n ON n.id = l.leaf
+  UNION ALL SELECT a.leaf, n.id, n.parent, n.depth, n.text FROM paths a JOIN nodes n ON n.id = a.parent
+), labelled AS (
+  SELECT a.leaf, list(struct_pack(step := a.depth, value := v.value) ORDER BY a.depth) AS labels, list(a.text ORDER BY a.depth) AS told
+  FROM paths a JOIN reached v ON v.node = a.node GROUP BY a.leaf
+)
+SELECT r.id AS target, d.labels, 'tree' AS labelled_by FROM rationales r JOIN labelled d ON d.leaf = r.node WHERE r.steps = d.told""",
+    "critiques": """
+SELECT target, list(struct_pack(step := i, value := i < first) ORDER BY i) AS labels, any_value(labelled_by) AS labelled_by
+FROM (SELECT target, min(step_index) AS first, string_agg(DISTINCT critic, ', ' ORDER BY critic) AS labelled_by
+  FROM kept_critiques WHERE step_index IS NOT NULL GROUP BY target) c, unnest(range(c.first + 1)) u(i) GROUP BY target""",
+}
+"""By where labels come from: for each rationale a list of (step, whether it is right), and whose labels they are."""
+
+
+def _plain(options: ExportOptions) -> bool:
+    return options.layout == "plain"
+
+
+def _left(
+    row: Mapping[str, Any], options: ExportOptions, answers: tuple[str | None, ...], texts: tuple[str, ...]
+) -> str | None:
+    """Why no row can be made of a record, if none can. `answers` and `texts` are those that the row is to hold."""
+    if _has_media(row):
+        return "its problem has images or sounds, which these rows cannot carry"
+    if any(not text.strip() for text in texts):
+        return "it has no text"
+    if any(a is None for a in answers) and (
+        options.think or options.style == "delimiter" or options.order == "answer-first"
+    ):
+        return "it states no answer"
+    for tag in options.think or ():
+        if any(tag in text for text in texts):
+            return f"its text holds the tag {tag}"
+    return None
+
+
+def _has_media(row: Mapping[str, Any]) -> bool:
+    return row["media"] not in (None, "[]", "null")
+
+
+def _lineage(row: Mapping[str, Any]) -> dict[str, str]:
+    return {"record_id": row["id"], "problem_id": row["problem"], "unit": row["unit"], "source": row["source"]}
+
+
+def _sft(store: Store, options: ExportOptions, left_out: LeftOut) -> Iterator[BaseModel]:
+    feedback = store.sql("SELECT count(*) FROM kept_critiques").fetchall()[0][0] > 0
+    rationales = options.target != "answer"
+    answers = options.target != "rationale" or options.stages == "two"
+    tasks = [t for t, there in (("rationale", rationales), ("feedback", feedback), ("answer", answers)) if there]
+    weights = weights_of(tasks, options.weights)
+    for task in options.ask:
+        if task not in tasks:
+            raise UserError(
+                f"--ask {task}=…: this export has no rows of the task {task!r}", remedy=f"its tasks: {', '.join(tasks)}"
+            )
+    told = {**(ASKS if options.target == "both" else {}), **options.ask}
+    asks = {task: f"\n\n{text}" for task, text in told.items() if text}
+
+    def made(
+        row: dict[str, Any], task: str, more: str, said: Conversation, teacher: str | None, hinted: bool
+    ) -> BaseModel:
+        answer = row["answer"] if row["answer"] is not None else row["stated"]
+        lineage = _lineage(row) | {
+            "task": task,
+            "weight": weights[task],
+            "teacher": teacher or "",
+            "call_id": row["call"] or "",
+            "answer": answer or "",
+            "hinted": hinted,
+            "scores": _as_json(row["scores"]),
+        }
+        asked = prompt(row, options, more + asks.get(task, ""))
+        if options.shape == "prompt-completion":
+            return PromptCompletionRow(**lineage, **_two_columns(asked, said, options))
+        if _plain(options):
+            return TextRow(**lineage, text=as_text(asked, said, options))
+        return SftRow(**lineage, messages=[*asked, *said])
+
+    answered: set[str] = set()
+    for row in store.each(_SFT):
+        answer = row["answer"] if row["answer"] is not None else row["stated"]
+        if why := _left(row, options, (answer,), (row["text"],) if rationales else ()):
+            left_out.add(row["id"], why)
+            continue
+        said = reply(row["text"], answer, options) if options.stages == "one" else _said(row["text"])
+        if rationales:
+            yield made(row, "rationale", "", said, row["teacher"], row["hinted"])
+        if not answers:
+            continue
+        if answer is None:
+            left_out.add(row["id"], "it states no answer")
+        elif options.stages == "two":
+            more = f"\n\nReasoning:\n{row['text']}"
+            yield made(row, "answer", more, reply("", answer, options), row["teacher"], row["hinted"])
+        elif row["problem"] not in answered:  # the answer alone is the same whoever reasoned
+            answered.add(row["problem"])
+            yield made(row, "answer", "", reply("", answer, options), row["teacher"], row["hinted"])
+
+    for row in store.each(_FEEDBACK):
+        if why := _left(row, ExportOptions(), (), (row["explanation"],)):
+            left_out.add(row["id"], why)
+            continue
+        said = _said(
+            "\n".join(
+                [row["explanation"], *([f"It should have been: {row['correction']}"] if row["correction"] else [])]
+            )
+        )
+        yield made(row, "feedback", _wrong(row), said, row["critic"], True)
+
+
+def _said(text: str) -> Conversation:
+    return [Message(role="assistant", content=text)]
+
+
+def _two_columns(asked: Conversation, said: Conversation, options: ExportOptions) -> dict[str, Any]:
+    if _plain(options):
+        return {"prompt": prompt_text(asked, options), "completion": completion_text(said, options)}
+    return {"prompt": asked, "completion": said}
+
+
+def _wrong(row: dict[str, Any]) -> str:
+    """What the task `feedback` adds to the question: question, wrong answer and gold answer are its input, arXiv:2410.03663."""
+    return (
+        f"\n\nA wrong solution:\n{row['text']}\nThe answer is {row['stated']}.\n\n"
+        f"The right answer is {row['answer']}. What is wrong in the solution?"
+    )
+
+
+def _kto(store: Store, options: ExportOptions, left_out: LeftOut) -> Iterator[BaseModel]:
+    for row in store.each(_KTO):
+        if why := _left(row, options, (row["stated"],), (row["text"],)):
+            left_out.add(row["id"], why)
+            continue
+        yield KtoRow(
+            **_lineage(row),
+            **_two_columns(prompt(row, options), reply(row["text"], row["stated"], options), options),
+            label=row["kept"],
+            teacher=row["teacher"] or "",
+            scores=_as_json(row["scores"]),
+        )
+
+
+def _dpo(store: Store, options: ExportOptions, left_out: LeftOut) -> Iterator[BaseModel]:
+    return _pairs(store, options, left_out, DpoRow, states_margin=True)
+
+
+def _reward(store: Store, options: ExportOptions, left_out: LeftOut) -> Iterator[BaseModel]:
+    return _pairs(store, options, left_out, RewardRow, states_margin=options.margin)
+
+
+def _pairs(
+    store: Store, options: ExportOptions, left_out: LeftOut, kind: type[BaseModel], *, states_margin: bool
+) -> Iterator[BaseModel]:
+    for row in store.each(_PAIRS):
+        answers, texts = (row["chosen_answer"], row["rejected_answer"]), (row["chosen_text"], row["rejected_text"])
+        if why := _left(row, options, answers, texts):
+            left_out.add(row["id"], why)
+            continue
+        # Both sides state their own answer: the loser must be seen to lose.
+        chosen, rejected = (reply(text, answer, options) for text, answer in zip(texts, answers, strict=True))
+        if chosen[0].content.split() == rejected[0].content.split():
+            left_out.add(row["id"], "its chosen and rejected sides are equal")
+            continue
+        asked = prompt(row, options)
+        plain = _plain(options)
+        yield kind(
+            **_lineage(row),
+            prompt=prompt_text(asked, options) if plain else asked,
+            chosen=completion_text(chosen, options) if plain else chosen,
+            rejected=completion_text(rejected, options) if plain else rejected,
+            chosen_id=row["chosen"],
+            rejected_id=row["rejected"],
+            reason=row["reason"],
+            margin=(row["margin"] or 0.0) if states_margin else 0.0,
+            first_differing_step=-1 if row["first_differing_step"] is None else row["first_differing_step"],
+            length_difference=row["length_difference"],
+            chosen_teacher=row["chosen_teacher"] or "",
+            rejected_teacher=row["rejected_teacher"] or "",
+        )
+
+
+def _prm(store: Store, options: ExportOptions, left_out: LeftOut) -> Iterator[BaseModel]:
+    where = options.labels
+    if where == "auto":
+        there = "SELECT count(*) FROM scores WHERE step_index IS NOT NULL AND value IS NOT NULL AND name = $1"
+        where = "scores" if store.sql(there, [options.step_score]).fetchall()[0][0] else "tree"
+    given = (options.step_score, options.label_from) if where == "scores" else ()
+    for row in store.each(_STEPWISE.format(labels=_LABELS[where]), given):
+        steps, labels = row["steps"] or [], [label["value"] for label in row["labels"]]
+        places = [label["step"] for label in row["labels"]]
+        # A row may end at its first wrong step; but no step before its end may be without a label.
+        ended = bool(labels) and not labels[-1] and all(labels[:-1])
+        if places != list(range(len(places))) or not (
+            len(labels) == len(steps) or (ended and len(labels) < len(steps))
+        ):
+            left_out.add(row["id"], "its labels are not one for each step")
+            continue
+        if _has_media(row):
+            left_out.add(row["id"], "its problem has images or sounds, which these rows cannot carry")
+            continue
+        yield PrmRow(
+            **_lineage(row),
+            prompt=prompt_text(prompt(row, options), options),
+            completions=steps[: len(labels)],
+            labels=labels,
+            labelled_by=row["labelled_by"] or "",
+            segmenter=row["segmenter"] or "",
+            teacher=row["teacher"] or "",
+            answer=row["stated"] or "",
+        )
+
+
+def _grpo(store: Store, options: ExportOptions, left_out: LeftOut) -> Iterator[BaseModel]:
+    for row in store.each(_GRPO):
+        if why := _left(row, options, (), ()):
+            left_out.add(row["id"], why)
+            continue
+        asked = prompt(row, options)
+        yield GrpoRow(
+            **_lineage(row | {"problem": row["id"]}),
+            prompt=prompt_text(asked, options) if _plain(options) else asked,
+            answer=row["answer"],
+            answer_kind=row["answer_kind"] or ("choice" if row["choices"] else "text"),
+            choices=orjson.dumps(list(row["choices"] or ())).decode(),
+            reward=REWARD,
+            tried=row["tried"] or 0,
+            right=row["good"] or 0,
+        )
+
+
+def _judge(store: Store, options: ExportOptions, left_out: LeftOut) -> Iterator[BaseModel]:  # noqa: ARG001  # the conversation is as it was
+    known = {1.0: "yes", 0.0: "no"}
+    for row in store.each(_JUDGE):
+        yield JudgeRow(
+            messages=[
+                *(Message(**m) for m in orjson.loads(row["messages"])),
+                Message(role="assistant", content=row["reply"]),
+            ],
+            value=row["value"],
+            record_id=row["id"],
+            target_id=row["target"],
+            unit=row["unit"],
+            reviewer=row["reviewer"],
+            author=row["author"] or "",
+            correct=known.get(row["correct"], "unknown"),
+            source=row["source"],
+        )
+
+
+def _twins(store: Store, options: ExportOptions, left_out: LeftOut) -> Iterator[BaseModel]:  # noqa: ARG001
+    derived = store.rows(_DERIVED)
+    kept = {row["parent"] for row in derived}
+    both = [
+        *(("original", r) for r in store.rows(_ORIGINALS) if r["id"] in kept),
+        *(("counterfactual", r) for r in derived),
+    ]
+    for kind, row in both:
+        yield TwinRow(
+            prompt=prompt(row, options),
+            answer=row["answer"],
+            kind=kind,
+            problem_id=row["id"],
+            unit=row["unit"],
+            source=row["source"],
+        )
+
+
+def _contrast(store: Store, options: ExportOptions, left_out: LeftOut) -> Iterator[BaseModel]:
+    analyses: dict[str, dict[str, Any]] = {}
+    for row in store.each(_ANALYSES):
+        analyses.setdefault(row["problem"], row)
+    originals = {row["id"]: row for row in store.rows(_ORIGINALS)}
+    for derived in store.rows(_DERIVED):
+        original = originals.get(derived["parent"])
+        if original is None or original["id"] not in analyses or derived["id"] not in analyses:
+            left_out.add(derived["id"], "it or its original has no kept analysis")
+            continue
+        letters = [chr(ord("A") + i) for i in range(len(original["choices"]))]
+        yield ContrastRow(
+            original=_side(original, analyses[original["id"]], options),
+            counterfactual=_side(derived, analyses[derived["id"]], options),
+            anchor=original["answer"],
+            positives=[a for a in letters if a not in {original["answer"], derived["answer"]}],
+            unit=derived["unit"],
+            source=derived["source"],
+        )
+
+
+def _side(problem: dict[str, Any], rationale: dict[str, Any], options: ExportOptions) -> ContrastSide:
+    spans, place = [], 0
+    for i, option in enumerate(orjson.loads(rationale["parts"])["options"]):
+        letter = chr(ord("A") + i)
+        begin = rationale["text"].index(f"\n{letter}) {option['analysis']}", place) + len(f"\n{letter}) ")
+        place = begin + len(option["analysis"])
+        spans.append(Span(letter=letter, begin=begin, end=place))
+    return ContrastSide(
+        prompt=prompt(problem, options),
+        text=rationale["text"],
+        answer=problem["answer"],
+        spans=spans,
+        problem_id=problem["id"],
+        rationale_id=rationale["id"],
+    )
+
+
+_WRITERS: dict[str, Callable[[Store, ExportOptions, LeftOut], Iterator[BaseModel]]] = {
+    "sft": _sft,
+    "dpo": _dpo,
+    "kto": _kto,
+    "prm": _prm,
+    "grpo": _grpo,
+    "reward": _reward,
+    "judge": _judge,
+    "contrast": _contrast,
+    "twins": _twins,
+}
+
+
+def _as_json(value: Any) -> str:
+    return value if isinstance(value, str) else orjson.dumps(value or {}).decode()

@@ -1,0 +1,286 @@
+"""What cannot be exported is told: what, where, and what to do about it; and nothing is written or mixed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import run as run_pipeline
+from support import stored, sums, synth, yaml_file
+
+from synth.errors import UserError
+from synth.export import ExportOptions, export_run
+from synth.records import Media, Pair, Problem, Rationale, Score
+from synth.teachers import ScriptedTeacher, World
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("contract", "options", "told"),
+    [
+        ("sfft", {}, "there is no contract 'sfft'\n  → did you mean sft?"),
+        ("dpo", {"trainer": "trlx"}, "there is no format for 'trlx'"),
+        ("prm", {"trainer": "llama-factory"}, "llama-factory cannot be given prm: it has no stepwise format"),
+        ("grpo", {"trainer": "openai"}, "openai cannot be given grpo"),
+        ("contrast", {"trainer": "axolotl"}, "axolotl cannot be given contrast"),
+        ("dpo", {"shape": "prompt-completion"}, "--shape does not apply to dpo\n  → it is for sft;"),
+        ("kto", {"target": "both"}, "--target does not apply to kto"),
+        ("kto", {"margin": True}, "--margin does not apply to kto\n  → it is for reward;"),
+        ("sft", {"labels": "tree"}, "--labels does not apply to sft\n  → it is for prm;"),
+        ("grpo", {"think": ("<a>", "</a>")}, "--think does not apply to grpo"),
+        ("judge", {"system": "Hm."}, "--system does not apply to judge"),
+        ("prm", {"layout": "conversational"}, "read strings"),
+        ("sft", {"trainer": "openai", "layout": "plain"}, "OpenAI takes conversations only"),
+        ("sft", {"trainer": "openai", "file_format": "parquet"}, "OpenAI takes JSONL only"),
+        ("sft", {"trainer": "axolotl", "shape": "prompt-completion"}, "axolotl reads conversations as one"),
+        ("reward", {"trainer": "axolotl", "layout": "plain"}, "trained on conversations"),
+        ("reward", {"trainer": "llama-factory", "margin": True}, "know no margin"),
+        ("parquet", {"system": "Hm."}, "--system does not apply to parquet"),
+        ("parquet", {"file_format": "parquet"}, "writes Parquet as it is"),
+        ("sft", {"style": "delimiter", "think": ("<a>", "</a>")}, "the delimiters of --style delimiter"),
+        ("sft", {"order": "answer-first", "think": ("<a>", "</a>")}, "stands before the answer"),
+        ("sft", {"think": ("<a>", "<a>")}, "must differ"),
+        ("sft", {"think": ("<a>", " ")}, "does not name two tags"),
+        ("sft", {"stages": "two", "target": "both"}, "rows of their own, in that order"),
+        ("sft", {"target": "answer", "order": "answer-first"}, "no rationale is written"),
+        ("sft", {"weights": {"rationales": 0.5}}, "there is no task 'rationales'"),
+        ("sft", {"weights": {"answer": 0.5}}, "no rows of the task 'answer'\n  → its tasks: rationale"),
+        ("sft", {"weights": {"rationale": 0.5}}, "do not sum to 1"),
+        ("sft", {"target": "both", "weights": {"rationale": 1.0}}, "do not sum to 1\n  → leave one task out"),
+        ("sft", {"target": "both", "weights": {"rationale": -0.1}}, "weights are above 0"),
+        ("sft", {"ask": {"feedback": "Why?"}}, "no rows of the task 'feedback'"),
+        ("sft", {"per_problem": 0}, "--per-problem must be 1 or more"),
+        ("sft", {"system": " "}, "--system is empty"),
+    ],
+    ids=str,
+)
+def test_options_that_do_not_go_together(cot: Path, tmp_path: Path, contract: str, options: dict[str, Any], told: str):
+    with pytest.raises(UserError) as error:
+        export_run(cot, contract, tmp_path / "out", ExportOptions(**options))
+    assert told in str(error.value)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("contract", "maker"),
+    [
+        ("dpo", "a step 'pair' makes them"),
+        ("reward", "a step 'pair' makes them"),
+        ("prm", "scores of single steps named 'step_correct'"),
+        ("judge", "a step 'review' makes them"),
+        ("contrast", "a step 'counterfactual' makes them"),
+        ("twins", "a step 'counterfactual' makes them"),
+    ],
+)
+async def test_a_contract_the_run_cannot_fill_names_the_step_that_would(tmp_path: Path, contract: str, maker: str):
+    made = yaml_file(tmp_path / "p.yaml", "pipeline: my/p\nsteps: [{step: rationalize}]")
+    await run_pipeline(made, sums(tmp_path / "in.jsonl", 2), tmp_path / "run")
+    with pytest.raises(UserError, match=f"nothing to export as {contract}: this run has no .*") as error:
+        export_run(tmp_path / "run", contract, tmp_path / "out")
+    assert maker in str(error.value.remedy)
+    assert not (tmp_path / "out").exists()
+
+
+async def test_questions_without_answers_make_no_prompts_with_rewards(tmp_path: Path):
+    problem = Problem.root(question="Why?")
+    run = stored(tmp_path / "run", problem)
+    with pytest.raises(UserError, match="this run has no problem with a gold answer") as error:
+        export_run(run, "grpo", tmp_path / "out")
+    assert "--map answer=COLUMN" in str(error.value)
+
+
+async def test_the_filter_that_took_all_is_named(tmp_path: Path):
+    made = yaml_file(
+        tmp_path / "p.yaml",
+        """
+        pipeline: my/p
+        steps:
+          - step: rationalize
+          - step: verify_answer
+          - {step: filter, name: never, keep: score.correct > 1}
+        """,
+    )
+    await run_pipeline(made, sums(tmp_path / "in.jsonl", 3), tmp_path / "run", ScriptedTeacher(World()))
+    with pytest.raises(UserError, match=r"all 3 records of the table rationales .* are out, put out by never \(.*\) 3"):
+        export_run(tmp_path / "run", "sft", tmp_path / "out")
+
+
+def one_problem(folder: Path, *texts: str, answer: str | None = "5", **fields: Any) -> tuple[Path, list[Rationale]]:
+    problem = Problem.root(question="What?", answer="5", answer_kind="number", **fields)
+    made = [
+        Rationale.make(
+            unit=problem.id,
+            step="s",
+            because=i,
+            problem=problem.id,
+            author="teacher",
+            text=text,
+            steps=tuple(text.splitlines()),
+            answer=answer,
+        )
+        for i, text in enumerate(texts)
+    ]
+    pair = [
+        Pair.make(
+            unit=problem.id,
+            step="p",
+            because=0,
+            problem=problem.id,
+            chosen=made[0].id,
+            rejected=made[1].id,
+            reason="score",
+            length_difference=0,
+        )
+    ]
+    return stored(folder, problem, *made, *(pair if len(made) > 1 else [])), made
+
+
+@pytest.mark.parametrize("contract", ["dpo", "reward"])
+def test_equal_sides_are_left_out_and_told(tmp_path: Path, contract: str):
+    run, _ = one_problem(tmp_path / "run", "The same.\nSo 5.", "The  same.\nSo 5. ")
+    with pytest.raises(UserError, match="1: its chosen and rejected sides are equal"):
+        export_run(run, contract, tmp_path / "out")
+    run, _ = one_problem(tmp_path / "other", "The same.\nSo 5.", "Not the same.")
+    assert export_run(run, contract, tmp_path / "out").rows == 1
+
+
+@pytest.mark.parametrize(
+    "labels", [[(0, 1)], [(0, 1), (2, 1)], [(1, 0)], [(0, 0), (1, 1)], [(i, 1) for i in range(4)]], ids=str
+)
+def test_labels_that_are_not_one_for_each_step_are_left_out_and_told(tmp_path: Path, labels: list[tuple[int, int]]):
+    problem = Problem.root(question="What?", answer="5", answer_kind="number")
+    made = Rationale.make(
+        unit=problem.id,
+        step="s",
+        because=0,
+        problem=problem.id,
+        author="teacher",
+        text="a\nb\nc",
+        steps=("a", "b", "c"),
+    )
+    scores = [
+        Score.make(
+            unit=problem.id,
+            step="l",
+            because=i,
+            target=made.id,
+            step_index=i,
+            name="step_correct",
+            value=v,
+            judge="j",
+        )
+        for i, v in labels
+    ]
+    with pytest.raises(UserError, match="1: its labels are not one for each step"):
+        export_run(stored(tmp_path / "run", problem, made, *scores), "prm", tmp_path / "out")
+    assert not list((tmp_path).glob("out/*"))
+
+
+def test_texts_that_would_break_their_row_are_left_out_and_told(tmp_path: Path):
+    run, made = one_problem(tmp_path / "run", "I </think> so 5.", "Fine.", "  ")
+    got = export_run(run, "sft", tmp_path / "out", ExportOptions(think=("<think>", "</think>")))
+    assert got.rows == 1
+    assert sorted(got.left_out) == [
+        f"1 left out: it has no text (such as {made[2].id})",
+        f"1 left out: its text holds the tag </think> (such as {made[0].id})",
+    ]
+    unanswered, made = one_problem(tmp_path / "no", "Hm.", "Well.", answer=None)
+    for options in ({"think": ("<a>", "</a>")}, {"style": "delimiter"}, {"order": "answer-first"}):
+        with pytest.raises(UserError, match="1: it states no answer"):
+            export_run(unanswered, "dpo", tmp_path / "no-out", ExportOptions(**options))
+    assert export_run(unanswered, "dpo", tmp_path / "no-out").rows == 1
+
+
+@pytest.mark.parametrize("contract", ["sft", "dpo", "kto", "grpo"])
+def test_a_question_about_an_image_is_not_asked_without_it(tmp_path: Path, contract: str):
+    run, _ = one_problem(tmp_path / "run", "I see 5.", "Six.", media=(Media(kind="image", uri="a.png"),))
+    with pytest.raises(UserError, match="images or sounds"):
+        export_run(run, contract, tmp_path / "out")
+
+
+# --- the folder --------------------------------------------------------------------------------------------------------
+
+
+def test_an_export_of_another_run_is_never_mixed_with_or_lost(cot: Path, reviewed: Path, tmp_path: Path):
+    out = tmp_path / "out"
+    made = export_run(cot, "sft", out)
+    before = made.path.read_bytes()
+    with pytest.raises(UserError, match=r"an export of another run in this folder: sft\.jsonl") as error:
+        export_run(reviewed, "sft", out)
+    assert "--replace" in str(error.value)
+    assert made.path.read_bytes() == before
+    assert export_run(reviewed, "kto", out).rows > 0  # another contract is another file
+    export_run(reviewed, "sft", out, ExportOptions(replace=True))
+    assert {row["task"] for row in rows(out / "sft.jsonl")} == {"rationale", "feedback"}
+    assert sorted(p.name for p in out.iterdir()) == [".synth-export.json", "kto.jsonl", "sft.jsonl"]
+
+
+def test_the_same_export_again_leaves_nothing_of_the_one_before(split_cot: Path, cot: Path, tmp_path: Path):
+    out = tmp_path / "out"
+    export_run(split_cot, "sft", out, ExportOptions(trainer="openai"))
+    assert len(list(out.rglob("*.jsonl"))) == 6
+    export_run(split_cot, "sft", out, ExportOptions(trainer="axolotl"))
+    names = {p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file()}
+    assert names == {
+        ".synth-export.json",
+        "sft.axolotl.yaml",
+        *(f"sft.{s}.jsonl" for s in ("train", "validation", "test")),
+    }
+    export_run(cot, "sft", out, ExportOptions(replace=True))
+    assert {p.name for p in out.rglob("*") if p.is_file()} == {".synth-export.json", "sft.jsonl"}
+
+
+def test_a_failed_export_leaves_the_one_before_as_it_was(cot: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    out = tmp_path / "out"
+    export_run(cot, "dpo", out)
+    before = {p.name: p.read_bytes() for p in out.iterdir()}
+
+    def full_disk(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("synth.export.files.Part.add", full_disk)
+    with pytest.raises(OSError, match="No space"):
+        export_run(cot, "dpo", out)
+    assert {p.name: p.read_bytes() for p in out.iterdir()} == before
+
+
+def test_what_the_folder_says_about_itself_is_not_trusted(cot: Path, tmp_path: Path):
+    out, precious = tmp_path / "out", tmp_path / "precious.txt"
+    precious.write_text("mine")
+    out.mkdir()
+    said = {"sft.jsonl": {"run": str(cot.resolve()), "files": ["../precious.txt", str(precious)]}}
+    (out / ".synth-export.json").write_text(json.dumps(said))
+    export_run(cot, "sft", out)
+    assert precious.read_text() == "mine"
+    (out / ".synth-export.json").write_text("[]")
+    with pytest.raises(UserError, match=r"\.synth-export\.json: this cannot be read"):
+        export_run(cot, "sft", out)
+
+
+def test_the_command_line_tells_mistakes_in_words(cot: Path, tmp_path: Path):
+    out = tmp_path / "out"
+    done = synth("export", cot, "--to", "judge", "--out", out, check=2)
+    assert "nothing to export as judge: this run has no spoken review" in done.stderr
+    done = synth("export", cot, "--to", "prm", "--for", "llama-factory", "--out", out, check=2)
+    assert "it has no stepwise format" in done.stderr
+    done = synth("export", cot, "--to", "sft", "--think", "<think>", "--out", out, check=2)
+    assert "is not OPEN...CLOSE" in done.stderr
+    done = synth("export", cot, "--to", "sft", "--weight", "answer=much", "--out", out, check=2)
+    assert "'much' is no number" in done.stderr
+    done = synth("export", cot, "--to", "sft", "--ask", "Why?", "--out", out, check=2)
+    assert "--ask Why? is not TASK=" in done.stderr
+    assert not out.exists()
+    words = ("--target", "both", "--weight", "answer=0.2", "--think", "--per-problem", 1, "--for", "axolotl")
+    done = synth("export", cot, "--to", "sft", *words, "--out", out, check=0)
+    assert "beside: " in done.stdout
+    assert "more than 1 of its problem" in done.stderr
+    got = rows(out / "sft.jsonl")
+    assert {(r["task"], r["weight"]) for r in got} == {("rationale", 0.8), ("answer", 0.2)}
+    (out / "dpo.jsonl").mkdir()
+    done = synth("export", cot, "--to", "dpo", "--out", out, check=2)
+    assert "dpo.jsonl" in done.stderr
