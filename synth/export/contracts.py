@@ -81,7 +81,8 @@ class _Supervised(_OfProblem):
     call_id: str
     """The ledger row that made it; empty where none did."""
     answer: str
-    """The gold answer, or where there is none the stated one; empty where there is neither."""
+    """The answer that the row states: the gold one where that is what the rationale says, else what it says; empty where there is
+    none."""
     hinted: bool
     """Whether its author was shown the gold answer."""
     scores: str
@@ -175,7 +176,8 @@ class KtoRow(_OfProblem):
 class PrmRow(_OfProblem):
     """Rationales with a label for each step: TRL's stepwise-supervision format, for process reward models.
 
-    The steps are those of the record, one by one; nothing is joined and cut again.
+    The steps are those of the record, one by one; nothing is joined and cut again. Labels from a tree come with a last step that
+    states the answer.
     """
 
     prompt: str

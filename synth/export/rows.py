@@ -76,8 +76,12 @@ def _capped(rows: Iterator[BaseModel], limit: int, left_out: LeftOut) -> Iterato
 
 _PROBLEM = "p.question, p.context, p.rubric, p.evidence, p.choices, p.media, coalesce(p.source, '') AS source"
 
+# The gold answer is put under a rationale where that is what it says; under another it would make the two contradict.
+_ANSWER = """CASE WHEN r.answer IS NULL OR r.id IN (SELECT target FROM scores WHERE label = 'right')
+  THEN coalesce(p.answer, r.answer) ELSE r.answer END AS answer"""
+
 _SFT = f"""
-SELECT r.id, r.problem, r.unit, r.teacher, r.call, r.text, r.answer AS stated, r.hinted, {_PROBLEM}, p.answer,
+SELECT r.id, r.problem, r.unit, r.teacher, r.call, r.text, r.hinted, {_PROBLEM}, {_ANSWER},
   (SELECT json_group_object(s.name, s.value) FROM scores s WHERE s.target = r.id AND s.step_index IS NULL) AS scores
 FROM kept_rationales r JOIN problems p ON p.id = r.problem ORDER BY p.source, r.problem, r.id
 """
@@ -133,7 +137,8 @@ WHERE p.answer IS NOT NULL AND p.unit NOT IN (SELECT target FROM rejections) ORD
 """
 
 _STEPWISE = f"""
-SELECT r.id, r.problem, r.unit, r.teacher, r.steps, r.segmenter, r.answer AS stated, {_PROBLEM}, l.labels, l.labelled_by
+SELECT r.id, r.problem, r.unit, r.teacher, r.steps, r.segmenter, r.answer AS stated, {_PROBLEM}, l.labels, l.labelled_by,
+  r.id IN (SELECT target FROM scores WHERE name = 'correct' AND value = 1) AS "right"
 FROM rationales r JOIN problems p ON p.id = r.problem JOIN ({{labels}}) l ON l.target = r.id
 WHERE r.unit NOT IN (SELECT target FROM rejections) AND r.problem NOT IN (SELECT target FROM rejections)
 ORDER BY p.source, r.problem, r.id
@@ -217,13 +222,12 @@ def _sft(store: Store, options: ExportOptions, left_out: LeftOut) -> Iterator[Ba
     def made(
         row: dict[str, Any], task: str, more: str, said: Conversation, teacher: str | None, hinted: bool
     ) -> BaseModel:
-        answer = row["answer"] if row["answer"] is not None else row["stated"]
         lineage = _lineage(row) | {
             "task": task,
             "weight": weights[task],
             "teacher": teacher or "",
             "call_id": row["call"] or "",
-            "answer": answer or "",
+            "answer": row["answer"] or "",
             "hinted": hinted,
             "scores": _as_json(row["scores"]),
         }
@@ -236,7 +240,7 @@ def _sft(store: Store, options: ExportOptions, left_out: LeftOut) -> Iterator[Ba
 
     answered: set[str] = set()
     for row in store.each(_SFT):
-        answer = row["answer"] if row["answer"] is not None else row["stated"]
+        answer = row["answer"]
         if why := _left(row, options, (answer,), (row["text"],) if rationales else ()):
             left_out.add(row["id"], why)
             continue
@@ -278,10 +282,9 @@ def _two_columns(asked: Conversation, said: Conversation, options: ExportOptions
 
 def _wrong(row: dict[str, Any]) -> str:
     """What the task `feedback` adds to the question: question, wrong answer and gold answer are its input, arXiv:2410.03663."""
-    return (
-        f"\n\nA wrong solution:\n{row['text']}\nThe answer is {row['stated']}.\n\n"
-        f"The right answer is {row['answer']}. What is wrong in the solution?"
-    )
+    stated = f"\nThe answer is {row['stated']}." if row["stated"] is not None else ""
+    gold = f"The right answer is {row['answer']}. " if row["answer"] is not None else ""
+    return f"\n\nA wrong solution:\n{row['text']}{stated}\n\n{gold}What is wrong in the solution?"
 
 
 def _kto(store: Store, options: ExportOptions, left_out: LeftOut) -> Iterator[BaseModel]:
@@ -356,10 +359,15 @@ def _prm(store: Store, options: ExportOptions, left_out: LeftOut) -> Iterator[Ba
         if _has_media(row):
             left_out.add(row["id"], "its problem has images or sounds, which these rows cannot carry")
             continue
+        steps = steps[: len(labels)]
+        if (
+            where == "tree"
+        ):  # the end of a path is right or wrong by its answer, which does not stand in its last thought
+            steps, labels = [*steps, f"The answer is {row['stated']}."], [*labels, row["right"]]
         yield PrmRow(
             **_lineage(row),
             prompt=prompt_text(prompt(row, options), options),
-            completions=steps[: len(labels)],
+            completions=steps,
             labels=labels,
             labelled_by=row["labelled_by"] or "",
             segmenter=row["segmenter"] or "",

@@ -386,7 +386,7 @@ def test_a_step_of_a_tree_is_right_where_the_right_answer_was_reached_below_it(t
         r["answer"]: r["labels"]
         for r in rows(export_run(stored(tmp_path / "run", *records), "prm", tmp_path / "o").path)
     }
-    assert got == {"5": [True, True], "6": [True, False], "7": [False, False]}
+    assert got == {"5": [True, True, True], "6": [True, False, False], "7": [False, False, False]}
 
 
 def test_step_rows_of_a_run_are_its_steps_and_right_ends_are_right(trees: Path, tmp_path: Path):
@@ -396,7 +396,7 @@ def test_step_rows_of_a_run_are_its_steps_and_right_ends_are_right(trees: Path, 
     assert {row["labels"][-1] for row in got} == {True, False}
     for row in got:
         PrmRow.model_validate(row)
-        assert row["completions"] == known[row["record_id"]][1]
+        assert row["completions"] == [*known[row["record_id"]][1], f"The answer is {row['answer']}."]
         assert row["labels"][-1] == (right[row["record_id"]] == 1)
         # Once nothing right is below, nothing further down is right.
         assert row["labels"] == sorted(row["labels"], reverse=True)

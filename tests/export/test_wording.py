@@ -183,3 +183,22 @@ def test_margins_are_stated_only_where_they_are_asked_for(cot: Path, tmp_path: P
     assert {row["margin"] for row in without} == {0.0}
     assert {row["margin"] for row in stated} == {1.0}
     assert [{**row, "margin": 1.0} for row in without] == stated
+
+
+def test_a_rationale_that_says_something_else_is_not_given_the_gold_answer(tmp_path: Path):
+    """Where nobody compared them, as in a vote without gold answers: reasons for 7 that end in 5 would teach to contradict."""
+    problem = Problem.root(question="What?", answer="5", answer_kind="number")
+
+    def said(i: int, answer: str | None) -> Rationale:
+        fields = {"problem": problem.id, "author": "teacher", "text": f"Way {i}."}
+        return Rationale.make(unit=problem.id, step="s", because=i, answer=answer, **fields)
+
+    other, same, silent = said(0, "7"), said(1, "$5.00"), said(2, None)
+    found = Score.make(
+        unit=problem.id, step="v", because=0, target=same.id, name="correct", value=1, label="right", judge="number/1"
+    )
+    run = stored(tmp_path / "run", problem, other, same, silent, found)
+    got = {r["record_id"]: r for r in rows(export_run(run, "sft", tmp_path / "o").path)}
+    stated = {i: r["messages"][-1]["content"].partition("\n")[2] for i, r in got.items()}
+    assert stated == {other.id: "The answer is 7.", same.id: "The answer is 5.", silent.id: "The answer is 5."}
+    assert {i: r["answer"] for i, r in got.items()} == {other.id: "7", same.id: "5", silent.id: "5"}
