@@ -43,7 +43,10 @@ def test_a_sentence_has_its_language_and_numbers_have_none(code: str):
     assert language_of(f"{SENTENCES[code]} $12 - 4 = 8$ \\frac{{12}}{{4}} https://example.org/page")[0] == code
 
 
-@pytest.mark.parametrize("text", ["", "12 - 4 = 8", "x = 8", "\\frac{12}{4} = 3", "\\begin \\sqrt \\mathbb \\displaystyle \\overline 8", "\ud800 8"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "12 - 4 = 8", "x = 8", "\\frac{12}{4} = 3", "\\begin \\sqrt \\mathbb \\displaystyle \\overline 8", "\ud800 8"],
+)
 def test_what_has_hardly_a_word_has_no_language(text: str):
     assert language_of(text) == (None, 0.0)
 
