@@ -239,6 +239,7 @@ def test_a_failed_export_leaves_the_one_before_as_it_was(cot: Path, tmp_path: Pa
     out = tmp_path / "out"
     export_run(cot, "dpo", out)
     before = {p.name: p.read_bytes() for p in out.iterdir()}
+    assert set(before) == {".synth-export.json", "dpo.jsonl"}
 
     def full_disk(*_: Any) -> None:
         raise OSError(28, "No space left on device")
