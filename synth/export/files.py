@@ -61,6 +61,13 @@ class Part:
         if len(self._waiting) >= _BATCH:
             self._flush()
 
+    def add_batch(self, batch: pa.RecordBatch) -> None:
+        """Write many rows of a Parquet file at once."""
+        import pyarrow as pa
+
+        self.rows += batch.num_rows
+        self._writer.write_table(pa.Table.from_batches([batch]).cast(self._table))
+
     def _flush(self) -> None:
         import pyarrow as pa
 
@@ -94,6 +101,7 @@ class Folder:
     Args:
         out: the folder; made when the first row is written.
         key: what is exported, in which kind of file; the files of an earlier export with the same key are replaced.
+        names: a regular expression for the names its files can have.
         run: the run it is of.
         replace: whether files that are no export of this run may be replaced.
 
@@ -101,7 +109,7 @@ class Folder:
         UserError: there are such files, and they may not.
     """
 
-    def __init__(self, out: Path, key: str, run: Path, *, replace: bool) -> None:
+    def __init__(self, out: Path, key: str, names: str, run: Path, *, replace: bool) -> None:
         self.out, self._key, self._run = out, key, str(run.resolve())
         self._parts: dict[str, Part] = {}
         if out.exists() and not out.is_dir():
@@ -112,16 +120,21 @@ class Folder:
         if mine and mine["run"] != self._run and not replace:
             what = f"there is an export of another run in this folder: {', '.join(mine['files'])}, of {mine['run']}"
             raise UserError(what, where=str(out), remedy="take another folder, or --replace, which removes those files")
-        contract, _, suffix = key.rpartition(".")
-        pattern = re.compile(rf"{re.escape(contract)}(\.\w+)?\.{re.escape(suffix)}")
-        strange = [p for p in _listed(out) if pattern.fullmatch(p.name) and p not in self._old]
-        if strange and not replace:
+        self._replace = replace
+        strange = [p.name for p in _listed(out) if re.fullmatch(names, p.name)]
+        self._refuse_strange(strange)
+        self._old += [out / name for name in strange if out / name not in self._old]
+
+    def _refuse_strange(self, names: Sequence[str]) -> None:
+        """Raise where one of these is a file that no export has written, and it may not be replaced."""
+        written = {file for export in self._exports.values() for file in export["files"]}
+        strange = [name for name in names if (self.out / name).exists() and name not in written]
+        if strange and not self._replace:
             raise UserError(
-                f"{strange[0].name} is there and was not written by an export",
-                where=str(out),
+                f"{strange[0]} is there and was not written by an export",
+                where=str(self.out),
                 remedy="take another folder, or --replace, which removes it",
             )
-        self._old += strange
 
     def _read(self) -> dict[str, Any]:
         path = self.out / MANIFEST
@@ -153,15 +166,21 @@ class Folder:
             beside: other files of this export.
             shared: files that are not of this export alone, and outlive it.
         """
+        files = [*self._parts, *beside]
+        self._refuse_strange(files)
         for part in self._parts.values():
             part.close()
+        self._note([*self.earlier, *files])  # so that whoever is killed here can give the same command again
         for old in self._old:
             old.unlink(missing_ok=True)
         for part in self._parts.values():
             part.keep()
         for name, content in {**beside, **shared}.items():
             _write(self.out / name, content)
-        self._exports[self._key] = {"run": self._run, "files": [*self._parts, *beside]}
+        self._note(files)
+
+    def _note(self, files: Sequence[str]) -> None:
+        self._exports[self._key] = {"run": self._run, "files": list(dict.fromkeys(files))}
         _write(self.out / MANIFEST, orjson.dumps(self._exports, option=orjson.OPT_INDENT_2))
 
     def __enter__(self) -> Self:

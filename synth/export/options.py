@@ -11,7 +11,7 @@ from typing import Literal, get_args
 from synth.errors import UserError
 from synth.export.contracts import CONTRACTS, Task
 
-__all__ = ["TRAINERS", "ExportOptions", "Trainer", "checked"]
+__all__ = ["TRAINERS", "ExportOptions", "Trainer", "checked", "weights_of"]
 
 Trainer = Literal["trl", "axolotl", "llama-factory", "openai"]
 

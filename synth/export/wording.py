@@ -9,9 +9,10 @@ import orjson
 from synth.export.contracts import Message
 from synth.export.options import ExportOptions
 
-__all__ = ["as_text", "completion_text", "prompt", "prompt_text", "reply"]
+__all__ = ["Conversation", "as_text", "completion_text", "prompt", "prompt_text", "reply"]
 
 Conversation = list[Message]
+"""Turns in order."""
 
 
 def prompt(row: dict[str, Any], options: ExportOptions, more: str = "") -> Conversation:

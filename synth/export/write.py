@@ -60,7 +60,7 @@ def export_run(run: Path | str, contract: str, out: Path | str, options: ExportO
     run, out = Path(run), Path(out)
     with open_store(run) as store:
         if contract == "parquet":
-            written = write_tables(store, out, replace=options.replace)
+            written = write_tables(store, run, out, replace=options.replace)
             return Exported(tuple(written), sum(written.values()))
         splits = dict(store.sql(_SPLITS).fetchall())
         suffix = options.file_format
@@ -68,7 +68,8 @@ def export_run(run: Path | str, contract: str, out: Path | str, options: ExportO
         schema = arrow_schema(kind, plain=options.layout == "plain") if suffix == "parquet" else None
         columns, lineage = columns_of(kind), _lineage_columns(contract)
         left_out, labels = LeftOut(), {True: 0, False: 0}
-        with Folder(out, f"{contract}.{suffix}", run, replace=options.replace) as folder:
+        names = rf"{contract}(\.\w+)?\.{suffix}"
+        with Folder(out, f"{contract}.{suffix}", names, run, replace=options.replace) as folder:
             parts = {}
             for row in rows_of(contract, store, options, left_out):
                 split = splits.get(row.unit, "unassigned") if splits else ""  # type: ignore[attr-defined]

@@ -412,6 +412,10 @@ def test_tables_are_the_run_as_it_is(cot: Path, tmp_path: Path):
     kept = pl.read_parquet(tmp_path / "o" / "wide_rationales.parquet").filter(pl.col("kept"))
     assert kept.height == ask(cot, "SELECT count(*) FROM kept_rationales")[0][0] > 0
     assert json.loads(pl.read_parquet(tmp_path / "o" / "calls.parquet")["messages"][0])
-    with pytest.raises(UserError, match="there are tables in this folder"):
-        export_run(cot, "parquet", tmp_path / "o")
-    assert export_run(cot, "parquet", tmp_path / "o", ExportOptions(replace=True)).rows == made.rows
+    assert export_run(cot, "parquet", tmp_path / "o").rows == made.rows
+    with pytest.raises(UserError, match="an export of another run"):
+        export_run(small(tmp_path / "other"), "parquet", tmp_path / "o")
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p" / "problems.parquet").write_text("mine")
+    with pytest.raises(UserError, match=r"problems\.parquet is there and was not written by an export"):
+        export_run(cot, "parquet", tmp_path / "p")

@@ -239,6 +239,7 @@ def test_a_failed_export_leaves_the_one_before_as_it_was(cot: Path, tmp_path: Pa
     out = tmp_path / "out"
     export_run(cot, "dpo", out)
     before = {p.name: p.read_bytes() for p in out.iterdir()}
+    assert set(before) == {".synth-export.json", "dpo.jsonl"}
 
     def full_disk(*_: Any) -> None:
         raise OSError(28, "No space left on device")
@@ -247,6 +248,39 @@ def test_a_failed_export_leaves_the_one_before_as_it_was(cot: Path, tmp_path: Pa
     with pytest.raises(OSError, match="No space"):
         export_run(cot, "dpo", out)
     assert {p.name: p.read_bytes() for p in out.iterdir()} == before
+
+
+def test_files_of_ones_own_beside_an_export_are_not_overwritten(cot: Path, tmp_path: Path):
+    for trainer, name in (("axolotl", "sft.axolotl.yaml"), ("openai", "lineage/sft.jsonl")):
+        out = tmp_path / trainer
+        (out / name).parent.mkdir(parents=True)
+        (out / name).write_text("mine")
+        with pytest.raises(UserError, match=f"{name} is there and was not written by an export"):
+            export_run(cot, "sft", out, ExportOptions(trainer=trainer))
+        assert [p.name for p in out.rglob("*") if p.is_file()] == [Path(name).name]
+        assert (out / name).read_text() == "mine"
+        export_run(cot, "sft", out, ExportOptions(trainer=trainer, replace=True))
+        assert (out / name).read_text() != "mine"
+
+
+def test_an_export_killed_while_its_files_are_put_in_place_is_done_by_the_same_command(
+    split_cot: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    out, named = tmp_path / "out", []
+
+    def killed(part: Any) -> None:
+        if named:
+            raise KeyboardInterrupt
+        named.append(part)
+        part._draft.replace(part.path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("synth.export.files.Part.keep", killed)
+        with pytest.raises(KeyboardInterrupt):
+            export_run(split_cot, "sft", out)
+    assert len(list(out.glob("*.jsonl"))) == 1
+    made = export_run(split_cot, "sft", out)
+    assert {p.name for p in out.iterdir()} == {".synth-export.json", *(p.name for p in made.files)}
 
 
 def test_what_the_folder_says_about_itself_is_not_trusted(cot: Path, tmp_path: Path):

@@ -8,11 +8,13 @@ import random
 from pathlib import Path
 
 import hypothesis.strategies as st
+import jsonschema
+import polars as pl
 import pytest
 from hypothesis import given
-from support import ask, run, synth, write_rows
+from support import ROOT, ask, run, synth, write_rows
 
-from synth.export import export_run
+from synth.export import ExportOptions, export_run
 from synth.records import Problem
 from synth.steps.analysis import analysis_shape, relation_in, write_analysis
 from synth.steps.counterfactual import _Premises, asks_for_exception, organise, share_changed
@@ -310,6 +312,13 @@ async def test_what_always_holds_and_what_is_exported(tmp_path: Path):
         c: [json.loads(line) for line in export_run(folder, c, tmp_path / "out").path.read_text().splitlines()]
         for c in ("sft", "dpo", "contrast", "twins")
     }
+    for contract, rows in rows_of.items():
+        schema = json.loads((ROOT / "schemas" / "export" / f"{contract}.json").read_text())
+        for row in rows:
+            jsonschema.validate(row, schema)
+    for contract in ("contrast", "twins"):
+        table = export_run(folder, contract, tmp_path / "out", ExportOptions(file_format="parquet")).path
+        assert pl.read_parquet(table).to_dicts() == rows_of[contract]
     assert len(rows_of["sft"]) == n + kept
     assert len(rows_of["contrast"]) == kept
     for row in rows_of["contrast"]:
