@@ -242,6 +242,7 @@ def test_the_keys(mine: Path, pages: Any):
         def press(key: str, said: str) -> None:
             pages.keyboard.press(key)
             pages.wait_for_selector(f".flash[role=status]:has-text('{said}')")
+            pages.wait_for_load_state()  # a page is seen before it listens to keys
 
         first = shown()
         press("a", "accepted")
@@ -274,8 +275,10 @@ def test_the_keys(mine: Path, pages: Any):
         fourth = shown()
         pages.keyboard.press("j")
         pages.wait_for_selector(f"form.judge input[name=target]:not([value='{fourth}'])", state="attached")
+        pages.wait_for_load_state()
         pages.keyboard.press("k")
         pages.wait_for_selector(f"form.judge input[name=target][value='{fourth}']", state="attached")
+        pages.wait_for_load_state()
         press("u", "withdrawn")
         assert shown() == third
         assert ask(mine, "SELECT count(*) FROM rationales WHERE author = 'human'") == [(0,)]
