@@ -360,9 +360,7 @@ def _prm(store: Store, options: ExportOptions, left_out: LeftOut) -> Iterator[Ba
             left_out.add(row["id"], "its problem has images or sounds, which these rows cannot carry")
             continue
         steps = steps[: len(labels)]
-        if (
-            where == "tree"
-        ):  # the end of a path is right or wrong by its answer, which does not stand in its last thought
+        if where == "tree":  # a path ends right or wrong by its answer, which does not stand in its last thought
             steps, labels = [*steps, f"The answer is {row['stated']}."], [*labels, row["right"]]
         yield PrmRow(
             **_lineage(row),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from support import ROOT, ask, stored
@@ -67,7 +68,7 @@ def leaves(value: Any) -> Iterator[Any]:
 def test_rows_are_what_their_schema_says_and_load_as_they_stand(
     request: pytest.FixtureRequest, tmp_path: Path, run: str, contract: str, schema: str, options: dict[str, Any]
 ):
-    from datasets import load_dataset
+    from datasets import Features, load_dataset
 
     folder = request.getfixturevalue(run)
     made = export_run(folder, contract, tmp_path / "a", ExportOptions(**options))
@@ -79,12 +80,12 @@ def test_rows_are_what_their_schema_says_and_load_as_they_stand(
     for row in got:
         validator.validate(row)
         assert not any(value is None for value in leaves(row))
-    cache = str(tmp_path / "cache")
-    loaded = load_dataset("json", data_files=str(made.path), split="train", cache_dir=cache)
+    loaded = load_dataset("json", data_files=str(made.path), split="train", cache_dir=str(tmp_path / "cache"))
     assert loaded.to_list() == got
     if options.get("trainer") != "openai":
         table = export_run(folder, contract, tmp_path / "b", ExportOptions(**options, file_format="parquet")).path
-        assert load_dataset("parquet", data_files=str(table), split="train", cache_dir=cache).to_list() == got
+        assert pq.read_table(table).to_pylist() == got
+        assert Features.from_arrow_schema(pq.read_schema(table)) == loaded.features
 
 
 def test_every_row_type_and_every_trainer_is_in_the_list_above():

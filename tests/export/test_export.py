@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -12,14 +13,16 @@ from synth.export import CONTRACTS, ExportOptions, export_run
 from synth.teachers import ScriptedTeacher, World
 
 
-@pytest.fixture
-async def folder(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("cot")
+
     def script(request, rng):
         """States its answers in another form than the gold ones, so that the two cannot be mistaken for each other."""
         return World()(request, rng).replace("The answer is ", "The answer is $")
 
-    await run("distil/fine-tune-cot", sums(tmp_path / "in.jsonl", 30), tmp_path / "run", ScriptedTeacher(script))
-    return tmp_path / "run"
+    asyncio.run(run("distil/fine-tune-cot", sums(path / "in.jsonl", 30), path / "run", ScriptedTeacher(script)))
+    return path / "run"
 
 
 def rows(path: Path) -> list[dict]:

@@ -300,14 +300,10 @@ def test_the_command_line_tells_mistakes_in_words(cot: Path, tmp_path: Path):
     out = tmp_path / "out"
     done = synth("export", cot, "--to", "judge", "--out", out, check=2)
     assert "nothing to export as judge: this run has no spoken review" in done.stderr
-    done = synth("export", cot, "--to", "prm", "--for", "llama-factory", "--out", out, check=2)
-    assert "it has no stepwise format" in done.stderr
     done = synth("export", cot, "--to", "sft", "--think", "<think>", "--out", out, check=2)
     assert "is not OPEN...CLOSE" in done.stderr
     done = synth("export", cot, "--to", "sft", "--weight", "answer=much", "--out", out, check=2)
     assert "'much' is no number" in done.stderr
-    done = synth("export", cot, "--to", "sft", "--ask", "Why?", "--out", out, check=2)
-    assert "--ask Why? is not TASK=" in done.stderr
     assert not out.exists()
     words = ("--target", "both", "--weight", "answer=0.2", "--think", "--per-problem", 1, "--for", "axolotl")
     done = synth("export", cot, "--to", "sft", *words, "--out", out, check=0)

@@ -70,7 +70,7 @@ def test_the_answer_of_a_row_is_read_as_the_answer(text: str, answer: int, style
         assert extract_answer(said.content, kind="number") == str(answer)
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(TEXT, st.booleans()), min_size=1, max_size=6))
 def test_steps_are_kept_exactly(steps: list[tuple[str, bool]]):
     """Whatever stands in them: line breaks, separators, spaces at their ends."""
