@@ -2,10 +2,11 @@
 
     import synth
 
-    synth.run("fine-tune-cot", "my.jsonl", "runs/mine", teachers="gpt")
-    with synth.open_store("runs/mine") as store:
-        store.frame("SELECT * FROM wide_rationales WHERE kept")
-    synth.export_run("runs/mine", "sft", "data")
+    done = synth.run("fine-tune-cot", problems, "runs/mine", teachers="gpt")
+    with done.open() as store:
+        for rationale in store.records(Rationale, kept=True):
+            print(rationale.text)
+    synth.export_dataset("runs/mine", "sft").push_to_hub("me/mine")
 
 Everything below is loaded when it is used, so that importing this package is quick.
 """
@@ -14,9 +15,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from synth.audit import run_audits
     from synth.engine.session import run
-    from synth.export import export_run
+    from synth.export import ExportOptions, export_dataset, export_run
     from synth.pipeline import load_pipeline
+    from synth.records import Call, Critique, Failure, Node, Pair, Problem, Rationale, Rejection, Score
     from synth.store.database import open_store
     from synth.teachers import ScriptedTeacher, World
     from synth.verify import verify_answer
@@ -24,24 +27,42 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Call",
+    "Critique",
+    "ExportOptions",
+    "Failure",
+    "Node",
+    "Pair",
+    "Problem",
+    "Rationale",
+    "Rejection",
+    "Score",
     "ScriptedTeacher",
     "World",
     "__version__",
+    "export_dataset",
     "export_run",
     "load_pipeline",
     "open_store",
     "run",
+    "run_audits",
     "verify_answer",
 ]
 
 _HOME = {
     "run": "synth.engine.session",
+    "ExportOptions": "synth.export",
+    "export_dataset": "synth.export",
     "export_run": "synth.export",
     "load_pipeline": "synth.pipeline",
     "open_store": "synth.store.database",
+    "run_audits": "synth.audit",
     "ScriptedTeacher": "synth.teachers",
     "World": "synth.teachers",
     "verify_answer": "synth.verify",
+    **dict.fromkeys(
+        ("Call", "Critique", "Failure", "Node", "Pair", "Problem", "Rationale", "Rejection", "Score"), "synth.records"
+    ),
 }
 
 

@@ -22,19 +22,13 @@ __all__ = ["command"]
 def command(run: Path, everything: bool) -> None:
     """Do the units of RUN again in which something failed. Replies on record are used again; only the failed calls are asked."""
     from synth.cli.panel import show
-    from synth.engine import reopen
-    from synth.store.database import open_store
+    from synth.engine import failed_units, reopen
     from synth.store.run_folder import read_manifest
 
     manifest = read_manifest(run)
-    with open_store(run) as store:
-        failed = store.sql("SELECT DISTINCT unit FROM failures WHERE retriable OR ?", [everything]).fetchall()
-        units = frozenset(unit for (unit,) in failed)
-        others = store.sql("SELECT count(*) FROM failures WHERE NOT retriable").fetchone()
+    units, others = failed_units(run, everything=everything)
     if not units:
-        more = (
-            f"; {others[0]} are not worth asking again (--all does)" if others and others[0] and not everything else ""
-        )
+        more = f"; {others} are not worth asking again (--all does)" if others and not everything else ""
         click.echo(f"nothing to retry{more}")
         return
     words = manifest["words"]

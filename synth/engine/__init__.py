@@ -1,5 +1,6 @@
 """The engine: runs units concurrently, commits each as a whole, and goes on where it was stopped."""
 
+from synth.engine.again import failed_units
 from synth.engine.forget import forget
 from synth.engine.progress import Progress, StepCounts
 from synth.engine.rounds import Round, Trained, train, walk_rounds
@@ -15,6 +16,7 @@ __all__ = [
     "Summary",
     "Target",
     "Trained",
+    "failed_units",
     "forget",
     "open_session",
     "reopen",

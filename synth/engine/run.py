@@ -8,6 +8,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
+from html import escape
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from synth.errors import InputError, RunFolderError, SetupError, Stopped
 from synth.pipeline import Pipeline
 from synth.records import Problem, UnitRecord, content_id
 from synth.sources import Source
-from synth.store.database import CORPUS, fold, open_store
+from synth.store.database import CORPUS, Store, fold, open_store
 from synth.store.journal import Journal, read_entries
 from synth.store.run_folder import RunFolder
 from synth.teachers import Budget, Caller, Completion, Ledger, Request, Teacher, probe
@@ -54,6 +55,17 @@ class Summary:
     unpriced: int = 0
     folded: bool = True
     notes: list[str] = field(default_factory=list)
+
+    def open(self) -> Store:
+        """What the run made, open for reading; see `open_store`."""
+        return open_store(self.run)
+
+    def _repr_html_(self) -> str:
+        """The funnel, as a notebook shows it."""
+        rows = "".join(f"<tr><td>{escape(stage)}</td><td>{n:,}</td></tr>" for stage, n in self.funnel)
+        cost = f"{self.cost:.4f} USD" + (f", price of {self.unpriced:,} calls unknown" if self.unpriced else "")
+        failed = "".join(f"<br>{n:,} calls failed: {escape(cause)}" for cause, n in self.failures.items())
+        return f"<table>{rows}</table><p>{escape(str(self.run))}: {cost}{failed}</p>"
 
 
 async def run_pipeline(

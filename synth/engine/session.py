@@ -11,11 +11,14 @@ from pathlib import Path
 from types import NoneType
 from typing import Any
 
+from synth.engine.again import failed_units
+from synth.engine.bar import Bar
 from synth.engine.progress import Progress
+from synth.engine.rows import Rows, keep_rows
 from synth.engine.run import Summary, run_pipeline
 from synth.engine.target import Target
 from synth.errors import UserError
-from synth.pipeline import Pipeline, read_pipeline
+from synth.pipeline import Draft, Pipeline, read_pipeline
 from synth.shipped import shipped
 from synth.sources import Source, open_source
 from synth.teachers import Budget, Profile, Teacher, bind_roles, load_profile, make_teacher
@@ -38,7 +41,7 @@ class Session:
     @property
     def default_folder(self) -> Path:
         """Where it runs if nobody says where."""
-        return Path("runs") / self.pipeline.pipeline.rsplit("/", 1)[-1]
+        return default_folder(self.pipeline)
 
     async def go(
         self,
@@ -53,7 +56,7 @@ class Session:
         on_note: Callable[[str], None] | None = None,
     ) -> Summary:
         """Run it, or go on with it; arguments and errors as in `run_pipeline`."""
-        words = {k: _beside(v, run) if isinstance(v, Path) else v for k, v in self.words.items()}
+        words = _relative(self.words, run)
         return await run_pipeline(
             self.pipeline,
             self.source,
@@ -70,8 +73,13 @@ class Session:
         )
 
 
+def default_folder(pipeline: Pipeline) -> Path:
+    """Where a pipeline runs if nobody says where."""
+    return Path("runs") / pipeline.pipeline.rsplit("/", 1)[-1]
+
+
 def open_session(
-    name: str,
+    name: str | Pipeline | Draft,
     *,
     input_name: str | None = None,
     maps: Mapping[str, str] | None = None,
@@ -83,7 +91,7 @@ def open_session(
     """Read and check everything a run needs.
 
     Args:
-        name: the pipeline: of the catalogue, or a path.
+        name: the pipeline: of the catalogue, or a path; or one that was loaded or read.
         input_name: the problems; None for the pipeline's sample.
         maps: which column gives which field.
         given: who plays which role, as `--teacher` takes it.
@@ -94,7 +102,8 @@ def open_session(
     Raises:
         PipelineError, SetupError, InputError: all mistakes of a kind at once.
     """
-    draft = read_pipeline(name)
+    mine: dict[str, Teacher | Sequence[Teacher]] = {}
+    draft = Draft(name) if isinstance(name, Pipeline) else read_pipeline(name) if isinstance(name, str) else name
     teachers: dict[str, list[Teacher]] = {}
     if draft.pipeline is not None:
         profile: Profile = load_profile(profile_path)
@@ -115,10 +124,11 @@ def open_session(
             elif isinstance(teacher, EndpointTeacher):
                 teacher.check()
     words = {
-        "pipeline": Path(name) if Path(name).is_file() else name,
+        "pipeline": _words_of(pipeline.origin),
         "input": Path(input_name) if input_name is not None and Path(input_name).is_file() else input_name,
         "map": dict(maps or {}),
         "teacher": list(given),
+        "own": sorted(mine),
         "profile": profile_path,
     }
     return Session(pipeline, source, teachers, words)
@@ -145,14 +155,33 @@ def reopen(run: Path, words: Mapping[str, Any]) -> Session:
     Raises:
         The same as `open_session`.
     """
+    if words.get("own"):
+        raise UserError(
+            f"who plays {', '.join(words['own'])} was made in Python, and cannot be made from here",
+            where=str(run),
+            remedy="give the same call again there: it goes on, and asks again what failed with again=True",
+        )
     pipeline, source, profile = words["pipeline"], words["input"], words["profile"]
+    named = str(run / pipeline) if str(pipeline).endswith((".yaml", ".yml")) else pipeline
     return open_session(
-        str(run / pipeline) if pipeline.endswith((".yaml", ".yml")) else pipeline,
+        read_pipeline(pipeline["given"], run / pipeline["folder"]) if isinstance(pipeline, dict) else named,
         input_name=source if source is None or source.startswith("gym:") else str(run / source),
         maps=words["map"],
         given=words["teacher"],
         profile_path=run / profile if profile else None,
     )
+
+
+def _words_of(origin: str | tuple[dict[str, Any], Path]) -> Any:
+    if isinstance(origin, str):
+        return Path(origin) if Path(origin).is_file() else origin
+    return {"given": origin[0], "folder": origin[1]}
+
+
+def _relative(words: Any, run: Path) -> Any:
+    if isinstance(words, dict):
+        return {k: _relative(v, run) for k, v in words.items()}
+    return _beside(words, run) if isinstance(words, Path) else words
 
 
 def _beside(path: Path, run: Path) -> str:
@@ -164,8 +193,8 @@ def _beside(path: Path, run: Path) -> str:
 
 
 def run(
-    pipeline: str | Path,
-    input: str | Path | None = None,  # noqa: A002 - the word of the command line
+    pipeline: str | Path | Mapping[str, Any] | Pipeline,
+    input: str | Path | Rows | None = None,  # noqa: A002 - the word of the command line
     folder: str | Path | None = None,
     *,
     teachers: Teacher | str | Mapping[str, Teacher | str] | None = None,
@@ -177,6 +206,8 @@ def run(
     max_cost: float | None = None,
     max_tokens: int | None = None,
     until: str | None = None,
+    again: bool = False,
+    progress: bool | None = None,
     on_note: Callable[[str], None] | None = None,
 ) -> Summary:
     """Do a pipeline, or go on with it: `synth run` in Python. Works in a notebook too.
@@ -184,8 +215,9 @@ def run(
         synth.run("fine-tune-cot", "gsm8k.jsonl", "runs/gsm8k", teachers="gpt", map={"question": "prompt"})
 
     Args:
-        pipeline: a name of the catalogue, or the path of a file.
-        input: the problems: a file, or `gym:TASK?…`; None for the pipeline's sample.
+        pipeline: a name of the catalogue, the path of a file, what such a file would hold, or a loaded pipeline.
+        input: the problems: a file, or `gym:TASK?…`, or rows (dictionaries, `Problem`s, a frame of polars or pandas, a
+            `datasets.Dataset`), which are then kept in the run folder as `input.jsonl`; None for the pipeline's sample.
         folder: the run folder; None for `runs/PIPELINE`.
         teachers: who plays every role, or each: a teacher, or names as on the command line (`"gpt"`, `"a,b"`).
         map: which column gives which field.
@@ -196,6 +228,8 @@ def run(
         max_cost: most US dollars of the run folder.
         max_tokens: most tokens, read and written, of the run folder.
         until: a yield to stop at, such as `"2000 kept"` or `"500 pairs"`.
+        again: also do the units again in which something failed, whatever it was; replies on record are used.
+        progress: whether a bar is shown; None: in a terminal and in a notebook.
         on_note: called with lines worth telling.
 
     Raises:
@@ -208,18 +242,35 @@ def run(
     else:
         own = {role: t for role, t in teachers.items() if not isinstance(t, str)}
         given = [f"{role}={t}" for role, t in teachers.items() if isinstance(t, str)]
+    draft = Draft(pipeline) if isinstance(pipeline, Pipeline) else read_pipeline(pipeline)
+    where = Path(folder) if folder is not None else default_folder(draft.checked())
+    if not isinstance(input, (str, Path, NoneType)):
+        input = keep_rows(where, input)  # noqa: A001
     session = open_session(
-        str(pipeline),
+        draft,
         input_name=None if input is None else str(input),
         maps=map,
         given=given,
         own=own,
         profile_path=Path(profile) if profile else None,
     )
-    where = Path(folder) if folder is not None else session.default_folder
     budget = Budget(max_calls, max_cost, max_tokens)
     target = Target.parse(until) if until is not None else None
-    summary = _finish(session.go(where, limit=limit, skip_bad=skip_bad, budget=budget, until=target, on_note=on_note))
+    failed = failed_units(where, everything=True)[0] if again and (where / "run.json").is_file() else frozenset()
+    counts = Progress()
+    with Bar(counts, session.pipeline.pipeline, progress):
+        summary = _finish(
+            session.go(
+                where,
+                limit=limit,
+                skip_bad=skip_bad,
+                budget=budget,
+                until=target,
+                again=failed,
+                progress=counts,
+                on_note=on_note,
+            )
+        )
     if summary.stopped is not None:
         raise summary.stopped
     return summary

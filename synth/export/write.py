@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
+from synth.errors import UserError
 from synth.export.contracts import CONTRACTS
 from synth.export.files import Folder, arrow_schema, columns_of
 from synth.export.nothing import nothing
@@ -15,7 +18,10 @@ from synth.export.tables import write_tables
 from synth.export.trainers import DATASET_INFO, axolotl_settings, dataset_info, merged_info, reshape, row_type
 from synth.store.database import open_store
 
-__all__ = ["Exported", "export_run"]
+if TYPE_CHECKING:
+    from datasets import Dataset, DatasetDict
+
+__all__ = ["Exported", "export_dataset", "export_run"]
 
 OPENAI_LEAST = 10
 """Rows below which OpenAI refuses a training file."""
@@ -98,6 +104,26 @@ def export_run(run: Path | str, contract: str, out: Path | str, options: ExportO
         tuple(left_out.told()),
         tuple(_notes(contract, options, sizes, labels)),
     )
+
+
+def export_dataset(run: Path | str, contract: str, options: ExportOptions | None = None) -> Dataset | DatasetDict:
+    """The kept records of a run as rows of a contract, in memory: what `export_run` would write.
+
+    A `DatasetDict` by split where a step `split` has assigned problems, else a `Dataset`.
+
+    Raises:
+        UserError: as in `export_run`; and for the contract `parquet`, which is of several tables (`Store.dataset` reads one).
+    """
+    import pyarrow.parquet as pq
+    from datasets import Dataset, DatasetDict
+
+    if contract == "parquet":
+        raise UserError("the contract parquet is of several tables", remedy="take them one by one: Store.dataset(SQL)")
+    options = replace(options or ExportOptions(), file_format="parquet")
+    with TemporaryDirectory(prefix="synth-") as folder:
+        made = export_run(run, contract, folder, options)
+        parts = {path.name.split(".")[1]: Dataset(pq.read_table(path, memory_map=False)) for path in made.files}
+    return parts["parquet"] if set(parts) == {"parquet"} else DatasetDict(parts)
 
 
 _SPLITS = "SELECT target, any_value(label) FROM scores WHERE name = 'split' AND label IS NOT NULL GROUP BY target"

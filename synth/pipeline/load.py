@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import orjson
 import yaml
 from jinja2 import TemplateError
 from pydantic import ValidationError
@@ -30,12 +31,15 @@ class Finding(NamedTuple):
     """One mistake in a pipeline."""
 
     file: str
+    """The file; of a pipeline given as a mapping the place in it, such as `steps[0].samples`."""
     line: int
+    """From 1; 0 in a mapping, which has no lines."""
     what: str
     remedy: str
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.what}\n  → {self.remedy}"
+        where = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{where}: {self.what}\n  → {self.remedy}"
 
 
 @dataclass
@@ -90,26 +94,39 @@ class Draft:
         return self.pipeline
 
 
-def load_pipeline(name: str) -> Pipeline:
-    """The pipeline of that name (of the catalogue) or path.
+def load_pipeline(given: str | Path | Mapping[str, Any]) -> Pipeline:
+    """The pipeline of that name (of the catalogue) or path; or one written as a mapping.
+
+        synth.load_pipeline({"pipeline": "my/short", "extends": "fine-tune-cot", "override": {"sample": {"samples": 1}}})
+
+    Args:
+        given: a name, a path, or what a pipeline file would hold; files it names are then read from the working folder.
 
     Raises:
         PipelineError: there is none, or it does not pass the static check.
     """
-    return read_pipeline(name).checked()
+    return read_pipeline(given).checked()
 
 
-def read_pipeline(name: str) -> Draft:
-    """Read a pipeline file and note every mistake that can be seen without its teachers.
+def read_pipeline(given: str | Path | Mapping[str, Any], folder: Path | None = None) -> Draft:
+    """Read a pipeline and note every mistake that can be seen without its teachers.
+
+    Args:
+        given: as `load_pipeline` takes it.
+        folder: where relative paths begin in a mapping; None for the working folder.
 
     Raises:
         PipelineError: there is no such pipeline.
     """
     draft = Draft()
-    merged = _read_file(find_pipeline(name), draft, ())
-    if merged is None:
-        return draft
-    _build(merged, draft)
+    if isinstance(given, Mapping):
+        folder = (folder or Path()).resolve()
+        merged = _read_mapping(given, folder, draft)
+        origin: str | tuple[dict[str, Any], Path] = (dict(given), folder)
+    else:
+        merged, origin = _read_file(find_pipeline(str(given)), draft, ()), str(given)
+    if merged is not None:
+        _build(merged, draft, origin)
     return draft
 
 
@@ -127,7 +144,7 @@ class _File:
         """File and line of a value, or of what holds it."""
         while path not in self.place and path:
             path = path[:-1]
-        return self.place.get(path, (str(self.path), 1))
+        return self.place[path]
 
 
 def _read_file(path: Path, draft: Draft, seen: tuple[Path, ...]) -> _File | None:
@@ -148,15 +165,46 @@ def _read_file(path: Path, draft: Draft, seen: tuple[Path, ...]) -> _File | None
     if not isinstance(data, dict):
         draft.findings.append(Finding(shown, 1, "the file holds no pipeline", "begin with pipeline: family/name"))
         return None
-    place = {p: (shown, line) for p, line in lines.items()}
+    place = {(): (shown, 1)} | {p: (shown, line) for p, line in lines.items()}
+    return _with_base(path, data, place, draft, seen)
+
+
+def _read_mapping(given: Mapping[str, Any], folder: Path, draft: Draft) -> _File | None:
+    try:
+        data: dict[str, Any] = orjson.loads(orjson.dumps(given))
+    except orjson.JSONEncodeError as error:
+        raise PipelineError(
+            f"the mapping holds something that a pipeline file could not: {error}",
+            remedy="write steps as mappings, with texts, numbers and lists",
+        ) from error
+    return _with_base(folder / "pipeline", data, _places(data, ()), draft, ())
+
+
+def _places(value: Any, path: YamlPath) -> dict[YamlPath, tuple[str, int]]:
+    """Where everything in a mapping stands, as one would write it in Python."""
+    words = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in path).lstrip(".")
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    found: dict[YamlPath, tuple[str, int]] = {path: (words or "the pipeline", 0)}
+    for key, part in inner:
+        found |= _places(part, (*path, key))
+    return found
+
+
+def _with_base(
+    path: Path,
+    data: dict[str, Any],
+    place: dict[YamlPath, tuple[str, int]],
+    draft: Draft,
+    seen: tuple[Path, ...],
+) -> _File | None:
+    """What was read, as a file, with what it extends merged in."""
     parts: dict[str, list[dict[str, Any]]] = {}
     for key in ("steps", "corpus"):
         items = data.pop(key, [])
         good = isinstance(items, list) and all(isinstance(i, dict) for i in items)
         if not good:
-            draft.findings.append(
-                Finding(shown, place.get((key,), (shown, 1))[1], f"{key} is not a list of steps", "write - step: NAME")
-            )
+            at = place.get((key,), place[()])
+            draft.findings.append(Finding(*at, f"{key} is not a list of steps", "write - step: NAME"))
         parts[key] = [i for i in items if isinstance(i, dict)] if isinstance(items, list) else []
         for item in parts[key]:
             item.setdefault("name", item.get("step", ""))
@@ -214,7 +262,7 @@ def _merge(file: _File, base_name: str, override: Any, draft: Draft, seen: tuple
     return _File(file.path, merged, base.steps, base.corpus, place)
 
 
-def _build(file: _File, draft: Draft) -> None:
+def _build(file: _File, draft: Draft, origin: str | tuple[dict[str, Any], Path]) -> None:
     head = _head(file, draft)
     steps = [s for i, item in enumerate(file.steps) if (s := _step(item, i, file, draft, "steps")) is not None]
     corpus = [s for i, item in enumerate(file.corpus) if (s := _step(item, i, file, draft, "corpus")) is not None]
@@ -223,7 +271,7 @@ def _build(file: _File, draft: Draft) -> None:
         for option, what, remedy in corpus_step.problems_with():
             draft.find(corpus_step.name, option, what, remedy)
     if not file.steps:
-        draft.findings.append(Finding(_shown(file.path), 1, "the pipeline has no steps", "add steps:"))
+        draft.findings.append(Finding(*file.at(), "the pipeline has no steps", "add steps:"))
     _check_names([*unit_steps, *(c for c in corpus if isinstance(c, CorpusStep))], draft)
     _check_flow(unit_steps, draft)
     prompts = _check_prompts(unit_steps, draft)
@@ -241,6 +289,7 @@ def _build(file: _File, draft: Draft) -> None:
         corpus=tuple(c for c in corpus if isinstance(c, CorpusStep)),
         prompt_texts=prompts,
     )
+    draft.pipeline._origin = origin  # noqa: SLF001  # the loader's own mark
 
 
 def _head(file: _File, draft: Draft) -> PipelineHead | None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, create_model
 
 from synth.corpus import CORPUS_STEPS, CorpusStep
 from synth.documented import json_schema
@@ -45,6 +46,12 @@ class Pipeline(PipelineHead):
     """What is done with the whole corpus afterwards, in order."""
     prompt_texts: Annotated[dict[str, str], Field(default_factory=dict)]
     """Labels of the prompts in use, by step and option."""
+    _origin: str | tuple[dict[str, Any], Path] = PrivateAttr("")
+
+    @property
+    def origin(self) -> str | tuple[dict[str, Any], Path]:
+        """What it was loaded from: a name, a path, or a mapping with the folder in which its relative paths begin."""
+        return self._origin
 
     @property
     def teacher_steps(self) -> tuple[TeacherStep, ...]:

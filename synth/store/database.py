@@ -6,21 +6,24 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import duckdb
 import orjson
 
 from synth.errors import RunFolderError
-from synth.records import Record
+from synth.records import Record, UnitRecord
 from synth.store.columns import TABLES, columns
 from synth.store.journal import START, Position, read_blocks
 
 if TYPE_CHECKING:
+    import datasets
     import polars as pl
     import pyarrow as pa
 
 __all__ = ["CORPUS", "HUMAN_OWNER", "VIEWS", "Store", "fold", "open_store"]
+
+R = TypeVar("R", bound=Record)
 
 CORPUS = "corpus"
 """Owner of the rows that corpus steps made; a unit's rows are owned by the unit, a call by nobody."""
@@ -308,6 +311,36 @@ class Store:
         rows: pl.DataFrame = self._con.sql(query, params=list(parameters)).pl()
         return rows
 
+    def dataset(self, query: str, parameters: Sequence[Any] = ()) -> datasets.Dataset:
+        """Ask a question; the rows as a `datasets.Dataset`."""
+        from datasets import Dataset
+
+        return Dataset(self._con.sql(query, params=list(parameters)).to_arrow_table())
+
+    def records(self, kind: type[R], *, kept: bool = False, where: str = "true") -> Iterator[R]:
+        """Records as typed objects, in order of their ids, read as they are gone through.
+
+            for rationale in store.records(Rationale, kept=True, where="teacher = 'gpt'"):
+                print(rationale.text)
+
+        Args:
+            kind: which: `Problem`, `Rationale`, `Pair`, `Score`, `Call`…
+            kept: only what no step has put out, nor its problem.
+            where: a condition in SQL over the columns of that table.
+
+        Raises:
+            duckdb.Error: the condition is none.
+            ValueError: calls are neither kept nor put out.
+        """
+        if kept and not issubclass(kind, UnitRecord):
+            raise ValueError(f"{kind.table} are neither kept nor put out")
+        typed = columns(kind)
+        owners = [c for c in ("id", "problem", "unit") if c in typed]
+        among = " AND ".join(f"{c} NOT IN (SELECT target FROM rejections)" for c in owners) if kept else "true"
+        names = ", ".join(f'"{c}"' for c in typed)
+        found = self.ask(f'SELECT {names} FROM "{kind.table}" WHERE {among} AND ({where}\n) ORDER BY id')
+        return _typed(found, kind)
+
     def kept(self, target: str) -> list[Any]:
         """What corpus steps see: the kept records, in order of their ids; see `synth.corpus.CorpusView`."""
         from synth.corpus.step import CorpusRecord
@@ -347,6 +380,16 @@ class Store:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _typed(found: duckdb.DuckDBPyConnection, kind: type[R]) -> Iterator[R]:
+    typed = columns(kind)
+    as_json = [name for name, sql in typed.items() if sql == "JSON"]
+    while some := found.fetchmany(1024):
+        for values in some:
+            row = {name: value for name, value in zip(typed, values, strict=True) if value is not None}
+            row |= {name: orjson.loads(row[name]) for name in as_json if name in row}
+            yield kind.model_validate(row)
 
 
 class _Column:

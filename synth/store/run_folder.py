@@ -10,10 +10,41 @@ from filelock import FileLock, Timeout
 
 from synth.errors import RunFolderError
 
-__all__ = ["FORMAT", "RunFolder", "read_manifest"]
+__all__ = ["FORMAT", "INPUT", "RunFolder", "hold", "read_manifest"]
 
 FORMAT = 1
 """Version of the layout of a run folder."""
+
+INPUT = "input.jsonl"
+"""The file in a run folder for problems that were given from Python."""
+
+_OURS = {".lock", "journal", "run.json.new", INPUT, f"{INPUT}.new"}
+"""What may lie in a folder before there is a run in it."""
+
+
+def hold(path: Path) -> FileLock:
+    """The lock of a run folder, taken; the folder is made if absent.
+
+    Raises:
+        RunFolderError: another process holds it, or it cannot be written.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path / ".lock")
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise RunFolderError(
+            "another process is at work on this run",
+            where=str(path),
+            remedy="wait for it, or give another folder with --run",
+        ) from error
+    except OSError as error:
+        raise RunFolderError(
+            f"the run folder cannot be written: {error.strerror}",
+            where=str(path),
+            remedy="choose another folder with --run",
+        ) from error
+    return lock
 
 
 def read_manifest(run: Path) -> dict[str, Any]:
@@ -58,11 +89,7 @@ class RunFolder:
     def __init__(self, path: Path, manifest: dict[str, Any]) -> None:
         self.path = path
         existing = read_manifest(path) if (path / "run.json").is_file() else None
-        if (
-            existing is None
-            and path.is_dir()
-            and any(p.name not in {".lock", "journal", "run.json.new"} for p in path.iterdir())
-        ):
+        if existing is None and path.is_dir() and any(p.name not in _OURS for p in path.iterdir()):
             raise RunFolderError(
                 "the folder is not empty and holds no run", where=str(path), remedy="give a new folder with --run"
             )
@@ -72,22 +99,7 @@ class RunFolder:
                 where=str(path),
                 remedy="give another folder with --run",
             )
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-            self._lock = FileLock(path / ".lock")
-            self._lock.acquire(timeout=0)
-        except Timeout as error:
-            raise RunFolderError(
-                "another process is at work on this run",
-                where=str(path),
-                remedy="wait for it, or give another folder with --run",
-            ) from error
-        except OSError as error:
-            raise RunFolderError(
-                f"the run folder cannot be written: {error.strerror}",
-                where=str(path),
-                remedy="choose another folder with --run",
-            ) from error
+        self._lock = hold(path)
         self.earlier = existing
         """The manifest of the session before; None for a new run."""
         self._write({**manifest, "format": FORMAT})
