@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import warnings
 from types import TracebackType
 from typing import Any, Self
 
@@ -34,7 +35,9 @@ class Bar:
 
     def __enter__(self) -> Self:
         if self._shown:
-            from tqdm.auto import tqdm
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # a notebook without ipywidgets gets the bar of the terminal
+                from tqdm.auto import tqdm
 
             self._bar = tqdm(total=0, desc=self._title, unit=" problems")
             self._thread.start()

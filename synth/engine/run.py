@@ -45,7 +45,7 @@ class Summary:
     """How a run ended."""
 
     run: Path
-    progress: Progress
+    progress: Progress = field(repr=False)
     stopped: Stopped | None = None
     """Why it ended early, if it did."""
     funnel: list[tuple[str, int]] = field(default_factory=list)
