@@ -98,8 +98,7 @@ def child(engine: str, path: Path, n: int, *, out_of_core: bool) -> None:
     from synth.corpus.near_duplicates import near_duplicate_pairs
 
     texts = Lines(path, n) if out_of_core else list(Lines(path, n))
-    before = resource.getrusage(resource.RUSAGE_SELF)
-    held = before.ru_maxrss / 1024
+    before, held = resource.getrusage(resource.RUSAGE_SELF), memory("VmRSS")
     began = time.perf_counter()
     if engine.startswith("datasketch"):
         pairs = by_datasketch(texts)
@@ -109,7 +108,13 @@ def child(engine: str, path: Path, n: int, *, out_of_core: bool) -> None:
     after = resource.getrusage(resource.RUSAGE_SELF)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     path.with_suffix(f".{engine}.json").write_text(json.dumps(pairs))
-    print(json.dumps([took, cpu, after.ru_maxrss / 1024, held]))
+    print(json.dumps([took, cpu, memory("VmHWM"), held]))
+
+
+def memory(of: str) -> float:
+    """Megabytes of this process; the `ru_maxrss` of a child begins with what its parent had."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split(f"{of}:")[1].split()[0]) / 1024
 
 
 def by_datasketch(texts: list[str]) -> list[tuple[int, int, float]]:
