@@ -445,6 +445,11 @@ def _check_prompts(steps: Sequence[Step], draft: Draft) -> dict[str, str]:
                 for name, line in prompt.unknown_variables(known):
                     remedy = _nearest(name, known) or f"variables: {', '.join(known)}"
                     draft.find(step.name, option, f"{prompt.name}, line {line}: unknown variable {name!r}", remedy)
+                for text, line in prompt.stray_text()[:1]:
+                    what = f"{prompt.name}, line {line}: {text[:40]!r} stands outside of every message, and would not be sent"
+                    draft.find(
+                        step.name, option, what, "put it into {% call user() %}…{% endcall %} (or system, assistant)"
+                    )
                 labels[f"{step.name}.{option}"] = prompt.label
             except UserError as error:
                 draft.find(step.name, option, error.what, error.remedy or "")

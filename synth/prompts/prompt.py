@@ -64,6 +64,22 @@ class Prompt:
         """Variables it uses that are not on offer, with line numbers."""
         return undefined_names(self.text, {**known, **dict.fromkeys(_ROLES)})
 
+    def stray_text(self) -> list[tuple[str, int]]:
+        """What would never be sent, as (text, line): words outside of every message. A template of nothing else makes none."""
+        from jinja2 import nodes
+
+        tree = environment().parse(self.text)
+        within = {
+            id(piece)
+            for block in tree.find_all((nodes.CallBlock, nodes.Macro))
+            for piece in block.find_all(nodes.TemplateData)
+        }
+        return [
+            (" ".join(piece.data.split()), piece.lineno)
+            for piece in tree.find_all(nodes.TemplateData)
+            if id(piece) not in within and piece.data.strip()
+        ]
+
     def render(self, **variables: Any) -> tuple[dict[str, Any], ...]:
         """The messages, in order.
 

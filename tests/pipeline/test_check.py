@@ -127,6 +127,14 @@ def test_single_mistakes(tmp_path: Path, text: str, line: int, what: str):
     assert any(f.line == line and what in f.what for f in draft.findings), draft.findings
 
 
+@pytest.mark.parametrize("text", ["Solve {{ problem.question }}", "Be brief.\n{% call user() %}Why?{% endcall %}"])
+def test_words_that_no_teacher_would_see_are_found(tmp_path: Path, text: str):
+    (tmp_path / "mine.j2").write_text(f"{{#- version: 1\npurpose: ask -#}}\n{text}\n")
+    ((what, _),) = findings(tmp_path, "pipeline: my/p\nsteps:\n  - step: rationalize\n    prompt: mine.j2\n").values()
+    assert "mine.j2, line 3: " in what
+    assert "stands outside of every message" in what
+
+
 def test_an_undefined_variable_of_a_prompt_is_found(tmp_path: Path):
     (tmp_path / "mine.j2").write_text("{#- version: 1 -#}\n{% call user() %}\n{{ question }}{% endcall %}")
     found = findings(tmp_path, "pipeline: my/p\nsteps:\n  - step: rationalize\n    prompt: mine.j2\n")
