@@ -3,7 +3,7 @@
     python benchmarks/near_duplicates.py [--n 200000] [--rounds 3] [--engines numpy,datasketch] [--short] [--out-of-core]
 
 Makes a corpus of rationales of 80-250 words (`--short`: 12-30), a fifth of which are copies of another with words
-exchanged, in equal parts at a Jaccard similarity (word 5-grams) of about 0.95, 0.85, 0.75 and 0.60; the exact one is
+exchanged, in equal parts at a Jaccard similarity (word 5-grams; `--short`: 2-grams) of about 0.95, 0.85, 0.75 and 0.60; the exact one is
 computed for each. Engines take turns, each in a process of its own; time and CPU run from texts in memory to pairs (with
 `--out-of-core`: from texts in a file, read as they are needed). Recall: found pairs of those planted at 0.8 or more;
 precision: found pairs that are at 0.8 or more, by definition.
@@ -25,7 +25,12 @@ from pathlib import Path
 
 THRESHOLD = 0.8
 LEVELS = (0.95, 0.85, 0.75, 0.60)
-SHINGLE = 5
+
+
+def shingle_of(*, short: bool) -> int:
+    """Words in a shingle."""
+    return 2 if short else 5
+
 
 _VERBS = ["add", "multiply", "divide", "subtract", "compare", "count", "share", "measure", "compute", "estimate"]
 _LINKS = ["so", "then", "next", "because", "therefore", "hence", "first", "finally", "now", "since"]
@@ -43,11 +48,11 @@ def words(rng: random.Random, vocabulary: list[str], weights: list[float], n: in
     return made[:n]
 
 
-def changed(rng: random.Random, text: list[str], level: float) -> list[str]:
+def changed(rng: random.Random, text: list[str], level: float, size: int) -> list[str]:
     """A copy with so many words exchanged, far enough apart, that the similarity comes near the level."""
-    shingles = len(text) - SHINGLE + 1
-    m = max(1, round(shingles * (1 - level) / (SHINGLE * (1 + level))))
-    gap = max(SHINGLE, len(text) // (m + 1))
+    shingles = len(text) - size + 1
+    m = max(1, round(shingles * (1 - level) / (size * (1 + level))))
+    gap = max(size, len(text) // (m + 1))
     copy = list(text)
     for k in range(m):
         copy[min(len(copy) - 1, (k + 1) * gap - rng.randrange(2))] = f"x{rng.randrange(10**6)}"
@@ -70,7 +75,7 @@ def make(n: int, path: Path, *, short: bool) -> list[tuple[int, int, float]]:
     planted = []
     for k in range(copies):
         level = LEVELS[k % len(LEVELS)]
-        texts.append(changed(rng, texts[k], level))
+        texts.append(changed(rng, texts[k], level, shingle_of(short=short)))
         planted.append((*sorted((places[k], places[n - copies + k])), level))
     order = sorted(range(n), key=places.__getitem__)
     with path.open("w") as file:
@@ -93,7 +98,7 @@ class Lines:
             yield from map(json.loads, file)
 
 
-def child(engine: str, path: Path, n: int, *, out_of_core: bool) -> None:
+def child(engine: str, path: Path, n: int, *, out_of_core: bool, short: bool) -> None:
     """One engine, once; prints what it took and writes the pairs beside the corpus."""
     from synth.corpus.near_duplicates import near_duplicate_pairs
 
@@ -101,9 +106,9 @@ def child(engine: str, path: Path, n: int, *, out_of_core: bool) -> None:
     before, held = resource.getrusage(resource.RUSAGE_SELF), memory("VmRSS")
     began = time.perf_counter()
     if engine.startswith("datasketch"):
-        pairs = by_datasketch(texts)
+        pairs = by_datasketch(texts, shingle_of(short=short))
     else:
-        pairs = near_duplicate_pairs(texts, threshold=THRESHOLD, shingle=SHINGLE)
+        pairs = near_duplicate_pairs(texts, threshold=THRESHOLD, shingle=shingle_of(short=short))
     took = time.perf_counter() - began
     after = resource.getrusage(resource.RUSAGE_SELF)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
@@ -117,7 +122,7 @@ def memory(of: str) -> float:
     return int(status.split(f"{of}:")[1].split()[0]) / 1024
 
 
-def by_datasketch(texts: list[str]) -> list[tuple[int, int, float]]:
+def by_datasketch(texts: list[str], size: int) -> list[tuple[int, int, float]]:
     """The library by itself, at its fastest: bulk sketches, xxhash where installed, 16 bands of 8, its own estimate."""
     from datasketch import MinHash, MinHashLSH
 
@@ -133,7 +138,7 @@ def by_datasketch(texts: list[str]) -> list[tuple[int, int, float]]:
         return digest(data) & 0xFFFFFFFF
 
     sets = (
-        [" ".join(w[i : i + SHINGLE]).encode() for i in range(max(1, len(w) - SHINGLE + 1))]
+        [" ".join(w[i : i + size]).encode() for i in range(max(1, len(w) - size + 1))]
         for w in (t.lower().split() for t in texts)
     )
     sketches = MinHash.bulk(sets, num_perm=128, hashfunc=hash32)
@@ -145,11 +150,11 @@ def by_datasketch(texts: list[str]) -> list[tuple[int, int, float]]:
     return found
 
 
-def similarity(a: str, b: str) -> float:
+def similarity(a: str, b: str, size: int) -> float:
     """By definition."""
     from synth.corpus.shingles import shingle_set
 
-    x, y = shingle_set(a, SHINGLE), shingle_set(b, SHINGLE)
+    x, y = shingle_set(a, size), shingle_set(b, size)
     return len(x & y) / len(x | y)
 
 
@@ -165,14 +170,15 @@ def main() -> None:
     parser.add_argument("--path", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.child:
-        child(given.child, given.path, given.n, out_of_core=given.out_of_core)
+        child(given.child, given.path, given.n, out_of_core=given.out_of_core, short=given.short)
         return
     engines = given.engines.split(",")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "texts.jsonl"
         planted = make(given.n, path, short=given.short)
         took: dict[str, list[list[float]]] = {e: [] for e in engines}
-        flags = ["--out-of-core"] if given.out_of_core else []
+        flags = [*(["--out-of-core"] * given.out_of_core), *(["--short"] * given.short)]
+        size = shingle_of(short=given.short)
         for _ in range(given.rounds):
             for engine in engines:
                 line = [sys.executable, __file__, "--child", engine, "--path", str(path), "--n", str(given.n), *flags]
@@ -182,7 +188,7 @@ def main() -> None:
         found = {e: {(a, b): s for a, b, s in json.loads(path.with_suffix(f".{e}.json").read_text())} for e in engines}
         concerned |= {i for pairs in found.values() for pair in pairs for i in pair}
         text = {i: t for i, t in enumerate(Lines(path, given.n)) if i in concerned}
-        true = {(a, b): similarity(text[a], text[b]) for a, b, _ in planted}
+        true = {(a, b): similarity(text[a], text[b], size) for a, b, _ in planted}
         size = path.stat().st_size / 2**20
         print(
             f"{given.n:,} texts, {size:,.0f} MB; {sum(s >= THRESHOLD for s in true.values()):,} planted pairs at {THRESHOLD} or more"
@@ -195,7 +201,9 @@ def main() -> None:
             seconds, cpu, peak, held = (statistics.median(column) for column in zip(*took[engine], strict=True))
             pairs = found[engine]
             wanted = [p for p, s in true.items() if s >= THRESHOLD]
-            right = sum((true[p] if p in true else similarity(text[p[0]], text[p[1]])) >= THRESHOLD for p in pairs)
+            right = sum(
+                (true[p] if p in true else similarity(text[p[0]], text[p[1]], size)) >= THRESHOLD for p in pairs
+            )
             shares = [statistics.mean((a, b) in pairs for a, b, at in planted if at == level) for level in LEVELS]
             print(
                 f"{engine:<11} {given.n / seconds:8,.0f} {seconds:7.2f} {cpu:7.2f} {peak:8,.0f} {held:9,.0f} "

@@ -32,7 +32,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "store": {"records", "errors", "corpus", "documented"},
     "corpus": {"records"},
     "teachers": {"records", "errors", "media", "store"},
-    "sources": {"records", "errors", "media", "verify"},
+    "sources": {"records", "errors", "media", "verify", "prompts"},
     "export": {"errors", "records", "store"},
     "rewards": {"records", "verify"},
     "audit": {"errors", "store", "corpus", "verify", "measures"},
@@ -40,7 +40,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "steps": {"records", "errors", "shipped", "teachers", "prompts", "verify", "texts", "corpus"},
     "pipeline": {"records", "errors", "shipped", "teachers", "prompts", "steps", "corpus", "export", "documented"},
     "engine": {"records", "errors", "shipped", "teachers", "prompts", "steps", "pipeline", "sources", "store"},
-    "cli": {"errors", "shipped", "teachers", "steps", "pipeline", "engine", "store", "corpus", "export", "audit", "view", "documented"},
+    "cli": {"errors", "shipped", "sources", "teachers", "steps", "pipeline", "engine", "store", "corpus", "export", "audit", "view", "documented"},
 }  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from keyword import iskeyword
 
 import click
 
@@ -14,6 +15,7 @@ __all__ = ["main"]
 
 _COMMANDS = {
     "run": "Do a pipeline, or go on with it.",
+    "import": "Turn data you own into records of a run.",
     "rounds": "Repeat: run a pipeline, train with a command of yours, go on with the new student.",
     "plan": "Check a pipeline and estimate calls, tokens and price; spends nothing.",
     "rehearse": "Do the whole pipeline with the scripted teacher.",
@@ -42,7 +44,7 @@ class _Commands(click.Group):
     def get_command(self, _ctx: click.Context, name: str) -> click.Command | None:
         if name not in _COMMANDS:
             return None
-        command: click.Command = import_module(f"synth.cli.{name}").command
+        command: click.Command = import_module(f"synth.cli.{name}{'_' * iskeyword(name)}").command
         return command
 
     def resolve_command(

@@ -16,7 +16,12 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def input_options(command: F) -> F:
-    """`--input` and `--map`."""
+    """`--input`, `--map` and `--mapping`."""
+    command = click.option(
+        "--mapping",
+        metavar="NAME",
+        help="How rows are read that hold more than a problem: a mapping of `synth import --list`, or a file of yours.",
+    )(command)
     command = click.option(
         "--map",
         "maps",
@@ -29,7 +34,8 @@ def input_options(command: F) -> F:
         "--input",
         "input_name",
         metavar="FILE",
-        help="Problems: .jsonl, .csv, .tsv or .parquet, or gym:TASK?size=100&seed=1 for procedural ones (extra gym). "
+        help="Problems: .jsonl, .csv, .tsv or .parquet; hub:OWNER/NAME?split=train for a data set of the Hub; or "
+        "gym:TASK?size=100&seed=1 for procedural ones (extra gym). "
         "Default: the pipeline's own sample.",
     )(command)
 

@@ -33,6 +33,7 @@ def command(
     pipeline: str,
     input_name: str | None,
     maps: tuple[str, ...],
+    mapping: str | None,
     given: tuple[str, ...],
     profile: Path | None,
     limit: int | None,
@@ -51,13 +52,19 @@ def command(
     from synth.pipeline.plan import make_plan
 
     session = open_session(
-        pipeline, input_name=input_name, maps=mapping_of(maps), given=given, profile_path=profile, prepare=False
+        pipeline,
+        input_name=input_name,
+        maps=mapping_of(maps),
+        mapping=mapping,
+        given=given,
+        profile_path=profile,
+        prepare=False,
     )
     scan = session.source.scan()
     out = output()
     if not scan.good:
         raise InputError("no row of the input is usable", where=session.source.name, remedy=scan.bad[0].why)
-    total = min(scan.good, limit) if limit else scan.good
+    total = min(scan.problems, limit) if limit else scan.problems
     plan = asyncio.run(
         make_plan(
             session.pipeline, list(islice(session.source.problems(), 20)), total, session.teachers, _measured(run_path)

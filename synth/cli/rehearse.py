@@ -27,6 +27,7 @@ def command(
     pipeline: str,
     input_name: str | None,
     maps: tuple[str, ...],
+    mapping: str | None,
     run_path: Path | None,
     limit: int | None,
     skip_bad: bool,
@@ -43,6 +44,6 @@ def command(
     found = load_pipeline(pipeline)
     most = {r: max(s.fewest_teachers() for s in found.teacher_steps if r in s.roles()) for r in found.role_names}
     given = [f"{role}=scripted" + "".join(f",scripted:{i}" for i in range(1, n)) for role, n in most.items()]
-    session = open_session(pipeline, input_name=input_name, maps=mapping_of(maps), given=given)
+    session = open_session(pipeline, input_name=input_name, maps=mapping_of(maps), mapping=mapping, given=given)
     folder = run_path or session.default_folder.with_name(f"rehearsal-{session.default_folder.name}")
     show(session, folder, limit=limit, skip_bad=skip_bad)

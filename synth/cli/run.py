@@ -47,6 +47,7 @@ def command(
     pipeline: str,
     input_name: str | None,
     maps: tuple[str, ...],
+    mapping: str | None,
     run_path: Path | None,
     given: tuple[str, ...],
     profile: Path | None,
@@ -75,7 +76,9 @@ def command(
     from synth.teachers import Budget
 
     target = Target.parse(until) if until is not None else None
-    session = open_session(pipeline, input_name=input_name, maps=mapping_of(maps), given=given, profile_path=profile)
+    session = open_session(
+        pipeline, input_name=input_name, maps=mapping_of(maps), mapping=mapping, given=given, profile_path=profile
+    )
     folder = run_path or session.default_folder
     budget = Budget(max_calls, max_cost, max_tokens)
     show(session, folder, limit=limit, skip_bad=skip_bad, budget=budget, until=target)

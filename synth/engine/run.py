@@ -21,8 +21,8 @@ from synth.engine.target import Target
 from synth.engine.units import run_unit
 from synth.errors import InputError, RunFolderError, SetupError, Stopped
 from synth.pipeline import Pipeline
-from synth.records import Problem, UnitRecord, content_id
-from synth.sources import Source
+from synth.records import UnitRecord, content_id
+from synth.sources import Given, Source
 from synth.store.database import CORPUS, Store, fold, open_store
 from synth.store.journal import Journal, read_entries
 from synth.store.run_folder import RunFolder
@@ -123,14 +123,17 @@ async def run_pipeline(
         },
     )
     try:
-        return await _Run(pipeline, problems, folder, teachers, budget, until, again, progress, tell).go()
+        summary = await _Run(pipeline, problems, folder, teachers, budget, until, again, progress, tell).go()
+        if source.repeated:
+            summary.notes.append(f"{source.repeated:,} records stood in the input more than once, and are there once")
+        return summary
     finally:
         folder.close()
 
 
 def _scan(
     source: Source, skip_bad: bool, limit: int | None, progress: Progress, tell: Callable[[str], None]
-) -> Iterator[Problem]:
+) -> Iterator[Given]:
     scan = source.scan()
     if scan.bad:
         n = len(scan.bad)
@@ -142,11 +145,11 @@ def _scan(
             remedy = "mend them, or go on with the good ones: --skip-bad" if scan.good else "mend them"
             raise InputError(rows, where=source.name, remedy=remedy)
         tell(f"{source.name}: {rows}\n  going on with the other {scan.good}")
-    progress.total = min(scan.good, limit) if limit is not None else scan.good
+    progress.total = min(scan.problems, limit) if limit is not None else scan.problems
     return _first(source.problems(), limit)
 
 
-def _first(problems: Iterator[Problem], limit: int | None) -> Iterator[Problem]:
+def _first(problems: Iterator[Given], limit: int | None) -> Iterator[Given]:
     for count, problem in enumerate(problems):
         if limit is not None and count >= limit:
             return
@@ -161,7 +164,7 @@ class _Run:
     def __init__(
         self,
         pipeline: Pipeline,
-        problems: Iterator[Problem],
+        problems: Iterator[Given],
         folder: RunFolder,
         teachers: Mapping[str, Sequence[Teacher]],
         budget: Budget | None,
@@ -190,7 +193,6 @@ class _Run:
         self._replay_journal()
         self.caller = Caller(self.ledger, budget, on_note=tell)
         self.loop = asyncio.get_running_loop()
-        # All a unit's outcome depends on, beside its problem.
         self.fingerprint = content_id(
             [pipeline.fingerprint(), {role: [_identity(t) for t in some] for role, some in sorted(teachers.items())}]
         )
@@ -345,14 +347,19 @@ class _Run:
                 "should they come back, their calls are on record"
             )
 
-    def _todo(self) -> Iterator[Problem]:
-        for problem in self.problems:
-            self.present.add(problem.id)
-            if self.done.get(problem.id) == self.fingerprint and problem.id not in self.again:
+    def _todo(self) -> Iterator[Given]:
+        for given in self.problems:
+            unit = given.problem.id
+            self.present.add(unit)
+            if self.done.get(unit) == self._fingerprint_of(given) and unit not in self.again:
                 self.progress.earlier += 1
-                self.reached += self.yielded.get(problem.id, 0)
+                self.reached += self.yielded.get(unit, 0)
             else:
-                yield problem
+                yield given
+
+    def _fingerprint_of(self, given: Given) -> str:
+        """All a unit's outcome depends on, beside its problem: the run's, and what the source brings of it."""
+        return content_id([self.fingerprint, [r.id for r in given.records]]) if given.records else self.fingerprint
 
     def _interrupted(self) -> None:
         if self.caller.closing is not None:  # the second time: at once
@@ -360,10 +367,10 @@ class _Run:
                 task.cancel()
         self._close(Stopped("interrupted", remedy="give the same command again to go on: nothing paid is paid twice"))
 
-    async def _work(self, problems: Iterator[Problem]) -> None:
-        while not self._enough() and (problem := next(problems, None)) is not None:
+    async def _work(self, problems: Iterator[Given]) -> None:
+        while not self._enough() and (given := next(problems, None)) is not None:
             try:
-                records = await run_unit(problem, self.pipeline, self.caller, self.teachers, self.progress)
+                records = await run_unit(given, self.pipeline, self.caller, self.teachers, self.progress)
             except Stopped as why:
                 self._close(why)
                 return
@@ -373,7 +380,7 @@ class _Run:
                     raise error from None
                 self._close(error)
                 return
-            self._commit(problem.id, self.fingerprint, records)
+            self._commit(given.problem.id, self._fingerprint_of(given), records)
             self.committed += 1
             self.progress.done += 1
             if self.until is not None:
@@ -443,7 +450,7 @@ def _rare_garbage_collection() -> Iterator[None]:
         gc.unfreeze()
 
 
-def _chain(first: Problem, rest: Iterator[Problem]) -> Iterator[Problem]:
+def _chain(first: Given, rest: Iterator[Given]) -> Iterator[Given]:
     yield first
     yield from rest
 

@@ -20,7 +20,7 @@ from synth.engine.target import Target
 from synth.errors import UserError
 from synth.pipeline import Draft, Pipeline, read_pipeline
 from synth.shipped import shipped
-from synth.sources import Source, open_source
+from synth.sources import Source, load_mapping, open_source
 from synth.teachers import Budget, Profile, Teacher, bind_roles, load_profile, make_teacher
 from synth.teachers.embedded import EmbeddedTeacher
 from synth.teachers.endpoint import EndpointTeacher
@@ -83,6 +83,7 @@ def open_session(
     *,
     input_name: str | None = None,
     maps: Mapping[str, str] | None = None,
+    mapping: str | None = None,
     given: Sequence[str] = (),
     own: Teacher | Mapping[str, Teacher | Sequence[Teacher]] | None = None,
     profile_path: Path | None = None,
@@ -94,6 +95,7 @@ def open_session(
         name: the pipeline: of the catalogue, or a path; or one that was loaded or read.
         input_name: the problems; None for the pipeline's sample.
         maps: which column gives which field.
+        mapping: or how whole rows are read: the name of a declared mapping, or the path of one.
         given: who plays which role, as `--teacher` takes it.
         own: teachers of the caller's making, for every role or by role; they go before names.
         profile_path: the profile file; None for the usual places.
@@ -116,7 +118,7 @@ def open_session(
         }
         draft.check_teachers(teachers)
     pipeline = draft.checked()
-    source = _source(pipeline, input_name, maps)
+    source = _source(pipeline, input_name, maps, mapping)
     if prepare:
         for teacher in {t.name: t for some in teachers.values() for t in some}.values():
             if isinstance(teacher, EmbeddedTeacher):
@@ -127,6 +129,7 @@ def open_session(
         "pipeline": _words_of(pipeline.origin),
         "input": Path(input_name) if input_name is not None and Path(input_name).is_file() else input_name,
         "map": dict(maps or {}),
+        "mapping": Path(mapping) if mapping is not None and Path(mapping).is_file() else mapping,
         "teacher": list(given),
         "own": sorted(mine),
         "profile": profile_path,
@@ -138,11 +141,19 @@ def _some(given: Teacher | Sequence[Teacher]) -> list[Teacher]:
     return [given] if isinstance(given, Teacher) else list(given)
 
 
-def _source(pipeline: Pipeline, name: str | None, maps: Mapping[str, str] | None) -> Source:
+def _source(pipeline: Pipeline, name: str | None, maps: Mapping[str, str] | None, mapping: str | None) -> Source:
     if name is None and pipeline.sample is None:
         raise UserError("the pipeline names no sample", remedy="give the problems: --input FILE")
     where = name if name is not None else str(shipped("samples") / str(pipeline.sample))
-    return open_source(where, mapping=maps, needs=pipeline.needs, unfit=pipeline.unfit)
+    declared = load_mapping(mapping) if mapping is not None else None
+    if declared is not None and maps:
+        raise UserError("a declared mapping says which column gives what", remedy="give --mapping, or --map")
+    brought = declared.gives() if declared is not None else ()
+    if lacking := [kind for kind in pipeline.imports if kind not in brought]:
+        what = f"the pipeline works on what its input brings, and this input brings no {', no '.join(lacking)}"
+        gives = f"; {mapping} gives {', '.join(brought) or 'problems alone'}" if mapping is not None else ""
+        raise UserError(what + gives, where=where, remedy="name a mapping that does: --mapping (synth import --list)")
+    return open_source(where, mapping=maps, declared=declared, needs=pipeline.needs, unfit=pipeline.unfit)
 
 
 def reopen(run: Path, words: Mapping[str, Any]) -> Session:
@@ -162,11 +173,13 @@ def reopen(run: Path, words: Mapping[str, Any]) -> Session:
             remedy="give the same call again there: it goes on, and asks again what failed with again=True",
         )
     pipeline, source, profile = words["pipeline"], words["input"], words["profile"]
+    mapping = words.get("mapping")
     named = str(run / pipeline) if str(pipeline).endswith((".yaml", ".yml")) else pipeline
     return open_session(
         read_pipeline(pipeline["given"], run / pipeline["folder"]) if isinstance(pipeline, dict) else named,
-        input_name=source if source is None or source.startswith("gym:") else str(run / source),
+        input_name=source if source is None or source.startswith(("gym:", "hub:")) else str(run / source),
         maps=words["map"],
+        mapping=str(run / mapping) if mapping and mapping.endswith((".yaml", ".yml")) else mapping,
         given=words["teacher"],
         profile_path=run / profile if profile else None,
     )
@@ -199,6 +212,7 @@ def run(
     *,
     teachers: Teacher | str | Mapping[str, Teacher | str] | None = None,
     map: Mapping[str, str] | None = None,  # noqa: A002 - the word of the command line
+    mapping: str | Path | None = None,
     profile: str | Path | None = None,
     limit: int | None = None,
     skip_bad: bool = False,
@@ -221,6 +235,7 @@ def run(
         folder: the run folder; None for `runs/PIPELINE`.
         teachers: who plays every role, or each: a teacher, or names as on the command line (`"gpt"`, `"a,b"`).
         map: which column gives which field.
+        mapping: or how whole rows are read: a declared mapping by its name, or the path of one.
         profile: the profile file; None for the usual places.
         limit: only the first so many problems.
         skip_bad: go on with the good rows where some are bad.
@@ -250,6 +265,7 @@ def run(
         draft,
         input_name=None if input is None else str(input),
         maps=map,
+        mapping=None if mapping is None else str(mapping),
         given=given,
         own=own,
         profile_path=Path(profile) if profile else None,

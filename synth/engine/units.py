@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from synth.engine.progress import Progress, StepCounts
 from synth.pipeline import Pipeline
 from synth.prompts import Expression
-from synth.records import Failure, Problem, Rationale, Rejection, UnitRecord
+from synth.records import Failure, Rationale, Rejection, UnitRecord
+from synth.sources import Given
 from synth.steps import Step, Unit
 from synth.teachers import Caller, Teacher
 
@@ -15,10 +16,11 @@ __all__ = ["run_unit"]
 
 
 async def run_unit(
-    problem: Problem, pipeline: Pipeline, caller: Caller, teachers: Mapping[str, Sequence[Teacher]], progress: Progress
+    given: Given, pipeline: Pipeline, caller: Caller, teachers: Mapping[str, Sequence[Teacher]], progress: Progress
 ) -> list[UnitRecord]:
     """Everything derived from a root problem, in an order that does not depend on who answered first."""
-    unit = Unit(problem, caller, teachers)
+    unit = Unit(given.problem, caller, teachers)
+    unit.add(given.records)
     counts: dict[str, StepCounts] = {}
     for index, step in enumerate(pipeline.steps):
         records = unit.made_by(step.takes_type(), pipeline.sources_of(index))

@@ -20,7 +20,7 @@ from synth.pipeline.lines import Path as YamlPath
 from synth.pipeline.lines import load_with_lines
 from synth.pipeline.spec import Pipeline, PipelineHead
 from synth.prompts import Expression
-from synth.records import Problem, UnitRecord
+from synth.records import Critique, Pair, Problem, Rationale, UnitRecord
 from synth.steps import UNIT_VARIABLES, Step, TeacherStep, all_steps, record_fields
 from synth.teachers import Teacher
 
@@ -270,10 +270,10 @@ def _build(file: _File, draft: Draft, origin: str | tuple[dict[str, Any], Path])
     for corpus_step in (s for s in corpus if isinstance(s, CorpusStep)):
         for option, what, remedy in corpus_step.problems_with():
             draft.find(corpus_step.name, option, what, remedy)
-    if not file.steps:
+    if not file.steps and "imports" not in file.data:
         draft.findings.append(Finding(*file.at(), "the pipeline has no steps", "add steps:"))
     _check_names([*unit_steps, *(c for c in corpus if isinstance(c, CorpusStep))], draft)
-    _check_flow(unit_steps, draft)
+    _check_flow(unit_steps, head.imports if head is not None else (), draft)
     prompts = _check_prompts(unit_steps, draft)
     roles = file.data.get("roles")  # as written: a mistake elsewhere at the top must not hide those in the steps
     if isinstance(roles, dict) and roles:
@@ -368,9 +368,13 @@ def _check_names(steps: Sequence[Step | CorpusStep], draft: Draft) -> None:
         seen.add(step.name)
 
 
-def _check_flow(steps: Sequence[Step], draft: Draft) -> None:
-    made: dict[str, tuple[type[UnitRecord], ...]] = {"input": (Problem,)}
-    scores: dict[str, None] = {}
+_IMPORTED: dict[str, type[UnitRecord]] = {"rationale": Rationale, "pair": Pair, "critique": Critique}
+
+
+def _check_flow(steps: Sequence[Step], imports: Sequence[str], draft: Draft) -> None:
+    brought = tuple(_IMPORTED[kind] for kind in imports if kind in _IMPORTED)
+    made: dict[str, tuple[type[UnitRecord], ...]] = {"input": (Problem, *brought)}
+    scores: dict[str, None] = {i.removeprefix("score."): None for i in imports if i.startswith("score.")}
     for step in steps:
         kind = step.takes_type()
         own = () if step.of is None or step.of == "*" else (step.of,) if isinstance(step.of, str) else step.of
@@ -386,6 +390,8 @@ def _check_flow(steps: Sequence[Step], draft: Draft) -> None:
                 draft.find(step.name, option, f"it works on a {kind.alias}, and {name!r} makes none", remedy)
         if not draft.in_the_dark and not any(kind in kinds for kinds in made.values()):
             remedy = f"put a step that makes a {kind.alias} before it"
+            if kind.alias in _IMPORTED:
+                remedy += f", or, where the input brings them: imports: [{kind.alias}]"
             draft.find(step.name, "step", f"it works on a {kind.alias}, and no earlier step makes one", remedy)
         known: dict[str, frozenset[str] | None] = {
             "record": record_fields(kind),

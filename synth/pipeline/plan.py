@@ -8,7 +8,7 @@ from typing import Any
 
 from synth.pipeline.spec import Pipeline
 from synth.prompts import Expression
-from synth.records import Problem
+from synth.records import Problem, UnitRecord
 from synth.steps import TeacherStep
 from synth.steps.unit import Unit
 from synth.teachers import Caller, Completion, Ledger, Request, Teacher
@@ -82,7 +82,7 @@ class _Probe(Caller):
 
 async def make_plan(
     pipeline: Pipeline,
-    problems: Sequence[Problem],
+    problems: Sequence[tuple[Problem, Sequence[UnitRecord]]],
     total: int,
     teachers: Mapping[str, Sequence[Teacher]],
     measured: Sequence[Measured] = (),
@@ -91,17 +91,20 @@ async def make_plan(
 
     Args:
         pipeline: what to do.
-        problems: a few of the problems; their prompts are filled in and measured.
+        problems: a few of the problems, with what the source has of them beside; their prompts are filled in and measured.
         total: how many there are.
         teachers: the teachers that play each role.
         measured: what a rehearsal or an earlier run asked, also of other teachers.
     """
     plan = Plan(total)
-    reaching: dict[str, float] = {"input": 1.0}  # records a unit, at most, by the step that makes them
+    reaching: dict[str, float] = {}  # records a unit, at most, by the step that makes them
     upper = False
     for index, step in enumerate(pipeline.steps):
         names = pipeline.sources_of(index)
         inputs = sum(n for name, n in reaching.items() if names is None or name in names)
+        if names is None or "input" in names:
+            there = sum(isinstance(r, step.takes_type()) for p, records in problems for r in (p, *records))
+            inputs += there / max(1, len(problems))
         asking = len([t for r in step.roles() for t in teachers.get(r, ())]) if isinstance(step, TeacherStep) else 1
         flow = step.flow(asking)
         reaching[step.name] = inputs * flow.records
@@ -127,7 +130,7 @@ async def make_plan(
 
 async def _tokens(
     step: TeacherStep,
-    problems: Sequence[Problem],
+    problems: Sequence[tuple[Problem, Sequence[UnitRecord]]],
     teacher: Teacher,
     teachers: Mapping[str, Sequence[Teacher]],
     measured: Sequence[Measured],
@@ -145,9 +148,11 @@ async def _tokens(
         plan.assumptions.append(f"{ASSUMED_REPLY_TOKENS} tokens a reply of {teacher.name} (it has written none here)")
         return sum(m.prompt_tokens for m in measured) / len(measured), written
     probe = _Probe()
-    for problem in problems:
-        if step.takes_type() is Problem:
-            await step.run([problem], Unit(problem, probe, teachers))
+    for problem, records in problems:
+        unit = Unit(problem, probe, teachers)
+        unit.add(records)
+        if given := unit.made_by(step.takes_type(), ("input",)):
+            await step.run(given, unit)
     lengths = [sum(_length(m) for m in r.messages) for t, r in probe.asked if t.name == teacher.name]
     mean = sum(lengths) / len(lengths) if lengths else 2000.0
     plan.assumptions.append(f"prompts of {len(problems)} problems filled in, {CHARACTERS_A_TOKEN} characters a token")

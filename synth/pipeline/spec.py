@@ -35,6 +35,9 @@ class PipelineHead(BaseModel):
     """A shipped sample input of its kind, used where no input is given."""
     roles: Annotated[dict[str, str], Field(default_factory=dict)]
     """The teacher roles it asks, each with a word on what it does."""
+    imports: tuple[Annotated[str, Field(pattern=r"^(rationale|pair|critique|score\.[a-z][a-z0-9_]*)$")], ...] = ()
+    """What its input must bring beside problems: rationales, pairs, critiques, scores by name. Such input is read by a
+    declared mapping (`--mapping`)."""
 
 
 class Pipeline(PipelineHead):
@@ -92,6 +95,7 @@ class Pipeline(PipelineHead):
         """Everything that decides what it makes, as JSON."""
         return {
             "pipeline": self.pipeline,
+            **({"imports": list(self.imports)} if self.imports else {}),
             "steps": [s.model_dump(mode="json") | {"version": s.version} for s in self.steps],
             "prompts": self.prompt_texts,
         }

@@ -1,5 +1,6 @@
-"""Sources: where problems come from."""
+"""Sources: where problems come from, and what others have written about them."""
 
-from synth.sources.source import BadRow, Scan, Source, open_source
+from synth.sources.mapping_files import Declared, load_mapping, shipped_mappings
+from synth.sources.source import BadRow, Given, Scan, Source, open_source
 
-__all__ = ["BadRow", "Scan", "Source", "open_source"]
+__all__ = ["BadRow", "Declared", "Given", "Scan", "Source", "load_mapping", "open_source", "shipped_mappings"]

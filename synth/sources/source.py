@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from synth.errors import InputError
-from synth.records import Problem, content_id
+from synth.records import Problem, UnitRecord, content_id
+from synth.sources.declared import read_row
 from synth.sources.files import Row, read_rows
 from synth.sources.gym import gym_rows
+from synth.sources.hub import hub_rows
 from synth.sources.mapping import choose_mapping, to_problem
+from synth.sources.mapping_files import Declared
 
-__all__ = ["BadRow", "Scan", "Source", "open_source"]
+__all__ = ["BadRow", "Given", "Scan", "Source", "open_source"]
 
 
 class BadRow(NamedTuple):
@@ -28,15 +32,30 @@ class Scan:
     """What a first reading of the whole source found."""
 
     good: int = 0
+    """Rows that can be read."""
+    problems: int = 0
+    """Problems they are about: as many, but where rows of one problem are one unit."""
+    passed_over: int = 0
+    """Rows the mapping leaves aside (`where`)."""
+    records: Counter[str] = field(default_factory=Counter)
+    """Further records in them, by table."""
     bad: list[BadRow] = field(default_factory=list)
+
+
+class Given(NamedTuple):
+    """A problem, and what the source has of it beside: rationales, scores, critiques, pairs."""
+
+    problem: Problem
+    records: tuple[UnitRecord, ...] = ()
 
 
 class Source:
     """Problems from a file or a generator. Reading twice gives the same problems.
 
     Args:
-        name: the path of a file, or `gym:TASK?size=100&seed=1`.
+        name: the path of a file, `gym:TASK?size=100&seed=1`, or `hub:OWNER/NAME?split=train`.
         mapping: the user's own mapping, field to column.
+        declared: how whole rows are read; rows of one problem are then one unit. It goes before `mapping`.
         needs: fields the pipeline cannot do without.
         unfit: says why the pipeline cannot work on a problem, or None.
 
@@ -49,15 +68,20 @@ class Source:
         name: str,
         *,
         mapping: Mapping[str, str] | None = None,
+        declared: Declared | None = None,
         needs: frozenset[str] = frozenset(),
         unfit: Callable[[Problem], str | None] | None = None,
     ) -> None:
         self.name = name
+        self.declared = declared
         self.needs = needs
         self._unfit = unfit
         self._label = Path(name).name
         self._folder = Path(name).parent
         self._bad: frozenset[int] | None = None
+        self._last: dict[str, int] = {}
+        self.repeated = 0
+        """Records that stood in the input again, seen while problems were read; each is taken once."""
         first = next((row for _, row in self._rows() if isinstance(row, dict)), None)
         if first is None:
             if next(self._rows(), None) is None:
@@ -65,13 +89,22 @@ class Source:
             raise InputError(
                 "not one row of the input can be read", where=name, remedy="see --help for the kinds of input"
             )
+        self.columns = self._columns()
+        self.mapping: Mapping[str, str] = {}
+        if declared is not None:
+            if mistakes := declared.unknown_columns(self.columns):
+                what = "\n  ".join([f"the mapping {declared.mapping} does not fit:", *mistakes])
+                raise InputError(what, where=name, remedy=f"its columns: {', '.join(self.columns)}")
+            return
         try:
-            self.mapping = choose_mapping(self._columns(), mapping or {})
+            self.mapping = choose_mapping(self.columns, mapping or {})
         except InputError as error:
             raise InputError(error.what, where=name, remedy=error.remedy) from error
 
     def _rows(self) -> Iterator[Row]:
-        return gym_rows(self.name[4:]) if self.name.startswith("gym:") else read_rows(Path(self.name))
+        kind, _, rest = self.name.partition(":")
+        made_by = {"gym": gym_rows, "hub": hub_rows}.get(kind)
+        return made_by(rest) if made_by is not None else read_rows(Path(self.name))
 
     def _columns(self) -> list[str]:
         """Columns of the first hundred rows: JSONL rows may leave some out."""
@@ -83,36 +116,55 @@ class Source:
                 seen.update(dict.fromkeys(row))
         return list(seen)
 
-    def _problem(self, line: int, row: Mapping[str, Any] | str) -> Problem:
+    def _read(self, line: int, row: Mapping[str, Any] | str) -> Given | None:
+        """What a row gives; None where it is none of those that are read."""
         if isinstance(row, str):
             raise InputError(row)
-        problem = to_problem(row, self.mapping, f"{self._label}:{line}", self.needs, self._folder)
-        if self._unfit is not None and (why := self._unfit(problem)) is not None:
+        where = f"{self._label}:{line}"
+        if self.declared is None:
+            given = Given(to_problem(row, self.mapping, where, self.needs, self._folder))
+        else:
+            found = read_row(row, self.columns, self.declared, where, self.needs, self._folder)
+            if found is None:
+                return None
+            given = Given(found[0], tuple(found[1]))
+        if self._unfit is not None and (why := self._unfit(given.problem)) is not None:
             raise InputError(why)
-        return problem
+        return given
 
     def scan(self) -> Scan:
         """Read it all once and list what is wrong."""
         found = Scan()
-        first_line: dict[str, tuple[int, str]] = {}
+        first_line: dict[str, tuple[int, str, str]] = {}
         for line, row in self._rows():
             try:
-                problem = self._problem(line, row)
+                given = self._read(line, row)
             except InputError as error:
                 found.bad.append(BadRow(line, error.what))
                 continue
+            if given is None:
+                found.passed_over += 1
+                continue
+            problem = given.problem
             asked = content_id([" ".join(problem.question.split()).casefold(), problem.context, problem.choices])
-            earlier, answer = first_line.setdefault(asked, (line, problem.answer or ""))
-            if earlier != line:
+            earlier, answer, same = first_line.setdefault(asked, (line, problem.answer or "", problem.id))
+            if earlier != line and (same != problem.id or not given.records):
                 more = "" if answer == (problem.answer or "") else " but another answer"
                 found.bad.append(BadRow(line, f"the same question as in line {earlier}{more}"))
-            else:
-                found.good += 1
+                continue
+            found.good += 1
+            found.problems += earlier == line
+            found.records.update(r.table for r in given.records)
+            if given.records:
+                self._last[problem.id] = line
         self._bad = frozenset(b.line for b in found.bad)
         return found
 
-    def problems(self) -> Iterator[Problem]:
-        """The problems, in order; bad rows, which `scan` has listed, are passed over.
+    def problems(self) -> Iterator[Given]:
+        """The problems, each with all its rows give; bad rows, which `scan` has listed, are passed over.
+
+        A problem comes when its last row is read: of a file in which the rows of a problem lie far apart, what lies between
+        is held in memory.
 
         Raises:
             InputError: it has changed since it was scanned.
@@ -120,17 +172,31 @@ class Source:
         if self._bad is None:
             self.scan()
         assert self._bad is not None
+        waiting: dict[str, tuple[Problem, dict[str, UnitRecord]]] = {}
         for line, row in self._rows():
             if line in self._bad:
                 continue
             try:
-                yield self._problem(line, row)
+                given = self._read(line, row)
             except InputError as error:
                 what = f"line {line} is not what it was a moment ago: {error.what}"
                 raise InputError(what, where=self.name, remedy="leave the input alone while a run reads it") from error
+            if given is None:
+                continue
+            if not given.records:
+                yield given
+                continue
+            id_ = given.problem.id
+            problem, records = waiting.setdefault(id_, (given.problem, {}))
+            self.repeated += sum(r.id in records for r in given.records)
+            records.update((r.id, r) for r in given.records if r.id not in records)
+            if self._last.get(id_, line) <= line:
+                yield Given(problem, tuple(waiting.pop(id_)[1].values()))
 
     def describe(self) -> dict[str, Any]:
         """What the run folder remembers of it."""
+        if self.declared is not None:
+            return {"name": self.name, "declared": self.declared.model_dump(mode="json", exclude_defaults=True)}
         return {"name": self.name, "mapping": self.mapping}
 
 
@@ -138,8 +204,9 @@ def open_source(
     name: str,
     *,
     mapping: Mapping[str, str] | None = None,
+    declared: Declared | None = None,
     needs: frozenset[str] = frozenset(),
     unfit: Callable[[Problem], str | None] | None = None,
 ) -> Source:
     """The source of that name; see `Source`."""
-    return Source(name, mapping=mapping, needs=needs, unfit=unfit)
+    return Source(name, mapping=mapping, declared=declared, needs=needs, unfit=unfit)

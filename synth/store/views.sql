@@ -50,16 +50,22 @@ CREATE VIEW current_calls AS
 --   stage: what is counted
 --   n: how many
 CREATE VIEW funnel AS
+  WITH made AS (SELECT id, coalesce(call, id) AS one, answer FROM rationales WHERE call IS NOT NULL OR step = 'input'),
+    kept AS (SELECT problem FROM kept_rationales WHERE call IS NOT NULL OR step = 'input')
   SELECT * FROM (VALUES
     (1, 'problems', (SELECT count(*) FROM problems)),
-    (2, 'asked', (SELECT count(DISTINCT key) FROM current_calls)),
-    (3, 'answered', (SELECT count(DISTINCT key) FROM current_calls WHERE status = 'ok')),
-    (4, 'parsed', (SELECT count(DISTINCT call) FROM rationales WHERE answer IS NOT NULL)),
-    (5, 'verified', (SELECT count(DISTINCT r.call) FROM scores s JOIN rationales r ON r.id = s.target WHERE s.label = 'right')),
-    (6, 'kept', (SELECT count(*) FROM kept_rationales WHERE call IS NOT NULL)),
-    (7, 'problems with a kept rationale', (SELECT count(DISTINCT problem) FROM kept_rationales WHERE call IS NOT NULL)),
-    (8, 'pairs', (SELECT count(*) FROM kept_pairs))
-  ) t(position, stage, n);
+    (2, 'imported', (SELECT count(*) FROM rationales WHERE step = 'input')),
+    (3, 'asked', (SELECT count(DISTINCT key) FROM current_calls)),
+    (4, 'answered', (SELECT count(DISTINCT key) FROM current_calls WHERE status = 'ok')),
+    (5, 'parsed', (SELECT count(DISTINCT one) FROM made WHERE answer IS NOT NULL)),
+    (6, 'verified', (SELECT count(DISTINCT m.one) FROM scores s JOIN made m ON m.id = s.target WHERE s.label = 'right')),
+    (7, 'kept', (SELECT count(*) FROM kept)),
+    (8, 'problems with a kept rationale', (SELECT count(DISTINCT problem) FROM kept)),
+    (9, 'pairs', (SELECT count(*) FROM kept_pairs))
+  ) t(position, stage, n)
+  WHERE CASE stage WHEN 'imported' THEN n > 0
+    WHEN 'asked' THEN n > 0 OR NOT EXISTS (FROM rationales WHERE step = 'input')
+    WHEN 'answered' THEN EXISTS (FROM calls) OR NOT EXISTS (FROM rationales WHERE step = 'input') ELSE true END;
 
 -- why records are out
 --   step: name of the step that put them out

@@ -187,7 +187,7 @@ def test_logic_answers(row):
 def test_every_row_is_a_problem_with_all_it_needs(name: str):
     source = open_source(str(SAMPLES / f"{name}.jsonl"), needs=frozenset({"answer", "reference_solution"}))
     assert source.scan().bad == []
-    problems = list(source.problems())
+    problems = [given.problem for given in source.problems()]
     assert len(problems) == 48
     assert len({r["id"] for r in rows(name)}) == 48
     kinds = Counter(p.answer_kind for p in problems)

@@ -13,7 +13,7 @@ from synth.sources import open_source
 
 
 def problems(name: Path | str, **options) -> list[Problem]:
-    return list(open_source(str(name), **options).problems())
+    return [given.problem for given in open_source(str(name), **options).problems()]
 
 
 def bad(path: Path, **options) -> list[tuple[int, str]]:
@@ -125,7 +125,7 @@ def test_every_bad_row_is_listed_with_its_line(tmp_path: Path):
     assert said[6] == "the same question as in line 1 but another answer"
     assert "UTF-8" in said[7]
     assert "'answer' is missing" in said[8]
-    assert [p.source for p in open_source(str(path), needs=frozenset({"answer"})).problems()] == ["a.jsonl:1"]
+    assert [p.problem.source for p in open_source(str(path), needs=frozenset({"answer"})).problems()] == ["a.jsonl:1"]
 
 
 def test_questions_that_differ_in_white_space_or_case_are_the_same(tmp_path: Path):

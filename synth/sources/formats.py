@@ -1,0 +1,76 @@
+"""Functions for declared mappings: what an expression alone cannot take apart."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+__all__ = ["FUNCTIONS", "match", "math_shepherd_question", "math_shepherd_steps", "prm800k_steps", "turns"]
+
+_STEP = re.compile(r"(?m)(?=^\s*Step \d+\s*:)|(?<=[.?!:])\s+(?=Step 1\s*:)")
+_MARK = re.compile(r"\s*[+-]\s*\Z")
+_TURN = re.compile(r"(?:\A|\n\n)(Human|Assistant):[ \t]?")
+
+
+def prm800k_steps(steps: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The path a labeller took, as {text, right}: of each step the completion that was gone on with, at the end the first.
+
+    `right` is true for the ratings 1 and 0 (neutral counts as not wrong, as in arXiv:2305.20050), false for -1, null for
+    what the labeller wrote.
+    """
+    path = []
+    for step in steps:
+        human, chosen, offered = (
+            step.get("human_completion"),
+            step.get("chosen_completion"),
+            step.get("completions") or [],
+        )
+        if human:
+            taken = {"text": human["text"] if isinstance(human, Mapping) else human, "rating": None}
+        elif offered:
+            taken = offered[chosen if chosen is not None else 0]
+        else:
+            break
+        rating = taken.get("rating")
+        path.append({"text": taken["text"], "right": None if rating is None else rating >= 0})
+        if not human and chosen is None:
+            break
+    return path
+
+
+def math_shepherd_question(text: str) -> str:
+    """The question of a row of Math-Shepherd (arXiv:2312.08935): what stands before its first step."""
+    return re.split(r"\s*\bStep 1\s*:", text, maxsplit=1)[0].strip()
+
+
+def math_shepherd_steps(text: str, label: str, tag: str = "ки") -> list[dict[str, Any]]:
+    """The steps of a row of Math-Shepherd as {text, right}: the text has a tag at the end of each, the label + or -."""
+    start = len(math_shepherd_question(text))
+    steps = [s.strip() for s in text[start:].split(tag) if s.strip()]
+    marked = [s for s in _STEP.split(label[start:]) if s.strip()]
+    marks = [found[0].strip() == "+" for s in marked if (found := _MARK.search(s)) is not None]
+    if len(steps) != len(marks):
+        raise ValueError(f"{len(steps)} steps, and {len(marks)} marks in the label")
+    return [{"text": step, "right": mark} for step, mark in zip(steps, marks, strict=True)]
+
+
+def turns(transcript: str) -> list[dict[str, str]]:
+    """The turns of a transcript with `Human:` and `Assistant:` (arXiv:2204.05862), as {role, content}."""
+    parts = _TURN.split(transcript)
+    return [
+        {"role": "user" if who == "Human" else "assistant", "content": said.strip()}
+        for who, said in zip(parts[1::2], parts[2::2], strict=True)
+    ]
+
+
+def match(text: str | None, pattern: str) -> str | None:
+    """What the first group of a pattern finds in a text, or the whole where it has none; null where it finds nothing."""
+    found = re.search(pattern, text or "")
+    return found[1 if found.re.groups else 0] if found else None
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    f.__name__: f for f in (prm800k_steps, math_shepherd_question, math_shepherd_steps, turns, match)
+}
+"""What expressions can call, by name."""

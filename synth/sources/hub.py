@@ -1,0 +1,46 @@
+"""Rows of data sets of the Hugging Face Hub."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import parse_qsl
+
+from synth.errors import InputError
+from synth.sources.files import Row
+
+__all__ = ["hub_rows"]
+
+_OPTIONS = ("config", "split", "revision")
+
+
+def hub_rows(name: str) -> Iterator[Row]:
+    """The rows of `OWNER/NAME?split=train&config=main&revision=…`, or of a folder that `datasets` can load.
+
+    It is fetched once and read from the cache of `datasets` afterwards; no code of the data set is run.
+
+    Raises:
+        InputError: there is no such data set, config or split.
+    """
+    from datasets import Dataset, load_dataset
+
+    where, _, query = name.partition("?")
+    options = dict(parse_qsl(query, strict_parsing=bool(query)))
+    for option in options:
+        if option not in _OPTIONS:
+            raise InputError(
+                f"unknown option {option!r}", where=f"hub:{name}", remedy=f"options: {', '.join(_OPTIONS)}"
+            )
+    try:
+        data = load_dataset(
+            where, options.get("config"), split=options.get("split", "train"), revision=options.get("revision")
+        )
+    except Exception as error:
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise InputError(
+            f"the data set cannot be loaded: {first}",
+            where=f"hub:{name}",
+            remedy="hub:OWNER/NAME?split=train&config=NAME; for a gated one log in: hf auth login",
+        ) from error
+    assert isinstance(data, Dataset)
+    for number, row in enumerate(data, 1):
+        yield number, dict(row)
