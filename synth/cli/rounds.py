@@ -38,6 +38,7 @@ def command(
     pipeline: str,
     input_name: str | None,
     maps: tuple[str, ...],
+    mapping: str | None,
     run_path: Path,
     given: tuple[str, ...],
     profile: Path | None,
@@ -87,7 +88,12 @@ def command(
         bound = [*others, *([f"{role}={this.student}"] if this.student else [])]
         if not this.trained:
             session = open_session(
-                pipeline, input_name=input_name, maps=mapping_of(maps), given=bound, profile_path=profile
+                pipeline,
+                input_name=input_name,
+                maps=mapping_of(maps),
+                mapping=mapping,
+                given=bound,
+                profile_path=profile,
             )
             show(session, this.run, limit=limit, skip_bad=skip_bad)
             for contract in contracts:
