@@ -30,7 +30,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "prompts": {"errors"},
     "measures": set(),
     "store": {"records", "errors", "corpus", "documented"},
-    "corpus": {"records"},
+    "corpus": {"records", "errors", "prompts"},
     "teachers": {"records", "errors", "media", "store"},
     "sources": {"records", "errors", "media", "verify", "prompts"},
     "export": {"errors", "records", "store"},

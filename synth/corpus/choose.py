@@ -2,55 +2,91 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Annotated, Any, Literal
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from synth.corpus.minhash import sketch
 from synth.corpus.near_duplicates import chunks, in_threads
 from synth.corpus.shingles import hash_shingles
-from synth.corpus.step import CorpusRecord, CorpusStep, CorpusView, Target
+from synth.corpus.step import (
+    FIELDS,
+    CorpusRecord,
+    CorpusStep,
+    CorpusView,
+    Target,
+    expression_mistakes,
+    kinds_of,
+    numbers_of,
+)
 from synth.records import Rejection, content_id
 
-__all__ = ["Band", "Cap", "Diverse"]
+__all__ = ["Band", "Cap", "Diverse", "ranked"]
 
 
 class Cap(CorpusStep):
-    """Keep at most so many records of each teacher, source, problem…: the best by a score, else at random."""
+    """Keep at most so many records of each teacher, source, problem…, of several at once: the best by a score, else at random.
+
+    Records are gone through from the best on, and one is kept where all that it belongs to have room for it. Of a single
+    kind of cap that is the best choice there is; of k at once it has at least a k-th of the most records, or of the most
+    score, that any choice could keep (Korte and Hausmann 1978).
+    """
+
+    version: ClassVar[int] = 2
 
     step: Literal["cap"] = "cap"
     target: Target = "rationale"
     """What is counted."""
-    per: Literal["teacher", "source", "step", "problem", "unit", "answer"] = "teacher"
-    """What has a share each: who wrote it, the input file, the step that made it, its problem, the root of that, the gold
-    answer."""
-    at_most: Annotated[int, Field(ge=1)] | None = None
-    """Records to keep of each."""
+    per: str = "teacher"
+    """What has a share each: `teacher` (who wrote it), `source` (the input file), `step` (that made it), `problem`, `unit` (the
+    root of that), `answer` (the gold one), or an expression, such as `problem.meta.topic`."""
+    at_most: (
+        Annotated[int, Field(ge=1)] | Annotated[dict[str, Annotated[int, Field(ge=1)]], Field(min_length=1)] | None
+    ) = None
+    """Records to keep of each. Several at once: by what `per` could say, such as `{teacher: 500, problem: 2}`."""
     share: Annotated[float, Field(gt=0, lt=1)] | None = None
     """Or: the most that one of them may have of all that is kept."""
     best: str | None = None
-    """A score, or `length`, of which the highest stay; at random if not given."""
+    """A score, `length`, or an expression, of which the highest stay; at random if not given."""
     seed: int = 0
     """Another seed chooses others."""
 
     def problems_with(self) -> Iterable[tuple[str, str, str]]:
         if (self.at_most is None) == (self.share is None):
             yield "at_most", "either at_most or share is to be given", "at_most: 500, or share: 0.3"
+        if isinstance(self.at_most, dict):
+            if "per" in self.model_fields_set:
+                yield "per", "at_most says of what already", "leave per out, or write it into at_most"
+            for per in self.at_most:
+                yield from expression_mistakes("at_most", per, FIELDS)
+        yield from expression_mistakes("per", self.per, FIELDS)
+        if self.best is not None:
+            yield from expression_mistakes("best", self.best)
 
     def run(self, view: CorpusView) -> list[Rejection]:
         records = view.kept(self.target)
-        groups: dict[str, list[int]] = {}
-        for i, record in enumerate(records):
-            groups.setdefault(record.shared(self.per), []).append(i)
-        most = self.at_most if self.at_most is not None else _most(self.share or 1.0, [len(g) for g in groups.values()])
-        rank = _ranks(self, records, view)
-        rule = f"at most {most} of each {self.per}"
-        return [
-            self.reject(records[i], rule, {self.per: name, "of": len(group), "best": self.best})
-            for name, group in groups.items()
-            for i in sorted(group, key=rank.__getitem__)[most:]
-        ]
+        caps = self.at_most if isinstance(self.at_most, dict) else {self.per: self.at_most or 0}
+        of = {per: kinds_of(view, self.target, per, self) for per in caps}
+        sizes = {per: Counter(kinds) for per, kinds in of.items()}
+        if self.share is not None:
+            caps = {self.per: _most(self.share, [*sizes[self.per].values()])}
+        rank, value = ranked(self, self.target, records, view, self.best)
+        taken: dict[tuple[str, str], list[int]] = {}
+        rejections = []
+        for i in sorted(range(len(records)), key=rank.__getitem__):
+            mine = [taken.setdefault((per, of[per][i]), []) for per in caps]
+            full = next((k for k, per in enumerate(caps) if len(mine[k]) >= caps[per]), None)
+            if full is None:
+                for group in mine:
+                    group.append(i)
+                continue
+            per, last = [*caps][full], mine[full][-1]
+            observed = {per: of[per][i], "of": sizes[per][of[per][i]], "last_kept": records[last].id}
+            observed |= value(i) | {f"{name}_of_last_kept": v for name, v in value(last).items()}
+            rejections.append(self.reject(records[i], f"at most {caps[per]} of each {per}", observed))
+        return sorted(rejections, key=lambda r: r.target)
 
 
 def _most(share: float, sizes: Sequence[int]) -> int:
@@ -61,13 +97,19 @@ def _most(share: float, sizes: Sequence[int]) -> int:
     return 1
 
 
-def _ranks(step: Cap | Diverse, records: Sequence[CorpusRecord], view: CorpusView) -> list[tuple[Any, ...]]:
-    """What to sort by, the best first."""
-    values: Sequence[float | None] = [None] * len(records) if step.best is None else view.values(step.target, step.best)
-    return [
-        (value is None, -value if value is not None else 0.0, content_id([step.seed, record.id]))
+def ranked(
+    step: CorpusStep, target: Target, records: Sequence[CorpusRecord], view: CorpusView, best: str | None
+) -> tuple[list[tuple[Any, ...]], Callable[[int], dict[str, float | None]]]:
+    """What to sort records by, the best first, ties and all else by a hash of seed and id; and of each what a rejection
+    tells of its value.
+    """
+    values: Sequence[float | None] = [None] * len(records) if best is None else numbers_of(view, target, best, step)
+    seed = getattr(step, "seed", 0)
+    order = [
+        (value is None, -value if value is not None else 0.0, content_id([seed, record.id]))
         for value, record in zip(values, records, strict=True)
     ]
+    return order, lambda i: {} if best is None else {best: values[i]}
 
 
 class Band(CorpusStep):
@@ -81,13 +123,14 @@ class Band(CorpusStep):
     target: Target = "problem"
     """What is looked at."""
     of: str = "pass_rate"
-    """A score, `length` in characters, or `pass_rate` of problems."""
+    """A score, `length` in characters, `pass_rate` of problems, or an expression."""
     lowest: float | None = None
     """The least it may be."""
     highest: float | None = None
     """The most it may be."""
 
     def problems_with(self) -> Iterable[tuple[str, str, str]]:
+        yield from expression_mistakes("of", self.of)
         if self.lowest is None and self.highest is None:
             yield "lowest", "the band has no end", "give lowest, highest, or both"
         if self.lowest is not None and self.highest is not None and self.lowest > self.highest:
@@ -95,7 +138,7 @@ class Band(CorpusStep):
 
     def run(self, view: CorpusView) -> list[Rejection]:
         rejections = []
-        for record, value in zip(view.kept(self.target), view.values(self.target, self.of), strict=True):
+        for record, value in zip(view.kept(self.target), numbers_of(view, self.target, self.of, self), strict=True):
             if value is None:
                 continue
             if self.lowest is not None and value < self.lowest:
@@ -137,7 +180,7 @@ class Diverse(CorpusStep):
         records = view.kept(self.target)
         if len(records) <= self.keep:
             return []
-        ranks = _ranks(self, records, view)
+        ranks, _ = ranked(self, self.target, records, view, self.best)
         order = sorted(range(len(records)), key=ranks.__getitem__)
         goodness = np.zeros(len(records))
         goodness[order] = np.linspace(1.0, 0.0, len(records))

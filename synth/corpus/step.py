@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from hashlib import blake2b
+from math import isfinite, nan
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from synth.corpus.near_duplicates import Texts
-from synth.records import Rejection, Score
+from synth.errors import UserError
+from synth.prompts import Expression
+from synth.records import Pair, Problem, Rationale, Rejection, Score
 
-__all__ = ["CorpusRecord", "CorpusStep", "CorpusView", "FileStep", "Target"]
+__all__ = [
+    "CorpusRecord",
+    "CorpusStep",
+    "CorpusView",
+    "FileStep",
+    "Target",
+    "expression_mistakes",
+    "kinds_of",
+    "numbers_of",
+]
 
 Target = Literal["problem", "rationale", "chosen", "rejected"]
 """What is looked at: questions (with context and choices), the text of rationales, or a side of pairs."""
@@ -42,6 +55,14 @@ class CorpusRecord(NamedTuple):
         return value.rpartition(":")[0] if by == "source" else value
 
 
+FIELDS = ("teacher", "source", "step", "problem", "unit", "answer")
+"""What records are told apart by without an expression: who wrote it, the input file, the step that made it, its problem,
+the root of that, the gold answer."""
+
+NONE = "none"
+"""The kind of records of which an expression says nothing."""
+
+
 class CorpusView(Protocol):
     """What a corpus step sees of the store: what no unit step and no earlier corpus step has rejected."""
 
@@ -55,6 +76,101 @@ class CorpusView(Protocol):
         """A number for each, in the same order: the score of that name, or `length` (characters), or of a problem
         `pass_rate` (share of right ones among all its judged rationales); None where there is none.
         """
+
+    def variables(self, target: Target) -> Iterator[Mapping[str, Any]]:
+        """What an expression sees of each, in the same order: `record` and its type (`rationale`, `problem`, `pair`),
+        `problem`, and `score` and `label` by name; of a side of a pair also that rationale, with its scores.
+        """
+
+
+def _evaluated(view: CorpusView, target: Target, source: str, step: CorpusStep) -> Iterator[Any]:
+    """The value of an expression for each record; None where it reckons with a score that is not there.
+
+    Raises:
+        UserError: it cannot be evaluated.
+    """
+    expression = Expression(source)
+    for record, variables in zip(view.kept(target), view.variables(target), strict=True):
+        try:
+            yield expression(variables)
+        except TypeError:
+            yield None
+        except Exception as error:
+            remedy = "mend it and give the same command again: the corpus steps run anew, and nothing is asked again"
+            where = f"corpus step {step.name}, {record.id}"
+            raise UserError(f"the expression {source!r} fails: {error}", where=where, remedy=remedy) from error
+
+
+def kinds_of(view: CorpusView, target: Target, by: str, step: CorpusStep) -> list[str]:
+    """What kind each record is of: the value of one of `FIELDS`, or of an expression, as a word (`yes` and `no` for true
+    and false, `none` where there is no value).
+
+    Raises:
+        UserError: the expression cannot be evaluated.
+    """
+    if by in FIELDS:
+        return [r.shared(by) or NONE for r in view.kept(target)]
+    return [_word(v) for v in _evaluated(view, target, by, step)]
+
+
+def _word(value: Any) -> str:
+    if value is None or value == "":
+        return NONE
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def numbers_of(view: CorpusView, target: Target, of: str, step: CorpusStep) -> list[float | None]:
+    """A number for each record: a score by its name, `length`, `pass_rate`, or an expression; None where there is none.
+
+    Raises:
+        UserError: the expression cannot be evaluated, or gives what is no finite number.
+    """
+    if of.isidentifier():
+        return list(view.values(target, of))
+    numbers: list[float | None] = []
+    for value in _evaluated(view, target, of, step):
+        try:
+            number = None if value is None else float(value)
+        except (TypeError, ValueError):
+            number = nan
+        if number is not None and not isfinite(number):
+            record = view.kept(target)[len(numbers)].id
+            told = f"the expression {of!r} gives {str(value)[:80]!r}, which is no finite number"
+            raise UserError(told, where=f"corpus step {step.name}, {record}", remedy="mend it: it is to be a number")
+        numbers.append(number)
+    return numbers
+
+
+def expression_mistakes(option: str, source: str, names: Sequence[str] = ()) -> Iterator[tuple[str, str, str]]:
+    """Mistakes in an option that is a name or an expression, that can be seen without a corpus.
+
+    Args:
+        option: the option.
+        source: what it says.
+        names: the names it may be; none: any.
+    """
+    if source.isidentifier() and (not names or source in names):
+        return
+    known = f"take {', '.join(names)}, or an expression" if names else "write the name of a score, or an expression"
+    try:
+        unknown = Expression(source).unknown_names(_SEEN)
+    except Exception as error:  # noqa: BLE001  # whatever the template engine makes of what a user wrote
+        yield option, f"the expression {source!r} does not compile: {error}", f"mend it; it is Jinja2. {known}"
+        return
+    for name in unknown:
+        near = get_close_matches(name, names, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        yield option, f"the expression {source!r} uses {name!r}, which is not on offer", f"{hint}{known}"
+
+
+_SEEN: dict[str, frozenset[str] | None] = {
+    "record": None,
+    "score": None,
+    "label": None,
+    **{kind.alias: frozenset({*kind.model_fields}) for kind in (Problem, Rationale, Pair)},
+}
 
 
 class CorpusStep(BaseModel, ABC):
@@ -78,8 +194,8 @@ class CorpusStep(BaseModel, ABC):
         return self.model_dump(mode="json") | {"version": self.version}
 
     @abstractmethod
-    def run(self, view: CorpusView) -> Sequence[Rejection | Score]:
-        """Rejections of records of the view, and scores on them."""
+    def run(self, view: CorpusView) -> Sequence[Rejection | Score | str]:
+        """Rejections of records of the view, and scores on them; and texts, remarks for whoever runs it."""
 
     def reject(self, record: CorpusRecord, rule: str, observed: Any) -> Rejection:
         """The record is out."""

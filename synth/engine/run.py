@@ -407,7 +407,11 @@ class _Run:
             self.journal.flush()
             fold(self.folder.path)
             with open_store(self.folder.path) as store:
-                made += step.run(store)
+                for one in step.run(store):
+                    if isinstance(one, str):
+                        self.tell(f"{step.name}: {one}")
+                    else:
+                        made.append(one)
             self._commit(CORPUS, "", made)
         self._commit(CORPUS, fingerprint, made)
         self.journal.flush()

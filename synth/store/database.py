@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -12,7 +12,7 @@ import duckdb
 import orjson
 
 from synth.errors import RunFolderError
-from synth.records import Record, UnitRecord
+from synth.records import Pair, Problem, Rationale, Record, UnitRecord
 from synth.store.columns import TABLES, columns
 from synth.store.journal import START, Position, read_blocks
 
@@ -33,6 +33,8 @@ HUMAN_OWNER = "human:"
 
 _BATCH_BYTES = 4 * 2**20
 """Of the journal, folded at once."""
+_RECORDS_AT_ONCE = 8192
+"""That expressions are asked of: each batch looks through the tables once."""
 _MEMORY = "96MB"
 """Of which DuckDB sets aside 32 for reading JSON, however little it reads."""
 VIEWS = Path(__file__).with_name("views.sql")
@@ -367,6 +369,41 @@ class Store:
         query = f"SELECT ({value})::DOUBLE FROM ({_SEEN[target]}) t ORDER BY id"
         return [v for (v,) in self.sql(query, given).fetchall()]
 
+    def variables(self, target: str) -> Iterator[dict[str, Any]]:
+        """What an expression sees of each of the same records in the same order; some thousands are in memory at once."""
+        kind: type[Any] = {"problem": Problem, "rationale": Rationale}.get(target, Pair)
+        ids = self._con.cursor().execute(f"SELECT id FROM ({_SEEN[target]}) ORDER BY id")
+        while some := [i for (i,) in ids.fetchmany(_RECORDS_AT_ONCE)]:
+            records = self._of_ids(kind, some)
+            problems = records if kind is Problem else self._of_ids(Problem, [r.problem for r in records.values()])
+            sides = self._of_ids(Rationale, [getattr(r, target) for r in records.values()]) if kind is Pair else {}
+            values, labels = self._scores_of([*records, *sides])
+            for record in map(records.__getitem__, some):
+                seen = {"record": record, "problem": problems[record.id if kind is Problem else record.problem]}
+                ids_of_scores = [record.id]
+                if kind is Pair:
+                    seen["rationale"] = sides[getattr(record, target)]
+                    ids_of_scores.insert(0, seen["rationale"].id)
+                seen[record.alias] = record
+                for name, of in (("score", values), ("label", labels)):
+                    seen[name] = _ByName({k: v for i in ids_of_scores for k, v in of.get(i, {}).items()})
+                yield seen
+
+    def _of_ids(self, kind: type[Any], ids: Iterable[str]) -> dict[str, Any]:
+        names = ", ".join(f'"{c}"' for c in columns(kind))
+        query = f'SELECT {names} FROM "{kind.table}" WHERE id IN (SELECT unnest($1::VARCHAR[]))'
+        return {r.id: r for r in _typed(self._con.cursor().execute(query, [list(set(ids))]), kind)}
+
+    def _scores_of(self, ids: Sequence[str]) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
+        query = """SELECT target, name, any_value(value), any_value(label) FROM scores
+            WHERE step_index IS NULL AND target IN (SELECT unnest($1::VARCHAR[])) GROUP BY target, name"""
+        values: dict[str, dict[str, Any]] = {}
+        labels: dict[str, dict[str, Any]] = {}
+        for target, name, value, label in self._con.cursor().execute(query, [list(ids)]).fetchall():
+            values.setdefault(target, {})[name] = value
+            labels.setdefault(target, {})[name] = label
+        return values, labels
+
     def interrupt(self) -> None:
         """End the question being asked, from another thread; it raises `duckdb.InterruptException`."""
         self._con.interrupt()
@@ -390,6 +427,13 @@ def _typed(found: duckdb.DuckDBPyConnection, kind: type[R]) -> Iterator[R]:
             row = {name: value for name, value in zip(typed, values, strict=True) if value is not None}
             row |= {name: orjson.loads(row[name]) for name in as_json if name in row}
             yield kind.model_validate(row)
+
+
+class _ByName(dict[str, Any]):
+    """Scores by name; one that a record does not have is None."""
+
+    def __missing__(self, name: str) -> None:
+        return None
 
 
 class _Column:

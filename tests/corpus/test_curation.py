@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 from collections import Counter
@@ -56,6 +57,10 @@ class View:
 
     def texts(self, _target):
         return self.rows
+
+    def variables(self, _target):
+        scores = [{name: v[i] for name, v in self.numbers.items() if i < len(v)} for i in range(len(self.rows))]
+        return ({"record": r, "rationale": r, "score": some} for r, some in zip(self.records, scores, strict=True))
 
     def values(self, _target, name):
         return [float(len(t)) for t in self.rows] if name == "length" else self.numbers[name]
@@ -178,6 +183,17 @@ async def test_what_a_benchmark_holds_is_out_with_item_and_words(tmp_path: Path)
         ("{step: band}", "the band has no end"),
         ("{step: diverse, keep: 5, quality: 0.5}", "none is named"),
         ("{step: split, shares: {train: 0.9, ../test: 0.1}}", "is no name for a split"),
+        ("{step: cap, per: teacher, at_most: {problem: 2}}", "at_most says of what already"),
+        ("{step: cap, at_most: {teachr: 2}}", "did you mean 'teacher'?"),
+        ("{step: cap, at_most: {teacher: 0}}", "greater than or equal to 1"),
+        ("{step: mix, by: teachers, shares: equal}", "did you mean 'teacher'?"),
+        ("{step: mix, by: problem.metta.topic, shares: equal}", "uses 'problem.metta', which is not on offer"),
+        ("{step: mix, by: 'score.correct ==', shares: equal}", "does not compile"),
+        ("{step: mix, shares: {a: 1, b: 0}}", "greater than 0"),
+        ("{step: mix, shares: {a: 1, b: -1}}", "greater than 0"),
+        ("{step: mix, shares: {a: 1}}", "at least 2 items"),
+        ("{step: mix, shares: equal, best: score.x +}", "does not compile"),
+        ("{step: band, of: rationale.texts | length, lowest: 1}", "uses 'rationale.texts'"),
     ],
 )
 def test_mistakes_are_told_before_anything_is_asked(tmp_path: Path, step: str, told: str):
@@ -398,6 +414,156 @@ def test_quality_weighs_beside_distance():
     best = sum(sorted(map(len, texts))[-20:]) / 20
     assert mean_length(1.0) == pytest.approx(best)
     assert mean_length(0.0) < mean_length(0.5) <= best
+
+
+def kept_of(step, view: View) -> list[CorpusRecord]:
+    out = {r.target for r in step.run(view) if not isinstance(r, str)}
+    return [r for r in view.records if r.id not in out]
+
+
+kinds_of_two = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("pqrs")), max_size=10)
+
+
+@settings(deadline=None)
+@given(kinds_of_two, st.integers(1, 3), st.integers(1, 2))
+def test_several_caps_hold_at_once_and_leave_nothing_that_had_room(kinds, of_teacher, of_problem):
+    view = View(["x"] * len(kinds), teacher=[t for t, _ in kinds], problem=[p for _, p in kinds])
+    step = Cap(name="cap", at_most={"teacher": of_teacher, "problem": of_problem})
+    kept = kept_of(step, view)
+    teachers, problems = Counter(r.teacher for r in kept), Counter(r.problem for r in kept)
+    assert all(n <= of_teacher for n in teachers.values())
+    assert all(n <= of_problem for n in problems.values())
+    for r in view.records:
+        assert r in kept or teachers[r.teacher] == of_teacher or problems[r.problem] == of_problem
+    best = max(
+        sum(some)
+        for some in itertools.product((0, 1), repeat=len(kinds))
+        if all(sum(s for s, (t, _) in zip(some, kinds, strict=True) if t == k) <= of_teacher for k in "abc")
+        and all(sum(s for s, (_, p) in zip(some, kinds, strict=True) if p == k) <= of_problem for k in "pqrs")
+    )
+    assert len(kept) >= best / 2
+    view.records.reverse()
+    assert {r.id for r in kept_of(step, view)} == {r.id for r in kept}
+
+
+def test_who_is_out_by_a_cap_is_told_what_stays_in_its_stead():
+    view = View(["x" * n for n in (9, 7, 5, 3)], teacher=["a", "a", "a", "b"], problem=["p", "q", "q", "q"])
+    out = Cap(name="cap", at_most={"teacher": 2, "problem": 1}, best="length").run(view)
+    assert [(r.target, r.rule, r.observed) for r in out] == [
+        (
+            "r00002",
+            "at most 2 of each teacher",
+            {"teacher": "a", "of": 3, "last_kept": "r00001", "length": 5.0, "length_of_last_kept": 7.0},
+        ),
+        (
+            "r00003",
+            "at most 1 of each problem",
+            {"problem": "q", "of": 3, "last_kept": "r00001", "length": 3.0, "length_of_last_kept": 7.0},
+        ),
+    ]
+
+
+def test_a_batch_to_label_is_convincing_wrong_ones_and_some_of_the_rest():
+    """arXiv:2305.20050: four fifths are the wrong solutions that convince most."""
+    view = View(["x"] * 300)
+    rng = random.Random(5)
+    numbers = {"correct": [float(i % 3 > 0) for i in range(300)], "review": [rng.random() for _ in range(300)]}
+    view.numbers = numbers
+    wrong = "'wrong' if score.correct == 0 else 'rest'"
+    step = Mix(
+        name="m", target="rationale", by=wrong, shares={"wrong": 0.8, "rest": 0.2}, at_most=50, best="score.review"
+    )
+    kept = [int(r.id[1:]) for r in kept_of(step, view)]
+    for right, n in ((0.0, 40), (1.0, 10)):
+        all_of = sorted((v for v, c in zip(numbers["review"], numbers["correct"], strict=True) if c == right))
+        assert sorted(numbers["review"][i] for i in kept if numbers["correct"][i] == right) == all_of[-n:]
+    rejection = next(r for r in step.run(view) if numbers["correct"][int(r.target[1:])] == 0)
+    assert rejection.rule == "80% of wrong"
+    assert rejection.observed["score.review"] == numbers["review"][int(rejection.target[1:])]
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.integers(1, 60), min_size=2, max_size=5),
+    st.lists(st.floats(0.05, 1), min_size=5, max_size=5),
+    st.one_of(st.none(), st.integers(1, 100)),
+)
+def test_shares_of_a_mix_hold_but_for_less_than_a_record_and_no_larger_mix_would(sizes, weights, at_most):
+    kinds = [f"k{k}" for k, n in enumerate(sizes) for _ in range(n)]
+    shares = {f"k{k}": weights[k] for k in range(len(sizes))}
+    step = Mix(name="mix", target="rationale", by="teacher", shares=shares, at_most=at_most)
+    kept = Counter(r.teacher for r in kept_of(step, View(["x"] * len(kinds), teacher=kinds)))
+    whole, total = sum(shares.values()), sum(kept.values())
+    assert all(abs(kept[k] - total * s / whole) < 1 for k, s in shares.items())
+    assert (
+        total == at_most
+        or (total + 1) * max(s / whole / n for s, n in zip(shares.values(), sizes, strict=False)) > 1 - 1e-6
+    )
+    assert total <= (at_most or total)
+
+
+def test_a_mix_that_cannot_be_had_says_what_can():
+    view = View(["x"] * 70, answer=["yes"] * 60 + ["no"] * 10)
+
+    def told(**options) -> list[str]:
+        return [r for r in Mix(name="m", target="rationale", by="answer", **options).run(view) if isinstance(r, str)]
+
+    assert told(shares={True: 1, False: 1}) == []  # what YAML makes of yes and no
+    assert told(shares={"yes": 1, "no": 1}, at_most=50) == [
+        "20 of the 50 asked for: only 10 are no, which is to have 50%"
+    ]
+    (one,) = told(shares={"yes": 1, "no": 1, "maybe": 1})
+    assert one == "no rationale is maybe; the shares of the others hold among them (there are yes 60, no 10)"
+    assert told(shares={"ja": 1, "nein": 1}) == ["no rationale is of a kind that is named; there are yes 60, no 10"]
+    empty = View([])
+    assert Mix(name="m", target="rationale", by="answer", shares={"yes": 1, "no": 1}, at_most=5).run(empty) == []
+    assert Cap(name="c", at_most={"teacher": 1}).run(empty) == []
+
+
+async def test_any_expression_tells_kinds_apart_and_a_failing_one_is_told_with_its_record(tmp_path: Path):
+    rows = [
+        {"question": f"How many is case {i}?", "answer": str(i), "topic": ["cats", "dogs"][i % 3 == 0]}
+        for i in range(30)
+    ]
+    path = write_rows(tmp_path / "in.jsonl", rows)
+    mix = "{step: mix, target: rationale, by: problem.meta.topic, shares: {cats: 1, dogs: 1}}"
+    made = pipeline(tmp_path / "p.yaml", mix)
+    await run(made, path, tmp_path / "run", ScriptedTeacher(World()))
+    kept = "SELECT p.meta->>'topic', count(*) FROM kept_rationales r JOIN problems p ON p.id = r.problem GROUP BY 1 ORDER BY 1"
+    assert ask(tmp_path / "run", kept) == [("cats", 10), ("dogs", 10)]
+    pipeline(tmp_path / "p.yaml", mix.replace("meta.topic", "meta.topic.name.first"))
+    with pytest.raises(
+        UserError, match=r"corpus step mix, b2:\w+: the expression 'problem.meta.topic.name.first' fails"
+    ):
+        await run(made, path, tmp_path / "run", ScriptedTeacher(World()))
+    pipeline(tmp_path / "p.yaml", "{step: band, target: rationale, of: rationale.teacher + '!', lowest: 1}")
+    with pytest.raises(UserError, match=r"gives '\w+!', which is no finite number"):
+        await run(made, path, tmp_path / "run", ScriptedTeacher(World()))
+    assert ask(tmp_path / "run", "SELECT count(*) FROM calls") == [(30,)]
+
+
+async def test_expressions_see_the_side_of_a_pair_and_its_scores(tmp_path: Path):
+    made = yaml_file(
+        tmp_path / "p.yaml",
+        """
+        pipeline: my/p
+        steps:
+          - {step: rationalize, samples: 4, temperature: 1.0}
+          - {step: verify_answer}
+          - {step: pair, limit: 16}
+        corpus:
+          - {step: cap, target: rejected, at_most: {"rationale.answer ~ score.correct": 1}}
+        """,
+    )
+    await run(made, sums(tmp_path / "in.jsonl", 8), tmp_path / "run", ScriptedTeacher(World(solve_rate=0.5)))
+    answers = "SELECT r.answer FROM {} a JOIN rationales r ON r.id = a.rejected"
+    every, kept = (ask(tmp_path / "run", answers.format(t)) for t in ("pairs", "kept_pairs"))
+    assert sorted(set(every)) == sorted(kept)
+    assert len(kept) < len(every)
+    told = ask(
+        tmp_path / "run", "SELECT DISTINCT right(observed->>'rationale.answer ~ score.correct', 3) FROM rejections"
+    )
+    assert told == [("0.0",)]
 
 
 @given(st.lists(st.sampled_from("ABCD"), min_size=1, max_size=80), st.integers(0, 3))
