@@ -8,14 +8,13 @@ import random
 from collections import Counter
 from pathlib import Path
 from textwrap import indent
-from typing import ClassVar
 
 import hypothesis.strategies as st
 import pytest
+from corpus_view import View, kept_of
 from hypothesis import given, settings
 from support import ask, run, sums, write_rows, yaml_file
 
-from synth.corpus import CorpusRecord
 from synth.corpus.choose import Band, Cap, Diverse
 from synth.corpus.decontaminate import Decontaminate
 from synth.corpus.mix import Mix
@@ -26,44 +25,6 @@ from synth.errors import UserError
 from synth.export import ExportOptions, export_run
 from synth.pipeline import read_pipeline
 from synth.teachers import ScriptedTeacher, World
-
-
-class View:
-    """A corpus in memory."""
-
-    numbers: ClassVar[dict[str, list[float | None]]] = {}
-
-    def __init__(self, texts: list[str], **columns: list) -> None:
-        self.rows = texts
-        blank = {
-            "unit": "u{}",
-            "table": "rationales",
-            "step": "s",
-            "problem": "p{}",
-            "teacher": None,
-            "source": None,
-            "answer": None,
-        }
-        self.records = [
-            CorpusRecord(
-                f"r{i:05d}",
-                *(columns[k][i] if k in columns else v.format(i) if v is not None else None for k, v in blank.items()),
-            )
-            for i in range(len(texts))
-        ]
-
-    def kept(self, _target):
-        return self.records
-
-    def texts(self, _target):
-        return self.rows
-
-    def variables(self, _target):
-        scores = [{name: v[i] for name, v in self.numbers.items() if i < len(v)} for i in range(len(self.rows))]
-        return ({"record": r, "rationale": r, "score": some} for r, some in zip(self.records, scores, strict=True))
-
-    def values(self, _target, name):
-        return [float(len(t)) for t in self.rows] if name == "length" else self.numbers[name]
 
 
 def pipeline(path: Path, *corpus: str) -> Path:
@@ -414,11 +375,6 @@ def test_quality_weighs_beside_distance():
     best = sum(sorted(map(len, texts))[-20:]) / 20
     assert mean_length(1.0) == pytest.approx(best)
     assert mean_length(0.0) < mean_length(0.5) <= best
-
-
-def kept_of(step, view: View) -> list[CorpusRecord]:
-    out = {r.target for r in step.run(view) if not isinstance(r, str)}
-    return [r for r in view.records if r.id not in out]
 
 
 kinds_of_two = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("pqrs")), max_size=10)
