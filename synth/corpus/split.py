@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -23,6 +23,8 @@ class Split(CorpusStep):
     split is drawn by the hash of the smallest id of such a family: the same in every run with the same seed, and the same
     when rows are added, unless these tie two families together.
     """
+
+    once: ClassVar[bool] = True
 
     step: Literal["split"] = "split"
     shares: Annotated[dict[str, Annotated[float, Field(gt=0)]], Field(min_length=2)] = Field(

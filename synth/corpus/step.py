@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from synth.corpus.near_duplicates import Texts
 from synth.errors import UserError
 from synth.prompts import Expression
-from synth.records import Pair, Problem, Rationale, Rejection, Score
+from synth.records import Pair, Problem, Rationale, Rejection, Score, content_id
 
 __all__ = [
     "CorpusRecord",
@@ -23,6 +23,7 @@ __all__ = [
     "CorpusView",
     "FileStep",
     "Target",
+    "chance",
     "expression_mistakes",
     "kinds_of",
     "numbers_of",
@@ -179,6 +180,8 @@ class CorpusStep(BaseModel, ABC):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: ClassVar[int] = 1
+    once: ClassVar[bool] = False
+    """Whether a pipeline can have only one, because there is one answer to what it asks."""
 
     step: str
     """Which step this is."""
@@ -208,6 +211,11 @@ class CorpusStep(BaseModel, ABC):
             rule=rule,
             observed=observed,
         )
+
+
+def chance(of: Any) -> float:
+    """A number in [0, 1), drawn by the hash of what is given: always the same of the same, and evenly spread."""
+    return int(content_id(of).removeprefix("b2:")[:13], 16) / 16**13  # 52 bits: what a float holds exactly
 
 
 class FileStep(CorpusStep):

@@ -57,7 +57,8 @@ class ExportOptions:
     """Whether the rationale stands before its answer or after it."""
     target: Literal["rationale", "answer", "both"] = "rationale"
     """For `sft`, what is to be learnt: the rationale with its answer, the answer alone, or both, as rows of the tasks `rationale`
-    and `answer` over the same problems (arXiv:2305.02301; a comparison with and without rationales needs the two files)."""
+    and `answer` over the same problems (arXiv:2305.02301; a comparison with and without rationales needs the two files). Where the
+    corpus step `cot_share` has scheduled which rows have their rationale, `rationale` follows it, and the rows stand in its order."""
     ask: Mapping[str, str] = field(default_factory=dict)
     """For `sft`: by task, a last paragraph of its prompts, by which the tasks are told apart. Where `target` is `both` each has one
     that can be replaced."""

@@ -82,9 +82,15 @@ _ANSWER = """CASE WHEN r.answer IS NULL OR r.id IN (SELECT target FROM scores WH
 
 _SFT = f"""
 SELECT r.id, r.problem, r.unit, r.teacher, r.call, r.text, r.hinted, {_PROBLEM}, {_ANSWER},
-  (SELECT json_group_object(s.name, s.value) FROM scores s WHERE s.target = r.id AND s.step_index IS NULL) AS scores
-FROM kept_rationales r JOIN problems p ON p.id = r.problem ORDER BY p.source, r.problem, r.id
+  (SELECT json_group_object(s.name, s.value) FROM scores s WHERE s.target = r.id AND s.step_index IS NULL) AS scores,
+  c.label AS scheduled
+FROM kept_rationales r JOIN problems p ON p.id = r.problem
+LEFT JOIN scores c ON c.target = r.id AND c.name = 'cot_share' AND c.step_index IS NULL
+ORDER BY {{schedule}} p.source, r.problem, r.id
 """
+
+# In the order of a schedule rows of one probability are as good as drawn: their ids are hashes.
+_SCHEDULE = "c.value NULLS LAST, r.id,"
 
 _FEEDBACK = f"""
 SELECT q.id, q.unit, q.critic, q.call, q.explanation, q.correction, r.text, r.answer AS stated, r.problem, {_PROBLEM}, p.answer,
@@ -207,8 +213,15 @@ def _lineage(row: Mapping[str, Any]) -> dict[str, str]:
 
 def _sft(store: Store, options: ExportOptions, left_out: LeftOut) -> Iterator[BaseModel]:
     feedback = store.sql("SELECT count(*) FROM kept_critiques").fetchall()[0][0] > 0
+    (n_scheduled,) = store.sql("SELECT count(*) FROM scores WHERE name = 'cot_share'").fetchall()[0]
+    scheduled = n_scheduled > 0 and options.target == "rationale"
+    if scheduled and options.stages == "two":
+        raise UserError(
+            "--stages two makes two rows of each rationale, and the step cot_share has scheduled which have one",
+            remedy="leave one of them out",
+        )
     rationales = options.target != "answer"
-    answers = options.target != "rationale" or options.stages == "two"
+    answers = options.target != "rationale" or options.stages == "two" or scheduled
     tasks = [t for t, there in (("rationale", rationales), ("feedback", feedback), ("answer", answers)) if there]
     weights = weights_of(tasks, options.weights)
     for task in options.ask:
@@ -239,8 +252,18 @@ def _sft(store: Store, options: ExportOptions, left_out: LeftOut) -> Iterator[Ba
         return SftRow(**lineage, messages=[*asked, *said])
 
     answered: set[str] = set()
-    for row in store.each(_SFT):
+    for row in store.each(_SFT.format(schedule=_SCHEDULE if scheduled else "")):
         answer = row["answer"]
+        if scheduled:
+            alone = row["scheduled"] == "answer"
+            if why := _left(row, options, (answer,), () if alone else (row["text"],)):
+                left_out.add(row["id"], why)
+            elif alone and answer is None:
+                left_out.add(row["id"], "it states no answer, and is scheduled to stand for the answer alone")
+            else:
+                task, text = ("answer", "") if alone else ("rationale", row["text"])
+                yield made(row, task, "", reply(text, answer, options), row["teacher"], row["hinted"])
+            continue
         if why := _left(row, options, (answer,), (row["text"],) if rationales else ()):
             left_out.add(row["id"], why)
             continue

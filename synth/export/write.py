@@ -93,6 +93,7 @@ def export_run(run: Path | str, contract: str, out: Path | str, options: ExportO
             if options.trainer == "axolotl":
                 beside[f"{contract}.axolotl.yaml"] = axolotl_settings(contract, options, files).encode()
             entries = dataset_info(contract, options, files) if options.trainer == "llama-factory" else {}
+            ordered = contract == "sft" and options.target == "rationale" and store.sql(_ORDERED).fetchall()[0][0]
             info = merged_info(out / DATASET_INFO, entries, folder.earlier, replace=options.replace)
             folder.keep(beside, {DATASET_INFO: info} if info is not None else {})
     sizes = {split: part.rows for split, part in parts.items()}
@@ -102,7 +103,7 @@ def export_run(run: Path | str, contract: str, out: Path | str, options: ExportO
         sum(sizes.values()),
         (*(out / name for name in beside), *([out / DATASET_INFO] if entries else []), *apart),
         tuple(left_out.told()),
-        tuple(_notes(contract, options, sizes, labels)),
+        tuple(_notes(contract, options, sizes, labels, ordered=bool(ordered))),
     )
 
 
@@ -128,6 +129,8 @@ def export_dataset(run: Path | str, contract: str, options: ExportOptions | None
 
 _SPLITS = "SELECT target, any_value(label) FROM scores WHERE name = 'split' AND label IS NOT NULL GROUP BY target"
 
+_ORDERED = "SELECT coalesce(min(value) < max(value), false) FROM scores WHERE name = 'cot_share'"
+
 
 def _lineage_columns(contract: str) -> list[str]:
     """The columns of a contract that hold no text to train on."""
@@ -135,8 +138,10 @@ def _lineage_columns(contract: str) -> list[str]:
 
 
 def _notes(
-    contract: str, options: ExportOptions, sizes: Mapping[str, int], labels: Mapping[bool, int]
+    contract: str, options: ExportOptions, sizes: Mapping[str, int], labels: Mapping[bool, int], *, ordered: bool
 ) -> Iterator[str]:
+    if ordered:
+        yield "the rows stand in the order of the schedule of cot_share: a trainer that shuffles them undoes it"
     if contract == "kto" and not all(labels.values()):
         yield f"every label is {str(labels[True] > 0).lower()}: KTO needs good and bad ones"
     training = sizes.get("train", sum(sizes.values()))

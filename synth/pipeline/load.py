@@ -270,6 +270,9 @@ def _build(file: _File, draft: Draft, origin: str | tuple[dict[str, Any], Path])
     for corpus_step in (s for s in corpus if isinstance(s, CorpusStep)):
         for option, what, remedy in corpus_step.problems_with():
             draft.find(corpus_step.name, option, what, remedy)
+        if corpus_step.once and any(c.step == corpus_step.step for c in corpus[: corpus.index(corpus_step)]):
+            what = f"a second {corpus_step.step}, and a record has room for what one says"
+            draft.find(corpus_step.name, "step", what, "leave one of them out")
     if not file.steps and "imports" not in file.data:
         draft.findings.append(Finding(*file.at(), "the pipeline has no steps", "add steps:"))
     _check_names([*unit_steps, *(c for c in corpus if isinstance(c, CorpusStep))], draft)

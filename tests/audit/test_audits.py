@@ -143,6 +143,15 @@ def choices(answers: Iterable[str]) -> Corpus:
     return made
 
 
+def scheduled(n: int, off: int) -> Corpus:
+    """Half of the rows are to have their rationale; every other has, and `off` more."""
+    made = sound(n)
+    for i in range(n):
+        label = "rationale" if i % 2 or i // 2 < off else "answer"
+        made.append(score(f"r{i}", "cot_share", 0.5, f"p{i}", label=label))
+    return made
+
+
 TOPICS = ["apples", "trains", "coins", "rain", "pages", "bees", "boats", "tiles", "songs", "wells", "kites", "maps"]
 
 
@@ -233,6 +242,7 @@ CASES: dict[str, tuple[Corpus, Corpus]] = {
     "unparsed": (changed(sound(), unread), sound()),
     "label_balance": (choices("A" * 26 + "BCD"), choices("ABCD" * 7)),
     "near_duplicates_across_splits": (in_splits(torn=True), in_splits(torn=False)),
+    "cot_share": (scheduled(100, 25), scheduled(100, 5)),
     "teacher_share": (by_teachers(2), by_teachers(12)),
     "refusals": (changed(sound(), refusing), sound()),
     "refusals_kept": (changed(sound(), refusal), sound()),
