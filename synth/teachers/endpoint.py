@@ -10,7 +10,7 @@ from synth.teachers.media import with_media
 from synth.teachers.reading import read_reply
 from synth.teachers.redact import find_key, keep_secret, scrub
 from synth.teachers.request import CHAT, COMPLETIONS, Completion, Message, Request
-from synth.teachers.wire import LeanWire, OfficialWire, Wire, WireReply
+from synth.teachers.wire import OfficialWire, Wire, WireReply, lean_wire
 
 __all__ = ["Client", "Continuation", "EndpointTeacher"]
 
@@ -37,7 +37,7 @@ class EndpointTeacher(Teacher):
         timeout: seconds one attempt may take, from sending to the end of the reply.
         capabilities: what it can do; None where that is to be found out.
         continuation: how a reply's beginning is given to it.
-        client: `lean`, our own over aiohttp; or `openai`, the official one, at five times the CPU.
+        client: `lean`, our own; or `openai`, the official one, at twenty times the CPU.
 
     The others are as in `Teacher`.
     """
@@ -98,7 +98,7 @@ class EndpointTeacher(Teacher):
         self._connect(self.base_url, key)
 
     def _connect(self, base_url: str, key: str | None) -> None:
-        wire = LeanWire if self._client == "lean" else OfficialWire
+        wire = lean_wire if self._client == "lean" else OfficialWire
         self._wire = wire(base_url, key, timeout=self._timeout)
 
     async def stop(self) -> None:

@@ -1,4 +1,5 @@
-"""How requests travel: lean HTTP over aiohttp, or through the official client where its particulars matter.
+"""How requests travel: lean HTTP of our own, over aiohttp where a proxy stands between, or through the official client
+where its particulars matter.
 
 A wire posts a JSON object and gives whatever the server said, of whatever status; that nothing came back is a
 `TeacherError`. What replies mean is read in one place, `endpoint.py`, whichever wire brought them.
@@ -6,34 +7,36 @@ A wire posts a JSON object and gives whatever the server said, of whatever statu
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import os
+import socket
 import ssl
 import urllib.request
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Mapping
 from functools import cache
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import orjson
 
 from synth.errors import TeacherError
+from synth.teachers.connection import Connection, HalfReplyError, WireReply
 from synth.teachers.redact import redact
 
-__all__ = ["LeanWire", "OfficialWire", "Wire", "WireReply"]
+__all__ = ["LeanWire", "OfficialWire", "ProxiedWire", "Wire", "WireReply", "lean_wire"]
 
 T = TypeVar("T")
 
 _IS_IT_THERE = "is the server running, and is base_url right?"
 
 
-class WireReply(NamedTuple):
-    """What a server said."""
-
-    status: int
-    headers: Mapping[str, str]
-    """Their names are looked up without regard to case."""
-    body: bytes
+CONNECT_SECONDS = 30.0
+"""To make a connection in, at most."""
+IDLE_SECONDS = 4.0
+"""After which a connection is not used again: many servers close theirs after 5, and a request that meets the closing
+half-way is lost (uvicorn's default, which vLLM and SGLang keep)."""
 
 
 class Wire(ABC):
@@ -57,9 +60,7 @@ class Wire(ABC):
 
 
 class LeanWire(Wire):
-    """Plain HTTP over aiohttp: a fifth of the official client's CPU a call, at any number of open connections.
-
-    Obeys the proxy variables of the environment, and `SSL_CERT_FILE`.
+    """HTTP/1.1 straight to the endpoint, over connections of our own.
 
     Args:
         base_url: up to and including the version.
@@ -68,22 +69,129 @@ class LeanWire(Wire):
     """
 
     def __init__(self, base_url: str, key: str | None, *, timeout: float) -> None:
-        import aiohttp
         from yarl import URL
 
         self._base_url = base_url
         self._timeout = timeout
-        self._url = cache(lambda path: URL(base_url + path))
+        try:
+            self._at = URL(base_url)
+            if self._at.scheme not in {"http", "https"} or not self._at.raw_host:
+                raise ValueError("it begins with http:// or https://, and a host")
+        except ValueError as error:
+            raise _unreachable(base_url, f"this is no address: {error}", "check base_url") from error
+        self._tls = _certificates() if self._at.scheme == "https" else None
+        self._idle: list[Connection] = []
+        self._open: set[Connection] = set()
+        self._head = cache(lambda method, path: self._head_of(method, URL(base_url + path), key))
+
+    def _head_of(self, method: str, url: Any, key: str | None) -> bytes:
+        """A request up to the length of its body."""
+        lines = [
+            f"{method} {url.raw_path_qs} HTTP/1.1",
+            f"Host: {url.host_port_subcomponent}",
+            "User-Agent: synth",
+            "Accept: application/json",
+            "Accept-Encoding: gzip, deflate",
+            "Content-Type: application/json",
+        ]
+        if key or url.raw_user:
+            basic = base64.b64encode(f"{url.user or ''}:{url.password or ''}".encode()).decode()
+            lines.append(f"Authorization: Bearer {key}" if key else f"Authorization: Basic {basic}")
+        return "\r\n".join([*lines, "Content-Length: "]).encode("latin-1")
+
+    async def post(self, path: str, body: Mapping[str, Any]) -> WireReply:
+        return await self._send("POST", path, orjson.dumps(body))
+
+    async def get(self, path: str) -> WireReply:
+        return await self._send("GET", path, b"")
+
+    async def _send(self, method: str, path: str, body: bytes) -> WireReply:
+        connection = self._waiting() or await self._connect()
+        try:
+            reply = await connection.ask(
+                b"%b%d\r\n\r\n%b" % (self._head(method, path), len(body), body), self._timeout
+            )
+        except TimeoutError as error:
+            raise timed_out(self._timeout) from error
+        except HalfReplyError as error:
+            raise broken_off(self._base_url) from error
+        except OSError as error:  # closed or reset by the server
+            raise _cut(self._base_url, str(error)) from error
+        except asyncio.CancelledError:  # its reply would be taken for that of the next request
+            connection.abort()
+            raise
+        finally:
+            if connection.usable:
+                self._idle.append(connection)
+            else:
+                self._open.discard(connection)
+        return reply
+
+    def _waiting(self) -> Connection | None:
+        """A connection that is open and has nothing to do; the one used last, so that what is too many grows old."""
+        now = asyncio.get_running_loop().time()
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.usable and now - connection.idle_since < IDLE_SECONDS:
+                return connection
+            connection.abort()
+            self._open.discard(connection)
+        return None
+
+    async def _connect(self) -> Connection:
+        from aiohappyeyeballs import start_connection
+
+        loop, host = asyncio.get_running_loop(), self._at.raw_host
+        try:
+            async with asyncio.timeout(min(self._timeout, CONNECT_SECONDS)):
+                found = await loop.getaddrinfo(host, self._at.port, type=socket.SOCK_STREAM)
+                # Whichever of its addresses answers first: many a machine has an IPv6 that leads nowhere.
+                line = await start_connection(found, happy_eyeballs_delay=0.25)
+                line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                named = {"ssl": self._tls, "server_hostname": host} if self._tls is not None else {}
+                _, connection = await loop.create_connection(Connection, sock=line, **named)
+        except TimeoutError as error:
+            raise _unreachable(self._base_url, "no connection was made in time", _IS_IT_THERE) from error
+        except ssl.SSLError as error:
+            raise _untrusted(self._base_url, str(error)) from error
+        except (socket.gaierror, UnicodeError) as error:
+            remedy = "check the host's name in base_url, and this machine's network"
+            raise _unreachable(self._base_url, f"there is no host {host}", remedy) from error
+        except OSError as error:
+            raise _unreachable(self._base_url, str(error), _IS_IT_THERE) from error
+        self._open.add(connection)
+        return connection
+
+    async def close(self) -> None:
+        for connection in self._open:
+            connection.abort()
+        self._open.clear()
+        self._idle.clear()
+        await asyncio.sleep(0)  # let the transports take note
+
+
+class ProxiedWire(Wire):
+    """HTTP over aiohttp, through a proxy; arguments as `LeanWire`.
+
+    Args:
+        proxy: its URL.
+    """
+
+    def __init__(self, base_url: str, key: str | None, *, timeout: float, proxy: str) -> None:
+        import aiohttp
+
+        self._base_url = base_url
+        self._timeout = timeout
         self._session = aiohttp.ClientSession(
             # How many go out at once is our layer of limits' to say.
             connector=aiohttp.TCPConnector(limit=0, ssl=_certificates() if base_url.startswith("https") else True),
-            timeout=aiohttp.ClientTimeout(total=timeout, sock_connect=min(timeout, 30.0)),
+            timeout=aiohttp.ClientTimeout(total=timeout, sock_connect=min(timeout, CONNECT_SECONDS)),
             headers={
                 "Content-Type": "application/json",
                 "User-Agent": "synth",
                 **({"Authorization": f"Bearer {key}"} if key else {}),
             },
-            proxy=_proxy(base_url),
+            proxy=proxy,
             cookie_jar=aiohttp.DummyCookieJar(),
         )
 
@@ -118,6 +226,14 @@ class LeanWire(Wire):
 
     async def close(self) -> None:
         await self._session.close()
+
+
+def lean_wire(base_url: str, key: str | None, *, timeout: float) -> Wire:
+    """Lean HTTP to an endpoint, through the proxy that the environment names for it; arguments as `LeanWire`."""
+    proxy = _proxy(base_url)
+    if proxy is None:
+        return LeanWire(base_url, key, timeout=timeout)
+    return ProxiedWire(base_url, key, timeout=timeout, proxy=proxy)
 
 
 class OfficialWire(Wire):

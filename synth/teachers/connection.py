@@ -1,0 +1,161 @@
+"""One HTTP/1.1 connection: a request goes out whole, and its reply comes back whole.
+
+Parsing is httptools' (llhttp, the parser of Node.js). A quarter of the CPU of a general client, because it does no more
+than a model's endpoint asks for: no redirects, no cookies, no streaming.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import Mapping
+from typing import NamedTuple, cast
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
+
+__all__ = ["Connection", "HalfReplyError", "WireReply"]
+
+MOST_BYTES = 2**29
+"""Of a reply once it is unpacked; no model writes that much, and a small reply can be made to swell to any size."""
+
+
+class WireReply(NamedTuple):
+    """What a server said."""
+
+    status: int
+    headers: Mapping[str, str]
+    """By their names in lower case."""
+    body: bytes
+
+
+class HalfReplyError(ConnectionError):
+    """The connection ended in the middle of a reply."""
+
+
+class Connection(asyncio.Protocol):
+    """A connection to a server; for one request at a time.
+
+    Attributes:
+        usable: whether it may be given a further request.
+        idle_since: when its last reply was complete, by the clock of the loop.
+    """
+
+    def __init__(self) -> None:
+        self.usable = True
+        self.idle_since = 0.0
+        self._loop = asyncio.get_running_loop()
+        self._parser = HttpResponseParser(self)
+        self._transport: asyncio.Transport | None = None
+        self._waiter: asyncio.Future[WireReply] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        self._status = 0
+        self._headers: dict[str, str] = {}
+        self._body: list[bytes] = []
+        self._begun = False
+
+    def ask(self, request: bytes, seconds: float) -> asyncio.Future[WireReply]:
+        """Send a request, head and body; the reply comes as the result.
+
+        Its exception is `TimeoutError` where no whole reply came within so many seconds, `HalfReplyError` where the
+        server broke off in the middle, and `ConnectionError` where it closed the connection or speaks no HTTP.
+        """
+        assert self._transport is not None
+        self._begin()
+        self._waiter = self._loop.create_future()
+        self._timer = self._loop.call_later(seconds, self._time_out)
+        self._transport.write(request)
+        return self._waiter
+
+    def abort(self) -> None:
+        """Drop the connection, with whatever is under way on it."""
+        self.usable = False
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _time_out(self) -> None:
+        self._fail(TimeoutError())
+
+    def _fail(self, error: Exception) -> None:
+        self.abort()
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(error)
+        self._waiter = None
+
+    # What the transport calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        if self._waiter is None:  # nobody asked
+            self.abort()
+            return
+        self._begun = True
+        try:
+            self._parser.feed_data(data)
+        except HttpParserUpgrade:
+            self._fail(ConnectionError("it wants to speak another protocol"))
+        except HttpParserError as error:
+            self._fail(ConnectionError(f"it does not speak HTTP ({error})"))
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.usable = False
+        if self._waiter is None:
+            return
+        # A reply without a length ends with the connection.
+        if self._status and error is None and not {"content-length", "transfer-encoding"} & self._headers.keys():
+            self.on_message_complete()
+        elif self._begun:
+            self._fail(HalfReplyError())
+        else:
+            self._fail(ConnectionResetError(str(error or "it was closed without a reply")))
+
+    # What the parser calls.
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+
+    def on_headers_complete(self) -> None:
+        self._status = self._parser.get_status_code()
+        if self._status >= 200 and not self._parser.should_keep_alive():
+            self.usable = False
+
+    def on_body(self, body: bytes) -> None:
+        self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        if self._status < 200:  # "go on", "early hints": the reply is still to come
+            self._begin()
+            return
+        waiter, self._waiter = self._waiter, None
+        if self._timer is not None:
+            self._timer.cancel()
+        if waiter is None or waiter.done():
+            return
+        self.idle_since = self._loop.time()
+        body = b"".join(self._body)
+        if (packed := self._headers.get("content-encoding", "identity")) != "identity":
+            try:
+                body = _unpacked(body, packed)
+            except (zlib.error, ValueError) as error:
+                self.abort()
+                waiter.set_exception(ConnectionError(f"its reply cannot be unpacked ({error})"))
+                return
+        waiter.set_result(WireReply(self._status, self._headers, body))
+        if not self.usable and self._transport is not None:
+            self._transport.close()
+
+
+def _unpacked(body: bytes, encoding: str) -> bytes:
+    if encoding not in {"gzip", "x-gzip", "deflate"}:
+        raise ValueError(f"packed as {encoding}")
+    reader = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # either header
+    plain = reader.decompress(body, MOST_BYTES)
+    if not reader.eof:
+        raise ValueError("incomplete, or too large")
+    return plain
