@@ -5,7 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+hypothesis.settings.register_profile("synth", deadline=None)  # a busy machine is no mistake
+hypothesis.settings.load_profile("synth")
 
 HERE = Path(__file__).parent
 

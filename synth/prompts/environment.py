@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 import re
+from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from jinja2.runtime import Context
     from jinja2.sandbox import ImmutableSandboxedEnvironment
+    from pydantic import BaseModel
 
-__all__ = ["environment", "undefined_names"]
+__all__ = ["Role", "environment", "undefined_names"]
 
 
 @cache
@@ -23,20 +26,52 @@ def environment() -> ImmutableSandboxedEnvironment:
 
     class Environment(ImmutableSandboxedEnvironment):
         def getattr(self, obj: Any, attribute: str) -> Any:
-            # Fields of records hold data, and are most of what templates ask for: to check each is half of the time.
-            if isinstance(obj, BaseModel) and attribute in type(obj).__pydantic_fields__:
+            # Records hold data, and are most of what templates ask for: to check each is half of the time.
+            if isinstance(obj, BaseModel) and attribute in _data_of(type(obj)):
                 return getattr(obj, attribute)
             return super().getattr(obj, attribute)
 
         def call(self, context: Context, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
-            # A template's own macros need no looking into.
-            return obj(*args, **kwargs) if type(obj) is Macro else super().call(context, obj, *args, **kwargs)
+            # A template's own macros, and the roles we gave it, need no looking into.
+            if type(obj) is Macro or type(obj) is Role:
+                kwargs.pop("_loop_vars", None)  # Jinja's own, as is `_block_vars`; for what takes a context
+                kwargs.pop("_block_vars", None)
+                return obj(*args, **kwargs)
+            return super().call(context, obj, *args, **kwargs)
 
     made = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     # `text is search("pattern")`, as users know it from Ansible.
     made.tests["search"] = lambda text, pattern: re.search(pattern, text) is not None
     made.tests["mentioning"] = _mentions
     return made
+
+
+class Role:
+    """What a template calls to write a message: `{% call user() %}…{% endcall %}`.
+
+    Args:
+        name: `system`, `user` or `assistant`.
+        messages: where the message goes.
+    """
+
+    __slots__ = ("messages", "name")
+
+    def __init__(self, name: str, messages: list[dict[str, Any]]) -> None:
+        self.name = name
+        self.messages = messages
+
+    def __call__(self, caller: Callable[[], str]) -> str:
+        self.messages.append({"role": self.name, "content": caller().strip()})
+        return ""
+
+
+@cache
+def _data_of(kind: type[BaseModel]) -> frozenset[str]:
+    """What may be read of a model without a further look: its fields, and properties of ours."""
+    properties = {
+        n for n, v in inspect.getmembers_static(kind) if isinstance(v, property) and not n.startswith(("_", "model_"))
+    }
+    return frozenset(kind.__pydantic_fields__) | properties
 
 
 def _mentions(text: str | None, words: str | None) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from hashlib import blake2b
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synth.errors import UserError
-from synth.prompts.environment import environment, undefined_names
+from synth.prompts.environment import Role, environment, undefined_names
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -56,10 +56,6 @@ class Prompt:
 
         return tuple(piece.data for piece in environment().parse(self.text).find_all(TemplateData))
 
-    @property
-    def _template(self) -> Template:
-        return _compile(self.text)
-
     def unknown_variables(self, known: Mapping[str, frozenset[str] | None]) -> list[tuple[str, int]]:
         """Variables it uses that are not on offer, with line numbers."""
         return undefined_names(self.text, {**known, **dict.fromkeys(_ROLES)})
@@ -89,17 +85,9 @@ class Prompt:
         from jinja2 import TemplateError
 
         messages: list[dict[str, Any]] = []
-
-        def writer(role: str) -> Callable[..., str]:
-            def write(caller: Callable[[], str]) -> str:
-                messages.append({"role": role, "content": caller().strip()})
-                return ""
-
-            return write
-
         try:
-            template = self._template
-            known = {**template.globals, **variables, **{role: writer(role) for role in _ROLES}}
+            template, common = _compile(self.text)
+            known = {**common, **variables, **{role: Role(role, messages) for role in _ROLES}}
             deque(template.root_render_func(template.new_context(known, shared=True)), maxlen=0)  # it writes messages
         except TemplateError as error:
             raise UserError(f"the prompt cannot be filled in: {error}", where=self.name) from error
@@ -111,8 +99,10 @@ class Prompt:
 
 
 @lru_cache(maxsize=256)
-def _compile(text: str) -> Template:
-    return environment().from_string(text)
+def _compile(text: str) -> tuple[Template, dict[str, Any]]:
+    """A template, and what every template knows."""
+    template = environment().from_string(text)
+    return template, dict(template.globals)
 
 
 def shipped_prompts() -> list[str]:

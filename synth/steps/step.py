@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+from pydantic import BaseModel, ConfigDict, Field
 
 from synth.prompts import Prompt, load_prompt
 from synth.records import Problem, UnitRecord
@@ -126,8 +127,6 @@ class TeacherStep(Step):
     folder: Annotated[Path | None, Field(exclude=True, repr=False)] = None
     """Set by the loader: the folder of the pipeline file, from which relative paths are read."""
 
-    _prompts: dict[str, Prompt] = PrivateAttr(default_factory=dict)
-
     def roles(self) -> tuple[str, ...]:
         """The roles it asks."""
         return (self.by,) if isinstance(self.by, str) else self.by
@@ -152,11 +151,17 @@ class TeacherStep(Step):
         """What it makes use of where a teacher has it, beyond what it needs."""
         return frozenset()
 
+    @cached_property
+    def loaded(self) -> dict[str, Prompt]:
+        """The prompts read so far, by option."""
+        return {}
+
     def load(self, option: str = "prompt") -> Prompt:
         """The prompt an option names; read once."""
-        if option not in self._prompts:
-            self._prompts[option] = load_prompt(getattr(self, option), beside=self.folder)
-        return self._prompts[option]
+        found = self.loaded.get(option)
+        if found is None:
+            found = self.loaded[option] = load_prompt(getattr(self, option), beside=self.folder)
+        return found
 
     def request(
         self,

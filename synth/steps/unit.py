@@ -151,11 +151,11 @@ class Unit:
         try:
             reply = await self._longer(teacher, request)
             if request.continue_from is not None:
-                reply = replace(reply, text=_continuation(request.continue_from, reply.text))
+                reply = reply._replace(text=_continuation(request.continue_from, reply.text))
             if request.shape is None:
                 return reply
             try:
-                return replace(reply, value=read_structured(reply.text, request.shape))
+                return reply._replace(value=read_structured(reply.text, request.shape))
             except Unreadable as why:
                 mend = replace(
                     request,
@@ -166,7 +166,7 @@ class Unit:
             raise _Failed(error, request) from error
         try:
             mended = await self._longer(teacher, mend)
-            return replace(mended, value=read_structured(mended.text, request.shape))
+            return mended._replace(value=read_structured(mended.text, request.shape))
         except TeacherError as error:
             raise _Failed(error, mend) from error
         except Unreadable as why:

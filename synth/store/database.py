@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -31,8 +32,10 @@ CORPUS = "corpus"
 HUMAN_OWNER = "human:"
 """How owners of what people judged begin: `human:NAME:RECORD`, one for each person and record."""
 
-_BATCH_BYTES = 4 * 2**20
+_BATCH_BYTES = 8 * 2**20
 """Of the journal, folded at once."""
+_CALL, _COMMIT = b'{"kind":"call","body":', b'{"kind":"commit","body":'
+"""How the entries that hold rows begin; the body ends one brace before the line does."""
 _RECORDS_AT_ONCE = 8192
 """That expressions are asked of: each batch looks through the tables once."""
 _MEMORY = "96MB"
@@ -85,7 +88,7 @@ def _fold_into(con: duckdb.DuckDBPyConnection, journal: Path) -> None:
             _add(con, batch, position)
 
 
-def _add(con: duckdb.DuckDBPyConnection, batch: Path, position: Position) -> None:
+def _add(con: duckdb.DuckDBPyConnection, batch: _Batch, position: Position) -> None:
     con.begin()
     _apply(con, "main", batch)
     con.execute("DELETE FROM folded")
@@ -107,65 +110,71 @@ def _make_tables(con: duckdb.DuckDBPyConnection, schema: str) -> None:
         con.execute(f'CREATE TABLE IF NOT EXISTS {schema}."{table}" (owner VARCHAR, {typed})')
 
 
-def _batches(journal: Path, start: Position) -> Iterator[tuple[Position, Path]]:
-    """The journal from `start` on, a few MB at a time, each as a file that is gone when the next is asked for."""
-    with TemporaryDirectory(prefix="synth-") as folder:
-        batch = Path(folder) / "batch.jsonl"
-        for end, lines in read_blocks(journal, start, _BATCH_BYTES):
-            batch.write_bytes(lines)
-            yield end, batch
+def _batches(journal: Path, start: Position) -> Iterator[tuple[Position, _Batch]]:
+    """The journal from `start` on, a few MB at a time."""
+    for end, lines in read_blocks(journal, start, _BATCH_BYTES):
+        yield end, _Batch(lines)
 
 
-def _apply(con: duckdb.DuckDBPyConnection, schema: str, batch: Path) -> list[str]:
+class _Batch:
+    """Some entries of the journal, sorted by the table they go to."""
+
+    def __init__(self, lines: bytes) -> None:
+        self.tables: dict[str, list[bytes]] = {}
+        """Rows by table, as JSON."""
+        commits: dict[str, dict[str, list[dict[str, Any]]]] = {}
+        for line in lines.splitlines():
+            if line.startswith(_CALL):  # which need not be looked into: calls are half of all there is
+                self.tables.setdefault("calls", []).append(line[len(_CALL) : -1])
+            elif line.startswith(_COMMIT):
+                body = orjson.loads(line[len(_COMMIT) : -1])
+                commits[body["owner"]] = body["records"]
+        for owner, records in commits.items():
+            for table, rows in records.items():
+                if rows:
+                    self.tables.setdefault(table, []).extend(orjson.dumps({"owner": owner, **row}) for row in rows)
+        self.owners = list(commits)
+        """Whose commits are among them; what an owner commits replaces what it committed before."""
+
+
+def _apply(con: duckdb.DuckDBPyConnection, schema: str, batch: _Batch) -> list[str]:
     """Add a batch of journal entries; returns whose commits were among them."""
-    con.execute(
-        f"""CREATE OR REPLACE TEMP TABLE entries AS SELECT kind, body FROM read_json({_quote(str(batch))},
-        format = 'newline_delimited', maximum_object_size = {batch.stat().st_size}, columns = {_ENTRY})"""
-    )
-    names = ", ".join(f'body."{name}"' for name in columns(TABLES["calls"]))
-    con.execute(f"INSERT INTO {schema}.calls BY NAME SELECT {names} FROM entries WHERE kind = 'call'")
-    # What an owner commits replaces what it committed before.
-    con.execute(
-        """CREATE OR REPLACE TEMP TABLE commits AS
-        SELECT body.owner AS owner, max(rowid) AS entry FROM entries WHERE kind = 'commit' GROUP BY ALL"""
-    )
-    owners = [owner for (owner,) in con.execute("SELECT owner FROM commits").fetchall()]
-    if not owners:
-        return []
-    # A unit's first commit brings its problem: where none is there, there is nothing of that unit to take out.
-    again = f"SELECT 1 FROM {schema}.problems SEMI JOIN commits USING (owner) LIMIT 1"
-    no_units = any(owner == CORPUS or owner.startswith(HUMAN_OWNER) for owner in owners)
-    is_there = no_units or con.execute(again).fetchone() is not None
-    committed = [table for table in TABLES if table != "calls"]
-    counted = ", ".join(f'count(body.records."{table}")' for table in committed)
-    for table, n in zip(committed, con.execute(f"SELECT {counted} FROM entries").fetchall()[0], strict=True):
-        if is_there:
-            con.execute(f'DELETE FROM {schema}."{table}" WHERE owner IN (SELECT owner FROM commits)')
-        if n:
+    if batch.owners:
+        _take_out(con, schema, batch.owners)
+    with TemporaryDirectory(prefix="synth-") as folder:
+        for table, rows in batch.tables.items():
+            file = Path(folder) / f"{table}.jsonl"
+            file.write_bytes(b"\n".join(rows))
             con.execute(
-                f"""INSERT INTO {schema}."{table}" BY NAME SELECT owner, r.* FROM (
-                SELECT body.owner AS owner, unnest(body.records."{table}") AS r FROM entries
-                WHERE rowid IN (SELECT entry FROM commits))"""
+                f"""INSERT INTO {schema}."{table}" BY NAME SELECT * FROM read_json({_quote(str(file))},
+                format = 'newline_delimited', maximum_object_size = {max(map(len, rows)) + 1}, columns = {_row_of(table)})"""
             )
-    return owners
+    return batch.owners
 
 
-def _entry() -> str:
-    """The columns of an entry: a body is a call, or whose records of which tables were committed."""
+def _take_out(con: duckdb.DuckDBPyConnection, schema: str, owners: Sequence[str]) -> None:
+    """Delete what these owners committed before."""
+    con.execute("CREATE OR REPLACE TEMP TABLE commits AS SELECT unnest($1::VARCHAR[]) AS owner", [list(owners)])
+    # A unit's first commit brings its problem: where none is there, there is nothing of that unit to take out.
+    units = not any(owner == CORPUS or owner.startswith(HUMAN_OWNER) for owner in owners)
+    again = f"SELECT 1 FROM {schema}.problems SEMI JOIN commits USING (owner) LIMIT 1"
+    if units and con.execute(again).fetchone() is None:
+        return
+    for table in TABLES:
+        if table != "calls":
+            con.execute(f'DELETE FROM {schema}."{table}" WHERE owner IN (SELECT owner FROM commits)')
 
-    def struct(kind: type[Record]) -> str:
-        return ", ".join(f'"{name}" {sql}' for name, sql in columns(kind).items())
 
-    records = ", ".join(f'"{table}" STRUCT({struct(kind)})[]' for table, kind in TABLES.items() if table != "calls")
-    body = f"STRUCT({struct(TABLES['calls'])}, owner VARCHAR, records STRUCT({records}))"
-    return f"{{kind: 'VARCHAR', body: {_quote(body)}}}"
+@cache
+def _row_of(table: str) -> str:
+    """The columns of a table, as `read_json` wants them."""
+    owned = {} if table == "calls" else {"owner": "VARCHAR"}
+    return "{" + ", ".join(f"{_quote(n)}: {_quote(t)}" for n, t in {**owned, **columns(TABLES[table])}.items()) + "}"
 
 
 def _quote(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
-
-_ENTRY = _entry()
 
 _SIDE = """SELECT a.id, a.unit, 'pairs' AS tab, a.step, a.problem, r.teacher, p.source, p.answer, r.text
   FROM kept_pairs a JOIN problems p ON p.id = a.problem JOIN rationales r ON r.id = a."""

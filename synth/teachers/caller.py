@@ -9,8 +9,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from tenacity import (
     AsyncRetrying,
@@ -55,6 +54,13 @@ class CallCounts:
         self.completion_tokens = 0
 
 
+class _UnderWay(NamedTuple):
+    """A question that has been asked and not been answered."""
+
+    task: asyncio.Task[None]
+    waiters: list[asyncio.Future[Completion]]
+
+
 class Caller:
     """Asks teachers on behalf of steps; one for each run.
 
@@ -76,7 +82,7 @@ class Caller:
         self._on_note = on_note
         self._limits: dict[tuple[str, str], Limit] = {}
         self._asked: dict[str, Teacher] = {}
-        self._asking: dict[str, asyncio.Task[Completion]] = {}
+        self._asking: dict[str, _UnderWay] = {}
         self._alive: set[str] = set()
         self._refusals: dict[str, int] = {}
         self._other_models: set[tuple[str, str]] = set()
@@ -95,7 +101,7 @@ class Caller:
     async def drain(self, seconds: float | None = None) -> None:
         """Return when every call in flight has come home; after so many seconds those still out are given up."""
         if self._asking:
-            _, late = await asyncio.wait(list(self._asking.values()), timeout=seconds)
+            _, late = await asyncio.wait([u.task for u in self._asking.values()], timeout=seconds)
             for task in late:
                 task.cancel()
 
@@ -112,20 +118,32 @@ class Caller:
         if (replayed := self.ledger.replay(key)) is not None:
             self.counts.replayed += 1
             return replayed
-        task = self._asking.get(key)
-        if task is not None:  # the same question is on its way: one call serves both
+        loop = asyncio.get_running_loop()
+        under_way = self._asking.get(key)
+        if under_way is not None:  # the same question is on its way: one call serves both
             self.counts.replayed += 1
         else:
-            task = asyncio.create_task(self._ask_with_retries(teacher, request, key, unit))
-            self._asking[key] = task
-            task.add_done_callback(lambda done: self._came_home(key, done))
+            task = loop.create_task(self._bring(teacher, request, key, unit))
+            under_way = self._asking[key] = _UnderWay(task, [])
         # Whoever asked may be cancelled, because a sibling failed; what was paid for is written down all the same.
-        return await asyncio.shield(task)
+        waiter: asyncio.Future[Completion] = loop.create_future()
+        under_way.waiters.append(waiter)
+        return await waiter
 
-    def _came_home(self, key: str, task: asyncio.Task[Completion]) -> None:
-        del self._asking[key]
-        if not task.cancelled():
-            task.exception()  # whoever waits sees it; nobody waiting is no mistake
+    async def _bring(self, teacher: Teacher, request: Request, key: str, unit: str) -> None:
+        """Ask, and tell all who wait for the same."""
+        try:
+            completion = await self._ask_with_retries(teacher, request, key, unit)
+        except BaseException as error:
+            for waiter in self._asking.pop(key).waiters:
+                if not waiter.done():
+                    waiter.set_exception(error)
+            if isinstance(error, (asyncio.CancelledError, KeyboardInterrupt, SystemExit)):
+                raise
+        else:
+            for waiter in self._asking.pop(key).waiters:
+                if not waiter.done():
+                    waiter.set_result(completion)
 
     async def _ask_with_retries(self, teacher: Teacher, request: Request, key: str, unit: str) -> Completion:
         try:
@@ -226,7 +244,7 @@ class Caller:
         if end != "ok":
             self.counts.failed += 1
             raise _unusable(end, completion)
-        return replace(completion, key=key, call=call.id)
+        return completion._replace(key=key, call=call.id)
 
     def _compare_models(self, teacher: Teacher, completion: Completion) -> None:
         """Tell once where another model answers than the one asked for; a dated or prefixed name is the same."""

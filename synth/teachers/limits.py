@@ -57,6 +57,10 @@ class Limit:
                 all of them, and with it whoever wants to know what is wrong.
         """
         loop = asyncio.get_running_loop()
+        now = loop.time()
+        if not self._queue and self._is_room(now):
+            self._go(now)
+            return now
         turn: asyncio.Future[None] = loop.create_future()
         if again:
             self._queue.appendleft(turn)
@@ -108,20 +112,28 @@ class Limit:
     def _hold(self, until: float) -> None:
         self._not_before = max(self._not_before, until)
 
+    def _is_room(self, now: float) -> bool:
+        return self._let_go or (self.in_flight < int(self.window) and now >= self._not_before)
+
+    def _go(self, now: float) -> None:
+        self.in_flight += 1
+        if self._request_seconds:
+            self._hold(now + self._request_seconds)
+
     def _let_in(self) -> None:
+        if not self._queue:
+            return
         loop = asyncio.get_running_loop()
-        while self._queue and (self._let_go or self.in_flight < int(self.window)):
+        while self._queue:
             now = loop.time()
-            if now < self._not_before and not self._let_go:
-                if self._timer is None:
+            if not self._is_room(now):
+                if self.in_flight < int(self.window) and self._timer is None:
                     self._timer = loop.call_at(self._not_before, self._let_in_again)
                 return
             turn = self._queue.popleft()
             if turn.done():  # whoever waited has gone
                 continue
-            self.in_flight += 1
-            if self._request_seconds:
-                self._hold(now + self._request_seconds)
+            self._go(now)
             turn.set_result(None)
 
     def _let_in_again(self) -> None:

@@ -75,10 +75,11 @@ class LeanWire(Wire):
         self._timeout = timeout
         try:
             self._at = URL(base_url)
-            if self._at.scheme not in {"http", "https"} or not self._at.raw_host:
-                raise ValueError("it begins with http:// or https://, and a host")
-        except ValueError as error:
-            raise _unreachable(base_url, f"this is no address: {error}", "check base_url") from error
+            fits = self._at.scheme in {"http", "https"} and self._at.raw_host and self._at.port
+        except ValueError:
+            fits = None
+        if not fits:
+            raise _unreachable(base_url, "this is no address", "base_url begins with http:// or https://, and a host")
         self._tls = _certificates() if self._at.scheme == "https" else None
         self._idle: list[Connection] = []
         self._open: set[Connection] = set()
@@ -108,9 +109,7 @@ class LeanWire(Wire):
     async def _send(self, method: str, path: str, body: bytes) -> WireReply:
         connection = self._waiting() or await self._connect()
         try:
-            reply = await connection.ask(
-                b"%b%d\r\n\r\n%b" % (self._head(method, path), len(body), body), self._timeout
-            )
+            reply = await connection.ask(b"%b%d\r\n\r\n%b" % (self._head(method, path), len(body), body), self._timeout)
         except TimeoutError as error:
             raise timed_out(self._timeout) from error
         except HalfReplyError as error:
@@ -148,8 +147,8 @@ class LeanWire(Wire):
                 # Whichever of its addresses answers first: many a machine has an IPv6 that leads nowhere.
                 line = await start_connection(found, happy_eyeballs_delay=0.25)
                 line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                named = {"ssl": self._tls, "server_hostname": host} if self._tls is not None else {}
-                _, connection = await loop.create_connection(Connection, sock=line, **named)
+                name = host if self._tls is not None else None
+                _, connection = await loop.create_connection(Connection, sock=line, ssl=self._tls, server_hostname=name)
         except TimeoutError as error:
             raise _unreachable(self._base_url, "no connection was made in time", _IS_IT_THERE) from error
         except ssl.SSLError as error:

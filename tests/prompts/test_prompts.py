@@ -7,7 +7,7 @@ from jinja2 import TemplateSyntaxError
 from jinja2.exceptions import SecurityError
 
 from synth.errors import UserError
-from synth.prompts import Expression, load_prompt, shipped_prompts
+from synth.prompts import Expression, Prompt, load_prompt, shipped_prompts
 from synth.records import Problem
 from synth.steps import record_fields
 
@@ -51,6 +51,16 @@ def test_text_put_into_a_prompt_cannot_open_a_message_or_run():
     messages = solve(problem(question=evil))
     assert [m["role"] for m in messages] == ["system", "user"]
     assert evil in messages[1]["content"]
+
+
+def test_macros_and_roles_work_inside_loops():
+    inner = "{% macro told(a) %}<{{ a }}>{% endmacro %}{% for i in xs %}{% call user() %}{{ told(i) }}{% endcall %}{% endfor %}"
+    outer = "{% macro told(a) %}<{{ a }}>{% endmacro %}{% call user() %}{% for i in xs %}{{ told(i) }}{% endfor %}{% endcall %}"
+    said = [
+        [m["content"] for m in Prompt(name="p", text=text, version="1", purpose="").render(xs=[1, 2])]
+        for text in (inner, outer)
+    ]
+    assert said == [["<1>", "<2>"], ["<1><2>"]]
 
 
 def test_the_label_changes_with_the_text(tmp_path: Path):
