@@ -88,7 +88,9 @@ class Prompt:
         try:
             template, common = _compile(self.text)
             known = {**common, **variables, **{role: Role(role, messages) for role in _ROLES}}
-            deque(template.root_render_func(template.new_context(known, shared=True)), maxlen=0)  # it writes messages
+            # What `Template.new_context` makes, less its look through all globals for each prompt.
+            context = template.environment.context_class(template.environment, known, template.name, template.blocks)
+            deque(template.root_render_func(context), maxlen=0)  # it writes messages
         except TemplateError as error:
             raise UserError(f"the prompt cannot be filled in: {error}", where=self.name) from error
         if not messages:

@@ -103,9 +103,11 @@ class Journal:
         self.folder = folder
         self._on_error = on_error
         self._error: OSError | None = None
-        self._lock = threading.Condition()  # guards the file and what is below
+        self._lock = threading.Lock()  # guards the file and what is below
         self._unsynced = False
         self._closing = False
+        self._to_do = threading.Event()
+        """Wakes the thread: something is to be made safe, or it is to end."""
         try:
             folder.mkdir(parents=True, exist_ok=True)
             segments = _segments(folder)
@@ -160,7 +162,7 @@ class Journal:
                 raise _write_failed(self._error, self.folder)
             if not self._unsynced:
                 self._unsynced = True
-                self._lock.notify_all()
+                self._to_do.set()
         return location
 
     def _write(self, line: bytes) -> Location:
@@ -213,7 +215,7 @@ class Journal:
         """Make safe what is left and end the thread. Never raises: `append` and `flush` have said what failed."""
         with self._lock:
             self._closing = True
-            self._lock.notify_all()
+            self._to_do.set()
         self._thread.join()
         with self._lock:
             self._sync_now()
@@ -221,15 +223,14 @@ class Journal:
 
     def _sync_groups(self) -> None:
         while True:
-            with self._lock:
-                while not self._unsynced and not self._closing:
-                    self._lock.wait()
-                if self._closing:
-                    return
+            self._to_do.wait()
+            if self._closing:
+                return
             time.sleep(GROUP_SECONDS)  # let a group gather
             with self._lock:
                 if self._closing:
                     return
+                self._to_do.clear()
                 self._unsynced = False
                 descriptor = os.dup(self._file.fileno())  # the segment may be closed meanwhile
             try:

@@ -46,7 +46,9 @@ _JSON_FIELD = re.compile(r'"answer"\s{0,4}:\s{0,4}(?:"((?:[^"\\]|\\.){0,2000})"|
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z(])|(?<=\d[.!?])\s+(?=\d)|\n")
 # A base model that goes on after its answer writes the next problem itself. `Q2.` is a sub-question, and part of the
 # reasoning.
-_NEXT_PROBLEM = re.compile(r"(?im)^[ \t#*]{0,4}(?:problem|question|q|user|human)\s?:")
+_NEXT_PROBLEM = re.compile(r"(?i)[ \t#*]{0,4}(?:problem|question|q|user|human)\s?:")
+_BEFORE_COLON = 13
+"""Characters of a line that this can have before its colon, at most."""
 _EMPHASIS = re.compile(r"\A(\*\*|__|[*_`])(.{1,2000})\1(?=\.?\Z)", re.DOTALL)
 _STATEMENTS_TRIED = 50
 _LAST_WORDS = 20
@@ -59,6 +61,8 @@ class _Stated(NamedTuple):
     """Where in the reply the statement begins; -1 where it is not to be cut off."""
     end: int
     """Where in the reply it ends."""
+    in_sentence: bool = False
+    """Whether it is part of a sentence, with which it is to be cut off."""
 
 
 def _statements(reply: str) -> Iterator[_Stated]:
@@ -77,7 +81,7 @@ def _statements(reply: str) -> Iterator[_Stated]:
         rest = reply[found.end() : found.end() + 2000]
         said = _SENTENCE_END.split(rest, maxsplit=1)[0]
         if said.strip():
-            yield _Stated(said.strip(), _sentence_start(reply, found.start()), found.end() + len(said))
+            yield _Stated(said.strip(), found.start(), found.end() + len(said), in_sentence=True)
     lines = reply.rstrip().rpartition("\n")
     if lines[2].lstrip().startswith("A:"):
         yield _Stated(lines[2].strip()[2:].strip(), len(lines[0] + lines[1]), len(reply))
@@ -99,10 +103,13 @@ def _stated(reply: str) -> _Stated | None:
 
 def _own_part(reply: str) -> str:
     """A reply up to where it goes on with a problem of its own, if it states an answer before that."""
-    for found in _NEXT_PROBLEM.finditer(reply):
-        head = reply[: found.start()]
-        if head.strip():
+    colon = reply.find(":")
+    while colon >= 0:  # to look for these first is many times as quick
+        line = reply.rfind("\n", 0, colon) + 1
+        if colon - line <= _BEFORE_COLON and _NEXT_PROBLEM.match(reply, line) and reply[:line].strip():
+            head = reply[:line]
             return head if _stated(head) is not None else reply
+        colon = reply.find(":", colon + 1)
     return reply
 
 
@@ -231,9 +238,11 @@ def split_answer(reply: str, *, kind: AnswerKind, choices: Sequence[str] = ()) -
         except (orjson.JSONDecodeError, AttributeError):
             pass  # broken JSON stays as it is: nothing is lost
     stated = _stated(reply)
-    # Only a statement at the very end is cut off; what follows one in the middle is reasoning.
-    if stated is not None and stated.start >= 0 and len(reply) - stated.start <= len(stated.answer) + 200:
-        head = reply[: stated.start].strip()
-        if head and "\n" not in reply[stated.start :].strip():
-            return head, answer
+    if stated is not None and stated.start >= 0:
+        start = _sentence_start(reply, stated.start) if stated.in_sentence else stated.start
+        # Only a statement at the very end is cut off; what follows one in the middle is reasoning.
+        if len(reply) - start <= len(stated.answer) + 200:
+            head = reply[:start].strip()
+            if head and "\n" not in reply[start:].strip():
+                return head, answer
     return reply.strip(), answer
