@@ -6,7 +6,8 @@
     python benchmarks/teacher_calls.py memory          10,000 and 100,000 problems through synth
 
 Clients take turns within one run, each in a process of its own; CPU is that of the client's whole process tree, the
-server's not counted; medians over the rounds. synth keeps its ledger, validates every record and folds all into DuckDB;
+server's not counted; medians over the rounds. Each does one row before the clock starts, so that what is loaded once is
+told apart: `start` is the time until then. synth keeps its ledger, validates every record and folds all into DuckDB;
 the others write one line a reply. `raw aiohttp` is the yardstick: `ratio` is rows/s against it in the same run.
 """
 
@@ -108,25 +109,40 @@ class Cost(NamedTuple):
     seconds: float
     cpu: float
     peak_mb: float
+    start: float
+    """Seconds until the first row was done: imports, mostly."""
 
 
 def child(client: str, url: str, n: int) -> None:
-    """Do one round in this process and print what it took."""
+    """Do one round in this process and print what it took, after one row that is not counted."""
     folder = Path(tempfile.mkdtemp(prefix="bench-"))
     try:
-        began = time.perf_counter()
-        if client == "raw aiohttp":
-            asyncio.run(raw_aiohttp(url, n, folder / "out.jsonl"))
-        elif client == "synth":
-            synth(url, n, folder)
-        else:
-            asyncio.run(official(url, n, folder / "out.jsonl", over_aiohttp="aiohttp" in client))
-        took = time.perf_counter() - began
-        own, below = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
-        cpu = own.ru_utime + own.ru_stime + below.ru_utime + below.ru_stime
-        print(json.dumps([took, cpu, max(own.ru_maxrss, below.ru_maxrss) / 1024]))
+        begun = time.perf_counter()
+        once(client, url, 1, folder / "first")
+        start, cpu_before = time.perf_counter() - begun, cpu_so_far()
+        once(client, url, n, folder / "all")
+        took = time.perf_counter() - begun - start
+        peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+        print(json.dumps([took, cpu_so_far() - cpu_before, peak / 1024, start]))
     finally:
         shutil.rmtree(folder)
+
+
+def once(client: str, url: str, n: int, folder: Path) -> None:
+    """So many rows through a client."""
+    folder.mkdir()
+    if client == "raw aiohttp":
+        asyncio.run(raw_aiohttp(url, n, folder / "out.jsonl"))
+    elif client == "synth":
+        synth(url, n, folder)
+    else:
+        asyncio.run(official(url, n, folder / "out.jsonl", over_aiohttp="aiohttp" in client))
+
+
+def cpu_so_far() -> float:
+    """Seconds of this process and those below it."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(u.ru_utime + u.ru_stime for u in used)
 
 
 def measure(client: str, url: str, n: int) -> Cost:
@@ -159,16 +175,17 @@ def server(latency: float = 0.0, sigma: float = 0.0) -> Iterator[str]:
 def table(rows: dict[str, list[Cost]], n: int, marginal: dict[str, float] | None = None) -> None:
     """Print medians, and the ratio to raw aiohttp."""
     base = n / statistics.median(c.seconds for c in rows["raw aiohttp"])
-    print(f"{'client':<16} {'rows/s':>8} {'ratio':>7} {'CPU s/1k':>9} {'marginal':>9} {'peak MB':>8}   min-max rows/s")
+    print(
+        f"{'client':<16} {'rows/s':>8} {'ratio':>7} {'CPU s/1k':>9} {'marginal':>9} {'peak MB':>8} {'start s':>8}   min-max rows/s"
+    )
     for client, costs in rows.items():
         rates = sorted(n / c.seconds for c in costs)
         rate = statistics.median(rates)
         cpu = statistics.median(c.cpu for c in costs) / n * 1000
         more = f"{marginal[client]:9.3f}" if marginal else f"{'':>9}"
-        peak = max(c.peak_mb for c in costs)
-        print(
-            f"{client:<16} {rate:8,.0f} {rate / base:7.3f} {cpu:9.3f} {more} {peak:8.0f}   {rates[0]:,.0f}-{rates[-1]:,.0f}"
-        )
+        peak, start = max(c.peak_mb for c in costs), statistics.median(c.start for c in costs)
+        figures = f"{rate:8,.0f} {rate / base:7.3f} {cpu:9.3f} {more} {peak:8.0f} {start:8.2f}"
+        print(f"{client:<16} {figures}   {rates[0]:,.0f}-{rates[-1]:,.0f}")
 
 
 def rounds(clients: tuple[str, ...], url: str, n: int, times: int) -> dict[str, list[Cost]]:

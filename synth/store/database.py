@@ -32,7 +32,7 @@ CORPUS = "corpus"
 HUMAN_OWNER = "human:"
 """How owners of what people judged begin: `human:NAME:RECORD`, one for each person and record."""
 
-_BATCH_BYTES = 2 * 2**20
+_BATCH_BYTES = 4 * 2**20
 """Of the journal, folded at once."""
 _CALL, _COMMIT = b'{"kind":"call","body":', b'{"kind":"commit","body":'
 """How the entries that hold rows begin; the body ends one brace before the line does."""
