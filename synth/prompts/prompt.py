@@ -91,6 +91,7 @@ class Prompt:
             # What `Template.new_context` makes, less its look through all globals for each prompt.
             context = template.environment.context_class(template.environment, known, template.name, template.blocks)
             deque(template.root_render_func(context), maxlen=0)  # it writes messages
+            context.vars.clear()  # its macros know the context: a circle that would wait for the garbage collector
         except TemplateError as error:
             raise UserError(f"the prompt cannot be filled in: {error}", where=self.name) from error
         if not messages:
