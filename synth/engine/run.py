@@ -36,7 +36,7 @@ UNITS_AHEAD = 1.25
 """Units in flight for each call that may be: enough to keep the teachers busy, few enough to keep memory flat."""
 
 BURST = 64
-"""Problems read at once, at most."""
+"""Problems read at once, at most; fewer where fewer are in flight."""
 BURST_SECONDS = 0.01
 """For which reading goes on before somebody else has a turn."""
 
@@ -284,7 +284,7 @@ class _Run:
                 stack.callback(self.loop.remove_signal_handler, signal.SIGINT)
             stack.enter_context(_rare_garbage_collection())
             await stack.enter_async_context(self._folding_along())
-            rest = _in_bursts(_chain(first, todo))
+            rest = _in_bursts(_chain(first, todo), min(BURST, in_flight))
             try:
                 async with asyncio.TaskGroup() as group:
                     for _ in range(in_flight):
@@ -461,14 +461,14 @@ def _rare_garbage_collection() -> Iterator[None]:
         gc.unfreeze()
 
 
-def _in_bursts(problems: Iterator[Given]) -> Iterator[Given]:
-    """The same, read some at a time: one by one, between all else there is to do, each would find the processor's caches
+def _in_bursts(problems: Iterator[Given], most: int) -> Iterator[Given]:
+    """The same, read up to so many at a time: one by one, between all else there is to do, each would find the processor's caches
     cold, which is several times as slow. Whatever takes long to read holds up nobody.
     """
     while True:
         burst: list[Given] = []
         ends = time.perf_counter() + BURST_SECONDS
-        for given in islice(problems, BURST):
+        for given in islice(problems, most):
             burst.append(given)
             if time.perf_counter() > ends:
                 break
