@@ -73,7 +73,9 @@ class Server(asyncio.Protocol):
                 return
             body, self.buffer = self.buffer[end + 4 : end + 4 + length], self.buffer[end + 4 + length :]
             if self.latency:
-                wait = self.latency * (random.lognormvariate(0, self.sigma) if self.sigma else 1.0)
+                # By the number of the question: every client is to meet the same long tail.
+                drawn = random.Random(body[body.find(b"Case ") :].split(b":", 1)[0])
+                wait = self.latency * (drawn.lognormvariate(0, self.sigma) if self.sigma else 1.0)
                 asyncio.get_running_loop().call_later(wait, self.answer, body)
             else:
                 self.answer(body)
