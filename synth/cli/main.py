@@ -94,7 +94,7 @@ def main() -> None:
         from rich.text import Text
 
         from synth.cli.tables import inert_lines
-        from synth.teachers.redact import redact
+        from synth.redact import redact
 
         said = inert_lines(redact(str(error)))  # it may hold what a model wrote
         Console(stderr=True, soft_wrap=True).print(Text("error: ", style="bold red") + Text(said))

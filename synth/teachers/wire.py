@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from synth.errors import TeacherError
-from synth.teachers.redact import redact
+from synth.redact import redact
 
 __all__ = ["LeanWire", "OfficialWire", "Wire", "WireReply"]
 
