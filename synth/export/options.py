@@ -128,7 +128,10 @@ def options_of(contracts: Sequence[str], options: ExportOptions) -> dict[str, Ex
     for contract in dict.fromkeys(contracts):
         without = {f.name for f in fields(ExportOptions)} - _ALWAYS - _APPLY[contract]
         if contract == "parquet" and len(contracts) > 1:
-            without |= {"file_format", "trainer"}  # its tables are written as they are, whatever the rows beside them are
+            without |= {
+                "file_format",
+                "trainer",
+            }  # its tables are written as they are, whatever the rows beside them are
         mine = replace(options, **{name: getattr(_DEFAULT, name) for name in without})
         checked(contract, mine)
         made[contract] = mine
