@@ -86,7 +86,7 @@ def make_bundle(
     empty = {p for p in data.glob("*.parquet") if f"data/{p.name}" not in rows}
     (folder / PIPELINE).write_text(pipeline_file(read_manifest(run)), encoding="utf-8")
     (folder / AUDITS).write_text(as_json(verdicts, run.resolve().name, "error") + "\n", encoding="utf-8")
-    write_report(run, folder / REPORT)
+    write_report(run, folder / REPORT, verdicts)
     with open_store(run) as store:
         name, beside = repo.rpartition("/")[2], (PIPELINE, AUDITS, REPORT)
         card = card_of(store, run, configs, verdicts, licenses, name=name, repo=repo, beside=beside)
@@ -119,7 +119,7 @@ def pipeline_file(manifest: Mapping[str, Any]) -> str:
 
 
 def _options(step: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: v for k, v in step.items() if k not in _HIDDEN and v is not None}
+    return {k: v for k, v in step.items() if k not in _HIDDEN}
 
 
 def _upload(file: Path, path: str, rows: Mapping[str, int]) -> Upload:

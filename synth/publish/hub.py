@@ -163,24 +163,27 @@ def _told(repo: str, *, writing: bool) -> Iterator[None]:
     except HFValidationError as error:
         raise UserError(f"{repo!r} is no name for a repository: {_said(error)}", remedy="OWNER/NAME") from None
     except Exception as error:
-        cause: BaseException = error
-        while not isinstance(cause, HfHubHTTPError) and cause.__cause__ is not None:
-            cause = cause.__cause__
-        if isinstance(cause, HfHubHTTPError):
-            raise _answered(repo, cause) from None
-        if not writing and _is_network(cause):
-            raise SetupError(
-                f"the Hub cannot be reached: {_said(cause)}",
-                where=repo,
-                remedy="look at the network, and at HF_ENDPOINT",
-            ) from None
-        if _is_network(cause):
-            raise Stopped(f"the connection to the Hub was lost: {_said(cause)}", where=repo, remedy=_AGAIN) from None
+        chain = list(_chain(error))
+        if answered := next((e for e in chain if isinstance(e, HfHubHTTPError)), None):
+            raise _answered(repo, answered) from None
+        if lost := next((e for e in chain if _is_network(e)), None):
+            if writing:
+                raise Stopped(f"the connection to the Hub was lost: {_said(lost)}", where=repo, remedy=_AGAIN) from None
+            remedy = "look at the network, and at HF_ENDPOINT"
+            raise SetupError(f"the Hub cannot be reached: {_said(lost)}", where=repo, remedy=remedy) from None
         if isinstance(error, ValueError):  # the Hub's verdict on a card, or an answer that it does not give
             raise UserError(f"the Hub does not take this: {_said(error)}", where=repo) from None
         if isinstance(error, RuntimeError):  # how the library of large files tells that it was cut off
-            raise Stopped(f"the upload was cut off: {_said(error)}", where=repo, remedy=_AGAIN) from None
+            raise Stopped(
+                f"the upload was cut off: {_said(error)} {_said(chain[-1])}", where=repo, remedy=_AGAIN
+            ) from None
         raise
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
 
 
 def _is_network(error: BaseException) -> bool:

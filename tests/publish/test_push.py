@@ -14,6 +14,9 @@ import synth
 from synth.errors import CheckFailed, SetupError, Stopped, UserError
 from synth.export import ExportOptions, export_dataset, export_run
 
+# Of the library of the Hub, with the HTTP library it has chosen.
+pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
+
 
 def header(card: bytes) -> dict:
     return yaml.safe_load(card.decode().split("---\n")[1])
@@ -243,7 +246,7 @@ def test_tokens_the_hub_refuses(hub: FakeHub, run_in_splits: Path, monkeypatch: 
 
 
 def test_a_licence_the_hub_does_not_know(hub: FakeHub, run_in_splits: Path):
-    with pytest.raises(UserError, match="does not take this"):
+    with pytest.raises(UserError, match='license" must be one of'):
         synth.push(run_in_splits, "me/cot", "sft", license="not a licence")
     assert set(hub.repos["me/cot"].files()) == {".gitattributes"}
 
