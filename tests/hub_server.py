@@ -50,7 +50,7 @@ class FakeHub:
         self.repos: dict[str, Repo] = {}
         self.large: dict[str, bytes] = {}
         self.seen: list[tuple[str, str]] = []
-        self.messages: list[str] = []
+        self.messages: list[tuple[str, str]] = []
         self.url = ""
         self.fault: Callable[[str, str], web.Response | None] = lambda _method, _path: None
         """Asked before each request; what it gives is answered instead, and `DROP` closes the connection."""
@@ -217,7 +217,7 @@ def fake_hub() -> Iterator[FakeHub]:
             if item["key"] == "header":
                 if value.get("parentCommit") not in {None, sha}:
                     return _error(412, "A commit has happened since. Please refresh and try again.")
-                hub.messages.append(value["summary"])
+                hub.messages.append((value["summary"], value["description"]))
             elif item["key"] == "file":
                 files[value["path"]] = base64.b64decode(value["content"])
             elif item["key"] == "lfsFile":

@@ -102,7 +102,8 @@ class Facts(NamedTuple):
     decontaminated: list[Looked]
     repeated: list[Looked]
     """Near-duplicates."""
-    cites: list[Cited]
+    cites: list[Cited] | None
+    """None where the run, made by an earlier version, does not say."""
     languages: list[tuple[str, int]]
     """Of the kept records whose language was measured."""
     authors: list[tuple[str, str, int]]
@@ -159,7 +160,7 @@ def facts_of(store: Store, run: Path, licenses: Mapping[str, str]) -> Facts:
         failures=store.sql("SELECT step, cause, count(*) FROM failures GROUP BY ALL ORDER BY 3 DESC, 1, 2").fetchall(),
         decontaminated=_looked(store, "decontaminate"),
         repeated=[*_looked(store, "near_duplicates"), *_looked(store, "deduplicate")],
-        cites=[*_cites(introduced), *_cites(source.get("declared") or {})],
+        cites=[*_cites(introduced), *_cites(source.get("declared") or {})] if "introduced" in manifest else None,
         languages=store.sql(_LANGUAGES).fetchall(),
         authors=store.sql(_AUTHORS).fetchall(),
         hinted=count("SELECT count(*) FROM kept_rationales WHERE hinted"),

@@ -131,6 +131,7 @@ class Hub:
         """
         from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
+        title, _, more = message.strip().partition("\n")
         with _told(self.repo, writing=True):
             head = there.head
             if not there.exists:
@@ -143,7 +144,8 @@ class Hub:
             done = self._api.create_commit(
                 self.repo,
                 changes,
-                commit_message=message,
+                commit_message=title,
+                commit_description=more.strip(),
                 repo_type=_KIND,
                 revision=self.branch,
                 parent_commit=head,

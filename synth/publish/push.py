@@ -104,7 +104,7 @@ def push(
         teacher_licenses: of models, by the name of the teacher; the `license` of a profile comes second.
         profile: the profile file; None for the usual places.
         branch: None for `main`; made if it is not there.
-        message: of the commit.
+        message: of the commit: a line, and more after it.
         despite_audits: publish also where audits fail; the card says so.
         audits: a folder with audits of your own.
         thresholds: others than the audits say, by name.
@@ -167,7 +167,7 @@ def push(
             there,
             [f for f in bundle.files if f.path in sent],
             [c.path for c in changes if c.what == "gone"],
-            message or f"{run.resolve().name} ({', '.join(contracts)}), by synth",
+            (message or "").strip() or f"{run.resolve().name} ({', '.join(contracts)}), by synth",
             public=public,
         )
     return replace(pushed, commit=commit)

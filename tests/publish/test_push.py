@@ -205,12 +205,12 @@ def test_what_others_write_meanwhile_is_not_overwritten(hub: FakeHub, run_in_spl
 
 def test_a_branch_is_made_where_it_is_not(hub: FakeHub, run_in_splits: Path):
     hub.make("me/cot", {"notes.txt": b"mine"})
-    synth.push(run_in_splits, "me/cot", "sft", branch="next", message="first\nversion")
+    synth.push(run_in_splits, "me/cot", "sft", branch="next", message="first\n\nversion\n")
     assert set(hub.repos["me/cot"].files("main")) == {".gitattributes", "notes.txt"}
     assert {"notes.txt", "data/sft.train.parquet"} < set(hub.repos["me/cot"].files("next"))
     synth.push(run_in_splits, "me/cot", "dpo", branch="next")
     assert not any("sft" in path for path in hub.repos["me/cot"].files("next"))
-    assert hub.messages == ["first\nversion", "cot (dpo), by synth"]
+    assert hub.messages == [("first", "version"), ("cot (dpo), by synth", "")]
 
 
 def test_a_name_alone_is_ones_own(hub: FakeHub, run_in_splits: Path):
