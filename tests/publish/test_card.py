@@ -310,7 +310,7 @@ def test_a_card_of_hostile_words_is_inert(tmp_path: Path):
     assert found.count("heading_open") == len(re.findall(r"^#+ ", body, re.MULTILINE)) == 15
     assert found.count("fence") == 1
     links = [t.attrs["href"] for token in tokens for t in token.children or () if t.type == "link_open"]
-    assert links == ["https://pypi.org/project/synth-rationales/", "https://arxiv.org/abs/2212.10071"]
+    assert links == ["https://github.com/synth-rationales/synth", "https://arxiv.org/abs/2212.10071"]
     rows, head = 0, 0
     for token in tokens:  # no word of others begins or ends a cell
         if token.type == "tr_open":
