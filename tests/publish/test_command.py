@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,30 +17,14 @@ from synth.cli import main
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
 
 
-def test_what_is_shown_is_what_is_done(hub: FakeHub, run_in_splits: Path):
-    env = {**os.environ, "HF_HUB_DISABLE_XET": "1"}
-    words = ["push", run_in_splits, "me/cot", "--to", "sft", "--to", "dpo"]
-    shown = synth(*words, "--dry-run", env=env, check=0)
-    assert hub.writes == []
-    assert shown.stdout.startswith("me/cot: private, new, branch main\n")
-    would = r"^would send 9 files \([\d,]+ bytes\) and remove 0; nothing was written$"
-    assert re.search(would, shown.stdout, re.MULTILINE)
-    done = synth(*words, env=env, check=0)
-    files = hub.repos["me/cot"].files()
-    for path, content in files.items():
-        if path != ".gitattributes":
-            line = rf"^new +{re.escape(path)} .*{len(content):,} bytes  sha256 [0-9a-f]{{64}}$"
-            assert re.search(line, shown.stdout, re.MULTILINE), path
-            assert re.search(line, done.stdout, re.MULTILINE), path
-    assert done.stdout.splitlines()[-1].endswith(f"sent, 0 removed: {hub.url}/datasets/me/cot")
-    for told in (shown, done):
-        assert TOKEN not in told.stdout + told.stderr
+Push = Callable[..., tuple[int, str]]
 
 
-def test_exit_codes_and_what_is_told(
-    hub: FakeHub, run_in_splits: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-):
-    def push(*words: str) -> tuple[int, str]:
+@pytest.fixture
+def push(run_in_splits: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Push:
+    """The command in this process: its exit code, and what it told (where it failed, on standard error)."""
+
+    def given(*words: str) -> tuple[int, str]:
         monkeypatch.setattr(sys, "argv", ["synth", "push", str(run_in_splits), "me/cot", *words])
         try:
             main()
@@ -47,6 +32,30 @@ def test_exit_codes_and_what_is_told(
             return int(str(ended.code)), capsys.readouterr().err
         return 0, capsys.readouterr().out
 
+    return given
+
+
+def test_what_is_shown_is_what_is_done(hub: FakeHub, run_in_splits: Path, push: Push):
+    words = ["--to", "sft", "--to", "dpo"]
+    env = {**os.environ, "HF_HUB_DISABLE_XET": "1"}
+    dry = synth("push", run_in_splits, "me/cot", *words, "--dry-run", env=env, check=0)
+    shown = dry.stdout
+    assert hub.writes == []
+    assert shown.startswith("me/cot: private, new, branch main\n")
+    would = r"^would send 9 files \([\d,]+ bytes\) and remove 0; nothing was written$"
+    assert re.search(would, shown, re.MULTILINE)
+    code, done = push(*words)
+    assert code == 0
+    files = hub.repos["me/cot"].files()
+    for path, content in files.items():
+        if path != ".gitattributes":
+            line = rf"^new +{re.escape(path)} .*{len(content):,} bytes  sha256 [0-9a-f]{{64}}$"
+            assert re.search(line, shown, re.MULTILINE)[0] == re.search(line, done, re.MULTILINE)[0], path
+    assert done.splitlines()[-1].endswith(f"sent, 0 removed: {hub.url}/datasets/me/cot")
+    assert TOKEN not in shown + dry.stderr + done
+
+
+def test_exit_codes_and_what_is_told(hub: FakeHub, push: Push, monkeypatch: pytest.MonkeyPatch):
     hub.make("me/cot", {"notes.txt": b"mine"})
     code, told = push("--to", "sft")
     assert code == 0

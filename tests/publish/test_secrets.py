@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import re
@@ -159,7 +160,7 @@ def test_the_value_of_a_key_is_never_published(
     monkeypatch.setenv("MARKED", value)
     profile = tmp_path / "teachers.yaml"
     profile.write_text("teachers: {t: {base_url: 'http://x/v1', model: m, key: MARKED}}\n")
-    for spared in ((), [secrets_in([("x", profile)], {"MARKED": "x"})[0].mark]):
+    for spared in ((), [hashlib.sha256(value.encode()).hexdigest()[:12]]):
         with pytest.raises(CheckFailed, match=f"{record}: the value of MARKED") as refused:
             synth.push(mine, "me/cot", "sft", profile=profile, despite_audits=True, not_secrets=spared)
         assert value not in str(refused.value)
