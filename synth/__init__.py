@@ -6,7 +6,7 @@
     with done.open() as store:
         for rationale in store.records(Rationale, kept=True):
             print(rationale.text)
-    synth.export_dataset("runs/mine", "sft").push_to_hub("me/mine")
+    synth.push("runs/mine", "me/mine", "sft")
 
 Everything below is loaded when it is used, so that importing this package is quick.
 """
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from synth.engine.session import run
     from synth.export import ExportOptions, export_dataset, export_run
     from synth.pipeline import load_pipeline
+    from synth.publish import push, write_card
     from synth.records import Call, Critique, Failure, Node, Pair, Problem, Rationale, Rejection, Score
     from synth.store.database import open_store
     from synth.teachers import ScriptedTeacher, World
@@ -44,9 +45,11 @@ __all__ = [
     "export_run",
     "load_pipeline",
     "open_store",
+    "push",
     "run",
     "run_audits",
     "verify_answer",
+    "write_card",
 ]
 
 _HOME = {
@@ -55,6 +58,8 @@ _HOME = {
     "export_dataset": "synth.export",
     "export_run": "synth.export",
     "load_pipeline": "synth.pipeline",
+    "push": "synth.publish",
+    "write_card": "synth.publish",
     "open_store": "synth.store.database",
     "run_audits": "synth.audit",
     "ScriptedTeacher": "synth.teachers",

@@ -6,6 +6,7 @@ SynthError
 │   ├── PipelineError    a pipeline file that does not pass the static check
 │   ├── RunFolderError   a run folder that cannot be used for this run
 │   └── SetupError       something is not installed, not set, or cannot be fetched
+├── CheckFailed          what was to be made public does not pass a check: audits, a search for secrets; exit code 1
 ├── Stopped              the run ended early and can go on with the same command; exit code 3
 └── TeacherError         one call did not give a usable reply; becomes a `Failure` row
 """
@@ -13,6 +14,7 @@ SynthError
 from __future__ import annotations
 
 __all__ = [
+    "CheckFailed",
     "InputError",
     "PipelineError",
     "RunFolderError",
@@ -60,6 +62,10 @@ class RunFolderError(UserError):
 
 class SetupError(UserError):
     """Something is not installed, not set, not reachable or cannot be fetched."""
+
+
+class CheckFailed(SynthError):
+    """What was to be made public does not pass a check; the message says which, and what to do about it."""
 
 
 class Stopped(SynthError):

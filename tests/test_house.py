@@ -21,6 +21,7 @@ SOURCE = ROOT / "synth"
 # Each room with the rooms it may know. Arrows go one way: from the command line down to the records.
 MAY_KNOW: dict[str, set[str]] = {
     "errors": set(),
+    "redact": set(),
     "shipped": set(),
     "documented": set(),
     "records": set(),
@@ -31,16 +32,18 @@ MAY_KNOW: dict[str, set[str]] = {
     "measures": set(),
     "store": {"records", "errors", "corpus", "documented"},
     "corpus": {"records", "errors", "prompts"},
-    "teachers": {"records", "errors", "media", "store"},
+    "teachers": {"records", "errors", "media", "store", "redact"},
     "sources": {"records", "errors", "media", "verify", "prompts"},
     "export": {"errors", "records", "store"},
     "rewards": {"records", "verify"},
     "audit": {"errors", "store", "corpus", "verify", "measures"},
     "view": {"records", "errors", "store", "audit", "measures"},
+    "publish": {"errors", "documented", "redact", "store", "audit", "export", "view", "teachers"},
     "steps": {"records", "errors", "shipped", "teachers", "prompts", "verify", "texts", "corpus"},
     "pipeline": {"records", "errors", "shipped", "teachers", "prompts", "steps", "corpus", "export", "documented"},
     "engine": {"records", "errors", "shipped", "teachers", "prompts", "steps", "pipeline", "sources", "store"},
-    "cli": {"errors", "shipped", "sources", "teachers", "steps", "pipeline", "engine", "store", "corpus", "export", "audit", "view", "documented"},
+    "cli": {"errors", "shipped", "sources", "teachers", "steps", "pipeline", "engine", "store", "corpus", "export", "audit",
+            "view", "publish", "redact", "documented"},
 }  # fmt: skip
 
 

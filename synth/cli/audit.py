@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from synth.cli.options import run_argument
+from synth.cli.options import run_argument, thresholds_of
 
 if TYPE_CHECKING:
     from synth.audit import Severity, Verdict
@@ -90,26 +90,13 @@ def command(
         _list(folder)
         return
     names = [n for n in (only or "").replace(",", " ").split() if n]
-    verdicts = run_audits(run, folder=folder, only=names, thresholds=_thresholds(settings))
+    verdicts = run_audits(run, folder=folder, only=names, thresholds=thresholds_of(settings))
     if form == "table":
         _show(verdicts, fail_on)
     else:
         click.echo((as_json if form == "json" else as_junit)(verdicts, str(run), fail_on))
     if failing(verdicts, fail_on):
         sys.exit(1)
-
-
-def _thresholds(settings: Sequence[str]) -> dict[str, float]:
-    from synth.errors import UserError
-
-    thresholds = {}
-    for setting in settings:
-        name, _, value = setting.partition("=")
-        try:
-            thresholds[name.strip()] = float(value)
-        except ValueError:
-            raise UserError(f"--set {setting} is not NAME=NUMBER", remedy="for example --set unparsed=0.05") from None
-    return thresholds
 
 
 def _show(verdicts: Sequence[Verdict], fail_on: Severity) -> None:

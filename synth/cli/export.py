@@ -8,35 +8,17 @@ from typing import Any
 
 import click
 
+from synth.cli.export_options import export_options, license_options, options_from, teachers_named
 from synth.cli.options import run_argument
-from synth.errors import UserError
 
 __all__ = ["command"]
-
-_THINK = "<think>...</think>"
 
 
 @click.command("export", short_help="Write what was kept as training rows.")
 @run_argument
-@click.option(
-    "--to",
-    "contract",
-    required=True,
-    metavar="CONTRACT",
-    help="sft (conversations), dpo (preference pairs), kto (good and bad ones), prm (a label for each step), grpo (prompts "
-    "with what their reward is computed from), reward (pairs for a reward model), judge (spoken reviews), contrast or twins "
-    "(counterfactuals), parquet (the tables of the run).",
-)
+@export_options
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), required=True, metavar="DIR", help="Where the files go."
-)
-@click.option(
-    "--for",
-    "trainer",
-    type=click.Choice(["trl", "axolotl", "llama-factory", "openai"]),
-    default="trl",
-    show_default=True,
-    help="Whose format the rows have. Settings that read them are written beside.",
 )
 @click.option(
     "--format",
@@ -46,98 +28,19 @@ _THINK = "<think>...</think>"
     show_default=True,
     help="Kind of file.",
 )
-@click.option(
-    "--layout",
-    type=click.Choice(["conversational", "plain"]),
-    help="Messages with roles, or plain strings. Default: conversational; prm: plain.",
-)
-@click.option(
-    "--shape",
-    type=click.Choice(["language-modelling", "prompt-completion"]),
-    default="language-modelling",
-    show_default=True,
-    help="sft: a whole conversation or text a row, or prompt and completion apart.",
-)
-@click.option("--system", metavar="TEXT", help="A system message for every row.")
-@click.option(
-    "--style",
-    type=click.Choice(["natural", "boxed", "delimiter"]),
-    default="natural",
-    show_default=True,
-    help=r"natural: 'The answer is X.'; boxed: 'The answer is \boxed{X}.'; delimiter: 'question ###' and "
-    "'rationale --> X END' (arXiv:2212.10071).",
-)
-@click.option(
-    "--think",
-    is_flag=False,
-    flag_value=_THINK,
-    metavar="OPEN...CLOSE",
-    help=f"Tags around the rationale, before the answer. Without a value: {_THINK}.",
-)
-@click.option(
-    "--order",
-    type=click.Choice(["rationale-first", "answer-first"]),
-    default="rationale-first",
-    show_default=True,
-    help="Whether the rationale stands before its answer.",
-)
-@click.option(
-    "--target",
-    type=click.Choice(["rationale", "answer", "both"]),
-    default="rationale",
-    show_default=True,
-    help="sft: learn the rationale with its answer, the answer alone, or both as tasks of their own (arXiv:2305.02301).",
-)
-@click.option(
-    "--ask",
-    "asks",
-    multiple=True,
-    metavar="TASK=TEXT",
-    help="sft: last paragraph of the prompts of a task (rationale, answer, feedback), by which tasks are told apart.",
-)
-@click.option(
-    "--stages",
-    type=click.Choice(["one", "two"]),
-    default="one",
-    show_default=True,
-    help="sft: two writes question to rationale, and question and rationale to answer, as rows of their own.",
-)
-@click.option(
-    "--weight",
-    "weights",
-    multiple=True,
-    metavar="TASK=W",
-    help="sft: weight of a task in the column `weight`; the others share the rest to 1.",
-)
-@click.option(
-    "--per-problem",
-    type=click.IntRange(1),
-    metavar="N",
-    help="Most rows of a problem (of one task), drawn by their ids.",
-)
-@click.option(
-    "--labels",
-    type=click.Choice(["auto", "scores", "tree", "critiques"]),
-    default="auto",
-    show_default=True,
-    help="prm: from scores of single steps; from thought trees, where a step is right if the right answer was reached below it "
-    "(arXiv:2312.08935); or up to the first mistake a critic named. auto: scores where there are any, else tree.",
-)
-@click.option(
-    "--step-score", default="step_correct", show_default=True, metavar="NAME", help="prm: the scores of single steps."
-)
-@click.option(
-    "--label-from",
-    type=float,
-    default=0.5,
-    show_default=True,
-    metavar="X",
-    help="prm: a step is right from this score on.",
-)
-@click.option("--margin", is_flag=True, help="reward: state each pair's margin, which TRL puts into the loss.")
+@click.option("--card", is_flag=True, help="Write DIR/README.md too: what lies there, how it was made and checked.")
+@license_options
 @click.option("--replace", is_flag=True, help="Replace files in DIR that are no earlier export of this run.")
 def command(
-    run: Path, contract: str, out: Path, think: str | None, asks: Sequence[str], weights: Sequence[str], **chosen: Any
+    run: Path,
+    contracts: Sequence[str],
+    out: Path,
+    card: bool,
+    license: str | None,  # noqa: A002 - the word of the Hub
+    input_license: str | None,
+    teacher_licenses: Sequence[str],
+    replace: bool,
+    **chosen: Any,
 ) -> None:
     """Write what RUN has kept as rows a trainer reads: DIR/CONTRACT.jsonl (or .parquet); where its pipeline has a step
     `split`, DIR/CONTRACT.SPLIT.jsonl for each.
@@ -147,42 +50,30 @@ def command(
 
     \b
       synth export runs/first --to sft --out data
+      synth export runs/first --to sft --to dpo --out data --card --license cc-by-4.0
       synth export runs/first --to sft --think --system "Think first." --out data
       synth export runs/first --to dpo --for llama-factory --out LLaMA-Factory/data
       python -c "from datasets import load_dataset; print(load_dataset('json', data_files='data/sft.jsonl'))"
     """
-    from synth.export import ExportOptions, export_run
+    from synth.errors import UserError
+    from synth.export import export_run
+    from synth.export.options import options_of
 
-    options = ExportOptions(
-        think=None if think is None else _tags(think),
-        ask=dict(_named("--ask", item) for item in asks),
-        weights={task: _number("--weight", weight) for task, weight in (_named("--weight", w) for w in weights)},
-        **chosen,
-    )
-    made = export_run(run, contract, out, options)
-    click.echo(f"{made.rows:,} rows in {', '.join(map(str, made.files))}")
-    for path in made.beside:
-        click.echo(f"beside: {path}")
-    for line in (*made.left_out, *made.notes):
-        click.echo(f"note: {line}", err=True)
+    if not card and (license or input_license or teacher_licenses):
+        raise UserError("licences are told by a card", remedy="--card, which writes one")
+    options = options_of(contracts, options_from(replace=replace, **chosen))
+    for contract, mine in options.items():
+        made = export_run(run, contract, out, mine)
+        click.echo(f"{made.rows:,} rows in {', '.join(map(str, made.files))}")
+        for path in made.beside:
+            click.echo(f"beside: {path}")
+        for line in (*made.left_out, *made.notes):
+            click.echo(f"note: {line}", err=True)
+    if card:
+        from synth.publish import write_card
 
-
-def _tags(given: str) -> tuple[str, str]:
-    opening, dots, closing = given.replace("…", "...").partition("...")
-    if not (opening and dots and closing):
-        raise UserError(f"--think {given} is not OPEN...CLOSE", remedy=f"for example --think '{_THINK}'")
-    return opening, closing
-
-
-def _named(option: str, item: str) -> tuple[str, str]:
-    name, equals, value = item.partition("=")
-    if not equals or not name:
-        raise UserError(f"{option} {item} is not TASK=…", remedy=f"for example {option} answer=…")
-    return name.strip(), value
-
-
-def _number(option: str, text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise UserError(f"{option}: {text!r} is no number", remedy=f"for example {option} answer=0.3") from None
+        named = teachers_named(teacher_licenses)
+        path = write_card(
+            run, out, license=license, input_license=input_license, teacher_licenses=named, replace=replace
+        )
+        click.echo(f"card: {path}")

@@ -29,6 +29,7 @@ _COMMANDS = {
     "report": "One HTML file that tells what a run is, to read or to send.",
     "view": "A run in the browser: search, open, compare, and judge by hand.",
     "export": "Write what was kept as training rows.",
+    "push": "Publish exports on the Hugging Face Hub, with card, pipeline, audits and report.",
     "pipelines": "The catalogue of pipelines, and the steps they are made of.",
     "schemas": "Write the JSON Schemas of records, pipeline files and exports.",
     "new": "Begin a pipeline file of your own.",
@@ -94,7 +95,7 @@ def main() -> None:
         from rich.text import Text
 
         from synth.cli.tables import inert_lines
-        from synth.teachers.redact import redact
+        from synth.redact import redact
 
         said = inert_lines(redact(str(error)))  # it may hold what a model wrote
         Console(stderr=True, soft_wrap=True).print(Text("error: ", style="bold red") + Text(said))

@@ -10,7 +10,7 @@ import click
 
 from synth.errors import UserError
 
-__all__ = ["input_options", "mapping_of", "run_argument", "teacher_options"]
+__all__ = ["input_options", "mapping_of", "run_argument", "teacher_options", "thresholds_of"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -72,3 +72,15 @@ def mapping_of(maps: Sequence[str]) -> Mapping[str, str]:
             raise UserError(f"--map {item} is not FIELD=COLUMN", remedy="for example --map question=prompt")
         mapping[name.strip()] = column.strip()
     return mapping
+
+
+def thresholds_of(settings: Sequence[str]) -> dict[str, float]:
+    """`--set` options as thresholds by the name of the audit."""
+    thresholds = {}
+    for setting in settings:
+        name, _, value = setting.partition("=")
+        try:
+            thresholds[name.strip()] = float(value)
+        except ValueError:
+            raise UserError(f"--set {setting} is not NAME=NUMBER", remedy="for example --set unparsed=0.05") from None
+    return thresholds

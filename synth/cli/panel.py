@@ -19,7 +19,7 @@ from rich.text import Text
 
 from synth.cli.tables import inert_lines
 from synth.engine import Progress, Session, Summary
-from synth.teachers.redact import redact
+from synth.redact import redact
 
 __all__ = ["Panel", "funnel_table", "show"]
 

@@ -122,6 +122,7 @@ async def run_pipeline(
             "synth": __version__,
             "fingerprint": pipeline.fingerprint(),
             "described": pipeline.described(),
+            "introduced": pipeline.introduced(),
             "corpus": [s.described() for s in pipeline.corpus],
             "source": source.describe(),
             "limit": limit,

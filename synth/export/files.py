@@ -18,7 +18,7 @@ from synth.errors import UserError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Folder", "Part", "arrow_schema", "columns_of"]
+__all__ = ["Folder", "Part", "arrow_schema", "columns_of", "exports_in"]
 
 MANIFEST = ".synth-export.json"
 """What lies in a folder, of which run; hidden, so that loaders of whole folders pass it over."""
@@ -114,7 +114,7 @@ class Folder:
         self._parts: dict[str, Part] = {}
         if out.exists() and not out.is_dir():
             raise UserError("this is a file", where=str(out), remedy="name a folder")
-        self._exports: dict[str, Any] = self._read()
+        self._exports: dict[str, Any] = exports_in(out)
         mine = self._exports.get(key, {})
         self._old = [out / name for name in mine.get("files", []) if _inside(name)]
         if mine and mine["run"] != self._run and not replace:
@@ -135,18 +135,6 @@ class Folder:
                 where=str(self.out),
                 remedy="take another folder, or --replace, which removes it",
             )
-
-    def _read(self) -> dict[str, Any]:
-        path = self.out / MANIFEST
-        if not path.is_file():
-            return {}
-        try:
-            found = orjson.loads(path.read_bytes())
-            return {str(k): {"run": str(v["run"]), "files": [str(f) for f in v["files"]]} for k, v in found.items()}
-        except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError) as error:
-            raise UserError(
-                "this cannot be read", where=str(path), remedy="remove it, or take another folder"
-            ) from error
 
     def part(self, name: str, columns: Sequence[str], schema: pa.Schema | None = None) -> Part:
         """The file of that name, opened when it is first asked for."""
@@ -189,6 +177,22 @@ class Folder:
     def __exit__(self, *_: object) -> None:
         for part in self._parts.values():
             part.discard()
+
+
+def exports_in(out: Path) -> dict[str, Any]:
+    """What exports lie in a folder: for each `CONTRACT.SUFFIX` (or `parquet`) its `run` and its `files`.
+
+    Raises:
+        UserError: the note of it cannot be read.
+    """
+    path = out / MANIFEST
+    if not path.is_file():
+        return {}
+    try:
+        found = orjson.loads(path.read_bytes())
+        return {str(k): {"run": str(v["run"]), "files": [str(f) for f in v["files"]]} for k, v in found.items()}
+    except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError) as error:
+        raise UserError("this cannot be read", where=str(path), remedy="remove it, or take another folder") from error
 
 
 def _write(path: Path, content: bytes) -> None:

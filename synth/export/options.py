@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
 from typing import Literal, get_args
 
 from synth.errors import UserError
 from synth.export.contracts import CONTRACTS, Task
 
-__all__ = ["TRAINERS", "ExportOptions", "Trainer", "checked", "weights_of"]
+__all__ = ["TRAINERS", "ExportOptions", "Trainer", "checked", "options_of", "weights_of"]
 
 Trainer = Literal["trl", "axolotl", "llama-factory", "openai"]
 
@@ -83,6 +83,7 @@ class ExportOptions:
     """Whether files in the output folder that are no earlier export of this run may be replaced."""
 
 
+_DEFAULT = ExportOptions()
 _TEXT = {"layout", "system", "style", "think", "order", "per_problem"}
 _ALWAYS = {"trainer", "file_format", "replace"}
 _APPLY: dict[str, set[str]] = {
@@ -108,25 +109,52 @@ def checked(contract: str, options: ExportOptions) -> None:
     Raises:
         UserError: an unknown contract, one the trainer has no format for, options that do not apply or exclude each other.
     """
-    if contract not in _APPLY:
-        near = get_close_matches(contract, _APPLY, n=1)
-        remedy = f"contracts: {', '.join(_APPLY)}"
-        raise UserError(
-            f"there is no contract {contract!r}", remedy=f"did you mean {near[0]}? {remedy}" if near else remedy
-        )
+    _check_apply([contract], options)
     if options.trainer not in TRAINERS:
         raise UserError(f"there is no format for {options.trainer!r}", remedy=f"trainers: {', '.join(TRAINERS)}")
     _check_trainer(contract, options)
-    default = ExportOptions()
-    for one in fields(ExportOptions):
-        given = getattr(options, one.name)
-        if given != getattr(default, one.name) and one.name not in _ALWAYS | _APPLY[contract]:
-            having = [c for c, names in _APPLY.items() if one.name in names]
-            raise UserError(
-                f"{_flag(one.name)} does not apply to {contract}", remedy=f"it is for {', '.join(having)}; leave it out"
-            )
     _check_texts(contract, options)
     _check_numbers(options)
+
+
+def options_of(contracts: Sequence[str], options: ExportOptions) -> dict[str, ExportOptions]:
+    """The options of each of several contracts, checked: of those given each takes what applies to it.
+
+    Raises:
+        UserError: as `checked`; and for an option that applies to none of them.
+    """
+    _check_apply(contracts, options)
+    made = {}
+    for contract in dict.fromkeys(contracts):
+        without = {f.name for f in fields(ExportOptions)} - _ALWAYS - _APPLY[contract]
+        if contract == "parquet" and len(contracts) > 1:
+            without |= {
+                "file_format",
+                "trainer",
+            }  # its tables are written as they are, whatever the rows beside them are
+        mine = replace(options, **{name: getattr(_DEFAULT, name) for name in without})
+        checked(contract, mine)
+        made[contract] = mine
+    return made
+
+
+def _check_apply(contracts: Sequence[str], options: ExportOptions) -> None:
+    """Raise for a contract there is not, and for an option that is for none of these."""
+    for contract in contracts:
+        if contract not in _APPLY:
+            near = get_close_matches(contract, _APPLY, n=1)
+            remedy = f"contracts: {', '.join(_APPLY)}"
+            raise UserError(
+                f"there is no contract {contract!r}", remedy=f"did you mean {near[0]}? {remedy}" if near else remedy
+            )
+    for one in fields(ExportOptions):
+        applies = one.name in _ALWAYS or any(one.name in _APPLY[contract] for contract in contracts)
+        if not applies and getattr(options, one.name) != getattr(_DEFAULT, one.name):
+            having = [c for c, names in _APPLY.items() if one.name in names]
+            raise UserError(
+                f"{_flag(one.name)} does not apply to {' or '.join(contracts)}",
+                remedy=f"it is for {', '.join(having)}; leave it out",
+            )
 
 
 def _check_trainer(contract: str, options: ExportOptions) -> None:

@@ -100,6 +100,10 @@ class Pipeline(PipelineHead):
             "prompts": self.prompt_texts,
         }
 
+    def introduced(self) -> dict[str, Any]:
+        """What it says of itself, as JSON; decides nothing of what it makes."""
+        return self.model_dump(mode="json", include={"version", "title", "about", "cites", "roles"})
+
     def fingerprint(self) -> str:
         """Changes when the units would come out otherwise."""
         return content_id(self.described())

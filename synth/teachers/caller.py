@@ -22,11 +22,11 @@ from tenacity import (
 
 from synth.errors import SetupError, Stopped, TeacherError
 from synth.records import Call, CallStatus
+from synth.redact import redact
 from synth.teachers.base import Teacher
 from synth.teachers.budget import Budget
 from synth.teachers.ledger import Ledger, call_id
 from synth.teachers.limits import Limit
-from synth.teachers.redact import redact
 from synth.teachers.request import Completion, Request
 
 __all__ = ["CallCounts", "Caller"]

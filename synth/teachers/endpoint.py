@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from synth.redact import keep_secret, scrub
 from synth.teachers.base import Capability, Price, Teacher
+from synth.teachers.keys import find_key
 from synth.teachers.media import with_media
 from synth.teachers.reading import read_reply
-from synth.teachers.redact import find_key, keep_secret, scrub
 from synth.teachers.request import CHAT, COMPLETIONS, Completion, Message, Request
 from synth.teachers.wire import OfficialWire, Wire, WireReply, lean_wire
 

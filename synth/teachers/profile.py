@@ -55,6 +55,8 @@ class TeacherProfile(BaseModel):
     """Which HTTP client carries the requests: our lean one, or the official one (`openai`)."""
     batch: BatchSettings | bool = False
     """Whether to go through the endpoint's batch interface (hours, half the price): `true`, or how in detail."""
+    license: str | None = None
+    """Licence of the model, or the terms its output is under, for the cards of data sets; unknown where it is not said."""
     small: bool = False
     """Whether few-shot examples and a JSON schema are worth more to this model than instructions."""
 

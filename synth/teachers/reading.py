@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from synth.errors import TeacherError
-from synth.teachers.redact import redact
+from synth.redact import redact
 from synth.teachers.request import Completion
 from synth.teachers.wire import WireReply
 

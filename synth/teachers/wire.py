@@ -22,8 +22,8 @@ from urllib.parse import urlsplit
 import orjson
 
 from synth.errors import TeacherError
+from synth.redact import redact
 from synth.teachers.connection import Connection, HalfReplyError, WireReply
-from synth.teachers.redact import redact
 
 __all__ = ["LeanWire", "OfficialWire", "ProxiedWire", "Wire", "WireReply", "lean_wire"]
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from synth.audit import Verdict
 from synth.errors import UserError
 from synth.store.database import Store, open_store
 from synth.view.pages import asset, asset_hash, page
@@ -19,9 +21,9 @@ MOST_BYTES = 5_000_000
 """Of a file that can be mailed anywhere."""
 
 
-def report(store: Store, run: Path) -> str:
-    """The report of a run as a page that asks for nothing from anywhere and runs nothing."""
-    summary = summary_of(store, run)
+def report(store: Store, run: Path, verdicts: Sequence[Verdict] | None = None) -> str:
+    """The report of a run as a page that asks for nothing from anywhere and runs nothing; `verdicts` as in `summary_of`."""
+    summary = summary_of(store, run, verdicts)
     made = _page(store, run, summary, 1)
     share = 1
     while len(made.encode("utf-8", errors="replace")) > MOST_BYTES and share <= OUT:
@@ -64,15 +66,20 @@ def _ids(store: Store, query: str, *given: int) -> list[str]:
     return [i for (i,) in store.sql(query, given).fetchall()]
 
 
-def write_report(run: Path, out: Path) -> int:
+def write_report(run: Path, out: Path, verdicts: Sequence[Verdict] | None = None) -> int:
     """Write the report of a run to a file; returns its size in bytes.
+
+    Args:
+        run: the run folder.
+        out: the file.
+        verdicts: what the audits say, where they were asked already.
 
     Raises:
         RunFolderError: there is no run in this folder.
         UserError: the file cannot be written.
     """
     with open_store(run) as store:
-        made = report(store, run).encode("utf-8", errors="replace")
+        made = report(store, run, verdicts).encode("utf-8", errors="replace")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_bytes(made)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -95,12 +96,13 @@ class Summary(NamedTuple):
 _CHAIN = ("asked", "answered", "parsed", "verified", "kept")
 
 
-def summary_of(store: Store, run: Path) -> Summary:
+def summary_of(store: Store, run: Path, verdicts: Sequence[Verdict] | None = None) -> Summary:
     """The figures of a run.
 
     Args:
         store: the run, open for reading.
         run: its folder.
+        verdicts: what the audits say, where they were asked already.
     """
     spending = [Spending(*row) for row in store.sql(_SPENDING).fetchall()]
     priced = [s.usd for s in spending if s.usd is not None]
@@ -117,7 +119,7 @@ def summary_of(store: Store, run: Path) -> Summary:
         scores=_scores(store),
         lengths=_lengths(store),
         agreement=[a for name in _reviewed(store) if (a := agreement_of(store, name)).shared],
-        audits=run_audits(store),
+        audits=run_audits(store) if verdicts is None else list(verdicts),
         sections=look_over(store),
     )
 

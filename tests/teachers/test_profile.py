@@ -14,7 +14,7 @@ from synth.errors import SetupError
 from synth.teachers import Profile, bind_roles, load_profile, make_teacher
 from synth.teachers.embedded import EmbeddedTeacher
 from synth.teachers.endpoint import EndpointTeacher
-from synth.teachers.redact import find_key
+from synth.teachers.keys import find_key
 
 TEXT = """
 teachers:

@@ -22,8 +22,8 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from synth.errors import SetupError
+from synth.redact import redact
 from synth.teachers.local.catalogue import CATALOGUE, DEFAULT_MODEL, LocalModel
-from synth.teachers.redact import redact
 
 __all__ = ["ModelFile", "cache_folder", "locate"]
 

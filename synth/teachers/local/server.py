@@ -12,8 +12,8 @@ import tempfile
 from typing import IO, Any
 
 from synth.errors import SetupError
+from synth.redact import keep_secret
 from synth.teachers.local.fetch import ModelFile
-from synth.teachers.redact import keep_secret
 
 __all__ = ["LocalServer"]
 

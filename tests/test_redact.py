@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from synth.teachers.redact import keep_secret, redact
+from synth.redact import keep_secret, redact
 
 
 @pytest.mark.parametrize(

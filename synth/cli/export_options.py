@@ -1,0 +1,201 @@
+"""Options of commands that export, and what they turn into."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from synth.errors import UserError
+
+if TYPE_CHECKING:
+    from synth.export import ExportOptions
+
+__all__ = ["export_options", "license_options", "options_from", "teachers_named"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_THINK = "<think>...</think>"
+
+_EXPORT = (
+    click.option(
+        "--to",
+        "contracts",
+        required=True,
+        multiple=True,
+        metavar="CONTRACT",
+        help="sft (conversations), dpo (preference pairs), kto (good and bad ones), prm (a label for each step), grpo (prompts "
+        "with what their reward is computed from), reward (pairs for a reward model), judge (spoken reviews), contrast or twins "
+        "(counterfactuals), parquet (the tables of the run). May be given many times.",
+    ),
+    click.option(
+        "--for",
+        "trainer",
+        type=click.Choice(["trl", "axolotl", "llama-factory", "openai"]),
+        default="trl",
+        show_default=True,
+        help="Whose format the rows have. Settings that read them are written beside.",
+    ),
+    click.option(
+        "--layout",
+        type=click.Choice(["conversational", "plain"]),
+        help="Messages with roles, or plain strings. Default: conversational; prm: plain.",
+    ),
+    click.option(
+        "--shape",
+        type=click.Choice(["language-modelling", "prompt-completion"]),
+        default="language-modelling",
+        show_default=True,
+        help="sft: a whole conversation or text a row, or prompt and completion apart.",
+    ),
+    click.option("--system", metavar="TEXT", help="A system message for every row."),
+    click.option(
+        "--style",
+        type=click.Choice(["natural", "boxed", "delimiter"]),
+        default="natural",
+        show_default=True,
+        help=r"natural: 'The answer is X.'; boxed: 'The answer is \boxed{X}.'; delimiter: 'question ###' and "
+        "'rationale --> X END' (arXiv:2212.10071).",
+    ),
+    click.option(
+        "--think",
+        is_flag=False,
+        flag_value=_THINK,
+        metavar="OPEN...CLOSE",
+        help=f"Tags around the rationale, before the answer. Without a value: {_THINK}.",
+    ),
+    click.option(
+        "--order",
+        type=click.Choice(["rationale-first", "answer-first"]),
+        default="rationale-first",
+        show_default=True,
+        help="Whether the rationale stands before its answer.",
+    ),
+    click.option(
+        "--target",
+        type=click.Choice(["rationale", "answer", "both"]),
+        default="rationale",
+        show_default=True,
+        help="sft: learn the rationale with its answer, the answer alone, or both as tasks of their own (arXiv:2305.02301).",
+    ),
+    click.option(
+        "--ask",
+        "asks",
+        multiple=True,
+        metavar="TASK=TEXT",
+        help="sft: last paragraph of the prompts of a task (rationale, answer, feedback), by which tasks are told apart.",
+    ),
+    click.option(
+        "--stages",
+        type=click.Choice(["one", "two"]),
+        default="one",
+        show_default=True,
+        help="sft: two writes question to rationale, and question and rationale to answer, as rows of their own.",
+    ),
+    click.option(
+        "--weight",
+        "weights",
+        multiple=True,
+        metavar="TASK=W",
+        help="sft: weight of a task in the column `weight`; the others share the rest to 1.",
+    ),
+    click.option(
+        "--per-problem",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Most rows of a problem (of one task), drawn by their ids.",
+    ),
+    click.option(
+        "--labels",
+        type=click.Choice(["auto", "scores", "tree", "critiques"]),
+        default="auto",
+        show_default=True,
+        help="prm: from scores of single steps; from thought trees, where a step is right if the right answer was reached below it "
+        "(arXiv:2312.08935); or up to the first mistake a critic named. auto: scores where there are any, else tree.",
+    ),
+    click.option(
+        "--step-score",
+        default="step_correct",
+        show_default=True,
+        metavar="NAME",
+        help="prm: the scores of single steps.",
+    ),
+    click.option(
+        "--label-from",
+        type=float,
+        default=0.5,
+        show_default=True,
+        metavar="X",
+        help="prm: a step is right from this score on.",
+    ),
+    click.option("--margin", is_flag=True, help="reward: state each pair's margin, which TRL puts into the loss."),
+)
+
+_LICENSES = (
+    click.option(
+        "--license",
+        metavar="ID",
+        help="Licence of the data set, as the Hub writes it: apache-2.0, mit, cc-by-4.0, odc-by… Without it the card says unknown.",
+    ),
+    click.option("--input-license", metavar="TEXT", help="Licence of the problems, in words, for the card."),
+    click.option(
+        "--teacher-license",
+        "teacher_licenses",
+        multiple=True,
+        metavar="TEACHER=TEXT",
+        help="Licence of a teacher's model, or the terms its output is under. Default: `license` in your profile.",
+    ),
+)
+
+
+def export_options(command: F) -> F:
+    """`--to`, `--for`, and how rows are written."""
+    for option in reversed(_EXPORT):
+        command = option(command)
+    return command
+
+
+def license_options(command: F) -> F:
+    """`--license`, `--input-license` and `--teacher-license`."""
+    for option in reversed(_LICENSES):
+        command = option(command)
+    return command
+
+
+def options_from(think: str | None, asks: Sequence[str], weights: Sequence[str], **chosen: Any) -> ExportOptions:
+    """The options of an export as they were given."""
+    from synth.export import ExportOptions
+
+    return ExportOptions(
+        think=None if think is None else _tags(think),
+        ask=dict(_named("--ask", item) for item in asks),
+        weights={task: _number("--weight", weight) for task, weight in (_named("--weight", w) for w in weights)},
+        **chosen,
+    )
+
+
+def teachers_named(items: Sequence[str]) -> dict[str, str]:
+    """`--teacher-license` options as a mapping."""
+    return dict(_named("--teacher-license", item, "TEACHER", "gpt") for item in items)
+
+
+def _tags(given: str) -> tuple[str, str]:
+    opening, dots, closing = given.replace("…", "...").partition("...")
+    if not (opening and dots and closing):
+        raise UserError(f"--think {given} is not OPEN...CLOSE", remedy=f"for example --think '{_THINK}'")
+    return opening, closing
+
+
+def _named(option: str, item: str, what: str = "TASK", such: str = "answer") -> tuple[str, str]:
+    name, equals, value = item.partition("=")
+    if not equals or not name:
+        raise UserError(f"{option} {item} is not {what}=…", remedy=f"for example {option} {such}=…")
+    return name.strip(), value
+
+
+def _number(option: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise UserError(f"{option}: {text!r} is no number", remedy=f"for example {option} answer=0.3") from None

@@ -1,0 +1,132 @@
+"""What is published of a run, made in a folder: data, card, pipeline, audits, report."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+import yaml
+
+from synth.audit import Verdict
+from synth.audit.forms import as_json
+from synth.export import ExportOptions, export_run
+from synth.publish.card import CARD, Licenses, card_of
+from synth.publish.configs import configs_of
+from synth.store.database import open_store
+from synth.store.run_folder import read_manifest
+from synth.view.report import write_report
+
+__all__ = ["NOTE", "Bundle", "Upload", "make_bundle"]
+
+PIPELINE, AUDITS, REPORT = "pipeline.yaml", "audits.json", "report.html"
+NOTE = "synth.json"
+"""What a push notes in the repository: its files with their hashes, by which the next one knows them."""
+
+_HIDDEN = ("version", "contents")
+"""Of the options of a step as a run remembers them: what a pipeline file does not say."""
+
+
+class Upload(NamedTuple):
+    """A file to be published."""
+
+    path: str
+    """In the repository."""
+    file: Path
+    size: int
+    """Bytes."""
+    sha256: str
+    oid: str
+    """Its name in git."""
+    rows: int | None = None
+    """Of a file of data."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """All files, and what is to be said of them."""
+
+    files: tuple[Upload, ...]
+    left_out: tuple[str, ...]
+    """For each reason for which records made no row: how many, and why."""
+    notes: tuple[str, ...]
+
+
+def make_bundle(
+    run: Path,
+    folder: Path,
+    contracts: Mapping[str, ExportOptions],
+    verdicts: Sequence[Verdict],
+    licenses: Licenses,
+    repo: str,
+) -> Bundle:
+    """Write what is published of a run into an empty folder.
+
+    Args:
+        run: the run folder.
+        folder: where the files are made.
+        contracts: what is exported, with its options.
+        verdicts: what the audits say of the run.
+        licenses: what is known of licences.
+        repo: `OWNER/NAME`, for the card.
+
+    Raises:
+        UserError: there is nothing to export.
+    """
+    data, left_out, notes = folder / "data", [], []
+    for contract, options in contracts.items():
+        made = export_run(run, contract, data, options)
+        left_out += [f"{contract}: {line}" for line in made.left_out]
+        notes += [f"{contract}: {line}" for line in made.notes]
+    configs = configs_of(data, run, "data/")
+    rows = {split.path: split.rows for config in configs for split in config.splits}
+    empty = {p for p in data.glob("*.parquet") if f"data/{p.name}" not in rows}
+    (folder / PIPELINE).write_text(pipeline_file(read_manifest(run)), encoding="utf-8")
+    (folder / AUDITS).write_text(as_json(verdicts, run.resolve().name, "error") + "\n", encoding="utf-8")
+    write_report(run, folder / REPORT, verdicts)
+    with open_store(run) as store:
+        name, beside = repo.rpartition("/")[2], (PIPELINE, AUDITS, REPORT)
+        card = card_of(store, run, configs, verdicts, licenses, name=name, repo=repo, beside=beside)
+    (folder / CARD).write_text(card, encoding="utf-8")
+    files = [
+        _upload(path, path.relative_to(folder).as_posix(), rows)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not path.name.startswith(".") and path not in empty
+    ]
+    note = folder / NOTE
+    noted = {f.path: {"sha256": f.sha256, "oid": f.oid} for f in files}
+    note.write_bytes(orjson.dumps({"synth": 1, "files": noted}, option=orjson.OPT_INDENT_2) + b"\n")
+    return Bundle((*files, _upload(note, NOTE, {})), tuple(left_out), tuple(notes))
+
+
+def pipeline_file(manifest: Mapping[str, Any]) -> str:
+    """The pipeline of a run as a file that can be run: every step with all its options, whatever it extended."""
+    introduced, described = manifest.get("introduced") or {}, manifest.get("described") or {}
+    head = {"pipeline": manifest.get("pipeline"), **introduced}
+    if described.get("imports"):
+        head["imports"] = described["imports"]
+    steps, corpus = described.get("steps") or [], manifest.get("corpus") or []
+    made = {**head, "steps": [_options(s) for s in steps]} | (
+        {"corpus": [_options(s) for s in corpus]} if corpus else {}
+    )
+    told = (
+        "# As it ran: all options are written out. Files that it names (prompts, examples, benchmarks) are not here.\n"
+    )
+    return told + yaml.safe_dump(made, sort_keys=False, allow_unicode=True, width=120)
+
+
+def _options(step: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in step.items() if k not in _HIDDEN}
+
+
+def _upload(file: Path, path: str, rows: Mapping[str, int]) -> Upload:
+    size = file.stat().st_size
+    sha256, oid = hashlib.sha256(), hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
+    with file.open("rb") as content:
+        while some := content.read(2**20):
+            sha256.update(some)
+            oid.update(some)
+    return Upload(path, file, size, sha256.hexdigest(), oid.hexdigest(), rows.get(path))

@@ -1,0 +1,237 @@
+"""From a run to a data set of the Hub."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal, NamedTuple
+
+from synth.audit import Verdict, failing, run_audits
+from synth.errors import CheckFailed, UserError
+from synth.export import ExportOptions
+from synth.export.options import options_of
+from synth.publish.bundle import NOTE, Bundle, make_bundle
+from synth.publish.card import Licenses
+from synth.publish.hub import Hub, There
+from synth.publish.scan import Found, secrets_here, secrets_in
+from synth.store.run_folder import read_manifest
+from synth.teachers import Profile, load_profile
+
+__all__ = ["Change", "Pushed", "push"]
+
+_STALE = "dataset_infos.json"
+"""Where `datasets` used to note columns, and still reads them."""
+
+_SHOWN = 8
+
+
+class Change(NamedTuple):
+    """What becomes of one file of the repository."""
+
+    what: Literal["new", "changed", "unchanged", "gone"]
+    path: str
+    size: int = 0
+    """Bytes."""
+    sha256: str = ""
+    rows: int | None = None
+    """Of a file of data."""
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """What was published, or with a dry run what would be."""
+
+    repo: str
+    url: str
+    branch: str
+    private: bool
+    exists: bool
+    """Whether the repository was there before."""
+    changes: tuple[Change, ...]
+    others: tuple[str, ...]
+    """Files there that no push has written; they stay."""
+    left_out: tuple[str, ...]
+    """For each reason for which records made no row: how many, and why."""
+    notes: tuple[str, ...]
+    commit: str | None = None
+    """Where the commit can be looked at; None where nothing was written."""
+
+    @property
+    def written(self) -> tuple[Change, ...]:
+        """The files that are sent or removed."""
+        return tuple(c for c in self.changes if c.what != "unchanged")
+
+
+def push(
+    run: Path | str,
+    repo: str,
+    to: str | Sequence[str],
+    options: ExportOptions | None = None,
+    *,
+    public: bool = False,
+    dry_run: bool = False,
+    license: str | None = None,  # noqa: A002 - the word of the Hub
+    input_license: str | None = None,
+    teacher_licenses: Mapping[str, str] | None = None,
+    profile: Path | str | None = None,
+    branch: str | None = None,
+    message: str | None = None,
+    despite_audits: bool = False,
+    audits: Path | str | None = None,
+    thresholds: Mapping[str, float] | None = None,
+    not_secrets: Iterable[str] = (),
+) -> Pushed:
+    """Publish exports of a run on the Hugging Face Hub, with a card, the pipeline, the audits and a report.
+
+        synth.push("runs/gsm8k", "me/gsm8k-rationales", ["sft", "dpo"], license="cc-by-4.0")
+
+    Every contract is a configuration of the data set, with the splits of the run. All files change in one commit. Files that an
+    earlier push has written and this one does not are removed; files of others stay. With the same content there nothing is
+    sent. The token is that of `HF_TOKEN` or of `hf auth login`; `HF_ENDPOINT` names another Hub.
+
+    Args:
+        run: the run folder.
+        repo: `OWNER/NAME`, or `NAME` for one's own; made if it is not there.
+        to: the contract, or contracts.
+        options: how rows are written; what does not apply to one of the contracts is passed over for that one. Files are
+            Parquet, whatever it says.
+        public: whether a new repository is for everybody to see; needed too for one that already is.
+        dry_run: only look; nothing is written anywhere.
+        license: of the data set, as the Hub writes it (`apache-2.0`, `cc-by-4.0`…); unknown, if not given.
+        input_license: of the problems, in words, for the card.
+        teacher_licenses: of models, by the name of the teacher; the `license` of a profile comes second.
+        profile: the profile file; None for the usual places.
+        branch: None for `main`; made if it is not there.
+        message: of the commit: a line, and more after it.
+        despite_audits: publish also where audits fail; the card says so.
+        audits: a folder with audits of your own.
+        thresholds: others than the audits say, by name.
+        not_secrets: marks of what looks like a secret and is none, as the refusal tells them.
+
+    Raises:
+        CheckFailed: audits fail, or there is a secret in what would be published.
+        UserError: there is nothing to export, no such contract, an option does not apply; the name is none; files there that
+            are not ours would be overwritten (`options.replace` allows it), or the repository is public.
+        SetupError: there is no token, or it may not write there; the Hub cannot be reached.
+        Stopped: the connection was lost; the same call goes on.
+    """
+    run = Path(run)
+    options = options or ExportOptions()
+    if options.trainer == "openai":
+        raise UserError(
+            "OpenAI takes JSONL only, and data sets of the Hub are Parquet", remedy="synth export --for openai"
+        )
+    names = [to] if isinstance(to, str) else list(to)
+    if not names:
+        raise UserError("nothing is to be published", remedy="name a contract: --to sft")
+    applied = options_of(names, replace(options, file_format="jsonl", replace=False))
+    contracts = {c: o if c == "parquet" else replace(o, file_format="parquet") for c, o in applied.items()}
+    known = load_profile(Path(profile) if profile is not None else None)
+    licenses = Licenses.known(known, license, input_license, teacher_licenses)
+    read_manifest(run)
+    hub = Hub(repo, branch)
+    there = hub.look()
+    if there.exists and not there.private and not public:
+        raise UserError(
+            "this repository is there, and public",
+            where=hub.repo,
+            remedy="--public, if everybody may read what is published there; else name another",
+        )
+    verdicts = run_audits(run, folder=audits, thresholds=thresholds)
+    if not despite_audits:
+        _refuse_failed(run, verdicts)
+    with TemporaryDirectory(prefix="synth-") as folder:
+        bundle = make_bundle(run, Path(folder), contracts, verdicts, licenses, hub.repo)
+        _refuse_secrets(bundle, known, frozenset(not_secrets))
+        changes, others = _changes(bundle, there, hub.repo, replacing=options.replace)
+        notes = bundle.notes
+        if there.exists and there.private and public:
+            notes += ("the repository is private and stays so: its settings on the Hub make it public",)
+        pushed = Pushed(
+            repo=hub.repo,
+            url=hub.url,
+            branch=hub.branch,
+            private=there.private if there.exists else not public,
+            exists=there.exists,
+            changes=changes,
+            others=others,
+            left_out=bundle.left_out,
+            notes=notes,
+        )
+        if dry_run or not pushed.written:
+            return pushed
+        sent = {c.path for c in changes if c.what in {"new", "changed"}}
+        commit = hub.write(
+            there,
+            [f for f in bundle.files if f.path in sent],
+            [c.path for c in changes if c.what == "gone"],
+            (message or "").strip() or f"{run.resolve().name} ({', '.join(contracts)}), by synth",
+            public=public,
+        )
+    return replace(pushed, commit=commit)
+
+
+def _refuse_failed(run: Path, verdicts: Sequence[Verdict]) -> None:
+    failed = failing(verdicts)
+    if failed:
+        told = "".join(f"\n  {v.name}: {v.value:.3g} {v.unit}, {v.bound} {v.threshold:g}" for v in failed)
+        raise CheckFailed(
+            f"{len(failed)} audits fail:{told}" if len(failed) > 1 else f"an audit fails:{told}",
+            where=str(run),
+            remedy=f"synth audit {run} tells what to do; --despite-audits publishes all the same, and the card says so",
+        )
+
+
+def _refuse_secrets(bundle: Bundle, profile: Profile, spared: frozenset[str]) -> None:
+    keys = [t.key for t in profile.teachers.values() if t.key and not t.key.startswith("keyring:")]
+    found = secrets_in([(f.path, f.file) for f in bundle.files], secrets_here(keys))
+    found = [f for f in found if f.sure or f.mark not in spared]
+    if not found:
+        return
+    shown = "".join(f"\n  {_place(f)}" for f in found[:_SHOWN])
+    more = f"\n  and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    marks = " ".join(f"--not-secret {mark}" for mark in dict.fromkeys(f.mark for f in found if not f.sure))
+    remedy = "put the records out (a filter), and revoke the key: it is in the run folder too"
+    raise CheckFailed(
+        f"what would be published holds what looks like a secret:{shown}{more}",
+        remedy=f"{remedy}; if it is none: {marks}" if marks else remedy,
+    )
+
+
+def _place(found: Found) -> str:
+    return f"{found.path}, {found.record}: {found.kind} ({found.mark})"
+
+
+def _changes(bundle: Bundle, there: There, repo: str, *, replacing: bool) -> tuple[tuple[Change, ...], tuple[str, ...]]:
+    """What becomes of each file, and the files of others.
+
+    Raises:
+        UserError: files of others are in the way, and may not be replaced.
+    """
+    changes, in_the_way = [], []
+    noted = {p: hashes for p, hashes in there.noted.items() if p in there.files}
+    ours = {p for p, hashes in noted.items() if there.files[p].is_(*hashes)} | ({NOTE} if there.noted else set())
+    for f in bundle.files:
+        old = there.files.get(f.path)
+        what: Literal["new", "changed", "unchanged"] = "new"
+        if old is not None:
+            what = "unchanged" if old.is_(f.sha256, f.oid) else "changed"
+            if what == "changed" and f.path not in ours:
+                in_the_way.append(f.path)
+        changes.append(Change(what, f.path, f.size, f.sha256, f.rows))
+    made = {f.path for f in bundle.files}
+    gone = sorted((noted.keys() | (there.files.keys() & {_STALE})) - made)
+    in_the_way += [p for p in gone if p not in ours]
+    if in_the_way and not replacing:
+        written = "was changed since the last push" if in_the_way[0] in noted else "was not written by a push"
+        raise UserError(
+            f"{in_the_way[0]} is there, is in the way and {written}"
+            + (f"; so are {', '.join(in_the_way[1:])}" if in_the_way[1:] else ""),
+            where=repo,
+            remedy="take another repository or branch, or --replace, which replaces or removes it",
+        )
+    changes += [Change("gone", path) for path in gone]
+    others = sorted(there.files.keys() - made - set(gone) - {".gitattributes"})
+    return tuple(changes), tuple(others)
