@@ -24,6 +24,7 @@ __all__ = [
     "FileStep",
     "Target",
     "chance",
+    "digest_of",
     "expression_mistakes",
     "kinds_of",
     "numbers_of",
@@ -238,12 +239,13 @@ class FileStep(CorpusStep):
                 yield option, f"there is no {self.path(name)}", "paths are read from beside the pipeline file"
 
     def described(self) -> dict[str, Any]:
-        contents = {}
-        for _, name in self.files():
-            path = self.path(name)
-            parts = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-            digest = blake2b(digest_size=16)
-            for part in parts:
-                digest.update(part.read_bytes())
-            contents[name] = digest.hexdigest()
+        contents = {name: digest_of(self.path(name)) for _, name in self.files()}
         return super().described() | {"contents": contents}
+
+
+def digest_of(path: Path) -> str:
+    """A hash of what a file holds, or all the files of a folder."""
+    digest = blake2b(digest_size=16)
+    for part in sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]:
+        digest.update(part.read_bytes())
+    return digest.hexdigest()
