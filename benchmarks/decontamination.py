@@ -121,7 +121,7 @@ def with_judge(case: Case, judge: str, n: int, mode: str, nearest: int) -> None:
     hard = [others[i] for i in sorted(range(len(others)), key=lambda i: -closest[i])[:n]]
     texts = [*rephrased, *hard]
     values, calls, seconds = judged(case, judge, mode, nearest, texts)
-    for at in (0.3, 0.5, 0.7) if mode == "probability" else (0.5,):
+    for at in (0.3, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8) if mode == "probability" else (0.5,):
         found = [value is None or value >= at for value in values]
         recall, false = sum(found[: len(rephrased)]) / len(rephrased), sum(found[len(rephrased) :]) / len(hard)
         print(shown(f"{mode} >= {at}, {nearest} nearest", recall, false), flush=True)

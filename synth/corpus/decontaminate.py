@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from importlib.util import find_spec
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from synth.corpus.benchmark import BenchmarkItem, read_items
-from synth.corpus.overlap import Overlap, meaning_alike, resembling, shared_words, sharing_runs
+from synth.corpus.overlap import Overlap, common_words, meaning_alike, resembling, shared_words, sharing_runs
 from synth.corpus.step import CorpusView, FileStep
 from synth.records import Rejection
 
@@ -66,24 +67,25 @@ class Decontaminate(FileStep):
         records, texts = view.kept(self.target), view.texts(self.target)
         items = self._items()
         wanted = [item.text for item in items]
-        found: dict[int, tuple[str, Overlap]] = {}
+        found: dict[int, tuple[str, Overlap, Callable[[str, str], str]]] = {}
         if self.words is not None:
+            rule = f"shares {self.words} words in a row with a benchmark"
             for one in sharing_runs(texts, wanted, run=self.words, containment=self.containment):
-                found[one.text] = (f"shares {self.words} words in a row with a benchmark", one)
+                found[one.text] = (rule, one, partial(shared_words, run=1))
         if self.rephrased is not None:
             likeness = resembling if self.like == "words" else meaning_alike
             for one in likeness(texts, wanted, cosine=self.rephrased):
-                found.setdefault(one.text, ("may be an item of a benchmark, rephrased", one))
+                found.setdefault(one.text, ("may be an item of a benchmark, rephrased", one, common_words))
         rejections = []
         for i, text in enumerate(texts):
             if i in found:
-                rule, one = found[i]
+                rule, one, words_of_both = found[i]
                 item = items[one.item]
                 observed = {
                     "benchmark": item.file,
                     "row": item.row,
                     "item": item.text[:500],
-                    "words": shared_words(text, item.text, 1),
+                    "words": words_of_both(text, item.text),
                     "share": round(one.share, 4),
                 }
                 rejections.append(self.reject(records[i], rule, observed))

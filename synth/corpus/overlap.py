@@ -12,7 +12,7 @@ from synth.corpus.shingles import Hashed, hash_shingles, normalise, ragged
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["Overlap", "meaning_alike", "resembling", "shared_words", "sharing_runs"]
+__all__ = ["Overlap", "common_words", "meaning_alike", "resembling", "shared_words", "sharing_runs"]
 
 _AT_ONCE = 1024
 """Texts whose cosines with all items are in memory at once."""
@@ -85,6 +85,12 @@ def shared_words(text: str, item: str, run: int) -> str:
     a, b = normalise(text), normalise(item)
     found = SequenceMatcher(None, a, b, autojunk=False).find_longest_match()
     return " ".join(a[found.a : found.a + found.size]) if found.size >= min(run, len(b)) else ""
+
+
+def common_words(text: str, item: str) -> str:
+    """The different words of an item that a text has too, in the item's order: all that one rephrased has left of it."""
+    mine = set(normalise(text))
+    return " ".join(word for word in dict.fromkeys(normalise(item)) if word in mine)
 
 
 def resembling(texts: Texts, items: Sequence[str], *, cosine: float) -> list[Overlap]:

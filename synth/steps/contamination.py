@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field
 
 from synth.corpus.benchmark import BenchmarkItem, read_items
 from synth.corpus.coverage import meanings
-from synth.corpus.overlap import shared_words
+from synth.corpus.overlap import common_words
 from synth.corpus.step import digest_of
 from synth.records import Problem, Rationale, Score, UnitRecord
 from synth.steps.step import Flow, TeacherStep, record_fields
@@ -199,5 +199,5 @@ class Contamination(TeacherStep):
 def _told(record: UnitRecord, judged: _Judged) -> str:
     item, cosine = judged.near
     said = f"; the judge: {judged.why}" if judged.why else ""
-    words = shared_words(text_of(record), item.text, 1)
+    words = common_words(text_of(record), item.text)
     return f"cosine {cosine:.2f}; both say {words!r}; the item: {item.text[:500]}{said}"

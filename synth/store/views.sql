@@ -83,7 +83,7 @@ CREATE VIEW rejection_reasons AS
 --   benchmark: file of the item it is most like
 --   item_row: row of the item in that file, from 1
 --   share: how much they have in common: a share of runs of words, a cosine, or what a judge said
---   words: the longest run of words both have; empty where they share none
+--   words: the longest run of words both have; of an item rephrased, all its words that the record has
 --   item: the item, cut off at 500 characters; where a judge gave a reason, also that
 CREATE VIEW contamination AS
   SELECT target AS record, target_table AS record_table, step, rule, observed->>'benchmark' AS benchmark,
