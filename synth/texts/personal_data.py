@@ -19,7 +19,9 @@ _CARD = re.compile(
 )
 _ACCOUNT = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b")
 _DECIMAL = re.compile(r"[.,]\d")
-_ABROAD = re.compile(r"[+\uff0b]\(?\d")
+_ABROAD = re.compile(r"\(?[+\uff0b]\(?\d")
+_AREA = re.compile(r"(?<![\d.])\(?0\d{2,4}\)?[ /-]\d{4,9}(?!\d)")
+_GROUPS = re.compile(r"[^.+\uff0b]*[-( ][^.+\uff0b]*$|[^.+\uff0b]+\.[^+\uff0b]+\.[^+\uff0b]+$")
 _SOCIAL = re.compile(r"(?<![\d-])\d{3}-\d{2}-\d{4}(?![\d-])")
 
 
@@ -72,16 +74,21 @@ def _is_public(address: str) -> bool:
 
 
 def _phones(text: str, regions: tuple[str, ...]) -> Iterator[PersonalData]:
-    from phonenumbers import Leniency, PhoneNumberMatcher
+    from phonenumbers import Leniency
 
-    # With a + and the code of a country in whatever groups; without, only as that country writes it, else it is a number.
+    # With a + and the code of a country, or the code of a place set off, in whatever groups; else only as that country
+    # writes it, for all the rest are numbers.
     if _ABROAD.search(text):
-        for hit in PhoneNumberMatcher(text, None, leniency=Leniency.VALID):
-            if _ABROAD.match(hit.raw_string.lstrip("(")) and not _DECIMAL.match(text, hit.end):
-                yield PersonalData("phone", hit.start, hit.end)
+        yield from _matches(text, None, Leniency.VALID, _ABROAD)
     for region in regions:
-        for hit in PhoneNumberMatcher(text, region, leniency=Leniency.STRICT_GROUPING):
-            raw, dots = hit.raw_string, hit.raw_string.count(".")
-            grouped = dots > 1 or (dots == 0 and any(c in raw for c in "-( "))
-            if grouped and not raw.startswith("+") and not _DECIMAL.match(text, hit.end):
-                yield PersonalData("phone", hit.start, hit.end)
+        if _AREA.search(text):
+            yield from _matches(text, region, Leniency.VALID, _AREA)
+        yield from _matches(text, region, Leniency.STRICT_GROUPING, _GROUPS)
+
+
+def _matches(text: str, region: str | None, leniency: int, form: re.Pattern[str]) -> Iterator[PersonalData]:
+    from phonenumbers import PhoneNumberMatcher
+
+    for hit in PhoneNumberMatcher(text, region, leniency=leniency):
+        if form.match(hit.raw_string) and not _DECIMAL.match(text, hit.end):
+            yield PersonalData("phone", hit.start, hit.end)
