@@ -83,10 +83,10 @@ def personal(texts: list[str], n: int) -> None:
                     p.kind == kind.partition(",")[0] and p.start < at + len(what) and p.end > at
                     for p in personal_data(text, (region,))
                 )
-                kind = "phone, digits alone" if kind == "phone" and what.isdigit() else kind  # noqa: PLW2901
-                seen[kind] += 1
-                found[kind] += hit
-                if kind == "phone":
+                counted = "phone, digits alone" if kind == "phone" and what.isdigit() else kind
+                seen[counted] += 1
+                found[counted] += hit
+                if counted == "phone":
                     one = by_country.setdefault(region, [0, 0])
                     one[0] += hit
                     one[1] += 1

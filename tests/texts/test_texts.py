@@ -102,6 +102,12 @@ def test_rationales_are_no_refusals(text: str):
 def test_talk_is_counted():
     assert len(boilerplate("Certainly! There are 4 goats. I hope this helps! Let me know if you have doubts.")) == 3
     assert boilerplate("There are 4.<|im_end|>") == ["<|im_end|>"]
+    assert boilerplate("I'm an AI. Hope these suggestions are helpful, and is there anything else I can do?") == [
+        "'m an AI",
+        "Hope these suggestions are helpful",
+        "anything else I can do",
+    ]
+    assert boilerplate("They hope that it rains. So it is helpful to know if anything else is left.") == []
 
 
 @pytest.mark.parametrize(
