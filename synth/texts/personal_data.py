@@ -62,7 +62,12 @@ def _by_form(text: str) -> Iterator[PersonalData]:
     yield from (found("email", hit) for hit in _MAIL.finditer(text))
     yield from (found("ip_address", hit) for hit in _ADDRESS.finditer(text) if _is_public(hit[0]))
     yield from (found("credit_card", h) for h in _CARD.finditer(text) if luhn.is_valid(re.sub(r"\D", "", h[0])))
-    yield from (found("iban", hit) for hit in _ACCOUNT.finditer(text) if iban.is_valid(hit[0], check_country=False))
+    for hit in _ACCOUNT.finditer(text):
+        number = hit[0]
+        while number and not iban.is_valid(number):  # a figure that follows may look like one more group
+            number = number.rpartition(" ")[0]
+        if number:
+            yield PersonalData("iban", hit.start(), hit.start() + len(number))
     yield from (found("us_ssn", hit) for hit in _SOCIAL.finditer(text) if ssn.is_valid(hit[0]))
 
 

@@ -152,7 +152,8 @@ def test_the_longest_shared_run():
         ("Card 4111 1111 1111 1111 was charged.", "credit_card"),
         ("Card 2223003122003222 was charged.", "credit_card"),
         ("Card 6304 is Maestro: 630499079808.", "credit_card"),
-        ("Pay to ES9866266620963984963311 now.", "iban"),  # right for all the world, if not for a Spanish bank
+        ("Pay to ES98 6626 6620 9639 8496 3311 1200 euros.", "iban"),
+        ("Pay to DE89370400440532013000 1200 euros.", "iban"),
         ("Pay to DE89 3704 0044 0532 0130 00 now.", "iban"),
         ("His number is 536-90-4399, he says.", "us_ssn"),
     ],
