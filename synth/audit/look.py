@@ -42,6 +42,12 @@ FROM critiques c LEFT JOIN wrong w ON w.target = c.target GROUP BY ALL ORDER BY 
 """
 
 
+_CONTAMINATED = """
+SELECT record, record_table AS of, benchmark, item_row, share, left(words, 120) AS words_of_both FROM contamination
+ORDER BY share DESC, record LIMIT 50
+"""
+
+
 def leniency(store: Store, review: str = "review") -> dict[str, dict[str, float]]:
     """Each reviewer's mean and standard deviation, as the option `calibration` of the step `review` reads it."""
     rows = store.rows("SELECT reviewer, mean, std FROM reviewers WHERE review = ? AND valid > 0", [review])
@@ -90,6 +96,11 @@ def _sections(store: Store) -> Iterator[Section]:
         "lengths of pairs",
         "characters of the chosen side minus the rejected; where one side is longer nearly always, length is what is learnt",
         store.rows(_LENGTHS),
+    )
+    yield Section(
+        "contamination",
+        "records that are out as items of a benchmark, or like one, the most alike first; `FROM contamination` in SQL has all, with items",
+        store.rows(_CONTAMINATED),
     )
 
 

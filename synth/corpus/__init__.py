@@ -1,7 +1,7 @@
 """Corpus steps: they run over the store, after the units."""
 
 from synth.corpus.duplicates import NearDuplicates
-from synth.corpus.step import CorpusRecord, CorpusStep, CorpusView, Target
+from synth.corpus.step import CorpusRecord, CorpusStep, CorpusView, Target, scores_read
 from synth.corpus.steps import CORPUS_STEPS
 
-__all__ = ["CORPUS_STEPS", "CorpusRecord", "CorpusStep", "CorpusView", "NearDuplicates", "Target"]
+__all__ = ["CORPUS_STEPS", "CorpusRecord", "CorpusStep", "CorpusView", "NearDuplicates", "Target", "scores_read"]

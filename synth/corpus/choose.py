@@ -68,6 +68,11 @@ class Cap(CorpusStep):
         if self.best is not None:
             yield from expression_mistakes("best", self.best)
 
+    def sources(self) -> Iterable[tuple[str, str]]:
+        kinds = [("at_most", p) for p in self.at_most] if isinstance(self.at_most, dict) else [("per", self.per)]
+        yield from ((option, kind) for option, kind in kinds if not kind.isidentifier())
+        yield from [("best", self.best)] if self.best is not None else []
+
     def run(self, view: CorpusView) -> list[Rejection]:
         records = view.kept(self.target)
         caps = self.at_most if isinstance(self.at_most, dict) else {self.per: self.at_most or 0}
@@ -139,6 +144,9 @@ class Band(CorpusStep):
         if self.lowest is not None and self.highest is not None and self.lowest > self.highest:
             yield "lowest", "lowest is above highest", "exchange them"
 
+    def sources(self) -> Iterable[tuple[str, str]]:
+        yield "of", self.of
+
     def run(self, view: CorpusView) -> list[Rejection]:
         rejections = []
         for record, value in zip(view.kept(self.target), numbers_of(view, self.target, self.of, self), strict=True):
@@ -191,6 +199,9 @@ class Diverse(CorpusStep):
             yield "like", "meaning needs what is not installed", "pip install 'synth-rationales[curate]'"
         if self.like == "meaning" and "shingle" in self.model_fields_set:
             yield "shingle", "meaning has no shingles", "leave it out, or like: words"
+
+    def sources(self) -> Iterable[tuple[str, str]]:
+        yield from [("best", self.best)] if self.best is not None else []
 
     def run(self, view: CorpusView) -> list[Rejection | str]:
         records = view.kept(self.target)

@@ -26,6 +26,7 @@ class CotShare(CorpusStep):
     """
 
     once: ClassVar[bool] = True
+    gives_scores: ClassVar[tuple[str, ...]] = ("cot_share",)
 
     step: Literal["cot_share"] = "cot_share"
     share: _Share = 1.0

@@ -8,6 +8,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -115,9 +116,8 @@ def meanings(texts: Texts) -> Vectors:
         ImportError: it is not installed (the extra `curate`).
     """
     import numpy as np
-    import wordllama
 
-    model = wordllama.WordLlama.load(cache_dir=Path(wordllama.__file__).parent, disable_download=True)
+    model = _static_model()
     parts = []
     for surely in chunks(texts):
         some = [text.encode("utf-8", "replace").decode() for text in surely]  # a lone surrogate has no tokens either
@@ -127,6 +127,13 @@ def meanings(texts: Texts) -> Vectors:
         length = np.linalg.norm(made, axis=1, keepdims=True)
         parts.append(np.divide(made, length, out=np.zeros_like(made), where=length > 0))
     return Vectors(np.concatenate(parts) if parts else np.zeros((0, 256), dtype=np.float32))
+
+
+@cache
+def _static_model() -> Any:
+    import wordllama
+
+    return wordllama.WordLlama.load(cache_dir=Path(wordllama.__file__).parent, disable_download=True)
 
 
 def facility_location(

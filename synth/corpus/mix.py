@@ -57,6 +57,10 @@ class Mix(CorpusStep):
         if self.best is not None:
             yield from expression_mistakes("best", self.best)
 
+    def sources(self) -> Iterable[tuple[str, str]]:
+        yield from [("by", self.by)] if not self.by.isidentifier() else []
+        yield from [("best", self.best)] if self.best is not None else []
+
     def run(self, view: CorpusView) -> list[Rejection | str]:
         target: Target = "chosen" if self.target == "pair" else self.target
         records = view.kept(target)

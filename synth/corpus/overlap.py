@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from synth.corpus.coverage import meanings
 from synth.corpus.near_duplicates import Texts, chunks, in_threads
 from synth.corpus.shingles import Hashed, hash_shingles, normalise, ragged
 
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["Overlap", "resembling", "shared_words", "sharing_runs"]
+__all__ = ["Overlap", "common_words", "meaning_alike", "resembling", "shared_words", "sharing_runs"]
+
+_AT_ONCE = 1024
+"""Texts whose cosines with all items are in memory at once."""
 
 
 class Overlap(NamedTuple):
@@ -83,6 +87,12 @@ def shared_words(text: str, item: str, run: int) -> str:
     return " ".join(a[found.a : found.a + found.size]) if found.size >= min(run, len(b)) else ""
 
 
+def common_words(text: str, item: str) -> str:
+    """The different words of an item that a text has too, in the item's order: all that one rephrased has left of it."""
+    mine = set(normalise(text))
+    return " ".join(word for word in dict.fromkeys(normalise(item)) if word in mine)
+
+
 def resembling(texts: Texts, items: Sequence[str], *, cosine: float) -> list[Overlap]:
     """The texts that have so many rare words in common with an item, in whatever order, that they may be it rephrased.
 
@@ -119,6 +129,37 @@ def resembling(texts: Texts, items: Sequence[str], *, cosine: float) -> list[Ove
                 if alike.data[best] >= cosine - 1e-9:
                     found.append(Overlap(at + row, int(alike.indices[best]), min(1.0, float(alike.data[best]))))
         at += count
+    return found
+
+
+def meaning_alike(texts: Texts, items: Sequence[str], *, cosine: float) -> list[Overlap]:
+    """The texts that mean nearly what an item means, by embeddings, each with the item nearest to it.
+
+    Args:
+        texts: what is looked at; gone through once.
+        items: what they are compared with: 1 kB of memory each.
+        cosine: from which on two are alike, in (0, 1].
+
+    Raises:
+        ImportError: the model is not installed (the extra `curate`).
+    """
+    import numpy as np
+
+    if not items:
+        return []
+    against = meanings(items).vectors.T
+    found, at = [], 0
+    for some in chunks(texts):
+        vectors = meanings(some).vectors
+        for begin in range(0, len(vectors), _AT_ONCE):
+            alike = vectors[begin : begin + _AT_ONCE] @ against
+            best = alike.argmax(axis=1)
+            value = alike[np.arange(len(alike)), best]
+            found += [
+                Overlap(at + begin + row, int(best[row]), min(1.0, float(value[row])))
+                for row in np.flatnonzero(value >= cosine - 1e-6).tolist()
+            ]
+        at += len(some)
     return found
 
 

@@ -25,6 +25,7 @@ class Split(CorpusStep):
     """
 
     once: ClassVar[bool] = True
+    gives_scores: ClassVar[tuple[str, ...]] = ("split",)
 
     step: Literal["split"] = "split"
     shares: Annotated[dict[str, Annotated[float, Field(gt=0)]], Field(min_length=2)] = Field(

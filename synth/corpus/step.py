@@ -24,9 +24,11 @@ __all__ = [
     "FileStep",
     "Target",
     "chance",
+    "digest_of",
     "expression_mistakes",
     "kinds_of",
     "numbers_of",
+    "scores_read",
 ]
 
 Target = Literal["problem", "rationale", "chosen", "rejected"]
@@ -166,6 +168,17 @@ def expression_mistakes(option: str, source: str, names: Sequence[str] = ()) -> 
         yield option, f"the expression {source!r} uses {name!r}, which is not on offer", f"{hint}{known}"
 
 
+def scores_read(source: str) -> list[str]:
+    """The scores that a name or an expression reads; none where it does not compile."""
+    if source.isidentifier():
+        return [] if source in {*FIELDS, "length", "pass_rate"} else [source]
+    try:
+        named = Expression(source).unknown_names({**_SEEN, "score": frozenset(), "label": frozenset()})
+    except Exception:  # noqa: BLE001  # `expression_mistakes` tells what is wrong with it
+        return []
+    return [name.partition(".")[2] for name in named if name.startswith(("score.", "label."))]
+
+
 _SEEN: dict[str, frozenset[str] | None] = {
     "record": None,
     "score": None,
@@ -182,6 +195,8 @@ class CorpusStep(BaseModel, ABC):
     version: ClassVar[int] = 1
     once: ClassVar[bool] = False
     """Whether a pipeline can have only one, because there is one answer to what it asks."""
+    gives_scores: ClassVar[tuple[str, ...]] = ()
+    """Names of the scores it makes."""
 
     step: str
     """Which step this is."""
@@ -190,6 +205,10 @@ class CorpusStep(BaseModel, ABC):
 
     def problems_with(self) -> Iterable[tuple[str, str, str]]:
         """Mistakes in its options that types cannot show, as (option, what, remedy)."""
+        return ()
+
+    def sources(self) -> Iterable[tuple[str, str]]:
+        """Names and expressions among its options by which records are ranked or told apart, as (option, source)."""
         return ()
 
     def described(self) -> dict[str, Any]:
@@ -238,12 +257,13 @@ class FileStep(CorpusStep):
                 yield option, f"there is no {self.path(name)}", "paths are read from beside the pipeline file"
 
     def described(self) -> dict[str, Any]:
-        contents = {}
-        for _, name in self.files():
-            path = self.path(name)
-            parts = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-            digest = blake2b(digest_size=16)
-            for part in parts:
-                digest.update(part.read_bytes())
-            contents[name] = digest.hexdigest()
+        contents = {name: digest_of(self.path(name)) for _, name in self.files()}
         return super().described() | {"contents": contents}
+
+
+def digest_of(path: Path) -> str:
+    """A hash of what a file holds, or all the files of a folder."""
+    digest = blake2b(digest_size=16)
+    for part in sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]:
+        digest.update(part.read_bytes())
+    return digest.hexdigest()

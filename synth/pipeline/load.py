@@ -13,7 +13,7 @@ import yaml
 from jinja2 import TemplateError
 from pydantic import ValidationError
 
-from synth.corpus import CORPUS_STEPS, CorpusStep
+from synth.corpus import CORPUS_STEPS, CorpusStep, scores_read
 from synth.errors import PipelineError, UserError
 from synth.pipeline.catalogue import find_pipeline
 from synth.pipeline.lines import Path as YamlPath
@@ -277,6 +277,7 @@ def _build(file: _File, draft: Draft, origin: str | tuple[dict[str, Any], Path])
         draft.findings.append(Finding(*file.at(), "the pipeline has no steps", "add steps:"))
     _check_names([*unit_steps, *(c for c in corpus if isinstance(c, CorpusStep))], draft)
     _check_flow(unit_steps, head.imports if head is not None else (), draft)
+    _check_corpus_scores(unit_steps, corpus, head.imports if head is not None else (), draft)
     prompts = _check_prompts(unit_steps, draft)
     roles = file.data.get("roles")  # as written: a mistake elsewhere at the top must not hide those in the steps
     if isinstance(roles, dict) and roles:
@@ -443,6 +444,21 @@ def _check_score_option(step: Step, scores: Iterable[str], draft: Draft) -> None
     if isinstance(wanted, str) and wanted not in step.gives_scores() and wanted not in scores:
         remedy = _nearest(wanted, scores) or f"scores so far: {', '.join(scores) or 'none'}"
         draft.find(step.name, "score", f"no earlier step makes the score {wanted!r}", remedy)
+
+
+def _check_corpus_scores(
+    steps: Sequence[Step], corpus: Sequence[Step | CorpusStep], imports: Sequence[str], draft: Draft
+) -> None:
+    """A corpus step that ranks by a score, or tells apart by one, must find it made before."""
+    scores = dict.fromkeys(i.removeprefix("score.") for i in imports if i.startswith("score."))
+    scores |= dict.fromkeys(name for step in steps for name in step.gives_scores())
+    for step in (c for c in corpus if isinstance(c, CorpusStep) and not draft.in_the_dark):
+        for option, source in step.sources():
+            for name in scores_read(source):
+                if name not in scores and name != "human":  # which people give, in the browser
+                    remedy = _nearest(name, [*scores, "length"]) or f"scores: {', '.join(scores) or 'none'}; or length"
+                    draft.find(step.name, option, f"no step before makes the score {name!r}", remedy)
+        scores |= dict.fromkeys(step.gives_scores)
 
 
 def _check_prompts(steps: Sequence[Step], draft: Draft) -> dict[str, str]:

@@ -96,7 +96,7 @@ class Pipeline(PipelineHead):
         return {
             "pipeline": self.pipeline,
             **({"imports": list(self.imports)} if self.imports else {}),
-            "steps": [s.model_dump(mode="json") | {"version": s.version} for s in self.steps],
+            "steps": [s.described() for s in self.steps],
             "prompts": self.prompt_texts,
         }
 

@@ -14,6 +14,7 @@ from synth.errors import UserError
 from synth.prompts import load_prompt, shipped_prompts
 from synth.records import Critique, Problem, Rationale, Score, UnitRecord
 from synth.steps.step import Step
+from synth.steps.text import text_of
 from synth.steps.unit import Unit
 from synth.teachers import Teacher
 from synth.texts import (
@@ -99,14 +100,14 @@ class Inspect(Step):
 
     def _look(self, measure: Measure) -> Callable[[UnitRecord, Problem], _Seen]:
         looks: dict[str, Callable[[UnitRecord, Problem], _Seen]] = {
-            "language": lambda r, _: _language(_text(r)),
-            "length": lambda r, _: _Seen(len(_text(r).split())),
-            "repetition": lambda r, _: _Seen(round(repeated_share(_text(r)), 4)),
-            "refusal": lambda r, _: _found(refusal(_text(r))),
-            "boilerplate": lambda r, _: _phrases(boilerplate(_text(r))),
+            "language": lambda r, _: _language(text_of(r)),
+            "length": lambda r, _: _Seen(len(text_of(r).split())),
+            "repetition": lambda r, _: _Seen(round(repeated_share(text_of(r)), 4)),
+            "refusal": lambda r, _: _found(refusal(text_of(r))),
+            "boilerplate": lambda r, _: _phrases(boilerplate(text_of(r))),
             "answer_in_question": lambda _, p: _found(_announced(p)),
-            "prompt_in_reply": lambda r, _: self._prompt_in(_text(r)),
-            "personal_data": lambda r, _: self._personal(_text(r)),
+            "prompt_in_reply": lambda r, _: self._prompt_in(text_of(r)),
+            "personal_data": lambda r, _: self._personal(text_of(r)),
         }
         return looks[measure]
 
@@ -137,17 +138,6 @@ class Inspect(Step):
             judge=f"inspect/{self.version}",
             reason=seen.reason,
         )
-
-
-def _text(record: UnitRecord) -> str:
-    match record:
-        case Problem():
-            return "\n".join(filter(None, (record.context, record.question, *record.choices)))
-        case Rationale():
-            return "\n".join(filter(None, (record.text, record.answer)))
-        case Critique():
-            return "\n".join(filter(None, (record.explanation, record.correction)))
-    raise TypeError(f"no text of a {type(record).__name__} to look at")
 
 
 def _announced(problem: Problem) -> str | None:

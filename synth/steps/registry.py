@@ -9,6 +9,7 @@ from synth.steps.agreement import Agreement
 from synth.steps.analyse_options import AnalyseOptions
 from synth.steps.checklist_tree import ChecklistTree
 from synth.steps.consensus import Consensus
+from synth.steps.contamination import Contamination
 from synth.steps.counterfactual import Counterfactual
 from synth.steps.critique import Critique
 from synth.steps.deduplicate import Deduplicate
@@ -45,6 +46,7 @@ BUILT_IN: tuple[type[Step], ...] = (
     Counterfactual,
     Segment,
     Inspect,
+    Contamination,
     VerifyAnswer,
     Vote,
     Consensus,

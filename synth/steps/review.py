@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import re
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,6 +19,7 @@ from synth.records import Critique, Problem, Rationale, Score, UnitRecord
 from synth.steps.rationalize import Rationalize
 from synth.steps.step import Flow, ScoreName, TeacherStep, record_fields
 from synth.steps.unit import Unit
+from synth.steps.yes_or_no import YES_OR_NO, probability_of_yes
 from synth.teachers import Capability, Completion, Reply, Request, Task, Teacher
 from synth.verify import compare_answers
 
@@ -29,8 +29,6 @@ LOWEST, HIGHEST = 1, 5
 """The scale of spoken scores, arXiv:2410.03663."""
 
 _RATING = re.compile(r"\[?\s*(\d+)\s*\]?(?:\s*(?:/|out of)\s*5)?\.?")
-_ANSWER = {"max_tokens": 8, "stop": ["\n", ".", ","], "logprobs": True, "top_logprobs": 20}
-"""A word and its alternatives; 20 is the most the OpenAI API gives."""
 
 
 def _rating(value: Any) -> Any:
@@ -38,6 +36,9 @@ def _rating(value: Any) -> Any:
     if isinstance(value, str) and (found := _RATING.fullmatch(value.strip())):
         return int(found[1])
     return value
+
+
+_TYPES: dict[str, type[UnitRecord]] = {k.alias: k for k in (Problem, Rationale, Critique)}
 
 
 class _Rated(Reply):
@@ -125,8 +126,8 @@ class Review(TeacherStep):
     step: Literal["review"] = "review"
     by: str | tuple[str, ...] = "reviewers"
     """The role, or roles, that review."""
-    target: Literal["rationale", "critique"] = "rationale"
-    """What is reviewed."""
+    target: Literal["problem", "rationale", "critique"] = "rationale"
+    """What is reviewed; questions with a prompt that asks something of them, such as `review/safe`."""
     mode: Literal["score", "probability", "resolve"] = "score"
     """How it is judged."""
     prompt: str = "auto"
@@ -153,7 +154,7 @@ class Review(TeacherStep):
     asks nothing anew."""
 
     def takes_type(self) -> type[UnitRecord]:
-        return Critique if self.target == "critique" else Rationale
+        return _TYPES[self.target]
 
     def gives_scores(self) -> tuple[str, ...]:
         return (self.score, f"{self.score}_single")
@@ -171,7 +172,7 @@ class Review(TeacherStep):
         return super().load(option)
 
     def fewest_teachers(self) -> int:
-        return 2 if self.exclude_author else 1
+        return 2 if self._excludes_author() else 1
 
     def needs_of_teachers(self) -> frozenset[Capability]:
         return frozenset({"logprobs"}) if self.mode == "probability" else frozenset()
@@ -186,7 +187,7 @@ class Review(TeacherStep):
     ) -> Iterable[tuple[str, str, str]]:
         yield from super().problems_with(teachers, authors)
         reviewers = {t.name for role in self.roles() for t in teachers.get(role, ())}
-        for author in authors if self.exclude_author else ():
+        for author in authors if self._excludes_author() else ():
             if reviewers and not reviewers - {author.name}:
                 what = f"{author.name} is the only reviewer, and may not review what is its own"
                 remedy = (
@@ -194,9 +195,12 @@ class Review(TeacherStep):
                 )
                 yield "by", what, remedy
         if self.mode == "resolve":
-            if self.target == "critique":
-                yield "mode", "resolve compares answers, and a critique has none", "use mode: score"
+            if self.target != "rationale":
+                yield "mode", f"resolve compares answers, and a {self.target} has none", "use mode: probability"
             yield from self._solver().problems_with(teachers, ())
+        elif self.target == "problem" and self.prompt == "auto":
+            what = "the shipped prompts of the modes judge solutions, and this is to judge questions"
+            yield "prompt", what, "prompt: review/safe (with mode: probability), or one of your own"
         if self.calibration is not None:
             try:
                 known = _leniency(str(self._calibration_path()))
@@ -212,15 +216,18 @@ class Review(TeacherStep):
                     )
 
     def flow(self, teachers: int) -> Flow:
-        n = max(1, teachers - self.exclude_author)
+        n = max(1, teachers - self._excludes_author())
         return Flow(calls=n * (self.samples if self.mode == "resolve" else 1), records=1)
 
-    async def run(self, records: Sequence[Rationale | Critique], unit: Unit) -> Iterable[UnitRecord]:
+    def _excludes_author(self) -> bool:
+        return self.exclude_author and self.target != "problem"
+
+    async def run(self, records: Sequence[UnitRecord], unit: Unit) -> Iterable[UnitRecord]:
         reviewed = [
             (record, teacher)
             for record in records
             for teacher in unit.teachers(self.by)
-            if not (self.exclude_author and teacher.name == _author(record))
+            if not (self._excludes_author() and teacher.name == _author(record))
         ]
         opinions = await (self._solve_anew(reviewed, unit) if self.mode == "resolve" else self._ask(reviewed, unit))
         made: list[UnitRecord] = []
@@ -229,19 +236,19 @@ class Review(TeacherStep):
             made += self._scores(record, mine)
         return made
 
-    async def _ask(self, reviewed: Sequence[tuple[Rationale | Critique, Teacher]], unit: Unit) -> list[_Opinion | None]:
+    async def _ask(self, reviewed: Sequence[tuple[UnitRecord, Teacher]], unit: Unit) -> list[_Opinion | None]:
         asked = [(teacher, self._request(record, teacher, unit), record) for record, teacher in reviewed]
         read = _read_probability if self.mode == "probability" else _read_score
         return [None if reply is None else read(reply) for reply in await self.ask_all(asked, unit)]
 
-    def _request(self, record: Rationale | Critique, teacher: Teacher, unit: Unit) -> Request:
-        rationale = record if isinstance(record, Rationale) else unit.get(record.target)
+    def _request(self, record: UnitRecord, teacher: Teacher, unit: Unit) -> Request:
+        rationale = unit.get(record.target) if isinstance(record, Critique) else record
         problem = unit.problem_of(record)
         spoken = self.mode == "score"
         form = self.form_of_fields(teacher) if spoken else "text"
         shown = {
             "problem": problem,
-            "rationale": rationale,
+            "rationale": None if self.target == "problem" else rationale,
             "critique": record if isinstance(record, Critique) else None,
             "gold": problem.answer_shown if self.sees_gold else None,
             "format": form,
@@ -250,11 +257,9 @@ class Review(TeacherStep):
         task = Task("review" if spoken else "judge", problem, subject=record, hint=hint, format=form)
         if spoken:
             return self.request(self.load(), shown, task, shape=_Rated)
-        return self.request(self.load(), shown, task, parameters=_ANSWER)
+        return self.request(self.load(), shown, task, parameters=YES_OR_NO)
 
-    async def _solve_anew(
-        self, reviewed: Sequence[tuple[Rationale | Critique, Teacher]], unit: Unit
-    ) -> list[_Opinion | None]:
+    async def _solve_anew(self, reviewed: Sequence[tuple[UnitRecord, Teacher]], unit: Unit) -> list[_Opinion | None]:
         solver = self._solver()
         teachers = {t.name: t for _, t in reviewed}
         problems = {(p := unit.problem_of(r)).id: p for r, _ in reviewed}
@@ -268,7 +273,7 @@ class Review(TeacherStep):
         return await asyncio.to_thread(self._agreements, reviewed, solutions, unit)
 
     def _agreements(
-        self, reviewed: Sequence[tuple[Rationale | Critique, Teacher]], solutions: Sequence[Rationale], unit: Unit
+        self, reviewed: Sequence[tuple[UnitRecord, Teacher]], solutions: Sequence[Rationale], unit: Unit
     ) -> list[_Opinion | None]:
         opinions: list[_Opinion | None] = []
         for record, teacher in reviewed:
@@ -346,8 +351,8 @@ class Review(TeacherStep):
         return (self.folder or Path()) / str(self.calibration)
 
 
-def _author(record: Rationale | Critique) -> str | None:
-    return record.critic if isinstance(record, Critique) else record.teacher
+def _author(record: UnitRecord) -> str | None:
+    return getattr(record, "critic" if isinstance(record, Critique) else "teacher", None)
 
 
 def _read_score(reply: Completion) -> _Opinion:
@@ -358,16 +363,10 @@ def _read_score(reply: Completion) -> _Opinion:
 
 
 def _read_probability(reply: Completion) -> _Opinion:
-    listed = ((reply.logprobs or {}).get("content") or [{}])[0].get("top_logprobs") or []
-    share = {"yes": 0.0, "no": 0.0}
-    for alternative in listed:
-        word = str(alternative["token"]).strip().lower()
-        if word in share:
-            share[word] += math.exp(alternative["logprob"])
-    total = sum(share.values())
-    if not total:
+    value = probability_of_yes(reply)
+    if value is None:
         return _Opinion(None, "unreadable", f"neither yes nor no: {reply.text[:200]}", reply.call, reply.key)
-    return _Opinion(share["yes"] / total, None, reply.text.strip(), reply.call, reply.key)
+    return _Opinion(value, None, reply.text.strip(), reply.call, reply.key)
 
 
 def _agree(answer: str | None, other: str | None, problem: Problem) -> bool:

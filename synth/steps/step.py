@@ -101,6 +101,10 @@ class Step(BaseModel, ABC):
         """What to expect for one input record."""
         return Flow(calls=0, records=1)
 
+    def described(self) -> dict[str, Any]:
+        """All that decides what it makes, as JSON; prompts aside."""
+        return self.model_dump(mode="json") | {"version": self.version}
+
     @abstractmethod
     async def run(self, records: Sequence[Any], unit: Unit) -> Iterable[UnitRecord]:
         """Make new records out of live ones of type `takes`.

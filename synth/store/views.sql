@@ -75,6 +75,28 @@ CREATE VIEW funnel AS
 CREATE VIEW rejection_reasons AS
   SELECT step, rule, target_table, count(*) AS n FROM rejections GROUP BY ALL ORDER BY n DESC;
 
+-- records that were put out as items of a benchmark, or like one
+--   record: id of the record
+--   record_table: its table
+--   step: name of the step that put it out
+--   rule: the rule it went by
+--   benchmark: file of the item it is most like
+--   item_row: row of the item in that file, from 1
+--   share: how much they have in common: a share of runs of words, a cosine, or what a judge said
+--   words: the longest run of words both have; of an item rephrased, all its words that the record has
+--   item: the item, cut off at 500 characters; where a judge gave a reason, also that
+CREATE VIEW contamination AS
+  SELECT target AS record, target_table AS record_table, step, rule, observed->>'benchmark' AS benchmark,
+    (observed->>'row')::BIGINT AS item_row, (observed->>'share')::DOUBLE AS share, observed->>'words' AS words,
+    observed->>'item' AS item
+  FROM rejections WHERE observed->>'benchmark' IS NOT NULL AND observed->>'row' IS NOT NULL
+  UNION ALL
+  SELECT j.target, j.target_table, j.step, j.rule, regexp_extract(s.label, '^(.*):[0-9]+$', 1),
+    regexp_extract(s.label, ':([0-9]+)$', 1)::BIGINT, s.value, regexp_extract(s.reason, '; both say ''([^'']*)''; ', 1),
+    regexp_extract(s.reason, '; the item: (.*)$', 1, 's')
+  FROM rejections j JOIN scores s ON s.target = j.target AND s.name = 'contamination'
+  WHERE regexp_matches(s.label, ':[0-9]+$') AND json_exists(j.observed, '$."score.contamination"');
+
 -- what each teacher was asked, what came of it and what it cost
 --   teacher: name in the profile
 --   model: the model that was asked

@@ -58,6 +58,7 @@ class Task:
         "premises",
         "context",
         "follow_up",
+        "same",
         "other",
     ]
     """`solve`: write a rationale for `problem`. Of the rationale `subject`, `review`: rate it from 1 to 5; `judge`: say
@@ -65,7 +66,8 @@ class Task:
     tree, `decide`: vote yes or no; `justify`: say why it was decided as `hint` says; `summarize`: tell the path that
     comes to the mark `hint`; `propose`: a next step after the node `subject`; `evaluate`: that node. Of a
     passage, `analyse`: every option; `premises`: invent some under which the option `hint` is right; `context`: write a
-    passage in which it is. `follow_up`: whether the rationale `subject` makes the option `hint` the right one."""
+    passage in which it is. `follow_up`: whether the rationale `subject` makes the option `hint` the right one. `same`: whether the
+    record `subject` is the item `hint` of a benchmark, in other words. Of a problem, `judge` is yes or no to a question about it."""
     problem: Problem
     subject: UnitRecord | None = None
     """The record the step works on, where that is not the problem."""

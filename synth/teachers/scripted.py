@@ -93,9 +93,9 @@ class World:
     step_error_rate: float = 0.3
     """Of each step of an unsound rationale being wrong; at least one is."""
     sensitivity: float = 0.8
-    """As a reviewer, of calling an unsound rationale wrong (a score of 1, else 5)."""
+    """As a reviewer, of calling an unsound rationale wrong (a score of 1, else 5); as a judge, a text the item it is."""
     specificity: float = 0.9
-    """As a reviewer, of calling a sound rationale correct (a score of 5, else 1)."""
+    """As a reviewer, of calling a sound rationale correct (a score of 5, else 1); as a judge, two texts two."""
     locate_rate: float = 0.7
     """As a critic, of naming the first wrong step of an unsound rationale."""
     follow_up_rate: float = 0.95
@@ -148,6 +148,8 @@ class World:
             return self._critique(task, task.subject, rng)
         if task.kind in {"review", "judge"}:
             return self._review(task, rng)
+        if task.kind == "same":
+            return self._compare(request, rng)
         if task.kind in {"decide", "justify", "summarize"}:
             return self._mark(request, rng)
         if task.kind in {"analyse", "premises", "context"}:
@@ -188,6 +190,8 @@ class World:
         subject = task.subject
         if isinstance(subject, Rationale):
             sound = self.first_error(subject.steps or (subject.text,)) is None
+        elif isinstance(subject, Problem):
+            sound = True
         else:
             sound = getattr(subject, "mistake", None) == "arithmetic"
         approves = rng.random() < self.specificity if sound else rng.random() >= self.sensitivity
@@ -196,6 +200,16 @@ class World:
         return _fields(
             task, reasons="Every step holds." if approves else "It does not hold.", score=5 if approves else 1
         )
+
+    def _compare(self, request: Request, rng: random.Random) -> str | Completion:
+        """Whether two texts are one in other words: here, whether they have the same numbers."""
+        task, subject = request.task, request.task.subject
+        text = task.problem.question if isinstance(subject, Problem) else getattr(subject, "text", "")
+        same = sorted(re.findall(r"\d+", text)) == sorted(re.findall(r"\d+", task.hint or ""))
+        says = rng.random() < self.sensitivity if same else rng.random() >= self.specificity
+        if request.shape is None:
+            return _yes_or_no(0.9 if says else 0.1)
+        return _fields(task, reason="Their numbers.", same="yes" if says else "no")
 
     def _mark(self, request: Request, rng: random.Random) -> str:
         """A vote, a reason or a report. Whether an element holds is settled by its words and those of the answer."""

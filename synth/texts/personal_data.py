@@ -13,9 +13,15 @@ _MAIL = re.compile(r"[\w.+-]+@(?:[\w-]+\.)+[^\W\d_]{2,}", re.ASCII)
 _ADDRESS = re.compile(
     r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.]*\d)|(?<![\w:])(?:[0-9a-f]{1,4}:){3,7}[0-9a-f:]{1,}", re.IGNORECASE
 )
-_CARD = re.compile(r"(?<![\d.$])[3-6]\d{3}(?:[ -]\d{4}[ -]\d{4}[ -]\d{1,7}|[ -]\d{6}[ -]\d{5}|\d{9,15})(?!\d|\.\d)")
+_CARD = re.compile(
+    r"(?<![\d.$])(?:(?:[3-6]\d{3}|2[2-7]\d{2})(?:[ -]\d{4}[ -]\d{4}[ -]\d{1,7}|[ -]\d{6}[ -]\d{5}|\d{9,15})"
+    r"|(?:2131|1800)\d{11}|(?:50(?:18|20|38)|6304|67(?:59|6[1-3]))\d{8})(?!\d|\.\d)"
+)
 _ACCOUNT = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b")
 _DECIMAL = re.compile(r"[.,]\d")
+_ABROAD = re.compile(r"\(?[+\uff0b]\(?\d")
+_AREA = re.compile(r"(?<![\d.])\(?0\d{2,4}\)?[ /-]\d{4,9}(?!\d)")
+_GROUPS = re.compile(r"[^.+\uff0b]*[-( ][^.+\uff0b]*$|[^.+\uff0b]+\.[^+\uff0b]+\.[^+\uff0b]+$")
 _SOCIAL = re.compile(r"(?<![\d-])\d{3}-\d{2}-\d{4}(?![\d-])")
 
 
@@ -56,7 +62,12 @@ def _by_form(text: str) -> Iterator[PersonalData]:
     yield from (found("email", hit) for hit in _MAIL.finditer(text))
     yield from (found("ip_address", hit) for hit in _ADDRESS.finditer(text) if _is_public(hit[0]))
     yield from (found("credit_card", h) for h in _CARD.finditer(text) if luhn.is_valid(re.sub(r"\D", "", h[0])))
-    yield from (found("iban", hit) for hit in _ACCOUNT.finditer(text) if iban.is_valid(hit[0]))
+    for hit in _ACCOUNT.finditer(text):
+        number = hit[0]
+        while number and not iban.is_valid(number):  # a figure that follows may look like one more group
+            number = number.rpartition(" ")[0]
+        if number:
+            yield PersonalData("iban", hit.start(), hit.start() + len(number))
     yield from (found("us_ssn", hit) for hit in _SOCIAL.finditer(text) if ssn.is_valid(hit[0]))
 
 
@@ -68,9 +79,21 @@ def _is_public(address: str) -> bool:
 
 
 def _phones(text: str, regions: tuple[str, ...]) -> Iterator[PersonalData]:
-    from phonenumbers import Leniency, PhoneNumberMatcher
+    from phonenumbers import Leniency
 
-    for region in regions or (None,):
-        for hit in PhoneNumberMatcher(text, region, leniency=Leniency.STRICT_GROUPING):
-            if not _DECIMAL.match(text, hit.end) and any(c in hit.raw_string for c in "+-( "):  # else it is a number
-                yield PersonalData("phone", hit.start, hit.end)
+    # With a + and the code of a country, or the code of a place set off, in whatever groups; else only as that country
+    # writes it, for all the rest are numbers.
+    if _ABROAD.search(text):
+        yield from _matches(text, None, Leniency.VALID, _ABROAD)
+    for region in regions:
+        if _AREA.search(text):
+            yield from _matches(text, region, Leniency.VALID, _AREA)
+        yield from _matches(text, region, Leniency.STRICT_GROUPING, _GROUPS)
+
+
+def _matches(text: str, region: str | None, leniency: int, form: re.Pattern[str]) -> Iterator[PersonalData]:
+    from phonenumbers import PhoneNumberMatcher
+
+    for hit in PhoneNumberMatcher(text, region, leniency=leniency):
+        if form.match(hit.raw_string) and not _DECIMAL.match(text, hit.end):
+            yield PersonalData("phone", hit.start, hit.end)

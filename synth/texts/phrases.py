@@ -27,9 +27,10 @@ _REFUSAL = re.compile(
     re.IGNORECASE,
 )
 _BOILERPLATE = re.compile(
-    r"""\bas\ an\ AI\b|\bas\ a\ (?:large\ )?language\ model\b|\bmy\ (?:knowledge\ cut-?off|training\ data)\b
+    r"""\b(?:as|am|'m)\ an\ AI\b|\bas\ a\ (?:large\ )?language\ model\b|\bmy\ (?:knowledge\ cut-?off|training\ data)\b
     |\A\s*(?:certainly|sure(?:\ thing)?|of\ course|absolutely|great\ question|good\ question|happy\ to\ help)\b[!,.]
-    |\bI\ hope\ (?:this|that|it)\ helps\b|\b(?:please\ )?let\ me\ know\ if\ you\b|\bfeel\ free\ to\ (?:ask|reach)\b
+    |\bhope\ (?:this|that|it|these)\b[^.!?\n]{0,30}\b(?:helps?|helpful)\b|\banything\ else\ I\ can\ (?:help|assist|do)\b
+    |\b(?:please\ )?let\ me\ know\ if\ you\b|\bfeel\ free\ to\ (?:ask|reach)\b
     |\bif\ you\ have\ any\ (?:other\ |more\ |further\ )?questions\b|\bhere(?:'s|\ is)\ (?:the|a|your)\ (?:revised|requested|rewritten|JSON)\b
     |<\|(?:im_start|im_end|endoftext|eot_id|start_header_id)\|>|\[/?INST\]|\#\#\#\ (?:Instruction|Response|Assistant|Human)\b""",
     re.IGNORECASE | re.VERBOSE,

@@ -11,7 +11,9 @@ import pytest
 from support import ask, run, sums, yaml_file
 
 from synth.audit import load_audits, run_audits
+from synth.audit.look import look_over
 from synth.records import Call, Critique, Failure, Node, Pair, Problem, Rationale, Record, Rejection, Score
+from synth.store.database import open_store
 from synth.store.journal import Journal
 from synth.teachers import ScriptedTeacher, World
 
@@ -213,8 +215,20 @@ def failed(n: int) -> Corpus:
     return [*sound(), *(Failure(id=f"f{i}", unit=f"p{i}", target=f"p{i}", **given) for i in range(n))]
 
 
-def out(target: str, rule: str, step: str = "right", table: str = "rationales") -> Rejection:
-    return Rejection(id=f"x-{target}", unit="p0", step=step, target=target, target_table=table, rule=rule)
+def out(target: str, rule: str, step: str = "right", table: str = "rationales", observed: Any = None) -> Rejection:
+    return Rejection(
+        id=f"x-{target}", unit="p0", step=step, target=target, target_table=table, rule=rule, observed=observed
+    )
+
+
+FOUND = {
+    "benchmark": "gsm8k.jsonl",
+    "row": 7,
+    "item": "How many goats are there?",
+    "words": "how many goats",
+    "share": 0.5,
+}
+"""What `decontaminate` notes."""
 
 
 def none_kept(*, kept: bool) -> Corpus:
@@ -231,7 +245,7 @@ def tokens(n: int) -> Corpus:
 
 def contaminated(*, carried: bool) -> Corpus:
     """A rationale that gives away a benchmark's item is out; a pair still has it, unless it is out too."""
-    made = [*pairs(15), out("r3", "shares 13 words in a row with a benchmark", "decontaminate")]
+    made = [*pairs(15), out("r3", "shares 13 words in a row with a benchmark", "decontaminate", observed=FOUND)]
     return made if carried else [*made, out("a3", "its side is out", "decontaminate", "pairs")]
 
 
@@ -340,9 +354,30 @@ def test_contamination_that_nobody_looked_for_is_not_called_clean(tmp_path: Path
 
 @pytest.mark.parametrize("dirty", ["r3", "r103"])
 def test_either_side_of_a_pair_carries_contamination(tmp_path: Path, dirty: str):
-    made = [*pairs(15), out(dirty, "may be an item of a benchmark, rephrased", "decontaminate")]
+    made = [*pairs(15), out(dirty, "may be an item of a benchmark, rephrased", "decontaminate", observed=FOUND)]
     (verdict,) = run_audits(write(tmp_path / "r", made), only=["contamination"])
     assert verdict.examples == ("a3",)
+    assert verdict.note == f'1 records were put out: {dirty}, by row 7 of gsm8k.jsonl ("how many goats"); all: --look'
+
+
+def test_contamination_is_told_with_record_item_and_words_whoever_found_it(tmp_path: Path):
+    reason = "cosine 0.83; both say 'many goats'; the item: How many goats;\nor kids: item 2?"
+    judged = score("p4", "contamination", 0.9, "p4", label="b/he.jsonl:12", reason=reason)
+    clean = score("p5", "contamination", 0.1, "p5", label="b/he.jsonl:13", reason=reason)
+    observed = {"score.contamination": 0.9, "label.contamination": "b/he.jsonl:12"}
+    made = [*sound(), judged, clean, out("p4", "score.contamination < 0.5", "filter", "problems", observed)]
+    made += [
+        out("p5", "score.other", "filter", "problems", {"score.other": 1}),
+        out("r3", "words", "d", observed=FOUND),
+    ]
+    with open_store(write(tmp_path / "r", made)) as store:
+        query = "SELECT record, benchmark, item_row, share, words, item FROM contamination ORDER BY record"
+        assert store.sql(query).fetchall() == [
+            ("p4", "b/he.jsonl", 12, 0.9, "many goats", "How many goats;\nor kids: item 2?"),
+            ("r3", "gsm8k.jsonl", 7, 0.5, "how many goats", "How many goats are there?"),
+        ]
+        (section,) = [s for s in look_over(store) if s.title == "contamination"]
+    assert [(r["record"], r["item_row"]) for r in section.rows] == [("p4", 12), ("r3", 7)]
 
 
 def test_a_share_of_a_few_is_not_judged(tmp_path: Path):

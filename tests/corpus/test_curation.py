@@ -16,9 +16,10 @@ from hypothesis import given, settings
 from support import ask, run, sums, write_rows, yaml_file
 
 from synth.corpus.choose import Band, Cap, Diverse
+from synth.corpus.coverage import meanings
 from synth.corpus.decontaminate import Decontaminate
 from synth.corpus.mix import Mix
-from synth.corpus.overlap import resembling, shared_words, sharing_runs
+from synth.corpus.overlap import meaning_alike, resembling, shared_words, sharing_runs
 from synth.corpus.shingles import normalise
 from synth.corpus.split import Split
 from synth.errors import UserError
@@ -80,6 +81,26 @@ def test_rephrasings_resemble_by_rare_words_in_any_order():
     assert (same.item, same.share) == (1, pytest.approx(1.0))
 
 
+@settings(deadline=None, max_examples=30)
+@given(st.lists(few_words, max_size=8), st.lists(few_words, max_size=4), st.sampled_from([0.3, 0.7, 1.0]))
+def test_texts_alike_in_meaning_are_those_of_all_pairs(texts, items, cosine):
+    alike = meanings(texts).vectors @ meanings(items).vectors.T
+    wanted = {i: float(row.max()) for i, row in enumerate(alike) if len(items) and row.max() >= cosine - 1e-6}
+    found = meaning_alike(texts, items, cosine=cosine)
+    assert {o.text: pytest.approx(o.share, abs=1e-5) for o in found} == wanted
+    assert all(alike[o.text, o.item] == pytest.approx(wanted[o.text], abs=1e-5) for o in found)
+
+
+def test_many_short_texts_are_looked_at_some_at_a_time(monkeypatch: pytest.MonkeyPatch):
+    texts = [f"how many goats has farmer {i}" for i in range(50)]
+    whole = meaning_alike(texts, texts[::7], cosine=0.2)
+    monkeypatch.setattr("synth.corpus.overlap._AT_ONCE", 7)
+    monkeypatch.setattr("synth.corpus.near_duplicates.CHUNK", 200)
+    for one, same in zip(meaning_alike(texts, texts[::7], cosine=0.2), whole, strict=True):
+        assert one == (*same[:2], pytest.approx(same.share, abs=1e-5))
+    assert [o.text for o in whole] == list(range(50))
+
+
 def test_rephrased_questions_of_a_benchmark_are_found_and_others_left(data: Path):
 
     def data_rows(name: str) -> list[dict]:
@@ -92,6 +113,9 @@ def test_rephrased_questions_of_a_benchmark_are_found_and_others_left(data: Path
     right = sum(o.text == o.item for o in resembling(told, items, cosine=0.5)) / len(told)
     assert right >= 0.74
     assert len(resembling(others, items, cosine=0.5)) <= 0.005 * len(others)
+    nearest = meaning_alike(told, items, cosine=0.75)
+    assert sum(o.text == o.item for o in nearest) / len(told) >= 0.83
+    assert len(meaning_alike(others, items, cosine=0.75)) <= 0.013 * len(others)
     assert sum(o.text == o.item for o in sharing_runs(items, items, run=13)) == len(items)
     assert len(sharing_runs(told, items, run=13)) == 0  # why runs are not enough
 
@@ -136,6 +160,14 @@ async def test_what_a_benchmark_holds_is_out_with_item_and_words(tmp_path: Path)
         ),
         ("{step: decontaminate, against: [b.jsonl], words: null}", "nothing is looked for"),
         ("{step: decontaminate, against: [b.jsonl], shortest: 50}", "no item has 50 words or more"),
+        ("{step: decontaminate, against: [empty.jsonl]}", "empty.jsonl holds no row"),
+        ("{step: decontaminate, against: [b.parquet]}", "b.parquet cannot be read"),
+        ("{step: decontaminate, against: [b.jsonl], like: meaning}", "like says how rephrased looks"),
+        ("{step: decontaminate, against: [b.jsonl], rephrased: 1.5}", "less than or equal to 1"),
+        ("{step: band, of: reviw, lowest: 3}", "no step before makes the score 'reviw'"),
+        ("{step: cap, per: teacher, at_most: 1, best: lenght}", "did you mean 'length'?"),
+        ("{step: mix, by: label.split, shares: equal}", "no step before makes the score 'split'"),
+        ("{step: diverse, keep: 2, best: 0 - score.reviw}", "no step before makes the score 'reviw'"),
         ("{step: near_duplicates, index: gone}", "there is no"),
         ("{step: near_duplicates, threshold: 0}", "greater than 0"),
         ("{step: near_duplicates, threshold: 1.5}", "less than or equal to 1"),
@@ -159,11 +191,31 @@ async def test_what_a_benchmark_holds_is_out_with_item_and_words(tmp_path: Path)
 )
 def test_mistakes_are_told_before_anything_is_asked(tmp_path: Path, step: str, told: str):
     write_rows(tmp_path / "b.jsonl", [{"question": "one two three four five six"}])
+    (tmp_path / "empty.jsonl").write_text("\n")
+    (tmp_path / "b.parquet").write_text("no parquet")
     (tmp_path / "bad.jsonl").write_text('{"question": "a b c d e f"}\n{"question": \n')
     with pytest.raises(UserError) as error:
         read_pipeline(str(pipeline(tmp_path / "p.yaml", step))).checked()
     assert told in str(error.value)
     assert "p.yaml" in str(error.value)
+
+
+def test_scores_that_are_made_before_are_no_mistake(tmp_path: Path):
+    made = yaml_file(
+        tmp_path / "p.yaml",
+        """
+        pipeline: my/p
+        imports: [rationale, score.grade]
+        steps:
+          - {step: verify_answer}
+        corpus:
+          - {step: split}
+          - {step: cap, at_most: {"label.split ~ score.correct": 9}, best: grade}
+          - {step: band, of: pass_rate, lowest: 0.1}
+          - {step: diverse, keep: 9, best: score.human}
+        """,
+    )
+    assert read_pipeline(str(made)).checked()
 
 
 async def test_another_benchmark_file_is_looked_at_without_a_call(tmp_path: Path):
@@ -284,6 +336,37 @@ def test_rows_that_are_added_leave_the_others_where_they_are_and_a_seed_decides(
     assert {u: after[u] for u in before} == before
     other = splits(View(texts[:800]), seed=4)
     assert other != before
+
+
+words_of_a_kind = st.tuples(st.integers(0, 5), st.integers(0, 2)).map(
+    lambda drawn: " ".join([*(f"k{drawn[0]}w{i}" for i in range(20)), *(f"e{drawn[1]}{i}" for i in range(drawn[1]))])
+)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(words_of_a_kind, min_size=1, max_size=20),
+    st.lists(words_of_a_kind, max_size=10),
+    st.integers(0, 3),
+    st.randoms(use_true_random=False),
+)
+def test_no_tie_is_torn_and_only_what_is_tied_to_new_rows_may_move(texts, more, seed, rng):
+    shares = {"a": 0.5, "b": 0.3, "c": 0.2}
+    before, after = (
+        splits(View(texts), seed=seed, shares=shares),
+        splits(View([*texts, *more]), seed=seed, shares=shares),
+    )
+    kinds = [t.split("w")[0] for t in [*texts, *more]]  # all of a kind are near-duplicates, and of two kinds none
+    for kind in set(kinds):
+        assert len({after[f"u{i}"] for i, k in enumerate(kinds) if k == kind}) == 1
+    for i, kind in enumerate(kinds[: len(texts)]):
+        first = min(f"u{j}" for j, k in enumerate(kinds) if k == kind)
+        if int(first[1:]) < len(texts):
+            assert after[f"u{i}"] == before[f"u{i}"]
+    mixed = View([*texts, *more])
+    order = rng.sample(range(len(mixed.rows)), len(mixed.rows))
+    mixed.records, mixed.rows = [mixed.records[i] for i in order], [mixed.rows[i] for i in order]
+    assert splits(mixed, seed=seed, shares=shares) == after
 
 
 async def test_a_split_run_is_exported_in_parts_that_share_no_problem(tmp_path: Path):
@@ -438,6 +521,46 @@ def test_a_batch_to_label_is_convincing_wrong_ones_and_some_of_the_rest():
     assert rejection.observed["score.review"] == numbers["review"][int(rejection.target[1:])]
 
 
+async def test_a_run_gives_the_batch_to_label_of_the_document(tmp_path: Path):
+    made = yaml_file(
+        tmp_path / "p.yaml",
+        """
+        pipeline: my/p
+        steps:
+          - {step: rationalize, samples: 4, temperature: 1.0}
+          - {step: verify_answer}
+          - {step: review, exclude_author: false}
+        corpus:
+          - step: mix
+            target: rationale
+            by: "'wrong' if score.correct == 0 else 'rest'"
+            shares: {wrong: 0.8, rest: 0.2}
+            at_most: 20
+            best: score.review
+        """,
+    )
+    world = World(solve_rate=0.5, sensitivity=0.7, specificity=0.8)
+    await run(made, sums(tmp_path / "in.jsonl", 30), tmp_path / "run", ScriptedTeacher(world))
+    rows = ask(
+        tmp_path / "run",
+        """SELECT c.value, v.value, r.id IN (SELECT id FROM kept_rationales) FROM rationales r
+           JOIN scores c ON c.target = r.id AND c.name = 'correct' JOIN scores v ON v.target = r.id AND v.name = 'review'""",
+    )
+    assert Counter(right for right, _, kept in rows if kept) == {0.0: 16, 1.0: 4}
+    for right, n in ((0.0, 16), (1.0, 4)):
+        convincing = sorted((review for r, review, _ in rows if r == right), reverse=True)[:n]
+        assert sorted((review for r, review, kept in rows if kept and r == right), reverse=True) == convincing
+    assert {review for right, review, _ in rows if right == 0} == {1.0, 5.0}  # some wrong ones convince
+
+
+def test_a_cap_for_each_source_counts_files_and_not_their_lines():
+    view = View(["x"] * 9, source=[f"{'a' if i < 6 else 'b:c'}.jsonl:{i}" for i in range(9)])
+    assert Counter(r.shared("source") for r in kept_of(Cap(name="c", per="source", at_most=2), view)) == {
+        "a.jsonl": 2,
+        "b:c.jsonl": 2,
+    }
+
+
 @settings(deadline=None)
 @given(
     st.lists(st.integers(1, 60), min_size=2, max_size=5),
@@ -551,3 +674,39 @@ def test_items_and_words_are_found_in_other_scripts(tmp_path: Path):
     step = Decontaminate(name="d", against=("b.jsonl",), folder=tmp_path)
     (one,) = step.run(View(["問題: 太郎さんはりんごを三つ買いました、残りはいくつですか?", "別の文章です"]))
     assert one.observed["row"] == 1
+
+
+async def test_a_rephrased_item_is_out_by_its_meaning_with_item_and_words(tmp_path: Path):
+    """By rare words in common these two have next to nothing, and by runs nothing at all."""
+    bench = [{"prompt": "What is the capital city of France?", "answer": 1}]
+    rows = [
+        {"question": "Name the French capital, please, that city."},
+        {"question": "How long do goats live on average?"},
+    ]
+    write_rows(tmp_path / "bench.jsonl", bench)
+    made = pipeline(
+        tmp_path / "p.yaml",
+        "{step: decontaminate, against: [bench.jsonl], columns: [prompt], rephrased: 0.6, like: meaning}",
+    )
+    await run(made, write_rows(tmp_path / "in.jsonl", rows), tmp_path / "run", ScriptedTeacher(World()))
+    query = "SELECT question, benchmark, item_row, words, item FROM contamination c JOIN problems p ON p.id = c.record"
+    assert ask(tmp_path / "run", query) == [
+        (rows[0]["question"], "bench.jsonl", 1, "the capital city", "What is the capital city of France?")
+    ]
+    assert resembling([rows[0]["question"]], [bench[0]["prompt"]], cosine=0.45) == []
+
+
+@pytest.mark.parametrize("like", ["words", "meaning"])
+def test_hard_texts_are_looked_at_and_found_where_they_are_the_item(tmp_path: Path, like: str):
+    hard = [
+        "",
+        " ",
+        "\ud800 and more of that",
+        "🐐" * 50,
+        "太郎さんはりんごを三つ買いました。残りはいくつですか",
+        "x" * 100_000,
+    ]
+    write_rows(tmp_path / "b.jsonl", [{"question": t} for t in (hard[4], "plain words that nobody else has at all")])
+    step = Decontaminate(name="d", against=("b.jsonl",), rephrased=0.9, like=like, shortest=1, folder=tmp_path)
+    assert [r.target for r in step.run(View(hard))] == ["r00004"]
+    assert step.run(View([])) == []

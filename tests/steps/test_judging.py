@@ -217,6 +217,26 @@ async def test_the_probability_of_a_yes_is_its_share_of_yes_and_no(asking):
     assert Review(mode="probability").needs_of_teachers() == {"logprobs"}
 
 
+async def test_questions_are_reviewed_by_what_a_prompt_asks_of_them(asking):
+    """As a guard does: whether a question is safe."""
+    step = Review(name="r", target="problem", mode="probability", prompt="review/safe", score="safe", min_valid=1)
+    unit, seen = await asking(step, [PROBLEM], {"ann": _yes(0.2), "b": _yes(0.05)})
+    assert unit.score(PROBLEM, "safe").label == "rejected"
+    assert [name for name, _ in seen] == ["ann", "b"]  # a question has no author who could not be asked
+    assert all("How many?" in str(r.messages) and "Is this text safe?" in str(r.messages) for _, r in seen)
+    assert step.flow(2).calls == 2
+    assert step.fewest_teachers() == 1
+    told = {option for option, *_ in Review(name="r", target="problem").problems_with({}, ())}
+    assert told == {"prompt"}
+    assert "mode" in {o for o, *_ in Review(name="r", target="problem", mode="resolve").problems_with({}, ())}
+    unit, seen = await asking(
+        Review(name="r", mode="probability", prompt="review/safe", min_valid=1),
+        [rationale("A bomb.")],
+        {"b": _yes(0.2)},
+    )
+    assert "A bomb." in str(seen[0][1].messages)
+
+
 async def test_who_solves_anew_never_sees_the_rationale_and_agreement_is_the_score(asking):
     answers = {"b": ["5", "5.0", "6", "none"], "c": ["7"] * 4}
     step = Review(name="r", mode="resolve", samples=4, temperature=0.7)

@@ -7,8 +7,10 @@ import random
 from pathlib import Path
 
 import pytest
+from faker import Faker
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from phonenumbers import is_valid_number, parse
 
 from synth.texts import (
     announces_answer,
@@ -100,6 +102,12 @@ def test_rationales_are_no_refusals(text: str):
 def test_talk_is_counted():
     assert len(boilerplate("Certainly! There are 4 goats. I hope this helps! Let me know if you have doubts.")) == 3
     assert boilerplate("There are 4.<|im_end|>") == ["<|im_end|>"]
+    assert boilerplate("I'm an AI. Hope these suggestions are helpful, and is there anything else I can do?") == [
+        "'m an AI",
+        "Hope these suggestions are helpful",
+        "anything else I can do",
+    ]
+    assert boilerplate("They hope that it rains. So it is helpful to know if anything else is left.") == []
 
 
 @pytest.mark.parametrize(
@@ -138,13 +146,20 @@ def test_the_longest_shared_run():
         ("Call (212) 736-5000, they say.", "phone"),
         ("The host is 8.8.8.8, it says.", "ip_address"),
         ("The host is 2001:4860:4860::8888 too.", "ip_address"),
+        ("Call 212.736.5000, they say.", "phone"),
+        ("Call (030) 901820, they say.", "phone"),
+        ("Call +49(0)30 901820 or come.", "phone"),  # in groups that nobody in Germany writes
         ("Card 4111 1111 1111 1111 was charged.", "credit_card"),
+        ("Card 2223003122003222 was charged.", "credit_card"),
+        ("Card 6304 is Maestro: 630499079808.", "credit_card"),
+        ("Pay to ES98 6626 6620 9639 8496 3311 1200 euros.", "iban"),
+        ("Pay to DE89370400440532013000 1200 euros.", "iban"),
         ("Pay to DE89 3704 0044 0532 0130 00 now.", "iban"),
         ("His number is 536-90-4399, he says.", "us_ssn"),
     ],
 )
 def test_personal_data_is_found_where_it_stands(text: str, kind: str):
-    found = personal_data(text, ("US",))
+    found = personal_data(text, ("US", "DE"))
     assert [f.kind for f in found] == [kind]
     assert text[found[0].start : found[0].end].strip(" .,") in text
 
@@ -158,11 +173,32 @@ def test_personal_data_is_found_where_it_stands(text: str, kind: str):
         "Section 1.2.3.4.5, at 127.0.0.1 or 192.168.1.7, or 300.1.2.3",
         "3 * 4 = 12, 12 - 4 = 8 and 1000 + 2000 = 3000",
         "666-12-3456 and 900-12-3456 are none.",
+        "on 04-12-2003, 06-06-2005 or 04122003, 0.3558 - 0.1522, 1 030 303, (0.6667/0.3333)",
+        "12 + 62426244000 = 62426244012, (0.95710678118) and 630499079809",
         "f(x) = 2 @ x, a@b",
     ],
 )
 def test_numbers_are_no_personal_data(text: str):
-    assert personal_data(text, ("US",)) == []
+    assert personal_data(text, ("US", "DE")) == []
+
+
+@pytest.mark.parametrize(
+    "locale", ["en_US", "en_GB", "de_DE", "fr_FR", "es_ES", "it_IT", "pl_PL", "pt_BR", "ja_JP", "ko_KR"]
+)
+def test_personal_data_of_many_countries_is_found(locale: str):
+    """`benchmarks/inspection.py` does the same with more; telephone numbers that are digits alone are told as figures."""
+    faker, region = Faker(locale), locale[-2:]
+    faker.seed_instance(11)
+    makers = {"email": faker.email, "ip_address": faker.ipv4_public, "credit_card": faker.credit_card_number}
+    planted = [(kind, str(make())) for kind, make in makers.items() for _ in range(20)]
+    numbers = [faker.phone_number() for _ in range(80)]
+    planted += [("phone", n) for n in numbers if not n.isdigit() and is_valid_number(parse(n, region))]
+    found = [
+        kind in {f.kind for f in personal_data(f"Nine are left. Write to {what}, he says. So 9 - 4 = 5.", (region,))}
+        for kind, what in planted
+    ]
+    assert len(found) > 75
+    assert sum(found) >= 0.95 * len(found)
 
 
 @settings(deadline=None, max_examples=60)
