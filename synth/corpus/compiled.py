@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["Passes", "is_installed", "passes"]
+__all__ = ["Passes", "passes"]
 
 
 class Passes(NamedTuple):
@@ -21,11 +20,6 @@ class Passes(NamedTuple):
     words: Callable[..., tuple[int, int]]
     runs: Callable[..., None]
     minima: Callable[..., None]
-
-
-def is_installed() -> bool:
-    """Whether there is anything to compile them with (the extra `fast`)."""
-    return find_spec("numba") is not None
 
 
 @cache
@@ -55,7 +49,8 @@ def _words(eight: Any, ends: Any, longest: int, made: Any, first: Any, long: Any
     Returns:
         How many words there are, and how many of them are longer.
     """
-    at, n, more = 0, 0, 0
+    at: Any = 0
+    n, more = 0, 0
     first[0] = 0
     for text in range(len(ends)):
         while at < ends[text]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synth.corpus.minhash import band_keys, bands_for, pairs_between, sketch
-from synth.corpus.near_duplicates import Texts, chunks, in_threads
+from synth.corpus.near_duplicates import Texts, chunks, in_threads, worth_compiling
 from synth.corpus.shingles import hash_shingles
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SketchIndex"]
 
-_FORMAT = 1
+_FORMAT = 2
 _ADDED_AT_ONCE = 200_000
 
 
@@ -117,7 +117,12 @@ class SketchIndex:
         import numpy as np
 
         size, number, seed = self._made["shingle"], self._made["permutations"], self._made["seed"]
-        parts = list(in_threads(lambda some: sketch(hash_shingles(some, size), number, seed), chunks(texts)))
+        compiled = worth_compiling(len(texts))
+
+        def look(some: Sequence[str]) -> np.ndarray[Any, Any]:
+            return sketch(hash_shingles(some, size, compiled=compiled), number, seed, compiled=compiled)
+
+        parts = list(in_threads(look, chunks(texts)))
         return np.concatenate(parts, axis=1) if parts else np.zeros((number, 0), dtype=np.uint32)
 
     def to_datasketch(self, threshold: float) -> MinHashLSH:

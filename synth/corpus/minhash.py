@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from synth.corpus.compiled import passes
 from synth.corpus.shingles import Hashed, mixed, ragged
 
 if TYPE_CHECKING:
@@ -44,6 +43,8 @@ def sketch(hashed: Hashed, permutations: int, seed: int, *, compiled: bool = Fal
     half = (hashed.hashes >> np.uint64(32)).astype(np.uint32)
     made = np.full((permutations, len(hashed.starts) - 1), 0xFFFFFFFF, dtype=np.uint32)
     if compiled:
+        from synth.corpus.compiled import passes
+
         passes().minima(half, hashed.starts, factors, made)
         return made
     filled = np.flatnonzero(np.diff(hashed.starts))

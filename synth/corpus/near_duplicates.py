@@ -11,9 +11,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeVar
 
-from synth.corpus.compiled import is_installed
 from synth.corpus.minhash import band_keys, bands_for, datasketch_pairs, jaccard, pairs_in_bands, sketch
 from synth.corpus.shingles import Hashed, Unit, hash_shingles, shingle_set
 
@@ -185,7 +185,7 @@ class _Way(NamedTuple):
 
 def worth_compiling(count: int) -> bool:
     """Whether compiled passes are to be had for so many texts, and take less time with what it takes to load them."""
-    return count >= MANY and is_installed()
+    return count >= MANY and find_spec("numba") is not None
 
 
 def _pairs(texts: Texts, way: _Way) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
@@ -235,13 +235,17 @@ def _pairs(texts: Texts, way: _Way) -> tuple[np.ndarray[Any, Any], np.ndarray[An
 
 
 def _sums(hashed: Hashed) -> np.ndarray[Any, Any]:
-    """One hash a text, over all its shingles; 0 for a text without any."""
+    """One hash a text, over all its shingles in their order; 0 for a text without any."""
     import numpy as np
 
     sums = np.zeros(len(hashed.starts) - 1, dtype=np.uint64)
     filled = np.flatnonzero(np.diff(hashed.starts))
     if len(filled):
-        sums[filled] = np.add.reduceat(hashed.hashes, hashed.starts[filled])
+        # Each times an odd number that tells its place: in the text, once the place of the text is taken off.
+        at = hashed.starts[filled]
+        place = np.arange(1, 2 * len(hashed.hashes), 2, dtype=np.uint64)
+        whole = np.add.reduceat(hashed.hashes, at) * (2 * at).astype(np.uint64)
+        sums[filled] = np.add.reduceat(hashed.hashes * place, at) - whole
         sums[filled] += (sums[filled] == 0).astype(np.uint64)
     return sums
 

@@ -9,8 +9,6 @@ from functools import cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from synth.corpus.compiled import passes
-
 if TYPE_CHECKING:
     import numpy as np
 
@@ -79,6 +77,8 @@ def hash_shingles(texts: Sequence[str], size: int, unit: Unit = "word", *, compi
     starts = np.r_[0, np.cumsum(shingles)]
     made = np.zeros(int(starts[-1]), dtype=np.uint64)
     if compiled:
+        from synth.corpus.compiled import passes
+
         passes().runs(words, first, starts, size, made)
         return Hashed(made, starts)
     whole = np.flatnonzero(counts >= size)
@@ -126,6 +126,8 @@ def _words(texts: Sequence[str], *, compiled: bool) -> tuple[np.ndarray[Any, Any
     # Eight bytes from every place on: a word is read in one go, and masked to its length.
     eight = np.ndarray(shape=(len(line) - 7,), dtype="<u8", buffer=line, strides=(1,))
     if compiled:
+        from synth.corpus.compiled import passes
+
         hashes, first = np.empty(len(line) // 2, dtype=np.uint64), np.empty(len(parts) + 1, dtype=np.int64)
         of_long = np.empty((len(line) // _LONG, 3), dtype=np.int64)
         n, more = passes().words(eight, stops - 1, _LONG, hashes, first, of_long)
