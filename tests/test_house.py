@@ -39,7 +39,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "view": {"records", "errors", "store", "audit", "measures"},
     "steps": {"records", "errors", "shipped", "teachers", "prompts", "verify", "texts", "corpus"},
     "pipeline": {"records", "errors", "shipped", "teachers", "prompts", "steps", "corpus", "export", "documented"},
-    "engine": {"records", "errors", "shipped", "teachers", "prompts", "steps", "pipeline", "sources", "store"},
+    "engine": {"records", "errors", "shipped", "teachers", "prompts", "steps", "pipeline", "sources", "store", "corpus"},
     "cli": {"errors", "shipped", "sources", "teachers", "steps", "pipeline", "engine", "store", "corpus", "export", "audit", "view", "documented"},
 }  # fmt: skip
 
