@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from synth.corpus.index import SketchIndex
+from synth.corpus.index import ShingleIndex
 from synth.corpus.meaning import near_duplicates_in_meaning
 from synth.corpus.near_duplicates import Engine, NearDuplicate, near_duplicates
 from synth.corpus.step import CorpusRecord, CorpusView, FileStep, Target
@@ -48,7 +48,7 @@ class NearDuplicates(FileStep):
     """Who of those that are alike stays: `id` (the smallest: the same in whatever order records were made), `earliest` in
     the input, `longest`, or the name of a score, of which the highest stays; ties go to the smallest id."""
     index: str | None = None
-    """Folder of an index (`synth index`): what resembles one of its texts is out too, by the similarity of sketches."""
+    """Folder of an index (`synth index`): what resembles one of its texts is out too."""
 
     def files(self) -> Iterable[tuple[str, str]]:
         return [("index", self.index)] if self.index is not None else []
@@ -64,7 +64,7 @@ class NearDuplicates(FileStep):
             yield "engine", "numba is not installed", "pip install 'synth-rationales[fast]', or leave the engine out"
         if self.index is not None and self.path(self.index).exists():
             try:
-                SketchIndex(self.path(self.index), shingle=self.shingle)
+                ShingleIndex(self.path(self.index), shingle=self.shingle)
             except ValueError as error:
                 yield "index", str(error), "give the shingle it was made with, or make another"
 
@@ -79,9 +79,9 @@ class NearDuplicates(FileStep):
         rule = f"near-duplicate, Jaccard >= {least:g}"
         by_index: dict[int, Rejection] = {}
         if self.index is not None:
-            index = SketchIndex(self.path(self.index), shingle=self.shingle)
+            index = ShingleIndex(self.path(self.index), shingle=self.shingle, permutations=self.permutations)
             for item, other, similarity in index.alike(texts, least):
-                observed = {"duplicate_of": other, "estimated": round(similarity, 4), "index": self.index}
+                observed = {"duplicate_of": other, "similarity": round(similarity, 4), "index": self.index}
                 by_index[item] = self.reject(records[item], f"{rule}, of what is in the index", observed)
                 priority[item] = float("-inf")  # it must not stay in the stead of another
         found = near_duplicates(
