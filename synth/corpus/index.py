@@ -95,7 +95,7 @@ class ShingleIndex:
         starts = np.r_[0, np.cumsum([len(shingles) for _, shingles in rows])]
         shingles = pa.LargeListArray.from_arrays(starts, pa.array(np.concatenate([s for _, s in rows])))
         path = self.folder / f"{number:06d}.draft"
-        pq.write_table(pa.table({"id": [one for one, _ in rows], "shingles": shingles}), path, compression="zstd")
+        pq.write_table(pa.table({"id": [one for one, _ in rows], "shingles": shingles}), path, compression="none")  # hashes do not shrink
         return path
 
     def _each(self, texts: Texts) -> Iterator[np.ndarray[Any, Any]]:
@@ -115,7 +115,9 @@ class ShingleIndex:
             hashed = hash_shingles(some, size, compiled=compiled)
             lengths = np.diff(hashed.starts)
             whose = np.repeat(np.arange(len(some), dtype=np.uint64), lengths) << np.uint64(32)
-            different = np.unique(whose | (hashed.hashes >> np.uint64(32)))
+            line = whose | (hashed.hashes >> np.uint64(32))
+            line.sort()
+            different = line[np.r_[True, line[1:] != line[:-1]][: len(line)]]
             ends = np.searchsorted(different, np.arange(1, len(some) + 1, dtype=np.uint64) << np.uint64(32))
             return different.astype(np.uint32), np.r_[0, ends]
 
