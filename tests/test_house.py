@@ -41,7 +41,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "publish": {"errors", "documented", "redact", "store", "audit", "export", "view", "teachers"},
     "steps": {"records", "errors", "shipped", "teachers", "prompts", "verify", "texts", "corpus"},
     "pipeline": {"records", "errors", "shipped", "teachers", "prompts", "steps", "corpus", "export", "documented"},
-    "engine": {"records", "errors", "shipped", "teachers", "prompts", "steps", "pipeline", "sources", "store"},
+    "engine": {"records", "errors", "shipped", "teachers", "prompts", "steps", "pipeline", "sources", "store", "corpus"},
     "cli": {"errors", "shipped", "sources", "teachers", "steps", "pipeline", "engine", "store", "corpus", "export", "audit",
             "view", "publish", "redact", "documented"},
 }  # fmt: skip

@@ -23,18 +23,18 @@ __all__ = ["command"]
 )
 @click.option("--shingle", type=click.IntRange(1, 64), default=5, show_default=True, help="Words in a shingle.")
 def command(run: Path, folder: Path, target: str, shingle: int) -> None:
-    """Add sketches of what RUN has kept to the index in FOLDER, which is made if it is not there. Texts are not copied.
+    """Add the shingles of what RUN has kept to the index in FOLDER, which is made if it is not there: 4 bytes each, and no text.
 
     A later pipeline names it: `{step: near_duplicates, target: problem, index: FOLDER}` puts out what resembles one of
     its texts, without reading those again.
     """
-    from synth.corpus.index import SketchIndex
+    from synth.corpus.index import ShingleIndex
     from synth.errors import UserError
     from synth.store.database import open_store
 
     with open_store(run) as store:
         try:
-            index = SketchIndex(folder, shingle=shingle)
+            index = ShingleIndex(folder, shingle=shingle)
         except ValueError as error:
             raise UserError(str(error), remedy="choose another folder, or the --shingle it was made with") from error
         added = index.add([record.id for record in store.kept(target)], store.texts(target))

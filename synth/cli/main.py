@@ -24,6 +24,7 @@ _COMMANDS = {
     "calls": "The ledger: calls, what they cost, one in full; forget some.",
     "teachers": "The teachers of your profile; whether each answers and what it can do.",
     "sql": "Ask a run a question in SQL.",
+    "curate": "Let a corpus step look at a finished run, by hand; undo it.",
     "index": "Note what a run holds, so that later runs are compared with it.",
     "audit": "Checks that a run can fail; how reviewers judge and agree.",
     "report": "One HTML file that tells what a run is, to read or to send.",

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from synth.corpus.minhash import sketch
-from synth.corpus.near_duplicates import Texts, chunks, in_threads
+from synth.corpus.near_duplicates import Texts, chunks, in_threads, worth_compiling
 from synth.corpus.shingles import hash_shingles
 
 if TYPE_CHECKING:
@@ -102,8 +102,11 @@ def word_sketches(texts: Texts, shingle: int) -> Words:
     """Sketches of texts by shingles of so many words; the texts are gone through once."""
     import numpy as np
 
+    compiled = worth_compiling(len(texts))
+
     def made(some: Sequence[str]) -> np.ndarray[Any, Any]:
-        return sketch(hash_shingles(some, shingle), _PERMUTATIONS, 1).astype(np.uint16)
+        hashed = hash_shingles(some, shingle, compiled=compiled)
+        return sketch(hashed, _PERMUTATIONS, 1, compiled=compiled).astype(np.uint16)
 
     parts = list(in_threads(made, chunks(texts)))
     return Words(np.concatenate(parts, axis=1) if parts else np.zeros((_PERMUTATIONS, 0), dtype=np.uint16))

@@ -31,26 +31,28 @@ def bands_for(threshold: float, permutations: int) -> tuple[int, int]:
     return best
 
 
-def sketch(hashed: Hashed, permutations: int, seed: int) -> np.ndarray[Any, Any]:
+def sketch(hashed: Hashed, permutations: int, seed: int, *, compiled: bool = False) -> np.ndarray[Any, Any]:
     """The sketches, uint32 of shape (permutations, texts): the smallest of the hashes under each permutation.
 
-    A permutation is a·x + b modulo 2^32 on the upper half of a hash, with a odd. A text without shingles has a sketch of
-    all ones, which is nothing to go by.
+    A permutation is a·x modulo 2^32 on the upper half of a hash, with a odd. A text without shingles has a sketch of all
+    ones, which is nothing to go by. `compiled` or not, the sketches are the same.
     """
     import numpy as np
 
-    rng = np.random.default_rng(seed)
-    a = rng.integers(0, 2**32, permutations, dtype=np.uint32) | np.uint32(1)
-    b = rng.integers(0, 2**32, permutations, dtype=np.uint32)
+    factors = np.random.default_rng(seed).integers(0, 2**32, permutations, dtype=np.uint32) | np.uint32(1)
     half = (hashed.hashes >> np.uint64(32)).astype(np.uint32)
-    filled = np.flatnonzero(np.diff(hashed.starts))
     made = np.full((permutations, len(hashed.starts) - 1), 0xFFFFFFFF, dtype=np.uint32)
+    if compiled:
+        from synth.corpus.compiled import passes
+
+        passes().minima(half, hashed.starts, factors, made)
+        return made
+    filled = np.flatnonzero(np.diff(hashed.starts))
     if len(filled):
         at, turned = hashed.starts[filled], np.empty_like(half)
-        for p in range(permutations):
-            np.multiply(half, a[p], out=turned)
-            np.add(turned, b[p], out=turned)
-            made[p, filled] = np.minimum.reduceat(turned, at)
+        for line, factor in zip(made, factors, strict=True):
+            np.multiply(half, factor, out=turned)
+            line[filled] = np.minimum.reduceat(turned, at)
     return made
 
 
@@ -64,22 +66,23 @@ def band_keys(sketches: np.ndarray[Any, Any], bands: int, rows: int) -> np.ndarr
     return keys
 
 
-def pairs_in_bands(keys: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def pairs_in_bands(keys: np.ndarray[Any, Any], among: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Pairs (i < j) that share a band, each once, as int64 of shape (pairs, 2).
 
     Args:
-        keys: uint64 of shape (bands, texts). At most 2^32 texts.
+        keys: uint64 of shape (bands, texts).
+        among: indices of the texts that are looked at; i and j count in these. At most 2^32.
     """
     import numpy as np
 
-    n = keys.shape[1]
+    n = len(among)
     bits = np.uint64(max(1, (n - 1).bit_length()))
     low = (np.uint64(1) << bits) - np.uint64(1)
     found: list[np.ndarray[Any, Any]] = []
     for band in keys:
         # Key and index in one number, which sorts several times as fast as an argsort. Keys that differ in the bits cut
         # off make a few false candidates; a verdict comes later.
-        line = (band & ~low) | np.arange(n, dtype=np.uint64)
+        line = (band[among] & ~low) | np.arange(n, dtype=np.uint64)
         line.sort()
         of, who = line >> bits, line & low
         for lag in range(1, NEIGHBOURS + 1):

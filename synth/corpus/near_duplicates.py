@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeVar
 
 from synth.corpus.minhash import band_keys, bands_for, datasketch_pairs, jaccard, pairs_in_bands, sketch
@@ -28,15 +29,21 @@ __all__ = [
     "in_threads",
     "near_duplicate_pairs",
     "near_duplicates",
+    "out_of_clusters",
+    "worth_compiling",
 ]
 
-Engine = Literal["numpy", "datasketch"]
-"""Which implementation finds candidates: passes over all texts at once, or the library datasketch, the reference."""
+Engine = Literal["auto", "numpy", "numba", "datasketch"]
+"""Which implementation finds candidates: passes over all texts at once, by numpy or compiled by numba, which find the very
+same; or the library datasketch, the reference. `auto`: compiled, where numba is installed and there are many texts."""
+
+MANY = 20_000
+"""Texts from which on it pays to compile."""
 
 FEW = 64
 """Up to so many different texts all pairs are compared outright: no sketch, and nothing is missed."""
 
-CHUNK = 2**20
+CHUNK = 2**19
 """Characters worked on at once by a thread: what it makes of them stays in the processor's cache."""
 
 R = TypeVar("R")
@@ -68,7 +75,7 @@ def near_duplicate_pairs(
     shingle: int = 5,
     unit: Unit = "word",
     permutations: int = 128,
-    engine: Engine = "numpy",
+    engine: Engine = "auto",
     seed: int = 1,
 ) -> list[tuple[int, int, float]]:
     """Pairs (i < j, similarity) whose shingle sets have a Jaccard similarity of at least `threshold`, in order.
@@ -88,46 +95,10 @@ def near_duplicate_pairs(
 
     Raises:
         ValueError: the threshold is out of range.
+        ImportError: the engine is not installed.
     """
-    import numpy as np
-
-    if not 0 < threshold <= 1:
-        raise ValueError(f"threshold is {threshold}, not in (0, 1]")
-    hashing = partial(hash_shingles, size=shingle, unit=unit)
-    bands, rows = bands_for(threshold, permutations)
-    sketched = engine == "numpy" and threshold < 1 and len(texts) > FEW
-    of_words: list[np.ndarray[Any, Any]] = []
-    keys: list[np.ndarray[Any, Any]] = []
-
-    def look(some: Sequence[str]) -> tuple[Any, Any]:
-        hashed = hashing(some)
-        return _sums(hashed), band_keys(sketch(hashed, bands * rows, seed), bands, rows) if sketched else None
-
-    for total, in_bands in in_threads(look, chunks(texts)):
-        of_words.append(total)
-        keys.append(in_bands)
-    all_words = np.concatenate(of_words) if of_words else np.zeros(0, dtype=np.uint64)
-    firsts, same = _first_of_each(all_words)
-    found = [np.column_stack([same, np.ones(len(same))])]
-    if threshold < 1 and len(firsts) > 1:
-        if len(firsts) <= FEW:
-            candidates = np.column_stack(np.triu_indices(len(firsts), 1))
-        elif engine == "datasketch":
-            wanted = set(firsts.tolist())
-            sets = [shingle_set(t, shingle, unit) for i, t in enumerate(texts) if i in wanted]
-            candidates = np.array(list(datasketch_pairs(sets, bands, rows, seed)), dtype=np.int64).reshape(-1, 2)
-        else:
-            candidates = pairs_in_bands(np.concatenate(keys, axis=1)[:, firsts])
-        keys.clear()
-        pairs = firsts[candidates]
-        similarity = _similarities(texts, pairs, hashing)
-        alike = similarity >= threshold
-        found.append(np.column_stack([pairs[alike], similarity[alike]]))
-    table = np.concatenate(found)
-    table = table[np.lexsort((table[:, 1], table[:, 0]))]
-    return list(
-        zip(table[:, 0].astype(int).tolist(), table[:, 1].astype(int).tolist(), table[:, 2].tolist(), strict=True)
-    )
+    pairs, similarity = _pairs(texts, _Way(threshold, shingle, unit, permutations, engine, seed))
+    return list(zip(pairs[:, 0].tolist(), pairs[:, 1].tolist(), similarity.tolist(), strict=True))
 
 
 def near_duplicates(
@@ -138,7 +109,7 @@ def near_duplicates(
     shingle: int = 5,
     unit: Unit = "word",
     permutations: int = 128,
-    engine: Engine = "numpy",
+    engine: Engine = "auto",
     seed: int = 1,
 ) -> list[NearDuplicate]:
     """The texts that are out, each with the one that stays: of a cluster the one of highest priority, then the earliest.
@@ -146,36 +117,135 @@ def near_duplicates(
     A cluster is a connected component of near-duplicate pairs, so two of its members may be less alike than the
     threshold; the similarity told is that to the keeper. Arguments as in `near_duplicate_pairs`.
     """
+    way = _Way(threshold, shingle, unit, permutations, engine, seed)
+    pairs, similarity = _pairs(texts, way)
+    return out_of_clusters(
+        pairs, similarity, priority, lambda ties: _similarities(texts, ties, way.hashing(len(texts)))
+    )
+
+
+def out_of_clusters(
+    pairs: np.ndarray[Any, Any],
+    similarity: np.ndarray[Any, Any],
+    priority: Sequence[float] | None,
+    similarities: Callable[[np.ndarray[Any, Any]], np.ndarray[Any, Any]],
+) -> list[NearDuplicate]:
+    """Of each connected component all but one: see `near_duplicates`.
+
+    Args:
+        pairs: int64 of shape (pairs, 2), i < j, in order.
+        similarity: of each pair.
+        priority: of every text; None: all are equal.
+        similarities: gives those of other pairs.
+    """
     import numpy as np
 
-    pairs = near_duplicate_pairs(
-        texts, threshold=threshold, shingle=shingle, unit=unit, permutations=permutations, engine=engine, seed=seed
-    )
-    known = {(i, j): similarity for i, j, similarity in pairs}
-    ties = []
-    members: dict[int, list[int]] = {}
-    heads = clusters(len(texts), ((i, j) for i, j, _ in pairs))
-    for i in sorted({i for pair in pairs for i in pair[:2]}):
-        members.setdefault(heads[i], []).append(i)
-    for cluster in members.values():
-        keeper = min(cluster, key=lambda i: (-(priority[i] if priority is not None else 0.0), i))
-        ties += [(i, keeper) for i in cluster if i != keeper]
-    unknown = [tie for tie in ties if (min(tie), max(tie)) not in known]
-    told = _similarities(
-        texts, np.array(unknown, dtype=np.int64).reshape(-1, 2), partial(hash_shingles, size=shingle, unit=unit)
-    )
-    known |= {(min(tie), max(tie)): float(s) for tie, s in zip(unknown, told, strict=True)}
-    return sorted(NearDuplicate(i, keeper, known[min(i, keeper), max(i, keeper)]) for i, keeper in ties)
+    if not len(pairs):
+        return []
+    items, ends = np.unique(pairs, return_inverse=True)
+    component = _components(len(items), ends.reshape(-1, 2))
+    rank = np.zeros(len(items)) if priority is None else -np.asarray(priority, dtype=np.float64)[items]
+    order = np.lexsort((items, rank, component))
+    first = np.r_[True, np.diff(component[order]) > 0]
+    keeper = np.empty(len(items), dtype=np.int64)
+    keeper[order] = items[order[np.flatnonzero(first)[np.cumsum(first) - 1]]]
+    out = np.flatnonzero(keeper != items)
+    ties = np.sort(np.column_stack([items[out], keeper[out]]), axis=1)
+    number, wanted = _numbers(pairs), _numbers(ties)
+    at = np.minimum(np.searchsorted(number, wanted), len(number) - 1)
+    told = similarity[at]
+    unknown = np.flatnonzero(number[at] != wanted)
+    told[unknown] = similarities(ties[unknown])
+    return list(map(NearDuplicate, items[out].tolist(), keeper[out].tolist(), told.tolist()))
+
+
+def _numbers(pairs: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    import numpy as np
+
+    numbers: np.ndarray[Any, Any] = (pairs[:, 0] << np.int64(32)) | pairs[:, 1]
+    return numbers
+
+
+class _Way(NamedTuple):
+    """How pairs are looked for; see `near_duplicate_pairs`."""
+
+    threshold: float
+    shingle: int
+    unit: Unit
+    permutations: int
+    engine: Engine
+    seed: int
+
+    def compiled(self, count: int) -> bool:
+        return self.engine == "numba" or (self.engine == "auto" and worth_compiling(count))
+
+    def hashing(self, count: int) -> Callable[[Sequence[str]], Hashed]:
+        return partial(hash_shingles, size=self.shingle, unit=self.unit, compiled=self.compiled(count))
+
+
+def worth_compiling(count: int) -> bool:
+    """Whether compiled passes are to be had for so many texts, and take less time with what it takes to load them."""
+    return count >= MANY and find_spec("numba") is not None
+
+
+def _pairs(texts: Texts, way: _Way) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Pairs as int64 of shape (pairs, 2), in order, and their similarities."""
+    import numpy as np
+
+    if not 0 < way.threshold <= 1:
+        raise ValueError(f"threshold is {way.threshold}, not in (0, 1]")
+    count = len(texts)
+    hashing, compiled = way.hashing(count), way.compiled(count)
+    bands, rows = bands_for(way.threshold, way.permutations)
+    sketched = way.engine != "datasketch" and way.threshold < 1 and count > FEW
+    sums = np.zeros(count, dtype=np.uint64)
+    keys = np.empty((bands if sketched else 0, count), dtype=np.uint64)
+
+    def look(some: Sequence[str]) -> tuple[Any, Any]:
+        hashed = hashing(some)
+        if not sketched:
+            return _sums(hashed), None
+        return _sums(hashed), band_keys(sketch(hashed, bands * rows, way.seed, compiled=compiled), bands, rows)
+
+    at = 0
+    for of_words, in_bands in in_threads(look, chunks(texts)):
+        sums[at : at + len(of_words)] = of_words
+        if sketched:
+            keys[:, at : at + len(of_words)] = in_bands
+        at += len(of_words)
+    firsts, pairs = _first_of_each(sums)
+    similarity = np.ones(len(pairs))
+    if way.threshold < 1 and len(firsts) > 1:
+        if len(firsts) <= FEW:
+            candidates = np.column_stack(np.triu_indices(len(firsts), 1))
+        elif way.engine == "datasketch":
+            wanted = set(firsts.tolist())
+            sets = [shingle_set(t, way.shingle, way.unit) for i, t in enumerate(texts) if i in wanted]
+            candidates = np.array(list(datasketch_pairs(sets, bands, rows, way.seed)), dtype=np.int64).reshape(-1, 2)
+        else:
+            candidates = pairs_in_bands(keys, firsts)
+        del keys
+        candidates = firsts[candidates]
+        of_candidates = _similarities(texts, candidates, hashing)
+        alike = of_candidates >= way.threshold
+        pairs = np.concatenate([pairs, candidates[alike]])
+        similarity = np.concatenate([similarity, of_candidates[alike]])
+    order = np.lexsort((pairs[:, 1], pairs[:, 0]))
+    return pairs[order], similarity[order]
 
 
 def _sums(hashed: Hashed) -> np.ndarray[Any, Any]:
-    """One hash a text, over all its shingles; 0 for a text without any."""
+    """One hash a text, over all its shingles in their order; 0 for a text without any."""
     import numpy as np
 
     sums = np.zeros(len(hashed.starts) - 1, dtype=np.uint64)
     filled = np.flatnonzero(np.diff(hashed.starts))
     if len(filled):
-        sums[filled] = np.add.reduceat(hashed.hashes, hashed.starts[filled])
+        # Each times an odd number that tells its place: in the text, once the place of the text is taken off.
+        at = hashed.starts[filled]
+        place = np.arange(1, 2 * len(hashed.hashes), 2, dtype=np.uint64)
+        whole = np.add.reduceat(hashed.hashes, at) * (2 * at).astype(np.uint64)
+        sums[filled] = np.add.reduceat(hashed.hashes * place, at) - whole
         sums[filled] += (sums[filled] == 0).astype(np.uint64)
     return sums
 
@@ -257,13 +327,19 @@ def in_threads(work: Callable[[Any], R], chunks: Iterable[Any]) -> Iterator[R]:
 def clusters(count: int, pairs: Iterable[tuple[int, int]]) -> list[int]:
     """For each of `count` items the smallest of those it is tied to, directly or through others; itself, if to none."""
     import numpy as np
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
 
-    ties = np.array(list(pairs), dtype=np.int64).reshape(-1, 2).T
-    _, component = connected_components(
-        coo_array((np.ones(ties.shape[1]), tuple(ties)), (count, count)), directed=False
-    )
+    component = _components(count, np.array(list(pairs), dtype=np.int64).reshape(-1, 2))
     _, smallest, of = np.unique(component, return_index=True, return_inverse=True)
     heads: list[int] = smallest[of].tolist()
     return heads
+
+
+def _components(count: int, pairs: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """A number for each item, the same for those that are tied."""
+    import numpy as np
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    ties = coo_array((np.ones(len(pairs), dtype=np.int8), (pairs[:, 0], pairs[:, 1])), (count, count))
+    component: np.ndarray[Any, Any] = connected_components(ties, directed=False)[1]
+    return component

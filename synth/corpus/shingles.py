@@ -67,17 +67,22 @@ def ragged(
     return np.arange(int(lengths.sum())) + np.repeat(starts - before, lengths), lengths
 
 
-def hash_shingles(texts: Sequence[str], size: int, unit: Unit = "word") -> Hashed:
-    """The shingles of `shingle_set` as hashes, by passes over all texts at once."""
+def hash_shingles(texts: Sequence[str], size: int, unit: Unit = "word", *, compiled: bool = False) -> Hashed:
+    """The shingles of `shingle_set` as hashes, by passes over all texts at once; `compiled` or not, the same ones."""
     import numpy as np
 
-    words, first = _words(texts) if unit == "word" else _characters(texts)
+    words, first = _words(texts, compiled=compiled) if unit == "word" else _characters(texts)
     counts = np.diff(first)
     shingles = np.where(counts >= size, counts - size + 1, counts > 0)
     starts = np.r_[0, np.cumsum(shingles)]
+    made = np.zeros(int(starts[-1]), dtype=np.uint64)
+    if compiled:
+        from synth.corpus.compiled import passes
+
+        passes().runs(words, first, starts, size, made)
+        return Hashed(made, starts)
     whole = np.flatnonzero(counts >= size)
     short = np.flatnonzero((counts > 0) & (counts < size))
-    made = np.zeros(int(starts[-1]), dtype=np.uint64)
     if len(whole):
         runs = _run(words, 0, len(words) - size + 1, size)
         # Runs that begin in the last words of a text reach into the next: they are none.
@@ -111,30 +116,39 @@ def _run_at(words: np.ndarray[Any, Any], at: np.ndarray[Any, Any], size: int) ->
     return made
 
 
-def _words(texts: Sequence[str]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+def _words(texts: Sequence[str], *, compiled: bool) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """The hashes of all words; and the index of the first word of each text, with the end."""
     import numpy as np
 
     parts = [t.encode() if t.isascii() else " ".join(normalise(t)).encode("utf-8", "surrogatepass") for t in texts]
-    line = (b" " + b" ".join(parts) + _PAD).translate(_FOLD)
-    is_word = np.frombuffer(line, dtype=np.uint8) != 32
-    bounds = np.flatnonzero(is_word[1:] != is_word[:-1]) + 1
-    begins, ends = bounds[0::2], bounds[1::2]
-    lengths = np.fromiter(map(len, parts), np.int64, len(parts))
-    first = np.asarray(np.searchsorted(begins, np.r_[1, 1 + np.cumsum(lengths + 1)]))
+    line = (b" ".join(parts) + _PAD).translate(_FOLD)
+    stops = np.cumsum(np.fromiter(map(len, parts), np.int64, len(parts)) + 1)
     # Eight bytes from every place on: a word is read in one go, and masked to its length.
     eight = np.ndarray(shape=(len(line) - 7,), dtype="<u8", buffer=line, strides=(1,))
-    long = ends - begins
-    hashes = mixed(eight[begins] & _masks()[np.minimum(long, 8)])
-    rest, done = np.flatnonzero((long > 8) & (long <= _LONG)), 8
-    while len(rest):
-        more = eight[begins[rest] + done] & _masks()[np.minimum(long[rest] - done, 8)]
-        hashes[rest] = mixed(hashes[rest] * _odd(1) + more)
-        done += 8
-        rest = rest[long[rest] > done]
-    for i in np.flatnonzero(long > _LONG):
-        digest = blake2b(line[begins[i] : ends[i]], digest_size=8).digest()
-        hashes[i] = int.from_bytes(digest, "little")
+    if compiled:
+        from synth.corpus.compiled import passes
+
+        hashes, first = np.empty(len(line) // 2, dtype=np.uint64), np.empty(len(parts) + 1, dtype=np.int64)
+        of_long = np.empty((len(line) // _LONG, 3), dtype=np.int64)
+        n, more = passes().words(eight, stops - 1, _LONG, hashes, first, of_long)
+        hashes, of_long = hashes[:n], of_long[:more]
+    else:
+        is_word = np.frombuffer(b" " + line, dtype=np.uint8) != 32
+        bounds = np.flatnonzero(is_word[1:] != is_word[:-1])
+        begins, ends = bounds[0::2], bounds[1::2]
+        first = np.asarray(np.searchsorted(begins, np.r_[0, stops]))
+        long = ends - begins
+        hashes = mixed(eight[begins] & _masks()[np.minimum(long, 8)])
+        rest, done = np.flatnonzero((long > 8) & (long <= _LONG)), 8
+        while len(rest):
+            eight_more = eight[begins[rest] + done] & _masks()[np.minimum(long[rest] - done, 8)]
+            hashes[rest] = mixed(hashes[rest] * _odd(1) + eight_more)
+            done += 8
+            rest = rest[long[rest] > done]
+        which = np.flatnonzero(long > _LONG)
+        of_long = np.column_stack([which, begins[which], ends[which]])
+    for i, begin, end in of_long.tolist():
+        hashes[i] = int.from_bytes(blake2b(line[begin:end], digest_size=8).digest(), "little")
     return hashes, first
 
 

@@ -1,6 +1,7 @@
 """The engine: runs units concurrently, commits each as a whole, and goes on where it was stopped."""
 
 from synth.engine.again import failed_units
+from synth.engine.corpus import add_by_hand, by_hand, take_off
 from synth.engine.forget import forget
 from synth.engine.progress import Progress, StepCounts
 from synth.engine.rounds import Round, Trained, train, walk_rounds
@@ -16,12 +17,15 @@ __all__ = [
     "Summary",
     "Target",
     "Trained",
+    "add_by_hand",
+    "by_hand",
     "failed_units",
     "forget",
     "open_session",
     "reopen",
     "run",
     "run_pipeline",
+    "take_off",
     "train",
     "walk_rounds",
 ]

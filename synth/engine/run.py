@@ -18,14 +18,15 @@ from typing import Any
 import orjson
 
 from synth import __version__
+from synth.engine.corpus import by_hand, commit, fingerprint_of, judge
 from synth.engine.progress import Progress
 from synth.engine.target import Target
 from synth.engine.units import run_unit
 from synth.errors import InputError, RunFolderError, SetupError, Stopped
 from synth.pipeline import Pipeline
-from synth.records import UnitRecord, content_id
+from synth.records import content_id
 from synth.sources import Given, Source
-from synth.store.database import CORPUS, Store, fold, open_store
+from synth.store.database import BY_HAND, CORPUS, Store, fold, open_store
 from synth.store.journal import Journal, read_entries
 from synth.store.run_folder import RunFolder
 from synth.teachers import Budget, Caller, Completion, Ledger, Request, Teacher, probe
@@ -193,7 +194,7 @@ class _Run:
         self.tell = tell
         self.done: dict[str, str] = {}
         self.present: set[str] = set()
-        self.corpus_done = ""
+        self.judged = {CORPUS: "", BY_HAND: ""}
         self.committed = 0
         self.not_begun = 0
         self.journal = Journal(folder.path / "journal", on_error=self._cannot_write)
@@ -218,8 +219,8 @@ class _Run:
             elif entry["kind"] == "forget":
                 self.ledger.forget(body["key"])
                 self.done[body["unit"]] = ""
-            elif body["owner"] == CORPUS:
-                self.corpus_done = body["fingerprint"]
+            elif body["owner"] in self.judged:
+                self.judged[body["owner"]] = body["fingerprint"]
             else:
                 self.done[body["owner"]] = body["fingerprint"]
                 if self.until is not None:
@@ -347,7 +348,7 @@ class _Run:
         """Take out units that are no longer in the input, so that a run is what its command says."""
         gone = [unit for unit, fingerprint in self.done.items() if fingerprint and unit not in self.present]
         for unit in gone:
-            self._commit(unit, "", [])
+            commit(self.journal, unit, "", [])
         if gone:
             self.committed += len(gone)
             self.tell(
@@ -388,7 +389,7 @@ class _Run:
                     raise error from None
                 self._close(error)
                 return
-            self._commit(given.problem.id, self._fingerprint_of(given), records)
+            commit(self.journal, given.problem.id, self._fingerprint_of(given), records)
             self.committed += 1
             self.progress.done += 1
             if self.until is not None:
@@ -397,32 +398,16 @@ class _Run:
     def _enough(self) -> bool:
         return self.caller.closing is not None or (self.until is not None and self.reached >= self.until.n)
 
-    def _commit(self, owner: str, fingerprint: str, records: Sequence[UnitRecord]) -> None:
-        tables: dict[str, list[str]] = {}
-        for record in records:
-            tables.setdefault(record.table, []).append(record.model_dump_json(exclude_none=True))
-        inner = ",".join(f'"{table}":[{",".join(rows)}]' for table, rows in tables.items())
-        body = f'{{"owner":"{owner}","fingerprint":"{fingerprint}","records":{{{inner}}}}}'
-        self.journal.append("commit", body.encode())
-
     def _corpus(self) -> None:
-        fingerprint = self.pipeline.corpus_fingerprint()
-        if self.corpus_done == fingerprint and not self.committed:
+        added = by_hand(self.folder.path)
+        wanted = {CORPUS: fingerprint_of(self.pipeline.corpus), BY_HAND: fingerprint_of(added) if added else ""}
+        if self.judged == wanted and not self.committed:
             return
-        self._commit(CORPUS, "", [])  # what an earlier session rejected is judged anew
-        made: list[UnitRecord] = []
-        for step in self.pipeline.corpus:
-            self.journal.flush()
-            fold(self.folder.path)
-            with open_store(self.folder.path) as store:
-                for one in step.run(store):
-                    if isinstance(one, str):
-                        self.tell(f"{step.name}: {one}")
-                    else:
-                        made.append(one)
-            self._commit(CORPUS, "", made)
-        self._commit(CORPUS, fingerprint, made)
-        self.journal.flush()
+        # What an earlier session rejected is judged anew.
+        commit(self.journal, BY_HAND, "", [])
+        judge(self.journal, self.folder.path, CORPUS, self.pipeline.corpus, wanted[CORPUS], self.tell)
+        if added:
+            judge(self.journal, self.folder.path, BY_HAND, added, wanted[BY_HAND], self.tell)
 
     def _summary(self, stopped: Stopped | None) -> Summary:
         summary = Summary(

@@ -108,10 +108,6 @@ class Pipeline(PipelineHead):
         """Changes when the units would come out otherwise."""
         return content_id(self.described())
 
-    def corpus_fingerprint(self) -> str:
-        """Changes when the corpus steps would come out otherwise on the same units."""
-        return content_id([s.described() for s in self.corpus])
-
 
 def _hints(steps: tuple[Step, ...]) -> bool:
     return any(getattr(s, "hint", "none") == "answer" for s in steps)

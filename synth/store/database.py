@@ -22,12 +22,15 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
-__all__ = ["CORPUS", "HUMAN_OWNER", "VIEWS", "Store", "fold", "open_store"]
+__all__ = ["BY_HAND", "CORPUS", "HUMAN_OWNER", "VIEWS", "Store", "fold", "open_store"]
 
 R = TypeVar("R", bound=Record)
 
 CORPUS = "corpus"
 """Owner of the rows that corpus steps made; a unit's rows are owned by the unit, a call by nobody."""
+
+BY_HAND = "by hand"
+"""Owner of the rows that corpus steps made which were added to a run by hand."""
 
 HUMAN_OWNER = "human:"
 """How owners of what people judged begin: `human:NAME:RECORD`, one for each person and record."""
@@ -156,7 +159,7 @@ def _take_out(con: duckdb.DuckDBPyConnection, schema: str, owners: Sequence[str]
     """Delete what these owners committed before."""
     con.execute("CREATE OR REPLACE TEMP TABLE commits AS SELECT unnest($1::VARCHAR[]) AS owner", [list(owners)])
     # A unit's first commit brings its problem: where none is there, there is nothing of that unit to take out.
-    units = not any(owner == CORPUS or owner.startswith(HUMAN_OWNER) for owner in owners)
+    units = not any(owner in {CORPUS, BY_HAND} or owner.startswith(HUMAN_OWNER) for owner in owners)
     again = f"SELECT 1 FROM {schema}.problems SEMI JOIN commits USING (owner) LIMIT 1"
     if units and con.execute(again).fetchone() is None:
         return
@@ -243,7 +246,11 @@ class Store:
 
     def _make_steps(self) -> None:
         manifest = orjson.loads((self.run / "run.json").read_bytes())
-        steps = [*manifest.get("described", {}).get("steps", []), *manifest.get("corpus", [])]
+        steps = [
+            *manifest.get("described", {}).get("steps", []),
+            *manifest.get("corpus", []),
+            *manifest.get("curated", []),
+        ]
         self._con.execute(
             """CREATE TABLE pipeline_steps AS SELECT i AS position, s->>'name' AS name, s->>'step' AS step, s AS options
             FROM (SELECT unnest($1::JSON[]) AS s, generate_subscripts($1::JSON[], 1) AS i)""",

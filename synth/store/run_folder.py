@@ -102,15 +102,24 @@ class RunFolder:
         self._lock = hold(path)
         self.earlier = existing
         """The manifest of the session before; None for a new run."""
-        self._write({**manifest, "format": FORMAT})
+        added = {key: existing[key] for key in ("curated",) if existing is not None and key in existing}
+        try:
+            self.note({**added, **manifest, "format": FORMAT})
+        except RunFolderError:
+            self._lock.release()
+            raise
 
-    def _write(self, manifest: dict[str, Any]) -> None:
+    def note(self, manifest: dict[str, Any]) -> None:
+        """Note what this run is, in the stead of what was noted.
+
+        Raises:
+            RunFolderError: it cannot be written.
+        """
         draft = self.path / "run.json.new"
         try:
             draft.write_bytes(orjson.dumps(manifest, option=orjson.OPT_INDENT_2) + b"\n")
             draft.replace(self.path / "run.json")
         except OSError as error:
-            self._lock.release()
             raise RunFolderError(
                 f"the run folder cannot be written: {error.strerror}",
                 where=str(self.path),

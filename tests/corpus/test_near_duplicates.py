@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import hypothesis.strategies as st
@@ -14,7 +15,7 @@ from synth.corpus.near_duplicates import FEW, near_duplicate_pairs, near_duplica
 from synth.corpus.shingles import Hashed, hash_shingles, normalise, shingle_set
 from synth.teachers import ScriptedTeacher, World
 
-ENGINES = ["numpy", "datasketch"]
+ENGINES = ["numpy", "numba", "datasketch"]
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -75,6 +76,10 @@ def test_hashes_stand_for_the_very_sets(texts, size, unit):
     """Two shingles have one hash when and only when they are the same, in any company."""
     hashed = hash_shingles(texts, size, unit)
     of: dict[object, int] = {}
+    twice = hash_shingles(texts, size, unit, compiled=True)
+    assert np.array_equal(twice.hashes, hashed.hashes)
+    assert np.array_equal(twice.starts, hashed.starts)
+    assert np.array_equal(sketch(twice, 20, 1, compiled=True), sketch(hashed, 20, 1))
     for i, text in enumerate(texts):
         sets = shingle_set(text, size, unit)
         hashes = {int(h) for h in hashed.hashes[hashed.starts[i] : hashed.starts[i + 1]]}
@@ -88,12 +93,76 @@ def test_hashes_stand_for_the_very_sets(texts, size, unit):
                 assert by_itself in hashes
 
 
-def test_long_words_and_giant_texts():
+def test_long_words():
     long = ["x" * n for n in (7, 8, 9, 16, 17, 255, 256, 257, 5000)]
-    assert len(np.unique(hash_shingles(long, 1).hashes)) == len(long)
-    giant = "again " * 300_000
-    (pair,) = near_duplicate_pairs([giant, giant + "and again", "something else"], threshold=0.3, shingle=1)
-    assert pair[:2] == (0, 1)
+    hashed = hash_shingles(long, 1)
+    assert len(np.unique(hashed.hashes)) == len(long)
+    assert np.array_equal(hash_shingles(long, 1, compiled=True).hashes, hashed.hashes)
+
+
+FILLER = [f"filler number {i} of the kind that is like no other {i * i} {i * 3} {i + 7}" for i in range(80)]
+
+
+@pytest.mark.parametrize("engine", ["numpy", "numba"])
+def test_one_giant_document_beside_small_ones(engine):
+    numbers = list(map(str, range(300_000)))
+    large, most = " ".join(numbers), " ".join(numbers[:-30_000])
+    giant = "\n".join([large] * 11)
+    assert len(giant) > 20_000_000
+    found = near_duplicate_pairs([*FILLER, giant, "", large, most], engine=engine)
+    # The repetition adds the four shingles across its seam.
+    n = 300_000 - 4
+    assert found == [(80, 82, n / (n + 4)), (80, 83, (n - 30_000) / (n + 4)), (82, 83, (n - 30_000) / n)]
+
+
+@pytest.mark.parametrize("engine", ["numpy", "numba"])
+def test_a_shingle_repeated_a_million_times_is_one(engine):
+    giant = "again " * 1_000_004
+    found = near_duplicate_pairs([*FILLER, giant, giant + "and", "again " * 9 + "and"], threshold=0.4, engine=engine)
+    # {aaaaa} is half of {aaaaa, aaaa+and}, which the third has too.
+    assert found == [(80, 81, 0.5), (80, 82, 0.5), (81, 82, 1.0)]
+
+
+def test_threshold_one_is_the_same_words_in_the_same_order():
+    texts = ["a b a", "A, b… a!", "a b", "b a a", "", "a b a b a"]
+    assert near_duplicate_pairs(texts, threshold=1, shingle=2) == [(0, 1, 1.0)]
+    rng = random.Random(3)
+    texts = [" ".join(rng.choices("abc", k=rng.randrange(5))) for _ in range(500)]
+    found = {(i, j) for i, j, _ in near_duplicate_pairs(texts, threshold=1, shingle=2)}
+    firsts = [texts.index(t) for t in texts]
+    assert found == {(first, i) for i, first in enumerate(firsts) if first != i and texts[i]}
+
+
+@pytest.mark.parametrize("engine", ["numpy", "numba"])
+def test_other_scripts_and_broken_unicode_are_texts_like_others(engine):
+    """Of each kind a text, a copy with one sign changed, and another; nothing of one kind is taken for another."""
+    base = {
+        "chinese": "小明有五个苹果他又买了三个苹果现在一共有几个苹果呢请你算一算再回答这个问题好不好",
+        "arabic": "كان لدى أحمد خمس تفاحات ثم اشترى ثلاث تفاحات أخرى فكم تفاحة لديه الآن يا ترى في المجموع كله",
+        "emoji": "🍎 🍎 🍌 🍇 🍉 🍓 🍒 🍑 🥭 🍍 🥥 🥝 🍅 🥑 🍆 🥔 🥕 🌽 🌶 🥒 🥬 🥦 🧄 🧅",
+        "combining": " ".join(f"e\u0301tude{i} cafe\u0301{i}" for i in range(14)),
+        "surrogate": " ".join(f"broken\ud800{i} text\udfff{i}" for i in range(14)),
+    }
+    texts = [*FILLER]
+    for one in base.values():
+        texts += [one, one[:-1] + "9"]
+    found = near_duplicate_pairs(texts, threshold=0.6, shingle=2, engine=engine)
+    assert [(i, j) for i, j, _ in found] == [(80, 81), (82, 83), (84, 85), (86, 87), (88, 89)]
+    composed = base["combining"].replace("e\u0301", "é")
+    assert near_duplicate_pairs([base["combining"], composed], threshold=1) == [(0, 1, 1.0)]
+
+
+def test_texts_in_pieces_of_any_size_are_the_same_compiled():
+    rng = random.Random(5)
+    texts = [
+        "".join(rng.choices("ab  \n.é日x" + "z" * rng.choice([0, 9, 40]), k=rng.randrange(700))) for _ in range(300)
+    ]
+    for size in (1, 2, 5):
+        plain, fast = hash_shingles(texts, size), hash_shingles(texts, size, compiled=True)
+        assert np.array_equal(plain.hashes, fast.hashes)
+        assert np.array_equal(plain.starts, fast.starts)
+        assert len(plain.hashes) > 1000
+        assert np.array_equal(sketch(plain, 30, 2), sketch(fast, 30, 2, compiled=True))
 
 
 words = st.lists(st.sampled_from("abcdefg"), max_size=8).map(" ".join)
@@ -132,9 +201,12 @@ def test_priority_decides_who_stays():
 
 
 def test_a_corpus_of_equal_texts_gives_one_and_no_quadratic_list():
-    out = near_duplicates(["the very same text of seven words"] * 5000)
-    assert len(out) == 4999
-    assert {d.keeper for d in out} == {0}
+    texts = ["the very same text of seven words"] * 100_000
+    pairs = near_duplicate_pairs(texts)
+    assert len(pairs) == 99_999
+    out = near_duplicates(texts, priority=[0.0] * 7 + [1.0] + [0.0] * 99_992)
+    assert len(out) == 99_999
+    assert {(d.keeper, d.similarity) for d in out} == {(7, 1.0)}
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -150,7 +222,8 @@ def test_hard_texts(engine):
         "emoji 😀",
         "emoji 😅",
         "\ud800 lone",
-    ] + [f"filler number {i} of the kind that is like no other {i * i} {i * 3} {i + 7}" for i in range(80)]
+        *FILLER,
+    ]
     found = near_duplicate_pairs(texts, threshold=0.9, engine=engine)
     assert [(a, b) for a, b, _ in found] == [(3, 4), (5, 6)]
     with pytest.raises(ValueError, match="not in"):
