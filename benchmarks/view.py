@@ -1,9 +1,10 @@
-"""Page weight and load time of `synth report` and `synth view`.
+"""Page weight and load time of `synth report` and `synth view`, and how long each audit takes.
 
-    python benchmarks/view.py [--rationales 1000000] [--folder /tmp/view-benchmark]
+    python benchmarks/view.py [--rationales 1000000] [--folder /tmp/view-benchmark] [--only pages|audits|report] [--keep]
 
-Makes a run of so many rationales (with their problems, calls, scores, rejections and pairs) directly in DuckDB, serves it
-with `synth view`, and prints seconds and kilobytes of pages as a browser gets them, and the report of 10,000 of them.
+Makes a run of so many rationales (with their problems in splits, calls, checks, two reviews of what is right, labels of
+steps, rejections, pairs, and some trees) directly in DuckDB, serves it with `synth view`, and prints seconds and kilobytes
+of pages as a browser gets them and the memory of the server, seconds of each audit, and the report of 10,000 of them.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ def make(run: Path, n: int) -> None:
     (run / "journal" / "000001.jsonl").touch()
     manifest = {"pipeline": "distil/fine-tune-cot", "synth": "benchmark", "fingerprint": "", "format": 1, "limit": None}
     manifest |= {"source": {"name": "made.jsonl", "mapping": {}}, "teachers": {}, "words": {}}
+    manifest["corpus"] = [{"step": "split", "name": "part"}, {"step": "decontaminate", "name": "clean"}]
     (run / "run.json").write_text(json.dumps(manifest))
     con = duckdb.connect(str(run / "corpus.duckdb"))
     _make_tables(con, "main")
@@ -47,14 +49,15 @@ def make(run: Path, n: int) -> None:
         'made.jsonl:' || i AS source FROM range({n // 4}) t(i)"""
     )
     con.execute(
-        f"""INSERT INTO rationales BY NAME SELECT ident('p', i // 4) AS owner, ident('r', i) AS id, ident('p', i // 4) AS unit, 'sample' AS step,
+        f"""INSERT INTO rationales BY NAME SELECT *, string_split(text, chr(10)) AS steps FROM (SELECT ident('p', i // 4) AS owner, ident('r', i) AS id, ident('p', i // 4) AS unit, 'sample' AS step,
         ident('p', i // 4) AS problem, 'teacher' AS author, ['gpt', 'small', 'mine'][1 + (i % 3)::INT] AS teacher, 'free' AS style, {text} AS text,
         CASE WHEN i % 5 < 3 THEN (i // 4) % 100 ELSE i % 7 END::VARCHAR AS answer, false AS hinted, i % 4 AS sample, 120 + i % 90 AS tokens,
-        ident('c', i) AS call FROM range({n}) t(i)"""
+        ident('c', i) AS call FROM range({n}) t(i))"""
     )
     con.execute(
         f"""INSERT INTO calls BY NAME SELECT ident('c', i) AS id, ident('k', i) AS key, 1 AS attempt, ['gpt', 'small', 'mine'][1 + (i % 3)::INT] AS teacher,
-        'http://localhost' AS endpoint, 'model' AS model, ident('p', i // 4) AS unit, 'sample' AS step, '[{{"role":"user","content":"Solve it."}}]' AS messages,
+        'http://localhost' AS endpoint, 'model' AS model, ident('p', i // 4) AS unit, 'sample' AS step,
+        '[{{"role":"user","content":"Solve it. Problem ' || i // 4 || ': how many of ' || (hash(i // 4) % 9973) || ' are left?"}}]' AS messages,
         '{{}}' AS parameters, i % 4 AS sample, 'ok' AS status, 'The reply number ' || i AS reply, 80 AS prompt_tokens, 120 AS completion_tokens,
         0.0001 AS price, 1e9 + i AS started, 1.5 AS latency FROM range({n}) t(i)"""
     )
@@ -62,6 +65,31 @@ def make(run: Path, n: int) -> None:
         f"""INSERT INTO scores BY NAME SELECT ident('p', i // 4) AS owner, ident('s', i) AS id, ident('p', i // 4) AS unit, 'verify_answer' AS step,
         ident('r', i) AS target, 'correct' AS name, (i % 5 < 3)::INT::DOUBLE AS value, CASE WHEN i % 5 < 3 THEN 'right' ELSE 'wrong' END AS label,
         'number/1' AS judge FROM range({n}) t(i)"""
+    )
+    reviewed = f"range({n}) t(i) WHERE i % 5 < 3"
+    score = "SELECT ident('p', i // 4) AS owner, ident('p', i // 4) AS unit, ident('r', i) AS target"
+    con.execute(
+        f"""INSERT INTO scores BY NAME {score}, ident(j, i) AS id, 'review' AS step, 'review_single' AS name, j AS judge,
+        1 + ((i % 5) + hash(i, j) % 3)::DOUBLE AS value, 'It is ' || WORD(i) || '.' AS reason FROM (SELECT i, unnest(['one', 'two']) AS j FROM {reviewed})
+        """.replace("WORD(i)", f"{WORDS}[1 + (hash(i) % {len(WORDS)})::INT]")
+    )
+    con.execute(
+        f"""INSERT INTO scores BY NAME {score}, ident('v', i) AS id, 'review' AS step, 'review' AS name, 'mean' AS judge,
+        3.0 AS value, 'accepted' AS label FROM {reviewed}"""
+    )
+    con.execute(
+        f"""INSERT INTO scores BY NAME {score}, ident('l' || k, i) AS id, 'judge' AS step, 'step' AS name, 'judge' AS judge, k AS step_index,
+        ((hash(i, k) % 9) > 0)::INT::DOUBLE AS value FROM (SELECT i, unnest([0, 1, 2]) AS k FROM range({n}) t(i) WHERE i % 10 = 0)"""
+    )
+    con.execute(
+        f"""INSERT INTO scores BY NAME SELECT 'corpus' AS owner, ident('o', i) AS id, ident('p', i) AS unit, 'part' AS step, ident('p', i) AS target,
+        'split' AS name, 'split' AS judge, CASE WHEN i % 10 = 0 THEN 'test' ELSE 'train' END AS label FROM range({n // 4}) t(i)"""
+    )
+    con.execute(
+        f"""INSERT INTO nodes BY NAME SELECT ident('p', i // 21) AS owner, ident('n', i) AS id, ident('p', i // 21) AS unit, 'think' AS step,
+        ident('p', i // 21) AS problem, CASE WHEN i % 21 > 0 THEN ident('n', i // 21 * 21 + (i % 21 - 1) // 4) END AS parent,
+        CASE WHEN i % 21 = 0 THEN 0 WHEN i % 21 < 5 THEN 1 ELSE 2 END AS depth, 'thought ' || i AS text, 'teacher' AS teacher,
+        i % 21 >= 5 AS terminal, 0.5 AS value FROM range({min(n // 4, 1000) * 21}) t(i)"""
     )
     con.execute(
         f"""INSERT INTO rejections BY NAME SELECT ident('p', i // 4) AS owner, ident('j', i) AS id, ident('p', i // 4) AS unit, 'right' AS step,

@@ -198,6 +198,8 @@ class Store:
         self.run = run
         self._con = duckdb.connect(":memory:")
         self._functions: set[str] = set()
+        self._asked: duckdb.DuckDBPyConnection | None = None
+        """What somebody else's last question is asked of."""
         folded = self._attach()
         row = self._con.execute("SELECT segment, byte_offset FROM folded.folded").fetchone() if folded else None
         self._con.execute("CREATE SCHEMA tail")
@@ -279,6 +281,7 @@ class Store:
             )
         cursor = self._con.cursor()  # with a transaction of its own, which ends with it
         cursor.execute("BEGIN TRANSACTION READ ONLY")
+        self._asked = cursor
         return cursor.execute(query)
 
     def add_function(self, name: str, function: Callable[..., Any], takes: Sequence[str], gives: str) -> None:
@@ -407,6 +410,8 @@ class Store:
     def interrupt(self) -> None:
         """End the question being asked, from another thread; it raises `duckdb.InterruptException`."""
         self._con.interrupt()
+        if self._asked is not None:
+            self._asked.interrupt()
 
     def close(self) -> None:
         """Let go of the files."""

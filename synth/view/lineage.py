@@ -65,10 +65,6 @@ def opened(store: Store, table: str, record: str) -> Opened | None:
         f'SELECT id, "table" FROM lineage WHERE parent = ? ORDER BY 2, 1 LIMIT {_MOST}', [record]
     ).fetchall()
     ups = [(i, t or table_of(store, i)) for i, t in up]
-    if table == "pairs":
-        ups.append((row["problem"], "problems"))
-    if table == "failures" and row["call"]:
-        ups.append((row["call"], "calls"))
     problem = row["id"] if table == "problems" else row.get("problem")
     of_problem = _ids(
         store, f"SELECT id FROM rationales WHERE problem = ? AND id <> ? ORDER BY id LIMIT {_MOST}", problem, record
