@@ -275,7 +275,7 @@ class Store:
             duckdb.Error: it is none, or DuckDB cannot answer it.
         """
         statements = self._con.extract_statements(query)
-        if len(statements) != 1 or statements[0].type not in _READING:
+        if len(statements) != 1 or not _reads(statements[0]):
             raise duckdb.InvalidInputException(
                 "not a question: one SELECT (or FROM, WITH, DESCRIBE, PIVOT) is, and a run is only read"
             )
@@ -432,6 +432,13 @@ def _typed(found: duckdb.DuckDBPyConnection, kind: type[R]) -> Iterator[R]:
             row = {name: value for name, value in zip(typed, values, strict=True) if value is not None}
             row |= {name: orjson.loads(row[name]) for name in as_json if name in row}
             yield kind.model_validate(row)
+
+
+def _reads(statement: duckdb.Statement) -> bool:
+    try:
+        return statement.type in _READING
+    except ValueError:  # of a kind the package has no name for, such as UPDATE EXTENSIONS
+        return False
 
 
 class _ByName(dict[str, Any]):

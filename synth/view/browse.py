@@ -206,9 +206,11 @@ def where_of(asked: Asked) -> tuple[str, list[Any]]:
 
 
 def _one_condition(where: str) -> None:
-    """Only a part of one question is a condition: no second statement, and nothing but asking."""
+    """Only a part of one question is a condition: no second statement, nothing but asking, and no bracket that closes ours
+    (which would not stand alone).
+    """
     try:
-        statements = duckdb.extract_statements(f"SELECT 1 WHERE (\n{where}\n)")
+        statements = duckdb.extract_statements(f"SELECT 1 WHERE\n{where}\n")
         expression_alone = duckdb.extract_statements(f"SELECT (\n{where}\n)")
     except duckdb.Error as error:
         raise UserError(
