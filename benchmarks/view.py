@@ -12,6 +12,9 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
+import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -23,7 +26,8 @@ from pathlib import Path
 
 import duckdb
 
-from synth.store.database import _make_tables
+from synth.audit import load_audits, run_audits
+from synth.store.database import _make_tables, open_store
 
 WORDS = ("the total is then so we add multiply first second apples coins each hour left remaining number gives").split()  # noqa: SIM905
 
@@ -49,7 +53,8 @@ def make(run: Path, n: int) -> None:
         'made.jsonl:' || i AS source FROM range({n // 4}) t(i)"""
     )
     con.execute(
-        f"""INSERT INTO rationales BY NAME SELECT *, string_split(text, chr(10)) AS steps FROM (SELECT ident('p', i // 4) AS owner, ident('r', i) AS id, ident('p', i // 4) AS unit, 'sample' AS step,
+        f"""INSERT INTO rationales BY NAME SELECT *, string_split(text, chr(10)) AS steps FROM (
+        SELECT ident('p', i // 4) AS owner, ident('r', i) AS id, ident('p', i // 4) AS unit, 'sample' AS step,
         ident('p', i // 4) AS problem, 'teacher' AS author, ['gpt', 'small', 'mine'][1 + (i % 3)::INT] AS teacher, 'free' AS style, {text} AS text,
         CASE WHEN i % 5 < 3 THEN (i // 4) % 100 ELSE i % 7 END::VARCHAR AS answer, false AS hinted, i % 4 AS sample, 120 + i % 90 AS tokens,
         ident('c', i) AS call FROM range({n}) t(i))"""
@@ -123,7 +128,7 @@ def where(condition: str) -> str:
     return "/browse/rationales?where=" + urllib.parse.quote(condition)
 
 
-def pages_of(run: Path, n: int) -> None:
+def pages_of(run: Path) -> None:
     """Time and size of pages."""
     command = "from synth.cli import main; main()"
     server = subprocess.Popen(
@@ -135,7 +140,7 @@ def pages_of(run: Path, n: int) -> None:
         base = address.split("/?")[0]
         opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
         opener.open(f"{base}/static/view.js?{address.split('?')[1]}").read()
-        some = f"b2:{hashlib.md5(f'r{n // 2}'.encode()).hexdigest()}"
+        some = f"b2:{hashlib.md5(b'r5000').hexdigest()}"
         after = urllib.parse.quote(json.dumps([None, "b2:8"]))
         for path, what in (
             ("/browse/rationales", "first page of rationales, store opened anew"),
@@ -152,15 +157,42 @@ def pages_of(run: Path, n: int) -> None:
             ("/review?queue=random", "review, random"),
             ("/review?queue=uncertainty", "review, by uncertainty"),
             ("/review?queue=disagreement", "review, by disagreement"),
-            ("/", "overview"),
-            ("/figures", "figures of the overview, fetched after it is there"),
+            ("/", "overview, what follows is fetched after it is there"),
+            ("/figures/funnel", "its funnel"),
+            ("/figures/figures", "its figures: reasons, cost, scores, lengths"),
+            ("/figures/audits", "all audits"),
+            ("/figures/judges", "agreement of judges"),
+            ("/figures/figures", "its figures again"),
+            ("/review?queue=uncertainty&of=pairs", "review of pairs, by margin"),
         ):
-            begin = time.perf_counter()
+            begin, cpu = time.perf_counter(), cpu_of(server.pid)
             body = opener.open(base + path).read()
-            print(f"{time.perf_counter() - begin:8.2f} s {len(body) / 1024:8,.0f} KB  {what}", flush=True)
+            seconds, cpu = time.perf_counter() - begin, cpu_of(server.pid) - cpu
+            print(f"{seconds:8.2f} s {cpu:8.2f} s of CPU {len(body) / 1024:8,.0f} KB  {what}", flush=True)
+        peak = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{server.pid}/status").read_text())
+        print(f"{int(peak[1]) / 1024:8,.0f} MB the server at most" if peak else "")
     finally:
         server.terminate()
         server.wait()
+
+
+def cpu_of(pid: int) -> float:
+    """Seconds of CPU a process has taken."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def audits_of(run: Path) -> None:
+    """Time of each audit."""
+    with open_store(run) as store:
+        begin_all, cpu_all = time.perf_counter(), time.process_time()
+        for audit in load_audits():
+            begin, cpu = time.perf_counter(), time.process_time()
+            (verdict,) = run_audits(store, only=[audit.name])
+            seconds, cpu = time.perf_counter() - begin, time.process_time() - cpu
+            print(f"{seconds:8.2f} s {cpu:8.2f} s of CPU  {audit.name}, {verdict.status} over {verdict.n}", flush=True)
+        print(f"{time.perf_counter() - begin_all:8.2f} s {time.process_time() - cpu_all:8.2f} s of CPU  all of them")
+    print(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:8,.0f} MB at most")
 
 
 def main() -> None:
@@ -169,15 +201,18 @@ def main() -> None:
     parser.add_argument("--rationales", type=int, default=1_000_000)
     parser.add_argument("--folder", type=Path, default=Path("/tmp/view-benchmark"))
     parser.add_argument("--keep", action="store_true", help="use the run that is there")
+    parser.add_argument("--only", choices=["report", "audits", "pages"], help="measure nothing else")
     given = parser.parse_args()
     small, large = given.folder / "small", given.folder / "large"
     if not given.keep:
         make(small, 10_000)
         make(large, given.rationales)
-    print("a run of 10,000 rationales")
-    report_of(small)
-    print(f"a run of {given.rationales:,} rationales, {(large / 'corpus.duckdb').stat().st_size / 2**20:,.0f} MB")
-    pages_of(large, given.rationales)
+    measured = {"report": (report_of, small), "audits": (audits_of, large), "pages": (pages_of, large)}
+    for name, (measure, run) in measured.items():
+        if given.only in {None, name}:
+            n = 10_000 if run is small else given.rationales
+            print(f"{name} of a run of {n:,} rationales, {(run / 'corpus.duckdb').stat().st_size / 2**20:,.0f} MB")
+            measure(run)
 
 
 if __name__ == "__main__":

@@ -208,15 +208,21 @@ class Store:
         for _, batch in _batches(run / "journal", Position(*row) if row else START):
             owners.update(_apply(self._con, "tail", batch))
         self._con.execute("CREATE TABLE tail.newer AS SELECT unnest($1::VARCHAR[]) AS owner", [sorted(owners)])
+        newer = bool(owners) or self._con.execute("SELECT 1 FROM tail.calls LIMIT 1").fetchone() is not None
         for table, kind in TABLES.items():
             names = ", ".join(f'"{c}"' for c in columns(kind))
-            old = f'SELECT {names} FROM folded.main."{table}" WHERE owner IS NULL OR owner NOT IN (SELECT owner FROM tail.newer) UNION ALL '
-            self._con.execute(f'CREATE VIEW "{table}" AS {old if folded else ""}SELECT {names} FROM tail."{table}"')
+            # Where all is folded, DuckDB is to see the bare table: it then reads texts only of rows that are asked for.
+            old = f'SELECT {names} FROM folded.main."{table}"' if folded else ""
+            if old and newer:
+                old += " WHERE owner IS NULL OR owner NOT IN (SELECT owner FROM tail.newer) UNION ALL "
+            new = f'SELECT {names} FROM tail."{table}"' if newer or not folded else ""
+            self._con.execute(f'CREATE VIEW "{table}" AS {old}{new}')
         self._make_steps()
         self._con.execute(VIEWS.read_text(encoding="utf-8"))
         self._make_wide()
         # From here on: no files, no extensions, no variables of this program, no settings. Writing reaches this
         # connection's memory at most.
+        self._con.execute("SET enable_progress_bar = false")  # which would be drawn amid what commands write
         self._con.execute("SET autoinstall_known_extensions = false")
         self._con.execute("SET autoload_known_extensions = false")
         self._con.execute("SET enable_external_access = false")

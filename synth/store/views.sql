@@ -42,21 +42,22 @@ CREATE VIEW kept_pairs AS
 -- calls
 CREATE VIEW current_calls AS
   SELECT * FROM calls WHERE id IN (
-    SELECT call FROM rationales UNION SELECT call FROM nodes UNION SELECT call FROM scores
-    UNION SELECT call FROM critiques UNION SELECT call FROM failures);
+    SELECT call FROM rationales UNION ALL SELECT call FROM nodes UNION ALL SELECT call FROM scores
+    UNION ALL SELECT call FROM critiques UNION ALL SELECT call FROM failures);
 
 -- how much of what was asked was kept
 --   position: order of the stages, from 1
 --   stage: what is counted
 --   n: how many
 CREATE VIEW funnel AS
-  WITH made AS (SELECT id, coalesce(call, id) AS one, answer FROM rationales WHERE call IS NOT NULL OR step = 'input'),
-    kept AS (SELECT problem FROM kept_rationales WHERE call IS NOT NULL OR step = 'input')
+  WITH made AS MATERIALIZED (SELECT id, coalesce(call, id) AS one, answer FROM rationales WHERE call IS NOT NULL OR step = 'input'),
+    kept AS MATERIALIZED (SELECT problem FROM kept_rationales WHERE call IS NOT NULL OR step = 'input'),
+    called AS MATERIALIZED (SELECT bool_or(status = 'ok') AS ok FROM current_calls GROUP BY key)
   SELECT * FROM (VALUES
     (1, 'problems', (SELECT count(*) FROM problems)),
     (2, 'imported', (SELECT count(*) FROM rationales WHERE step = 'input')),
-    (3, 'asked', (SELECT count(DISTINCT key) FROM current_calls)),
-    (4, 'answered', (SELECT count(DISTINCT key) FROM current_calls WHERE status = 'ok')),
+    (3, 'asked', (SELECT count(*) FROM called)),
+    (4, 'answered', (SELECT count(*) FROM called WHERE ok)),
     (5, 'parsed', (SELECT count(DISTINCT one) FROM made WHERE answer IS NOT NULL)),
     (6, 'verified', (SELECT count(DISTINCT m.one) FROM scores s JOIN made m ON m.id = s.target WHERE s.label = 'right')),
     (7, 'kept', (SELECT count(*) FROM kept)),

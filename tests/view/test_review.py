@@ -95,7 +95,9 @@ def test_pairs_are_judged_by_the_same_means(mine: Path):
         judge(mine, ANN, rows[0][1], "reverse")
     assert {pair for (pair,) in ask(mine, "SELECT id FROM kept_pairs")} == everything - {two, three}
     # Which rationales are kept is another question.
-    assert ask(mine, "SELECT count(*) FROM rejections WHERE step = 'human_review' AND target_table <> 'pairs'") == [(0,)]
+    assert ask(mine, "SELECT count(*) FROM rejections WHERE step = 'human_review' AND target_table <> 'pairs'") == [
+        (0,)
+    ]
     assert ask(mine, "SELECT target, target_table, verdict, comment, text FROM human_verdicts ORDER BY target") == [
         (one, "pairs", "accepted", None, None),
         (two, "pairs", "reversed", "the other is right", None),
