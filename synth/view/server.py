@@ -243,7 +243,9 @@ class Served:
             done = store.sql(
                 "SELECT count(DISTINCT target) FROM human_verdicts WHERE reviewer = ?", [self.me]
             ).fetchone()
-            mine = [v for v in review.verdicts_of(store, self.me) if v["target"] == target] if target else []
+            mine = store.rows(
+                "SELECT verdict, comment FROM human_verdicts WHERE reviewer = ? AND target = ?", [self.me, target]
+            )
         if given.get("target") is not None and o is None:
             return self._told("there is no such record", "rationales and pairs are judged", 404)
         return self._html(
