@@ -98,11 +98,16 @@ class LiveRun:
                 self._store = None
 
     def close(self) -> None:
-        """The end."""
-        with self._lock:
+        """The end, also of what is being asked."""
+        while not self._lock.acquire(timeout=0.05):
+            if (store := self._store) is not None:
+                store.interrupt()
+        try:
             if self._idle is not None:
                 self._idle.cancel()
             self.let_go()
+        finally:
+            self._lock.release()
 
 
 class Counts:

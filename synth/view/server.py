@@ -402,7 +402,7 @@ def serve(served: Served, port: int, on_ready: Callable[[str], None]) -> None:
     token = secrets.token_urlsafe(24)
     app: ASGIApp = Guard(served.app(), at, token)
     config = uvicorn.Config(
-        app, access_log=False, log_level="error", lifespan="off", server_header=False, timeout_graceful_shutdown=1
+        app, access_log=False, log_level="critical", lifespan="off", server_header=False, timeout_graceful_shutdown=1
     )
     server = uvicorn.Server(config)
     # It listens already: what the browser asks meanwhile waits.

@@ -260,6 +260,33 @@ def test_an_audit_that_takes_too_long_is_stopped(finished: Path, tmp_path: Path)
     live.close()
 
 
+def test_the_end_does_not_wait_for_what_is_counted(finished: Path):
+    import threading
+
+    import duckdb
+
+    from synth.view.live import Counts
+
+    counts, begun, ended = Counts(finished), threading.Event(), list[str]()
+
+    def endless(store: Any) -> None:
+        begun.set()
+        store.sql("SELECT count(*) FROM range(1000000000000) a, range(1000) b").fetchall()
+
+    def count() -> None:
+        try:
+            counts.of("endless", endless)
+        except duckdb.InterruptException:
+            ended.append("interrupted")
+
+    counting = threading.Thread(target=count, daemon=True)
+    counting.start()
+    assert begun.wait(30)
+    counts.close()
+    counting.join(30)
+    assert ended == ["interrupted"]
+
+
 def test_a_condition_that_never_ends_is_stopped(finished: Path, monkeypatch: pytest.MonkeyPatch):
     from synth.view.live import LiveRun
 
