@@ -1,5 +1,6 @@
 """Looking a run over: named audits in SQL that it can fail, and how its reviewers judge and agree."""
 
+from synth.audit.agreement import Agreement, agreement_of
 from synth.audit.files import Audit, load_audits
 from synth.audit.functions import FUNCTIONS, SqlFunction, add_functions
 from synth.audit.look import Section, leniency, look_over
@@ -7,12 +8,14 @@ from synth.audit.verdicts import Severity, Verdict, failing, run_audits
 
 __all__ = [
     "FUNCTIONS",
+    "Agreement",
     "Audit",
     "Section",
     "Severity",
     "SqlFunction",
     "Verdict",
     "add_functions",
+    "agreement_of",
     "failing",
     "leniency",
     "load_audits",

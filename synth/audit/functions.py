@@ -50,22 +50,25 @@ def _near_duplicates(texts: Sequence[str | None] | None, threshold: float | None
     return [{"first": i + 1, "second": j + 1, "similarity": s} for i, j, s in pairs]  # SQL counts from 1
 
 
-def _cohen_kappa(a: Sequence[str] | None, b: Sequence[str] | None) -> float | None:
+_Counts = Sequence[int] | None
+
+
+def _cohen_kappa(a: Sequence[str] | None, b: Sequence[str] | None, counts: _Counts) -> float | None:
     from synth.measures import cohen_kappa
 
-    return None if a is None or b is None else cohen_kappa(a, b)
+    return None if a is None or b is None else cohen_kappa(a, b, counts)
 
 
-def _krippendorff_alpha(items: Sequence[Sequence[float]] | None) -> float | None:
+def _krippendorff_alpha(items: Sequence[Sequence[float]] | None, counts: _Counts) -> float | None:
     from synth.measures import krippendorff_alpha
 
-    return None if items is None else krippendorff_alpha(items)
+    return None if items is None else krippendorff_alpha(items, counts=counts)
 
 
-def _area_under_curve(scores: Sequence[float] | None, truth: Sequence[bool] | None) -> float | None:
+def _area_under_curve(scores: Sequence[float] | None, truth: Sequence[bool] | None, counts: _Counts) -> float | None:
     from synth.measures import area_under_curve
 
-    return None if scores is None or truth is None else area_under_curve(scores, truth)
+    return None if scores is None or truth is None else area_under_curve(scores, truth, counts)
 
 
 FUNCTIONS = (
@@ -91,20 +94,24 @@ FUNCTIONS = (
         _near_duplicates,
     ),
     SqlFunction(
-        "cohen_kappa", ("VARCHAR[]", "VARCHAR[]"), "DOUBLE", "of two judges' labels on the same items", _cohen_kappa
+        "cohen_kappa",
+        ("VARCHAR[]", "VARCHAR[]", "BIGINT[]"),
+        "DOUBLE",
+        "of two judges' labels on the same items, and how many items have these (NULL: one each)",
+        _cohen_kappa,
     ),
     SqlFunction(
         "krippendorff_alpha",
-        ("DOUBLE[][]",),
+        ("DOUBLE[][]", "BIGINT[]"),
         "DOUBLE",
-        "interval scale; for each item the scores it was given",
+        "interval scale; for each item the scores it was given, and how many items were given these (NULL: one each)",
         _krippendorff_alpha,
     ),
     SqlFunction(
         "area_under_curve",
-        ("DOUBLE[]", "BOOLEAN[]"),
+        ("DOUBLE[]", "BOOLEAN[]", "BIGINT[]"),
         "DOUBLE",
-        "the chance that what is true is scored above what is not",
+        "the chance that what is true is scored above what is not; how many items are so in the third (NULL: one each)",
         _area_under_curve,
     ),
 )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import combinations
 from typing import Any, NamedTuple
 
-from synth.measures import area_under_curve, cohen_kappa, krippendorff_alpha
+from synth.audit.agreement import Agreement, agreement_of
+from synth.measures import area_under_curve
 from synth.store.database import Store
 
 __all__ = ["Section", "leniency", "look_over"]
@@ -25,8 +26,10 @@ _NUMBERLESS = """
 SELECT r.teacher, count(*) AS accepted,
   count(*) FILTER (NOT regexp_matches(replace(r.text, ',', ''), '(^|[^0-9.])' || regexp_escape(replace(p.answer, ',', '')) || '($|[^0-9])'))
     AS without_gold
-FROM rationales r JOIN problems p ON p.id = r.problem
-WHERE p.answer_kind = 'number' AND r.id IN (SELECT target FROM scores WHERE label = 'accepted') GROUP BY ALL ORDER BY ALL
+FROM (
+  SELECT teacher, text, problem FROM rationales WHERE id IN (SELECT target FROM scores WHERE label = 'accepted') ORDER BY id LIMIT 10000
+) r JOIN problems p ON p.id = r.problem
+WHERE p.answer_kind = 'number' GROUP BY ALL ORDER BY ALL
 """
 
 _LENGTHS = """
@@ -60,31 +63,28 @@ def look_over(store: Store) -> list[Section]:
 
 
 def _sections(store: Store) -> Iterator[Section]:
-    reviews = store.rows("SELECT review, target, reviewer, author, value, correct FROM reviews ORDER BY ALL")
-    names = list(dict.fromkeys(r["review"] for r in reviews))
+    reviewers = list(_reviewers(store))
+    agreements = {name: agreement_of(store, f"{name}_single") for name in dict.fromkeys(r["review"] for r in reviewers)}
     yield Section(
         "reviewers",
         "informative: chance that it scores a right answer above a wrong one (0.5 tells nothing, NULL: only one kind was "
         "reviewed); own: how much better it scores what is its own",
-        [row for name in names for row in _reviewers([r for r in reviews if r["review"] == name])],
+        reviewers,
     )
     yield Section(
         "agreement of reviewers",
         "exact: share of equal scores; kappa: Cohen's, 1 agreement, 0 as by chance",
-        [row for name in names for row in _agreement(name, [r for r in reviews if r["review"] == name])],
+        [row for name, agreement in agreements.items() for row in _pairs(name, agreement)],
     )
     yield Section(
         "agreement of all",
         "alpha: Krippendorff's, interval scale, 1 agreement, 0 as by chance",
-        [
-            {"review": name, "alpha": krippendorff_alpha(list(_by_target(mine).values()))}
-            for name in names
-            if (mine := [r for r in reviews if r["review"] == name])
-        ],
+        [{"review": name, "alpha": agreement.alpha} for name, agreement in agreements.items()],
     )
     yield Section(
         "accepted without the gold number",
-        "accepted by reviewers though the text never names the gold number (numbers in words are not seen)",
+        "accepted by reviewers though the text never names the gold number (numbers in words are not seen); 10,000 at random where "
+        "there are more",
         store.rows(_NUMBERLESS),
     )
     yield Section(
@@ -104,45 +104,29 @@ def _sections(store: Store) -> Iterator[Section]:
     )
 
 
-def _by_target(reviews: list[dict[str, Any]]) -> Mapping[str, list[float]]:
-    by_target: dict[str, list[float]] = defaultdict(list)
-    for r in reviews:
-        if r["value"] is not None:
-            by_target[r["target"]].append(r["value"])
-    return by_target
+_REVIEWERS = """
+SELECT review, reviewer, count(*) AS reviews, count(value) AS valid, avg(value) AS mean, NULL AS informative,
+  avg(value) FILTER (author = reviewer) - avg(value) FILTER (author IS DISTINCT FROM reviewer) AS own
+FROM reviews GROUP BY ALL ORDER BY ALL
+"""
+
+_JUDGED = """
+SELECT review, reviewer, value, correct = 1, count(*) FROM reviews WHERE value IS NOT NULL AND correct IS NOT NULL GROUP BY ALL
+"""
 
 
-def _reviewers(reviews: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    for reviewer in sorted({r["reviewer"] for r in reviews}):
-        mine = [r for r in reviews if r["reviewer"] == reviewer]
-        valid = [r for r in mine if r["value"] is not None]
-        judged = [r for r in valid if r["correct"] is not None]
-        own = [r["value"] for r in valid if r["author"] == reviewer]
-        others = [r["value"] for r in valid if r["author"] != reviewer]
-        yield {
-            "review": mine[0]["review"],
-            "reviewer": reviewer,
-            "reviews": len(mine),
-            "valid": len(valid),
-            "mean": _mean([r["value"] for r in valid]),
-            "informative": area_under_curve([r["value"] for r in judged], [r["correct"] == 1 for r in judged]),
-            "own": _mean(own) - _mean(others) if own and others else None,  # type: ignore[operator]  # neither is empty
-        }
+def _reviewers(store: Store) -> Iterator[dict[str, Any]]:
+    judged: dict[tuple[str, str], list[tuple[float, bool, int]]] = defaultdict(list)
+    for review, reviewer, *cell in store.sql(_JUDGED).fetchall():
+        judged[review, reviewer].append(tuple(cell))
+    for row in store.rows(_REVIEWERS):
+        cells = judged[row["review"], row["reviewer"]]
+        yield {**row, "informative": area_under_curve(*zip(*cells, strict=True)) if cells else None}
 
 
-def _agreement(review: str, reviews: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    given: dict[str, dict[str, float]] = defaultdict(dict)
-    for r in reviews:
-        if r["value"] is not None:
-            given[r["reviewer"]][r["target"]] = r["value"]
-    for a, b in combinations(sorted(given), 2):
-        both = sorted(given[a].keys() & given[b].keys())
-        if both:
-            left, right = [given[a][t] for t in both], [given[b][t] for t in both]
-            exact = sum(x == y for x, y in zip(left, right, strict=True)) / len(both)
+def _pairs(review: str, agreement: Agreement) -> Iterator[dict[str, Any]]:
+    for a, b in combinations(sorted(agreement.judges), 2):
+        both = agreement.both[a, b]
+        if both.n:
             names = {"review": review, "reviewer": a, "other": b}
-            yield {**names, "both": len(both), "exact": exact, "kappa": cohen_kappa(left, right)}
-
-
-def _mean(values: list[float]) -> float | None:
-    return sum(values) / len(values) if values else None
+            yield {**names, "both": both.n, "exact": both.same, "kappa": both.kappa}

@@ -121,6 +121,8 @@ def _ask(store: Store, audit: Audit) -> dict[str, Any]:
         result = store.ask(audit.query)
         names = [d[0] for d in result.description or []]
         rows = result.fetchmany(2)
+    except duckdb.InterruptException:
+        raise
     except duckdb.Error as error:
         found = re.search(r"LINE (\d+):", str(error))
         line = audit.line + (int(found[1]) if found else 1) - 1

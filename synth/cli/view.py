@@ -23,8 +23,8 @@ def command(run: Path, other: Path | None, port: int, no_browser: bool, name: st
     """Look at RUN in the browser: figures, lists with search, facets and conditions in SQL, each record with what it was
     made from, trees, pairs; with RUN2 both beside each other. Works while a run goes on.
 
-    Under Review you accept, reject, edit or comment rationales with keys; verdicts are written to the run under your
-    name, and can be withdrawn. The server answers on this machine only, to the address it prints.
+    Under Review you accept, reject, edit or comment rationales with keys, or say which side of a pair is better;
+    verdicts are written to the run under your name, and can be withdrawn. The server answers on this machine only, to the address it prints.
 
     \b
       synth view runs/first

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, Literal
@@ -11,17 +11,23 @@ from typing import Any, Literal
 __all__ = ["area_under_curve", "cohen_kappa", "fleiss_kappa", "krippendorff_alpha", "quadratic_weighted_kappa"]
 
 
-def cohen_kappa(a: Sequence[Hashable], b: Sequence[Hashable]) -> float | None:
+def cohen_kappa(a: Sequence[Hashable], b: Sequence[Hashable], counts: Sequence[int] | None = None) -> float | None:
     """Cohen's kappa of two judges' labels on the same items: 1 agreement, 0 as by chance.
+
+    Args:
+        a: labels of the one.
+        b: labels of the other.
+        counts: how many items have these two labels; one each, if not given.
 
     None where it is not defined: no items, or both give one and the same label throughout.
     Source: Cohen, 1960, Educational and Psychological Measurement 20.
     """
-    n = len(a)
+    cells = list(zip(a, b, _each_once(counts, len(a)), strict=True))
+    n = sum(many for _, _, many in cells)
     if n == 0:
         return None
-    observed = sum(x == y for x, y in zip(a, b, strict=True)) / n
-    of_a, of_b = Counter(a), Counter(b)
+    observed = sum(many for x, y, many in cells if x == y) / n
+    of_a, of_b = _tally((x, many) for x, _, many in cells), _tally((y, many) for _, y, many in cells)
     expected = sum(of_a[label] * of_b[label] for label in of_a) / n**2
     return None if expected == 1 else (observed - expected) / (1 - expected)
 
@@ -65,65 +71,86 @@ def fleiss_kappa(items: Sequence[Sequence[Hashable]]) -> float | None:
 
 
 def krippendorff_alpha(
-    items: Sequence[Sequence[Any]], level: Literal["nominal", "ordinal", "interval"] = "interval"
+    items: Sequence[Sequence[Any]],
+    level: Literal["nominal", "ordinal", "interval"] = "interval",
+    counts: Sequence[int] | None = None,
 ) -> float | None:
     """Krippendorff's alpha: 1 agreement, 0 as by chance; judges may miss items.
 
     Args:
         items: for each item the values it was given, in any order; numbers, or anything hashable where nominal.
         level: how far apart two values are: equal or not, by their ranks, or by the square of their difference.
+        counts: how many items were given these values; one each, if not given.
 
     None where it is not defined: no item with two values, or all values equal.
     Source: Krippendorff, 2011, Computing Krippendorff's Alpha-Reliability.
     """
-    pairable = [list(values) for values in items if len(values) > 1]
-    flat = [v for values in pairable for v in values]
-    n = len(flat)
-    if n == 0:
+    pairable = [(list(v), many) for v, many in zip(items, _each_once(counts, len(items)), strict=True) if len(v) > 1]
+    flat = _tally((value, many) for values, many in pairable for value in values)
+    n = flat.total()
+    if len(flat) < 2:
         return None
     if level == "nominal":
-        observed = sum((len(v) ** 2 - sum(c * c for c in Counter(v).values())) / (len(v) - 1) for v in pairable) / n
-        expected = (n * n - sum(c * c for c in Counter(flat).values())) / (n * (n - 1))
-        return None if expected == 0 else 1 - observed / expected
+        differ = [many * (len(v) ** 2 - sum(c * c for c in Counter(v).values())) / (len(v) - 1) for v, many in pairable]
+        expected = (n * n - sum(c * c for c in flat.values())) / (n * (n - 1))
+        return 1 - sum(differ) / n / expected
     if level == "ordinal":
         # The distance of two ordinal values is the difference of their mid-ranks among all that can be paired.
         ranks = _mid_ranks(flat)
-        pairable = [[ranks[v] for v in values] for values in pairable]
-        flat = [ranks[v] for v in flat]
-    observed = sum(_squares(values) / (len(values) - 1) for values in pairable) / n
-    expected = _squares(flat) / (n * (n - 1))
-    return None if len(set(flat)) == 1 else 1 - observed / expected
+        pairable = [([ranks[v] for v in values], many) for values, many in pairable]
+        flat = Counter({ranks[v]: many for v, many in flat.items()})
+    observed = sum(many * _squares(Counter(values)) / (len(values) - 1) for values, many in pairable) / n
+    return 1 - observed / (_squares(flat) / (n * (n - 1)))
 
 
-def _squares(values: Sequence[float]) -> float:
+def _each_once(counts: Sequence[int] | None, n: int) -> Sequence[int]:
+    return [1] * n if counts is None else counts
+
+
+def _tally(counted: Iterable[tuple[Any, int]]) -> Counter[Any]:
+    made: Counter[Any] = Counter()
+    for value, many in counted:
+        made[value] += many
+    return made
+
+
+def _squares(values: Counter[float]) -> float:
     """The sum of squared differences over all ordered pairs."""
-    mean = sum(values) / len(values)
-    return 2 * len(values) * sum((v - mean) ** 2 for v in values)
+    n = values.total()
+    mean = sum(v * many for v, many in values.items()) / n
+    return 2 * n * sum(many * (v - mean) ** 2 for v, many in values.items())
 
 
-def _mid_ranks(values: Sequence[float]) -> dict[float, float]:
+def _mid_ranks(values: Counter[float]) -> dict[float, float]:
     ranks, below = {}, 0
-    for value, count in sorted(Counter(values).items()):
+    for value, count in sorted(values.items()):
         ranks[value] = below + count / 2
         below += count
     return ranks
 
 
-def area_under_curve(scores: Sequence[float], truth: Sequence[bool]) -> float | None:
+def area_under_curve(
+    scores: Sequence[float], truth: Sequence[bool], counts: Sequence[int] | None = None
+) -> float | None:
     """The probability that a true item is scored above a false one, ties counting half; 0.5 tells nothing.
+
+    Args:
+        scores: of the items.
+        truth: whether each is what the scores are to tell.
+        counts: how many items are so; one each, if not given.
 
     None where all are true or all are false. Source: Hanley and McNeil, 1982 (Mann-Whitney).
     """
-    ranked = sorted(zip(scores, truth, strict=True))
-    positives = sum(truth)
-    negatives = len(truth) - positives
+    ranked = sorted(zip(scores, truth, _each_once(counts, len(scores)), strict=True))
+    positives = sum(many for _, is_true, many in ranked if is_true)
+    negatives = sum(many for _, is_true, many in ranked if not is_true)
     if not positives or not negatives:
         return None
     above, below = 0.0, 0
     for _, group in groupby(ranked, key=itemgetter(0)):
-        tied = [is_true for _, is_true in group]
-        yes = sum(tied)
-        no = len(tied) - yes
+        tied = list(group)
+        yes = sum(many for _, is_true, many in tied if is_true)
+        no = sum(many for _, is_true, many in tied if not is_true)
         above += yes * (below + no / 2)
         below += no
     return above / (positives * negatives)

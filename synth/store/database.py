@@ -210,6 +210,8 @@ class Store:
         self.run = run
         self._con = duckdb.connect(":memory:")
         self._functions: set[str] = set()
+        self._asked: duckdb.DuckDBPyConnection | None = None
+        """What somebody else's last question is asked of."""
         folded = self._attach()
         row = self._con.execute("SELECT segment, byte_offset FROM folded.folded").fetchone() if folded else None
         self._con.execute("CREATE SCHEMA tail")
@@ -218,15 +220,21 @@ class Store:
         for _, batch in _batches(run / "journal", Position(*row) if row else START):
             owners.update(_apply(self._con, "tail", batch))
         self._con.execute("CREATE TABLE tail.newer AS SELECT unnest($1::VARCHAR[]) AS owner", [sorted(owners)])
+        newer = bool(owners) or self._con.execute("SELECT 1 FROM tail.calls LIMIT 1").fetchone() is not None
         for table, kind in TABLES.items():
             names = ", ".join(f'"{c}"' for c in columns(kind))
-            old = f'SELECT {names} FROM folded.main."{table}" WHERE owner IS NULL OR owner NOT IN (SELECT owner FROM tail.newer) UNION ALL '
-            self._con.execute(f'CREATE VIEW "{table}" AS {old if folded else ""}SELECT {names} FROM tail."{table}"')
+            # Where all is folded, DuckDB is to see the bare table: it then reads texts only of rows that are asked for.
+            old = f'SELECT {names} FROM folded.main."{table}"' if folded else ""
+            if old and newer:
+                old += " WHERE owner IS NULL OR owner NOT IN (SELECT owner FROM tail.newer) UNION ALL "
+            new = f'SELECT {names} FROM tail."{table}"' if newer or not folded else ""
+            self._con.execute(f'CREATE VIEW "{table}" AS {old}{new}')
         self._make_steps()
         self._con.execute(VIEWS.read_text(encoding="utf-8"))
         self._make_wide()
         # From here on: no files, no extensions, no variables of this program, no settings. Writing reaches this
         # connection's memory at most.
+        self._con.execute("SET enable_progress_bar = false")  # which would be drawn amid what commands write
         self._con.execute("SET autoinstall_known_extensions = false")
         self._con.execute("SET autoload_known_extensions = false")
         self._con.execute("SET enable_external_access = false")
@@ -289,12 +297,13 @@ class Store:
             duckdb.Error: it is none, or DuckDB cannot answer it.
         """
         statements = self._con.extract_statements(query)
-        if len(statements) != 1 or statements[0].type not in _READING:
+        if len(statements) != 1 or not _reads(statements[0]):
             raise duckdb.InvalidInputException(
                 "not a question: one SELECT (or FROM, WITH, DESCRIBE, PIVOT) is, and a run is only read"
             )
         cursor = self._con.cursor()  # with a transaction of its own, which ends with it
         cursor.execute("BEGIN TRANSACTION READ ONLY")
+        self._asked = cursor
         return cursor.execute(query)
 
     def add_function(self, name: str, function: Callable[..., Any], takes: Sequence[str], gives: str) -> None:
@@ -423,6 +432,8 @@ class Store:
     def interrupt(self) -> None:
         """End the question being asked, from another thread; it raises `duckdb.InterruptException`."""
         self._con.interrupt()
+        if self._asked is not None:
+            self._asked.interrupt()
 
     def close(self) -> None:
         """Let go of the files."""
@@ -443,6 +454,13 @@ def _typed(found: duckdb.DuckDBPyConnection, kind: type[R]) -> Iterator[R]:
             row = {name: value for name, value in zip(typed, values, strict=True) if value is not None}
             row |= {name: orjson.loads(row[name]) for name in as_json if name in row}
             yield kind.model_validate(row)
+
+
+def _reads(statement: duckdb.Statement) -> bool:
+    try:
+        return statement.type in _READING
+    except ValueError:  # of a kind the package has no name for, such as UPDATE EXTENSIONS
+        return False
 
 
 class _ByName(dict[str, Any]):

@@ -42,21 +42,22 @@ CREATE VIEW kept_pairs AS
 -- calls
 CREATE VIEW current_calls AS
   SELECT * FROM calls WHERE id IN (
-    SELECT call FROM rationales UNION SELECT call FROM nodes UNION SELECT call FROM scores
-    UNION SELECT call FROM critiques UNION SELECT call FROM failures);
+    SELECT call FROM rationales UNION ALL SELECT call FROM nodes UNION ALL SELECT call FROM scores
+    UNION ALL SELECT call FROM critiques UNION ALL SELECT call FROM failures);
 
 -- how much of what was asked was kept
 --   position: order of the stages, from 1
 --   stage: what is counted
 --   n: how many
 CREATE VIEW funnel AS
-  WITH made AS (SELECT id, coalesce(call, id) AS one, answer FROM rationales WHERE call IS NOT NULL OR step = 'input'),
-    kept AS (SELECT problem FROM kept_rationales WHERE call IS NOT NULL OR step = 'input')
+  WITH made AS MATERIALIZED (SELECT id, coalesce(call, id) AS one, answer FROM rationales WHERE call IS NOT NULL OR step = 'input'),
+    kept AS MATERIALIZED (SELECT problem FROM kept_rationales WHERE call IS NOT NULL OR step = 'input'),
+    called AS MATERIALIZED (SELECT bool_or(status = 'ok') AS ok FROM current_calls GROUP BY key)
   SELECT * FROM (VALUES
     (1, 'problems', (SELECT count(*) FROM problems)),
     (2, 'imported', (SELECT count(*) FROM rationales WHERE step = 'input')),
-    (3, 'asked', (SELECT count(DISTINCT key) FROM current_calls)),
-    (4, 'answered', (SELECT count(DISTINCT key) FROM current_calls WHERE status = 'ok')),
+    (3, 'asked', (SELECT count(*) FROM called)),
+    (4, 'answered', (SELECT count(*) FROM called WHERE ok)),
     (5, 'parsed', (SELECT count(DISTINCT one) FROM made WHERE answer IS NOT NULL)),
     (6, 'verified', (SELECT count(DISTINCT m.one) FROM scores s JOIN made m ON m.id = s.target WHERE s.label = 'right')),
     (7, 'kept', (SELECT count(*) FROM kept)),
@@ -200,23 +201,28 @@ CREATE VIEW lineage AS
   UNION ALL SELECT id, 'failures', call, 'calls' FROM failures WHERE call IS NOT NULL;
 
 
--- what people said of rationales in `synth view`, as it stands: one row a person and rationale
---   target: id of the rationale
+-- what people said of rationales and pairs in `synth view`, as it stands: one row a person and record
+--   target: id of the rationale or pair
+--   target_table: `rationales` or `pairs`
 --   reviewer: who said it, as `human:NAME`
---   verdict: `accepted`, `rejected`, `revised` or `commented`
+--   verdict: `accepted`, `rejected`, `revised` or `commented`; of a pair `reversed` where its rejected side was found better
 --   comment: what was remarked; NULL where nothing was
 --   problem: id of the problem
 --   question: of the problem
 --   gold: the gold answer of the problem; NULL where it is not known
---   teacher: who wrote the rationale
+--   teacher: who wrote the rationale; NULL of a pair, as what follows
 --   text: of the rationale
 --   answer: of the rationale
 --   revised: id of the rationale as edited; NULL where it was not
 --   revised_text: its text
 --   revised_answer: its answer
 CREATE VIEW human_verdicts AS
-  SELECT s.target, s.judge AS reviewer, s.label AS verdict, s.reason AS comment, r.problem, p.question, p.answer AS gold,
-    r.teacher, r.text, r.answer, n.id AS revised, n.text AS revised_text, n.answer AS revised_answer
+  SELECT s.target, 'rationales' AS target_table, s.judge AS reviewer, s.label AS verdict, s.reason AS comment, r.problem, p.question,
+    p.answer AS gold, r.teacher, r.text, r.answer, n.id AS revised, n.text AS revised_text, n.answer AS revised_answer
   FROM scores s JOIN rationales r ON r.id = s.target JOIN problems p ON p.id = r.problem
   LEFT JOIN rationales n ON n.parent = s.target AND n.step = 'human_review' AND n.teacher = s.judge
-  WHERE s.name = 'human' AND r.step <> 'human_review';
+  WHERE s.name = 'human' AND r.step <> 'human_review'
+  UNION ALL BY NAME
+  SELECT s.target, 'pairs' AS target_table, s.judge AS reviewer, s.label AS verdict, s.reason AS comment, a.problem, p.question,
+    p.answer AS gold
+  FROM scores s JOIN pairs a ON a.id = s.target JOIN problems p ON p.id = a.problem WHERE s.name = 'human';

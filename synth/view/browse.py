@@ -126,22 +126,41 @@ def find(store: Store, asked: Asked) -> Found:
     if asked.after:
         conditions, given = _beyond(asked.after, by, sign, conditions, given)
     order = f"{by} {'DESC' if sign == '<' else 'ASC'}, t.id" if by else "t.id"
-    # First which rows, from narrow columns; then their texts.
-    ids = f"SELECT t.id FROM {_source(store, asked)} t WHERE {conditions} ORDER BY {order} LIMIT {PAGE + 1}"
-    found = [i for (i,) in _ask(store, ids, given, asked.where).fetchall()]
+    # First which rows, from narrow columns; then their texts, which DuckDB skips outside of the range of a page's ids.
+    source = _source(store, asked)
+    found: list[str] = []
+    for bound in (None,) if by else (_next_part(given[-1] if asked.after else ""), None):
+        among = conditions if bound is None else f"t.id < ${len(given) + 1} AND {conditions}"
+        ids = f"SELECT t.id FROM {source} t WHERE {among} ORDER BY {order} LIMIT {PAGE + 1}"
+        asking = given if bound is None else [*given, bound]
+        found = [i for (i,) in _ask(store, ids, asking, asked.where).fetchall()]
+        if len(found) > PAGE:
+            break
     facets_ = "".join(f', {sql} AS "{name}"' for name, sql in listing.facets.items())
     key = f", {by} AS sort_key" if by else ", NULL AS sort_key"
     rows = {
         row["id"]: row
         for row in store.rows(
-            f'SELECT t.id, substr({listing.head}, 1, 400) AS head{facets_}{key} FROM "{asked.table}" t WHERE t.id IN (SELECT unnest($1::VARCHAR[]))',
-            [found[:PAGE]],
+            f"""SELECT t.id, substr({listing.head}, 1, 400) AS head{facets_}{key} FROM "{asked.table}" t
+            WHERE t.id BETWEEN $2 AND $3 AND t.id IN (SELECT unnest($1::VARCHAR[]))""",
+            [found[:PAGE], min(found, default=""), max(found, default="")],
         )
     }
     page = [rows[i] for i in found[:PAGE]]
     more = len(found) > PAGE
     after = orjson.dumps([page[-1]["sort_key"], page[-1]["id"]]).decode() if more else None
     return Found(page, after)
+
+
+_PARTS = 32
+"""Of all ids; where a page is found in one of them, the others are not looked at."""
+
+
+def _next_part(after: str) -> str | None:
+    """Where the part of the ids ends that begins after one of them: ids are hashes, so every part has as many."""
+    found = re.match(r"b2:([0-9a-f]{4})", after)
+    end = (int(found[1], 16) if found else 0) + 0x10000 // _PARTS
+    return f"b2:{end:04x}" if end < 0x10000 else None
 
 
 def _beyond(after: str, by: str, sign: str, conditions: str, given: list[Any]) -> tuple[str, list[Any]]:
@@ -206,9 +225,11 @@ def where_of(asked: Asked) -> tuple[str, list[Any]]:
 
 
 def _one_condition(where: str) -> None:
-    """Only a part of one question is a condition: no second statement, and nothing but asking."""
+    """Only a part of one question is a condition: no second statement, nothing but asking, and no bracket that closes ours
+    (which would not stand alone).
+    """
     try:
-        statements = duckdb.extract_statements(f"SELECT 1 WHERE (\n{where}\n)")
+        statements = duckdb.extract_statements(f"SELECT 1 WHERE\n{where}\n")
         expression_alone = duckdb.extract_statements(f"SELECT (\n{where}\n)")
     except duckdb.Error as error:
         raise UserError(

@@ -60,15 +60,16 @@ def opened(store: Store, table: str, record: str) -> Opened | None:
     if not found:
         return None
     (row,) = found
-    up = store.sql("SELECT parent, parent_table FROM lineage WHERE id = ?", [record]).fetchall()
+    # Of the many parts of the view only those are gone through that can have it.
+    up = store.sql(
+        f"""SELECT parent, parent_table FROM lineage WHERE "table" = '{table}' AND id = ?""", [record]
+    ).fetchall()
     down = store.sql(
-        f'SELECT id, "table" FROM lineage WHERE parent = ? ORDER BY 2, 1 LIMIT {_MOST}', [record]
+        f"""SELECT id, "table" FROM lineage WHERE (parent_table = '{table}' OR parent_table IS NULL) AND parent = ?
+        ORDER BY 2, 1 LIMIT {_MOST}""",
+        [record],
     ).fetchall()
     ups = [(i, t or table_of(store, i)) for i, t in up]
-    if table == "pairs":
-        ups.append((row["problem"], "problems"))
-    if table == "failures" and row["call"]:
-        ups.append((row["call"], "calls"))
     problem = row["id"] if table == "problems" else row.get("problem")
     of_problem = _ids(
         store, f"SELECT id FROM rationales WHERE problem = ? AND id <> ? ORDER BY id LIMIT {_MOST}", problem, record

@@ -74,6 +74,10 @@ def _money(value: float | None) -> str:
     return f"${value:,.2f}" if value >= 1 or value == 0 else f"${value:.4f}"
 
 
+def _seconds(value: float | None) -> str:
+    return "–" if value is None else "<0.01" if value < 0.01 else f"{value:.2f}" if value < 10 else f"{value:,.0f}"
+
+
 def _pretty(value: Any) -> str:
     """JSON as people read it; anything else as it is."""
     if isinstance(value, str):
@@ -100,7 +104,14 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"brief": brief, "inert": inert, "number": _number, "money": _money, "pretty": _pretty}
+    made.filters |= {
+        "brief": brief,
+        "inert": inert,
+        "number": _number,
+        "money": _money,
+        "seconds": _seconds,
+        "pretty": _pretty,
+    }
     return made
 
 

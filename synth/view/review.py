@@ -1,4 +1,4 @@
-"""Judging by hand: what people say of rationales, written to the journal like everything else.
+"""Judging by hand: what people say of rationales and of pairs, written to the journal like everything else.
 
 A person's verdict on a record has an owner of its own in the journal, `human:NAME:RECORD`; what an owner commits replaces
 what it committed before, so a later verdict wins, an empty one withdraws it, and the journal keeps them all.
@@ -20,7 +20,17 @@ from synth.store.journal import Journal
 from synth.store.run_folder import RunFolder, read_manifest
 from synth.view.summary import HUMAN
 
-__all__ = ["QUEUES", "queue", "records_of_verdict", "reviewer_name", "verdicts_of", "withdraw", "write"]
+__all__ = [
+    "JUDGED",
+    "QUEUES",
+    "judged_table",
+    "queue",
+    "records_of_verdict",
+    "reviewer_name",
+    "verdicts_of",
+    "withdraw",
+    "write",
+]
 
 STEP = "human_review"
 """The step human verdicts belong to."""
@@ -29,6 +39,7 @@ _SAID: Mapping[str, tuple[str, float | None]] = {
     "accept": ("accepted", 1.0),
     "reject": ("rejected", 0.0),
     "edit": ("revised", 0.0),
+    "reverse": ("reversed", 0.0),
     "comment": ("commented", None),
 }
 """What a person can say, and the label and value of the score it becomes."""
@@ -50,24 +61,29 @@ def reviewer_name(text: str) -> str:
     return f"human:{name}"
 
 
+JUDGED = ("rationales", "pairs")
+"""Tables of what people judge."""
+
 QUEUES = {
     "disagreement": "where judges differ most: reviewers among themselves, a review from the checked answer, people",
-    "uncertainty": "where samples of the same problem come to the most different answers",
+    "uncertainty": "where samples of the same problem come to the most different answers; of pairs where the margin is least",
     "random": "in no order",
 }
 """Orders in which records come up."""
 
 _DISAGREEMENT = """
-WITH spans AS (SELECT name, greatest(max(value) - min(value), 1e-9) AS span FROM scores WHERE step_index IS NULL GROUP BY name),
+WITH spans AS (
+  SELECT name, greatest(max(value) - min(value), 1e-9) AS span FROM scores WHERE step_index IS NULL
+  GROUP BY name HAVING min(judge) <> max(judge)),
 spread AS (
   SELECT s.target, max(s.value) - min(s.value) AS differ, any_value(spans.span) AS span
   FROM scores s JOIN spans USING (name) WHERE s.step_index IS NULL AND s.value IS NOT NULL
-  GROUP BY s.target, s.name HAVING count(DISTINCT s.judge) > 1),
+  GROUP BY s.target, s.name HAVING differ > 0 AND min(s.judge) <> max(s.judge)),
 against AS (
   SELECT c.target FROM scores c JOIN scores v ON v.target = c.target
   WHERE c.name = 'correct' AND v.name <> 'correct' AND v.label IN ('accepted', 'rejected') AND (c.value = 1) <> (v.label = 'accepted')),
 ranked AS (SELECT target, max(differ / span) AS w FROM spread GROUP BY target UNION ALL SELECT target, 1.0 FROM against)
-SELECT r.id FROM rationales r JOIN (SELECT target, max(w) AS w FROM ranked GROUP BY target) k ON k.target = r.id
+SELECT r.id FROM {table} r JOIN (SELECT target, max(w) AS w FROM ranked GROUP BY target) k ON k.target = r.id
 WHERE k.w > 0 AND {state} ORDER BY k.w DESC, r.id LIMIT {n}
 """
 
@@ -77,27 +93,34 @@ unsure AS (SELECT problem, 1 - max(n) / sum(n) AS w FROM answers GROUP BY proble
 SELECT r.id FROM rationales r JOIN unsure u USING (problem) WHERE u.w > 0 AND {state} ORDER BY u.w DESC, r.problem, r.id LIMIT {n}
 """
 
-_RANDOM = "SELECT r.id FROM rationales r WHERE {state} ORDER BY r.id LIMIT {n}"
+_LEAST_MARGIN = "SELECT r.id FROM pairs r WHERE {state} ORDER BY abs(r.margin) NULLS LAST, r.id LIMIT {n}"
+
+_RANDOM = "SELECT r.id FROM {table} r WHERE {state} ORDER BY r.id LIMIT {n}"
 
 _STATES = {
-    "kept": "r.id IN (SELECT id FROM kept_rationales)",
+    "kept": "r.id IN (SELECT id FROM kept_{table})",
     "out": "r.id IN (SELECT target FROM rejections)",
     "": "true",
 }
 
 
-def queue(store: Store, order: str, state: str, me: str) -> list[str]:
-    """Ids of rationales to judge, in an order of `QUEUES`, without those `me` has judged and those people wrote.
+def queue(store: Store, order: str, state: str, me: str, table: str = "rationales") -> list[str]:
+    """Ids of records to judge, in an order of `QUEUES`, without those `me` has judged and those people wrote.
 
     Args:
         store: the run.
         order: a key of `QUEUES`.
         state: `kept`, `out`, or empty for all.
         me: the name from `reviewer_name`.
+        table: one of `JUDGED`.
     """
-    query = {"disagreement": _DISAGREEMENT, "uncertainty": _UNCERTAINTY}.get(order, _RANDOM)
-    mine = "r.author <> 'human' AND r.id NOT IN (SELECT target FROM scores WHERE name = $1 AND judge = $2)"
-    asked = query.format(state=f"{_STATES.get(state, 'true')} AND {mine}", n=_LONGEST_QUEUE)
+    unsure = _UNCERTAINTY if table == "rationales" else _LEAST_MARGIN
+    query = {"disagreement": _DISAGREEMENT, "uncertainty": unsure}.get(order, _RANDOM)
+    mine = "r.id NOT IN (SELECT target FROM scores WHERE name = $1 AND judge = $2)"
+    if table == "rationales":
+        mine = f"r.author <> 'human' AND {mine}"
+    whole = f"{_STATES.get(state, 'true').format(table=table)} AND {mine}"
+    asked = query.format(state=whole, table=table, n=_LONGEST_QUEUE)
     return [i for (i,) in store.sql(asked, [HUMAN, me]).fetchall()]
 
 
@@ -105,28 +128,29 @@ def records_of_verdict(
     store: Store, target: str, me: str, kind: str, comment: str = "", text: str = "", answer: str = ""
 ) -> list[UnitRecord]:
     """What a verdict is made of: a score; for a rejected or revised rationale why it is out, and the pairs that prefer it
-    with it; for a revised one the new text, which is accepted by who wrote it.
+    with it; for a revised one the new text, which is accepted by who wrote it; for a rejected or reversed pair why it is out.
 
     Args:
         store: the run.
-        target: id of the rationale.
+        target: id of the rationale or pair.
         me: the name from `reviewer_name`.
-        kind: `accept`, `reject`, `edit` or `comment`.
+        kind: `accept`, `reject`, `comment`; `edit` of a rationale; `reverse` of a pair whose rejected side is the better.
         comment: in words, why.
         text: the revised text.
         answer: the answer the revised text comes to.
 
     Raises:
-        UserError: there is no such rationale, or nothing is said.
+        UserError: there is no such record, or nothing is said.
     """
-    found = store.rows("SELECT * FROM rationales WHERE id = ?", [target])
-    if not found:
-        raise UserError("there is no such rationale", where=target, remedy="only rationales are judged")
-    (old,) = found
+    table = judged_table(store, target)
+    if table is None:
+        raise UserError("there is no such record", where=target, remedy="rationales and pairs are judged")
+    (old,) = store.rows(f"SELECT * FROM {table} WHERE id = ?", [target])
     comment, text, answer = comment.strip(), text.replace("\r\n", "\n").strip(), answer.strip()
     unit: str = old["unit"]
-    if kind not in _SAID:
-        raise UserError("nothing was said", remedy="accept, reject, edit or comment")
+    if kind not in _SAID or kind == {"rationales": "reverse", "pairs": "edit"}[table]:
+        remedy = {"rationales": "accept, reject, edit or comment", "pairs": "accept, reverse, reject or comment"}
+        raise UserError("nothing was said", remedy=remedy[table])
     if kind == "comment" and not comment:
         raise UserError("the comment is empty", remedy="write one, or accept or reject")
     if kind == "edit" and not text:
@@ -153,13 +177,20 @@ def records_of_verdict(
             parent=target,
         )
         made += [revised, _score(unit, revised.id, me, "accepted", 1.0, comment, [])]
-    if kind in {"reject", "edit"}:
+    if kind in {"reject", "edit", "reverse"}:
         rule = f"{label} by {me.removeprefix('human:')}"
         observed = revised.id if revised is not None else comment or None
-        made.append(_out(unit, target, "rationales", rule, observed, me))
+        made.append(_out(unit, target, table, rule, observed, me))
         pairs = store.sql("SELECT id FROM pairs WHERE chosen = ? ORDER BY id", [target]).fetchall()
         made += [_out(unit, pair, "pairs", f"its chosen side was {rule}", target, me) for (pair,) in pairs]
     return made
+
+
+def judged_table(store: Store, target: str) -> str | None:
+    """In which of `JUDGED` a record is; None where it is in neither."""
+    asked = " UNION ALL ".join(f"SELECT '{t}' FROM {t} WHERE id = $1" for t in JUDGED)
+    row = store.sql(f"{asked} LIMIT 1", [target]).fetchone()
+    return row[0] if row else None
 
 
 def _score(unit: str, target: str, me: str, label: str, value: float | None, comment: str, because: list[str]) -> Score:

@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
+from zlib import crc32
 
 import duckdb
 import uvicorn
@@ -20,6 +21,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from synth.audit import agreement_of
 from synth.errors import SetupError, SynthError, UserError
 from synth.store.columns import TABLES, columns
 from synth.store.database import Store
@@ -28,14 +30,24 @@ from synth.view import compare, review
 from synth.view.browse import LISTS, Asked, facets, find
 from synth.view.guard import Guard
 from synth.view.lineage import opened, table_of
-from synth.view.live import LiveRun
+from synth.view.live import Counts, LiveRun
 from synth.view.pages import asset, page, plain
 from synth.view.records import stories
-from synth.view.summary import HUMAN, agreement_of, funnel_of, summary_of
+from synth.view.summary import HUMAN, audits_of, figures_of, funnel_of, judges_of
 
 __all__ = ["Served", "serve"]
 
 _TYPES = {"style.css": "text/css", "view.js": "text/javascript"}
+
+_FIGURES: Mapping[str, Callable[[Store], Any]] = {
+    "funnel": funnel_of,
+    "figures": figures_of,
+    "audits": audits_of,
+    "judges": judges_of,
+}
+"""Parts of the overview, each fetched by itself, and what counts it."""
+_SLOW = {"judges", "audits"}
+"""Asked of another store than the others, which shall not wait for them."""
 
 
 class Served:
@@ -50,6 +62,7 @@ class Served:
     def __init__(self, run: Path, other: Path | None, me: str) -> None:
         self.run = LiveRun(run)
         self.other = LiveRun(other) if other is not None else None
+        self._counts, self._slow_counts = Counts(run), Counts(run)
         self.me = me
         self._mine: list[str] = []
         """What was judged since the start, in order, for undo."""
@@ -58,7 +71,7 @@ class Served:
         """The application, not yet guarded."""
         pages: Mapping[str, tuple[str, Callable[[Request, dict[str, str]], Response]]] = {
             "/": ("GET", self._overview),
-            "/figures": ("GET", self._figures),
+            "/figures/{part}": ("GET", self._figures),
             "/browse/{table}": ("GET", self._browse),
             "/facets/{table}": ("GET", self._facets),
             "/record/{id}": ("GET", self._find_record),
@@ -117,13 +130,14 @@ class Served:
         return Response(asset(name), media_type=_TYPES[name])
 
     def _overview(self, _request: Request, _given: dict[str, str]) -> Response:
-        with self.run.open() as store:
-            funnel = funnel_of(store)
-        return self._html("overview.html", here="overview", manifest=read_manifest(self.run.run), funnel=funnel)
+        return self._html("overview.html", here="overview", manifest=read_manifest(self.run.run), parts_=list(_FIGURES))
 
-    def _figures(self, _request: Request, _given: dict[str, str]) -> Response:
-        with self.run.open() as store:
-            return self._html("figures.html", summary=summary_of(store, self.run.run))
+    def _figures(self, request: Request, _given: dict[str, str]) -> Response:
+        part = request.path_params["part"]
+        if part not in _FIGURES:
+            return self._told("there is no such page", None, 404)
+        counts = self._slow_counts if part in _SLOW else self._counts
+        return self._html("figures.html", part=part, counted=counts.of(part, _FIGURES[part]))
 
     # Lists and records
 
@@ -167,8 +181,7 @@ class Served:
 
     def _facets(self, request: Request, given: dict[str, str]) -> Response:
         asked = self._asked(request, given)
-        with self.run.open() as store:
-            total, found = facets(store, asked)
+        total, found = self._counts.of(repr(asked), lambda store: facets(store, asked))
         query = {k: v for k, v in given.items() if v and k != "after"}
         return self._html(
             "facets.html",
@@ -217,19 +230,24 @@ class Served:
         order = given.get("queue", "disagreement")
         state = given.get("state", "")
         target = given.get("target")
+        table = given["of"] if given.get("of") in review.JUDGED else "rationales"
         at = int(given.get("at", "0")) if given.get("at", "0").isascii() and given.get("at", "0").isdigit() else 0
         with self.run.open() as store:
-            waiting = review.queue(store, order, state, self.me)
+            if target is not None:
+                table = review.judged_table(store, target) or table
+            waiting = review.queue(store, order, state, self.me, table)
             if target is None and waiting:
                 at = min(at, len(waiting) - 1)
                 target = waiting[at]
-            o = opened(store, "rationales", target) if target is not None else None
+            o = opened(store, table, target) if target is not None else None
             done = store.sql(
                 "SELECT count(DISTINCT target) FROM human_verdicts WHERE reviewer = ?", [self.me]
             ).fetchone()
-            mine = [v for v in review.verdicts_of(store, self.me) if v["target"] == target] if target else []
+            mine = store.rows(
+                "SELECT verdict, comment FROM human_verdicts WHERE reviewer = ? AND target = ?", [self.me, target]
+            )
         if given.get("target") is not None and o is None:
-            return self._told("there is no such rationale", "only rationales are judged", 404)
+            return self._told("there is no such record", "rationales and pairs are judged", 404)
         return self._html(
             "review.html",
             here="review",
@@ -237,6 +255,9 @@ class Served:
             at=at,
             order=order,
             state=state,
+            table=table,
+            tables_=review.JUDGED,
+            turned=target is not None and crc32(target.encode()) % 2 == 1,
             alone=given.get("target") is not None,
             waiting=len(waiting),
             done=done[0] if done else 0,
@@ -255,12 +276,18 @@ class Served:
         with self.run.alone():
             review.write(self.run.run, self.me, target, records)
         self._mine.append(target)
-        said = {"accept": "accepted", "reject": "rejected", "edit": "revised", "comment": "commented"}[kind]
+        said = {
+            "accept": "accepted",
+            "reject": "rejected",
+            "edit": "revised",
+            "reverse": "reversed",
+            "comment": "commented",
+        }[kind]
         return RedirectResponse(f"/review?{urlencode({**self._place(given), 'said': said})}", 303)
 
     def _place(self, given: dict[str, str]) -> dict[str, str]:
         """Where in which queue somebody was."""
-        return {k: given[k] for k in ("queue", "state", "at") if given.get(k)}
+        return {k: given[k] for k in ("queue", "state", "of", "at") if given.get(k)}
 
     def _undo(self, _request: Request, given: dict[str, str]) -> Response:
         target = given.get("target") or (self._mine[-1] if self._mine else "")
@@ -345,7 +372,7 @@ class Served:
 
     def close(self) -> None:
         """Let go of the files."""
-        for run in (self.run, self.other):
+        for run in (self.run, self.other, self._counts, self._slow_counts):
             if run is not None:
                 run.close()
 
@@ -375,7 +402,7 @@ def serve(served: Served, port: int, on_ready: Callable[[str], None]) -> None:
     token = secrets.token_urlsafe(24)
     app: ASGIApp = Guard(served.app(), at, token)
     config = uvicorn.Config(
-        app, access_log=False, log_level="error", lifespan="off", server_header=False, timeout_graceful_shutdown=1
+        app, access_log=False, log_level="critical", lifespan="off", server_header=False, timeout_graceful_shutdown=1
     )
     server = uvicorn.Server(config)
     # It listens already: what the browser asks meanwhile waits.

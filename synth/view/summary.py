@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
-from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from synth.audit import Section, Verdict, look_over, run_audits
-from synth.measures import cohen_kappa, krippendorff_alpha
+from synth.audit import Agreement, Section, Verdict, agreement_of, look_over, run_audits
 from synth.store.database import Store
 from synth.store.run_folder import read_manifest
 from synth.view.charts import Histogram, histogram
 
-__all__ = ["HUMAN", "Agreement", "Scored", "Spending", "Stage", "Summary", "agreement_of", "funnel_of", "summary_of"]
+__all__ = [
+    "HUMAN",
+    "Figures",
+    "Judges",
+    "Scored",
+    "Spending",
+    "Stage",
+    "Summary",
+    "audits_of",
+    "figures_of",
+    "funnel_of",
+    "judges_of",
+    "summary_of",
+]
 
 HUMAN = "human"
 """Name of the score a person gives."""
@@ -60,17 +70,25 @@ class Scored(NamedTuple):
     drawn: Histogram
 
 
-class Agreement(NamedTuple):
-    """How judges of one kind of score agree."""
+class Figures(NamedTuple):
+    """What was put out, spent, scored, and how long texts are."""
 
-    name: str
-    judges: list[str]
-    alpha: float | None
-    """Krippendorff's, interval scale."""
-    matrix: list[list[tuple[int, float | None, float | None]]]
-    """For each two: items both judged, Cohen's kappa, share of equal verdicts."""
-    shared: int
-    """Items more than one judged."""
+    reasons: list[dict[str, Any]]
+    failures: list[dict[str, Any]]
+    spending: list[Spending]
+    unpriced: int
+    """Calls whose price is not known."""
+    scores: list[Scored]
+    lengths: list[tuple[str, str, Histogram]]
+    """Title, unit, distribution."""
+
+
+class Judges(NamedTuple):
+    """How those who judged agree, and what else there is to say of them."""
+
+    agreement: list[Agreement]
+    sections: list[Section]
+    """What `synth audit --look` shows."""
 
 
 class Summary(NamedTuple):
@@ -78,50 +96,50 @@ class Summary(NamedTuple):
 
     manifest: dict[str, Any]
     funnel: list[Stage]
-    reasons: list[dict[str, Any]]
-    failures: list[dict[str, Any]]
-    spending: list[Spending]
-    usd: float | None
-    """Known price of all calls; None where no price is known."""
-    unpriced: int
-    scores: list[Scored]
-    lengths: list[tuple[str, str, Histogram]]
-    """Title, unit, distribution."""
-    agreement: list[Agreement]
+    figures: Figures
+    judges: Judges
     audits: list[Verdict]
-    sections: list[Section]
-    """What `synth audit --look` shows."""
 
 
 _CHAIN = ("asked", "answered", "parsed", "verified", "kept")
 
 
 def summary_of(store: Store, run: Path, verdicts: Sequence[Verdict] | None = None) -> Summary:
-    """The figures of a run.
+    """All there is to say of a run in figures.
 
     Args:
         store: the run, open for reading.
         run: its folder.
         verdicts: what the audits say, where they were asked already.
     """
+    audits = audits_of(store, verdicts)
+    return Summary(read_manifest(run), funnel_of(store), figures_of(store), judges_of(store), audits)
+
+
+def figures_of(store: Store) -> Figures:
+    """What was put out, spent, scored, and how long texts are."""
     spending = [Spending(*row) for row in store.sql(_SPENDING).fetchall()]
-    priced = [s.usd for s in spending if s.usd is not None]
-    return Summary(
-        manifest=read_manifest(run),
-        funnel=funnel_of(store),
+    return Figures(
         reasons=store.rows("SELECT step, rule, target_table, n FROM rejection_reasons ORDER BY n DESC, step, rule"),
         failures=store.rows(
             "SELECT step, cause, retriable, count(*) AS n, any_value(message) AS example FROM failures GROUP BY ALL ORDER BY n DESC"
         ),
         spending=spending,
-        usd=sum(priced) if priced else None,
         unpriced=sum(s.unpriced for s in spending),
         scores=_scores(store),
         lengths=_lengths(store),
-        agreement=[a for name in _reviewed(store) if (a := agreement_of(store, name)).shared],
-        audits=run_audits(store) if verdicts is None else list(verdicts),
-        sections=look_over(store),
     )
+
+
+def judges_of(store: Store) -> Judges:
+    """How those who judged agree."""
+    return Judges([a for name in _reviewed(store) if (a := agreement_of(store, name)).shared], look_over(store))
+
+
+def audits_of(store: Store, verdicts: Sequence[Verdict] | None = None) -> list[Verdict]:
+    """What the audits say, the worst first; they are not asked again where `verdicts` are given."""
+    order = {"failed": 0, "passed": 1, "skipped": 2}
+    return sorted(run_audits(store) if verdicts is None else verdicts, key=lambda v: (order[v.status], v.severity, v.name))
 
 
 _SPENDING = """
@@ -191,24 +209,3 @@ def _reviewed(store: Store) -> list[str]:
             GROUP BY name HAVING count(DISTINCT judge) > 1 ORDER BY name"""
         ).fetchall()
     ]
-
-
-def agreement_of(store: Store, name: str) -> Agreement:
-    """How the judges that gave a score agree, two by two and all together."""
-    given: dict[str, dict[str, float]] = defaultdict(dict)
-    items: dict[str, list[float]] = defaultdict(list)
-    query = "SELECT judge, target, value FROM scores WHERE name = ? AND step_index IS NULL AND value IS NOT NULL"
-    for judge, target, value in store.sql(query, [name]).fetchall():
-        given[judge][target] = value
-        items[target].append(value)
-    judges = sorted(given, key=lambda j: -len(given[j]))[:12]
-    cells: dict[tuple[str, str], tuple[int, float | None, float | None]] = {}
-    for a, b in combinations(judges, 2):
-        both = given[a].keys() & given[b].keys()
-        left, right = [given[a][t] for t in both], [given[b][t] for t in both]
-        same = sum(x == y for x, y in zip(left, right, strict=True)) / len(both) if both else None
-        cells[a, b] = cells[b, a] = (len(both), cohen_kappa(left, right), same)
-    matrix = [[(len(given[a]), None, None) if a == b else cells[a, b] for b in judges] for a in judges]
-    return Agreement(
-        name, judges, krippendorff_alpha(list(items.values())), matrix, sum(len(v) > 1 for v in items.values())
-    )

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from synth.measures import (
     Overlap,
+    area_under_curve,
     average_precision,
     brier_score,
     cohen_kappa,
@@ -142,6 +143,23 @@ def test_agreement_is_one_with_itself_and_blind_to_order(marks: list[tuple[int, 
     stretched = [[v**3 for v in m] for m in pairs]
     found = krippendorff_alpha(pairs, "ordinal")
     assert krippendorff_alpha(stretched, "ordinal") == (None if found is None else pytest.approx(found))
+
+
+@given(st.lists(st.tuples(st.integers(1, 4), st.integers(1, 4), st.integers(1, 5)), min_size=1, max_size=12))
+def test_counts_stand_for_items_that_are_alike(drawn: list[tuple[int, int, int]]):
+    a, b, counts = zip(*drawn, strict=True)
+    every_a = [x for x, n in zip(a, counts, strict=True) for _ in range(n)]
+    every_b = [y for y, n in zip(b, counts, strict=True) for _ in range(n)]
+
+    def same(found: float | None, whole: float | None) -> bool:
+        return found == (None if whole is None else pytest.approx(whole))
+
+    assert same(cohen_kappa(a, b, counts), cohen_kappa(every_a, every_b))
+    truth, every_truth = [y > 2 for y in b], [y > 2 for y in every_b]
+    assert same(area_under_curve(a, truth, counts), area_under_curve(every_a, every_truth))
+    items, every = list(zip(a, b, strict=True)), list(zip(every_a, every_b, strict=True))
+    for level in ("nominal", "ordinal", "interval"):
+        assert same(krippendorff_alpha(items, level, counts), krippendorff_alpha(every, level))
 
 
 def test_calibration_in_closed_form():

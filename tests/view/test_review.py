@@ -10,12 +10,13 @@ import pytest
 from support import ROOT, ask, run, synth
 from view_support import viewing, write_run
 
+from synth.audit import agreement_of
 from synth.errors import RunFolderError, UserError
 from synth.records import Problem, Rationale, Score
 from synth.store.database import fold, open_store
 from synth.store.run_folder import RunFolder, read_manifest
 from synth.view.review import queue, records_of_verdict, reviewer_name, verdicts_of, withdraw, write
-from synth.view.summary import HUMAN, agreement_of
+from synth.view.summary import HUMAN
 
 ANN, BOB = "human:Ann", "human:Bob"
 
@@ -78,6 +79,41 @@ def test_a_rejected_rationale_takes_the_pairs_that_prefer_it_along(mine: Path):
     assert ask(mine, f"SELECT rule FROM rejections WHERE target = '{pair}'") == [
         ("its chosen side was rejected by Ann",)
     ]
+
+
+def test_pairs_are_judged_by_the_same_means(mine: Path):
+    rows = ask(mine, "SELECT id, chosen, rejected FROM kept_pairs ORDER BY id LIMIT 4")
+    one, two, three, four = (pair for pair, _, _ in rows)
+    everything = {pair for (pair,) in ask(mine, "SELECT id FROM kept_pairs")}
+    judge(mine, ANN, one, "accept")
+    judge(mine, ANN, two, "reverse", "the other is right")
+    judge(mine, ANN, three, "reject")
+    judge(mine, ANN, four, "comment", "odd")
+    with pytest.raises(UserError, match="nothing was said"):
+        judge(mine, ANN, one, "edit", "", "text")
+    with pytest.raises(UserError, match="nothing was said"):
+        judge(mine, ANN, rows[0][1], "reverse")
+    assert {pair for (pair,) in ask(mine, "SELECT id FROM kept_pairs")} == everything - {two, three}
+    # Which rationales are kept is another question.
+    assert ask(mine, "SELECT count(*) FROM rejections WHERE step = 'human_review' AND target_table <> 'pairs'") == [
+        (0,)
+    ]
+    assert ask(mine, "SELECT target, target_table, verdict, comment, text FROM human_verdicts ORDER BY target") == [
+        (one, "pairs", "accepted", None, None),
+        (two, "pairs", "reversed", "the other is right", None),
+        (three, "pairs", "rejected", None, None),
+        (four, "pairs", "commented", "odd", None),
+    ]
+    with open_store(mine) as store:
+        assert not {one, two, three, four} & set(queue(store, "random", "", ANN, "pairs"))
+        assert set(queue(store, "random", "out", BOB, "pairs")) == {two, three}
+        assert set(queue(store, "uncertainty", "kept", BOB, "pairs")) == everything - {two, three}
+        assert queue(store, "disagreement", "", "human:Cy", "pairs") == []
+    judge(mine, BOB, one, "reverse")
+    with open_store(mine) as store:
+        assert queue(store, "disagreement", "", "human:Cy", "pairs") == [one]
+    withdraw(mine, ANN, two)
+    assert (two,) in ask(mine, "SELECT id FROM kept_pairs")
 
 
 def test_an_edit_is_a_revised_rationale_of_a_named_author(mine: Path):
@@ -220,8 +256,9 @@ def test_agreement_of_people(tmp_path: Path):
         assert len(verdicts_of(store)) == 8
         assert len(verdicts_of(store, BOB)) == 4
     assert people.judges == [ANN, BOB]
-    n, kappa, same = people.matrix[0][1]
-    assert (n, same) == (4, 0.75)
+    n, kappa, same = people.both[ANN, BOB]
+    assert people.both[BOB, ANN] == (n, kappa, same)
+    assert (n, same, people.judged, people.shared) == (4, 0.75, [4, 4], 4)
     assert kappa == pytest.approx(0.5)  # observed 0.75, by chance 0.5 * 0.25 + 0.5 * 0.75
     assert people.alpha == pytest.approx(
         1 - 7 * 2 / (2 * 3 * 5)
@@ -307,3 +344,36 @@ def test_the_keys(mine: Path, pages: Any):
             assert "another process is at work" in pages.inner_text("main")
         finally:
             holder.close()
+
+
+def test_pairs_are_judged_without_being_told_which_side_was_chosen(mine: Path, pages: Any):
+    with viewing(mine, "--as", "Ann") as address:
+        base = address.split("/?")[0]
+        pages.goto(address)
+        pages.goto(f"{base}/review?queue=random&of=pairs")
+        expected = {}
+        for key in "121":
+            target = pages.get_attribute("form.judge input[name=target]", "value")
+            ((chosen, rejected),) = ask(
+                mine,
+                f"""SELECT c.text, r.text FROM pairs a JOIN rationales c ON c.id = a.chosen JOIN rationales r ON r.id = a.rejected
+                WHERE a.id = '{target}'""",
+            )
+            left, right = (pages.inner_text(f".side.{where} .text") for where in ("left", "right"))
+            assert {left.split()[-1], right.split()[-1]} == {chosen.split()[-1], rejected.split()[-1]}
+            picked = left if key == "1" else right
+            words = pages.inner_text("main")
+            assert "chosen" not in words.replace("the side that was chosen", "")
+            expected[target] = "accepted" if picked.split() == chosen.split() else "reversed"
+            pages.keyboard.press(key)
+            pages.wait_for_selector(f".flash[role=status]:has-text('{expected[target]}')")
+            pages.wait_for_load_state()
+        assert dict(ask(mine, "SELECT target, verdict FROM human_verdicts")) == expected
+        assert pages.get_attribute("form.judge input[name=of]", "value") == "pairs"
+        pages.keyboard.press("u")
+        pages.wait_for_selector(".flash[role=status]:has-text('withdrawn')")
+        assert pages.get_attribute("form.judge input[name=target]", "value") == target
+        pages.goto(f"{base}/record/pairs/{target}")
+        pages.keyboard.press("g")
+        pages.wait_for_url("**/review?target=*")
+        assert pages.is_visible("button:has-text('left is better')")

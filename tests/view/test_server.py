@@ -156,6 +156,7 @@ def test_lists_find_what_sql_finds(finished: Path):
 @pytest.mark.parametrize("sort", ["", "problem", "longest", "shortest"])
 def test_pages_have_each_row_once(finished: Path, sort: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("synth.view.browse.PAGE", 7)
+    monkeypatch.setattr("synth.view.browse._PARTS", 4)  # of which a page fills some and not others
     seen: list[str] = []
     with open_store(finished) as store:
         after: str | None = ""
@@ -178,6 +179,13 @@ def test_pages_have_each_row_once(finished: Path, sort: str, monkeypatch: pytest
         "(COPY problems TO '/tmp/stolen.csv')",
         "1 = 1; INSTALL httpfs",
         "nonsense(",
+        "true) UNION SELECT id FROM (FROM problems",
+        "1) OR (1",
+        "1=1) LIMIT 1 OFFSET (0",
+        "true /*",
+        "$1 = 'x'",
+        "EXISTS (FROM json_execute_serialized_sql(json_serialize_sql('FROM ''/etc/passwd''')))",
+        "EXISTS (WITH x AS (DELETE FROM tail.problems RETURNING *) FROM x)",
         "no_such_column = 1",
         "",
     ],
@@ -188,6 +196,95 @@ def test_a_condition_only_asks(finished: Path, where: str):
             with pytest.raises(UserError):
                 find(store, Asked("rationales", where=where))
         assert len(find(store, Asked("problems")).rows) == 12
+
+
+def test_overview_is_counted_once_and_again_when_the_run_has_grown(tmp_path: Path):
+    from view_support import write_run
+
+    from synth.records import Problem
+    from synth.view.live import Counts
+
+    counts = Counts(write_run(tmp_path / "r", [Problem.root(question="one")], []))
+    asked: list[str] = []
+
+    def problems(store: Any) -> int:
+        asked.append("n")
+        return int(store.sql("SELECT count(*) FROM problems").fetchone()[0])
+
+    assert [counts.of("n", problems), counts.of("n", problems)] == [1, 1]
+    assert counts.of("n2", problems) == 1
+    assert len(asked) == 2
+    write_run(tmp_path / "r", [Problem.root(question="two")], [], "test/made")
+    assert counts.of("n", problems) == 2  # at once, however lately the store was opened
+    assert len(asked) == 3
+    counts.close()
+
+
+def test_lists_do_not_wait_for_what_is_counted(finished: Path):
+    import threading
+
+    from synth.view.server import Served
+
+    served = Served(finished, None, "human:Ann")
+    begun, go_on = threading.Event(), threading.Event()
+
+    def count(_store: Any) -> None:
+        begun.set()
+        assert go_on.wait(30)
+
+    counting = threading.Thread(target=served._slow_counts.of, args=("audits", count))
+    counting.start()
+    assert begun.wait(30)
+    with served.run.open() as store:
+        assert len(find(store, Asked("problems")).rows) == 12
+    assert served._counts.of("n", lambda store: facets(store, Asked("problems")))[0] == 12
+    assert counting.is_alive()
+    go_on.set()
+    counting.join()
+    served.close()
+
+
+def test_an_audit_that_takes_too_long_is_stopped(finished: Path, tmp_path: Path):
+    import duckdb
+
+    from synth.audit import run_audits
+    from synth.view.live import LiveRun
+
+    header = "-- severity: error\n-- threshold: at most 0\n-- unit: rows\n-- meaning: m\n-- remedy: r\n"
+    (tmp_path / "endless.sql").write_text(
+        f"{header}SELECT count(*) AS value, 1 AS n FROM range(1000000000000) a, range(1000) b"
+    )
+    live = LiveRun(finished, 0.3)
+    with live.open() as store, pytest.raises(duckdb.InterruptException):
+        run_audits(store, folder=tmp_path, only=["endless"])
+    live.close()
+
+
+def test_the_end_does_not_wait_for_what_is_counted(finished: Path):
+    import threading
+
+    import duckdb
+
+    from synth.view.live import Counts
+
+    counts, begun, ended = Counts(finished), threading.Event(), list[str]()
+
+    def endless(store: Any) -> None:
+        begun.set()
+        store.sql("SELECT count(*) FROM range(1000000000000) a, range(1000) b").fetchall()
+
+    def count() -> None:
+        try:
+            counts.of("endless", endless)
+        except duckdb.InterruptException:
+            ended.append("interrupted")
+
+    counting = threading.Thread(target=count, daemon=True)
+    counting.start()
+    assert begun.wait(30)
+    counts.close()
+    counting.join(30)
+    assert ended == ["interrupted"]
 
 
 def test_a_condition_that_never_ends_is_stopped(finished: Path, monkeypatch: pytest.MonkeyPatch):

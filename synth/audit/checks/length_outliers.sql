@@ -6,11 +6,10 @@
 --   of their length, and by a factor of four): often loops, replies that were cut off, or answers without reasoning.
 -- remedy: Read the examples. Filter by `rationale.text | length`, or lower max_tokens.
 -- skipped: no rationale was kept
-WITH measured AS (
-  SELECT id, ln(greatest(length(text), 1)) AS size, quantile_cont(ln(greatest(length(text), 1)), [0.25, 0.5, 0.75]) OVER (PARTITION BY step) AS q
-  FROM kept_rationales
-),
+WITH sized AS MATERIALIZED (SELECT id, step, ln(greatest(length(text), 1)) AS size FROM kept_rationales),
+usual AS (SELECT step, quantile_cont(size, [0.25, 0.5, 0.75]) AS q FROM sized GROUP BY step),
 judged AS (
-  SELECT id, (size < q[1] - 3 * (q[3] - q[1]) OR size > q[3] + 3 * (q[3] - q[1])) AND abs(size - q[2]) > ln(4) AS odd FROM measured
+  SELECT id, (size < q[1] - 3 * (q[3] - q[1]) OR size > q[3] + 3 * (q[3] - q[1])) AND abs(size - q[2]) > ln(4) AS odd
+  FROM sized JOIN usual USING (step)
 )
 SELECT avg(odd::INT) AS value, count(*) AS n, list(id ORDER BY id) FILTER (odd) AS examples FROM judged

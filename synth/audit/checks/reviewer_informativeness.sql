@@ -5,8 +5,14 @@
 -- meaning: A reviewer's scores say next to nothing about whether the answer is right (0.5 says nothing).
 -- remedy: Do without that reviewer, or let it compare with the gold answer; read some of its reasons.
 -- skipped: no reviewer scored both right and wrong answers
-WITH judged AS (
-  SELECT review, reviewer, area_under_curve(list(value ORDER BY id), list(correct = 1 ORDER BY id)) AS auc, count(*) AS n
-  FROM reviews WHERE value IS NOT NULL AND correct IS NOT NULL GROUP BY ALL
+WITH checked AS (SELECT target, any_value(value) = 1 AS correct FROM scores WHERE name = 'correct' AND value IS NOT NULL GROUP BY target),
+counted AS (
+  SELECT s.name, s.judge AS reviewer, s.value, c.correct, count(*) AS many FROM scores s JOIN checked c USING (target)
+  WHERE s.name LIKE '%\_single' ESCAPE '\' AND s.value IS NOT NULL GROUP BY ALL
+),
+judged AS MATERIALIZED (
+  SELECT reviewer, area_under_curve(list(value ORDER BY value, correct), list(correct ORDER BY value, correct),
+    list(many ORDER BY value, correct)) AS auc, sum(many)::BIGINT AS n
+  FROM counted GROUP BY name, reviewer
 )
 SELECT min(auc) AS value, arg_min(n, auc) AS n, arg_min(reviewer, auc) AS note FROM judged WHERE auc IS NOT NULL

@@ -6,12 +6,13 @@
 --   reviewed it.
 -- remedy: synth audit RUN --save-leniency reviewers.json, and give that file to the review as `calibration`.
 -- skipped: no two reviewers scored the same record
-WITH compared AS (
-  SELECT a.review, a.reviewer, a.target, any_value(a.value) - avg(b.value) AS above
-  FROM reviews a JOIN reviews b ON b.target = a.target AND b.review = a.review AND b.reviewer <> a.reviewer
-  WHERE a.value IS NOT NULL AND b.value IS NOT NULL GROUP BY ALL
+WITH given AS MATERIALIZED (
+  SELECT name AS review, judge AS reviewer, target, avg(value) AS value FROM scores
+  WHERE name LIKE '%\_single' ESCAPE '\' AND value IS NOT NULL GROUP BY ALL
 ),
-spread AS (SELECT review, stddev_pop(value) AS std FROM reviews WHERE value IS NOT NULL GROUP BY review),
+whole AS (SELECT review, target, sum(value) AS total, count(*) AS k FROM given GROUP BY ALL HAVING count(*) > 1),
+compared AS (SELECT review, reviewer, value - (total - value) / (k - 1) AS above FROM given JOIN whole USING (review, target)),
+spread AS (SELECT review, stddev_pop(value) AS std FROM given GROUP BY review),
 apart AS (SELECT review, reviewer, avg(above) / nullif(any_value(std), 0) AS shift, count(*) AS n FROM compared JOIN spread USING (review) GROUP BY ALL)
 SELECT max(abs(coalesce(shift, 0))) AS value, min(n) AS n,
   format('{}: {:+.2f}', arg_max(reviewer, abs(coalesce(shift, 0))), arg_max(coalesce(shift, 0), abs(coalesce(shift, 0)))) AS note
