@@ -139,7 +139,9 @@ def judges_of(store: Store) -> Judges:
 def audits_of(store: Store, verdicts: Sequence[Verdict] | None = None) -> list[Verdict]:
     """What the audits say, the worst first; they are not asked again where `verdicts` are given."""
     order = {"failed": 0, "passed": 1, "skipped": 2}
-    return sorted(run_audits(store) if verdicts is None else verdicts, key=lambda v: (order[v.status], v.severity, v.name))
+    return sorted(
+        run_audits(store) if verdicts is None else verdicts, key=lambda v: (order[v.status], v.severity, v.name)
+    )
 
 
 _SPENDING = """
