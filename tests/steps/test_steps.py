@@ -288,7 +288,8 @@ def test_every_step_and_every_option_says_what_it_is():
     assert set(all_steps()) == {
         "rationalize", "reference", "critique", "revise", "review", "thought_tree", "tell_path",
         "checklist_tree", "summarize_path", "analyse_options", "counterfactual", "agreement",
-        "segment", "inspect", "verify_answer", "vote", "consensus", "follow_up", "pair", "filter", "deduplicate", "select",
+        "segment", "inspect", "contamination", "verify_answer", "vote", "consensus", "follow_up", "pair", "filter",
+        "deduplicate", "select",
     }  # fmt: skip
     for name, kind in all_steps().items():
         assert kind.__doc__, name
