@@ -95,9 +95,7 @@ class ShingleIndex:
         starts = np.r_[0, np.cumsum([len(shingles) for _, shingles in rows])]
         shingles = pa.LargeListArray.from_arrays(starts, pa.array(np.concatenate([s for _, s in rows])))
         path = self.folder / f"{number:06d}.draft"
-        pq.write_table(
-            pa.table({"id": [one for one, _ in rows], "shingles": shingles}), path, compression="none"
-        )  # hashes do not shrink
+        pq.write_table(pa.table({"id": [one for one, _ in rows], "shingles": shingles}), path, compression="none")
         return path
 
     def _each(self, texts: Texts) -> Iterator[np.ndarray[Any, Any]]:
