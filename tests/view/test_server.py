@@ -156,7 +156,7 @@ def test_lists_find_what_sql_finds(finished: Path):
 @pytest.mark.parametrize("sort", ["", "problem", "longest", "shortest"])
 def test_pages_have_each_row_once(finished: Path, sort: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("synth.view.browse.PAGE", 7)
-    monkeypatch.setattr("synth.view.browse._PARTS", 4)  # of which a page fills some and not others
+    monkeypatch.setattr("synth.view.browse._PARTS", 6)  # of which a page fills some and not others
     seen: list[str] = []
     with open_store(finished) as store:
         after: str | None = ""
