@@ -335,11 +335,19 @@ def _unusable(status: CallStatus, completion: Completion) -> TeacherError:
         "truncated": "the reply was cut off at the token limit",
         "empty": "the reply was empty",
         "refused": "the teacher refused",
+        "server": f"the reply broke off (finish_reason {completion.finish})",
+        "malformed": f"the reply is no text, but the call of a tool (finish_reason {completion.finish})",
     }[status]
     remedy = "raise max_tokens of the step" if status == "truncated" else None
-    # An empty reply is a hiccup of a server as often as a habit of a model: it is worth another attempt.
+    if status == "truncated" and completion.finish == "stop":
+        what = "the reply broke off while the model was still thinking"
     return TeacherError(
-        status, what, retriable=status == "empty", raw=completion.text or completion.refusal, remedy=remedy
+        status,
+        what,
+        # A hiccup of a server as often as a habit of a model: worth another attempt.
+        retriable=status in {"empty", "server", "malformed"},
+        raw=completion.text or completion.refusal,
+        remedy=remedy,
     )
 
 
