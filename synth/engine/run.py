@@ -192,6 +192,7 @@ class _Run:
         self.ledger = Ledger(self.journal)
         self._replay_journal()
         self.caller = Caller(self.ledger, budget, on_note=tell)
+        self.caller.budget.check(t for some in teachers.values() for t in some)
         self.loop = asyncio.get_running_loop()
         self.fingerprint = content_id(
             [pipeline.fingerprint(), {role: [_identity(t) for t in some] for role, some in sorted(teachers.items())}]

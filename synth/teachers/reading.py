@@ -237,19 +237,22 @@ def refusal_of_server(reply: WireReply, url: str, *, model: str, key_variable: s
     said = error.get("message") or error.get("detail") or reply.body[:500].decode(errors="replace").strip()
     body = redact(said if isinstance(said, str) else orjson.dumps(said).decode())[:500]
     status, at = reply.status, f"{url} answered {reply.status}: {body}"
+    if status in {403, 404} and _about_the_prompt(error, body):
+        return TeacherError("refused" if status == 403 else "bad_request", at)
     if status in {401, 403}:
         remedy = (
             f"check the key in {key_variable}"
             if key_variable
             else "this endpoint wants a key: name its variable in the profile (key:)"
         )
-        return TeacherError("auth", at, fatal=True, remedy=remedy)
+        # A 403 is sent for a key, a country and a single prompt: many in a row tell which (see `caller.py`).
+        return TeacherError("auth", at, fatal=status == 401, remedy=remedy)
     if 300 <= status < 400:
         remedy = f"it sends us on to {reply.headers.get('location', 'another address')}: give that as base_url"
         return TeacherError("not_found", at, fatal=True, remedy=remedy)
     if status in {404, 405}:
         remedy = f"check base_url and the model's name ({model})"
-        return TeacherError("not_found", at, fatal=True, remedy=remedy)
+        return TeacherError("not_found", at, fatal=_no_such_model(body), remedy=remedy)
     if status in {402, 429}:
         # A spent quota comes as 429 too, and waiting does not mend it.
         words = {str(error.get("code")), str(error.get("type"))}
@@ -267,9 +270,24 @@ def refusal_of_server(reply: WireReply, url: str, *, model: str, key_variable: s
         return TeacherError("server", at, retriable=True, retry_after=_wait(reply.headers))
     if error.get("code") == "content_filter" or "content management policy" in body:
         return TeacherError("refused", at)
-    fatal = "model" in body.lower() and ("not found" in body.lower() or "does not exist" in body.lower())
+    fatal = _no_such_model(body)
     name = f"check the model's name ({model})"
     return TeacherError("bad_request", at, fatal=fatal, remedy=name if fatal else None)
+
+
+def _no_such_model(said: str) -> bool:
+    said = said.lower()
+    return "model" in said and ("not found" in said or "does not exist" in said)
+
+
+def _about_the_prompt(error: Mapping[str, Any], said: str) -> bool:
+    """Whether a 403 or 404 is about what was asked, and not about who asks: moderation, or a kind of part that nobody
+    there takes (OpenRouter).
+    """
+    more = error.get("metadata")
+    flagged = isinstance(more, dict) and ("flagged_input" in more or "reasons" in more)
+    said = said.lower()
+    return flagged or any(words in said for words in ("moderation", "flagged", "no endpoints found that support"))
 
 
 def _error_of(body: bytes) -> Mapping[str, Any]:
@@ -289,27 +307,49 @@ def _error_of(body: bytes) -> Mapping[str, Any]:
 def _wait(headers: Mapping[str, str]) -> float | None:
     """Seconds until a refused call is worth another try, if the server says."""
     for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        try:
-            return max(0.0, float(headers[name]) * unit)
-        except (KeyError, ValueError):
-            continue  # absent, or the date form, which no model server is known to send
+        if (seconds := _span(headers.get(name, ""), headers, unit)) is not None:
+            return seconds
     return _pause(headers)
 
 
 def _pause(headers: Mapping[str, str]) -> float | None:
     """Seconds until there is quota again, where the headers say that none remains."""
     waits = [
-        _span(headers.get(f"x-ratelimit-reset-{kind}", ""))
+        _span(headers.get(f"x-ratelimit-reset-{kind}", ""), headers)
         for kind in ("requests", "tokens")
         if headers.get(f"x-ratelimit-remaining-{kind}", "").strip() == "0"
     ]
     return max((w for w in waits if w is not None), default=None)
 
 
-def _span(text: str) -> float | None:
-    """Seconds in `6m0s`, `120ms` or `1.5`; None for anything else."""
+def _span(text: str, headers: Mapping[str, str], unit: float = 1.0) -> float | None:
+    """Seconds from now to what is written as `6m0s`, `120ms`, `1.5`, seconds since the epoch, or a date; None for
+    anything else.
+    """
+    if not text:
+        return None
     try:
-        return float(text)
+        value = float(text) * unit
+        if value > _LONG_AGO:
+            value = (value / 1000 if value > 1000 * _LONG_AGO else value) - _now(headers)
     except ValueError:
-        found = _SPAN.findall(text)
-        return sum(float(n) * _SECONDS[unit] for n, unit in found) if found else None
+        if found := _SPAN.findall(text):
+            value = sum(float(n) * _SECONDS[unit] for n, unit in found)
+        elif (date := _date(text)) is not None:
+            value = date - _now(headers)
+        else:
+            return None
+    return max(0.0, value) if math.isfinite(value) else None
+
+
+def _now(headers: Mapping[str, str]) -> float:
+    """The server's clock, where it shows it: ours may go wrong."""
+    shown = _date(headers.get("date", ""))
+    return time.time() if shown is None else shown
+
+
+def _date(text: str) -> float | None:
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return None

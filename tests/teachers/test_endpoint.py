@@ -50,9 +50,10 @@ def client(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    from synth.teachers import caller
+    from synth.teachers import retry
 
-    monkeypatch.setattr(caller, "_backoff", lambda _: 0.001)
+    monkeypatch.setattr(retry, "_backoff", lambda _: 0.001)
+    monkeypatch.setattr(retry, "MOST_SECONDS", 1.0)
 
 
 async def ask(teacher: EndpointTeacher, ledger: Ledger, *requests: Request):

@@ -148,7 +148,7 @@ async def run_all(url: str, folder: Path, n: int, concurrency: int) -> tuple[lis
 
 
 async def test_it_finds_out_what_an_endpoint_can_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("synth.teachers.caller._backoff", lambda _: 0.05)
+    monkeypatch.setattr("synth.teachers.retry._backoff", lambda _: 0.05)
     now = refused = 0
 
     async def answer(_request, _body):
