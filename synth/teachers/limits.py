@@ -127,7 +127,9 @@ class Limit:
         self._not_before = max(self._not_before, until)
 
     def _is_room(self, now: float) -> bool:
-        return self._let_go or (self.in_flight < int(self.window) and now >= self._not_before and now >= self._tokens_from)
+        return self._let_go or (
+            self.in_flight < int(self.window) and now >= self._not_before and now >= self._tokens_from
+        )
 
     def _go(self, now: float, tokens: float) -> None:
         self.in_flight += 1

@@ -110,7 +110,9 @@ def test_whatever_a_server_says_is_a_reply_or_a_failed_call_and_a_row(tmp_path: 
         before = ledger.calls
         caller._limits.clear()  # nobody waits in this test
         try:
-            got = loop.run_until_complete(caller._attempt(teacher, request(sample, score=score), f"k{sample}", "u", again=False))
+            got = loop.run_until_complete(
+                caller._attempt(teacher, request(sample, score=score), f"k{sample}", "u", again=False)
+            )
             assert got.text.strip() or score is not None
             assert isinstance(got.token_logprobs, tuple)
         except TeacherError as error:
