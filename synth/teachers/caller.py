@@ -22,7 +22,7 @@ from synth.teachers.ledger import Ledger, call_id
 from synth.teachers.limits import Limit
 from synth.teachers.redact import redact
 from synth.teachers.request import Completion, Request
-from synth.teachers.retry import MOST_SECONDS, Patience, about_the_endpoint
+from synth.teachers.retry import MOST_SECONDS, Patience
 
 __all__ = ["CallCounts", "Caller"]
 

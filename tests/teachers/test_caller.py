@@ -206,7 +206,7 @@ def test_the_budget_is_used_and_not_passed(
         limits = {"max_cost": float(most)} if money else {"max_tokens": most}
         caller = Caller(Ledger(journal), Budget(**limits))
         n = 2 * most // min(most, max(1, sum(sizes) // len(sizes))) + 2 * concurrency + len(sizes)
-        got = await everything(caller, Told(lambda r: does(r), concurrency), [request(i) for i in range(n)])
+        got = await everything(caller, Told(does, concurrency), [request(i) for i in range(n)])
         journal.close()
         return [got, caller.ledger.cost if money else caller.ledger.tokens, caller.budget]
 
@@ -223,7 +223,7 @@ async def test_one_dear_call_does_not_end_the_budget(ledger: Ledger):
         await asyncio.sleep(0.001)
         return said("two", 0, 200 if r.sample == 0 else 4)
 
-    teacher = Told(lambda r: does(r), 64)
+    teacher = Told(does, 64)
     got = await everything(Caller(ledger, Budget(max_cost=3000.0)), teacher, [request(i) for i in range(1000)])
     assert any(isinstance(g, Stopped) for g in got)
     assert 2900 < ledger.cost <= 3300
