@@ -145,7 +145,7 @@ class Completion(NamedTuple):
     def status(self) -> CallStatus:
         """Whether the reply is usable as it stands; a truncated or an empty one never is."""
         finish = self.finish
-        end = "ok" if finish is None or finish in _WHOLE else _end_of(finish)
+        end: CallStatus = "ok" if finish is None or finish in _WHOLE else _end_of(finish)
         if end == "server":  # what it says of a refusal is then why it broke off
             return end
         if self.refusal:
