@@ -30,7 +30,7 @@ __all__ = ["command"]
     "--max-cost",
     type=click.FloatRange(min=0),
     metavar="USD",
-    help="Stop before the run folder has cost more, at the prices of the profile.",
+    help="Stop before the run folder has cost more, at the prices of the profile; each teacher needs one.",
 )
 @click.option(
     "--max-tokens",

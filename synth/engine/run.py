@@ -110,10 +110,12 @@ async def run_pipeline(
     Raises:
         InputError: bad rows; nothing was asked.
         RunFolderError: the folder cannot be used.
-        SetupError: a teacher can never answer.
+        SetupError: a teacher can never answer; a limit on cost, and no price.
     """
     progress = progress or Progress()
     tell = on_note or (lambda _: None)
+    if budget is not None:
+        budget.check(t for some in teachers.values() for t in some)
     progress.phase = "reading the input"
     problems = _scan(source, skip_bad, limit, progress, tell)
     folder = RunFolder(

@@ -50,8 +50,11 @@ CallStatus = Literal[
     "auth",
     "not_found",
     "bad_request",
+    "cancelled",
 ]
-"""How one attempt ended. Only `ok` is ever served again from the ledger."""
+"""How one attempt ended; `cancelled`: we gave it up while it was under way. Only `ok` is ever served again from the
+ledger.
+"""
 
 
 class Record(BaseModel):

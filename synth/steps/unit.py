@@ -16,6 +16,11 @@ __all__ = ["UNIT_VARIABLES", "Unit"]
 
 R = TypeVar("R", bound=UnitRecord)
 
+_MENDED_BY_OTHERS = frozenset({"truncated", "connection", "auth", "not_found", "shape", "restarted"})
+"""Causes that asking at once would not mend, and a larger limit, another model behind the address, or a mended server
+may.
+"""
+
 UNIT_VARIABLES = frozenset({"problems", "rationales", "nodes", "critiques", "pairs", "rejections", "failures"})
 """What expressions see of `unit`: its live records by table."""
 
@@ -140,7 +145,7 @@ class Unit:
                         message=error.what,
                         raw=error.raw,
                         attempts=self._caller.ledger.next_attempt(key) - 1,
-                        retriable=error.retriable or error.cause in {"truncated", "connection"},
+                        retriable=error.retriable or error.cause in _MENDED_BY_OTHERS,
                         call=self._caller.ledger.last_attempt(key),
                     )
                 ]
@@ -180,14 +185,16 @@ class Unit:
             return await ask(request)
         limit = {"max_tokens": request.max_tokens_if_cut}
         longer = replace(request, parameters={**request.parameters, **limit}, max_tokens_if_cut=None)
-        if teacher.key(longer) in self._caller.ledger:  # it was cut off in an earlier session
-            return await ask(longer)
+        if teacher.key(longer) not in self._caller.ledger:  # else it was cut off in an earlier session
+            try:
+                return await ask(request)
+            except TeacherError as error:
+                if error.cause != "truncated":
+                    raise
         try:
-            return await ask(request)
-        except TeacherError as error:
-            if error.cause != "truncated":
-                raise
             return await ask(longer)
+        except TeacherError as error:
+            raise _Failed(error, longer) from error
 
 
 class _Failed(Exception):

@@ -108,7 +108,7 @@ CREATE VIEW contamination AS
 --   prompt_tokens: tokens read, as the endpoint counts them
 --   completion_tokens: tokens written
 --   cost_usd: US dollars; NULL where no price is known
---   unpriced: calls whose price is not known
+--   unpriced: calls that were answered, and whose price is not known
 --   median_latency_s: seconds from sending to the end of the reply, the median
 CREATE VIEW teachers AS
   SELECT teacher, model, endpoint,
@@ -118,7 +118,7 @@ CREATE VIEW teachers AS
     sum(prompt_tokens)::BIGINT AS prompt_tokens,
     sum(completion_tokens)::BIGINT AS completion_tokens,
     sum(price) AS cost_usd,
-    count(*) FILTER (price IS NULL) AS unpriced,
+    count(*) FILTER (price IS NULL AND status IN ('ok', 'truncated', 'empty', 'refused')) AS unpriced,
     median(latency) AS median_latency_s
   FROM calls GROUP BY ALL ORDER BY teacher, model;
 

@@ -28,7 +28,7 @@ class Price(BaseModel):
     output: Annotated[float, Field(ge=0)]
     """For a million tokens written."""
 
-    def of(self, prompt_tokens: int | None, completion_tokens: int | None) -> float | None:
+    def of(self, prompt_tokens: float | None, completion_tokens: float | None) -> float | None:
         """US dollars for one call; None where a count is not known."""
         if prompt_tokens is None or completion_tokens is None:
             return None

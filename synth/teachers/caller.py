@@ -1,6 +1,7 @@
-"""Asking, in layers: replay → budget → limits → retry → transport.
+"""Asking, in layers: replay → retry → limits → budget → transport.
 
-Each layer stands in its own module but this one, which is the order they are called in.
+Each layer stands in a module of its own (`ledger`, `retry`, `limits`, `budget`, and the teacher); this one is the order
+they are called in. Each attempt waits for its turn and for room in the budget, and is a row of the ledger.
 """
 
 from __future__ import annotations
@@ -11,36 +12,24 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from tenacity import (
-    AsyncRetrying,
-    RetryCallState,
-    retry_if_exception,
-    stop_after_attempt,
-    stop_after_delay,
-    wait_random_exponential,
-)
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
 from synth.errors import SetupError, Stopped, TeacherError
 from synth.records import Call, CallStatus
 from synth.redact import redact
 from synth.teachers.base import Teacher
-from synth.teachers.budget import Budget
+from synth.teachers.budget import Budget, expected
 from synth.teachers.ledger import Ledger, call_id
 from synth.teachers.limits import Limit
 from synth.teachers.request import Completion, Request
+from synth.teachers.retry import MOST_SECONDS, Patience
 
 __all__ = ["CallCounts", "Caller"]
 
-MAX_ATTEMPTS = 6
-"""Attempts at one call before it counts as failed: our choice; with the waits below some 60 s in all."""
-MOST_SECONDS = 1800.0
-"""Seconds after which no further attempt at a call is begun, waits for the endpoint included: our choice."""
-FIRST_ATTEMPTS = 2
-"""Attempts while nothing has succeeded yet at an endpoint that cannot be reached, or does not speak our language: a
-wrong URL is told within seconds."""
 FIRST_REFUSALS = 5
-"""Calls that an endpoint must have refused as wrong, and none accepted, for all to count as wrong."""
-_backoff = wait_random_exponential(multiplier=0.5, max=30)
+"""Calls that an endpoint must have refused, and none answered between them, for all to count as wrong."""
+LONG_PAUSE = 10.0
+"""Seconds from which on a pause is told."""
 
 
 class CallCounts:
@@ -59,6 +48,30 @@ class _UnderWay(NamedTuple):
 
     task: asyncio.Task[None]
     waiters: list[asyncio.Future[Completion]]
+
+
+class _Refusals:
+    """Calls of one teacher that were refused one after the other, and what was in flight when they got many."""
+
+    def __init__(self) -> None:
+        self.n = 0
+        self.judged_at: float | None = None
+        self.in_flight = 0
+
+    def add(self, in_flight: int) -> None:
+        self.n += 1
+        if self.n == FIRST_REFUSALS:
+            self.judged_at, self.in_flight = time.monotonic(), in_flight
+
+    def came_home(self, left: float) -> None:
+        """A call that left at that time has failed."""
+        if self.judged_at is not None and left < self.judged_at:
+            self.in_flight -= 1
+
+    @property
+    def all(self) -> bool:
+        """Whether all that has come home since was refused, and nothing is out that left before."""
+        return self.judged_at is not None and self.in_flight <= 0
 
 
 class Caller:
@@ -84,9 +97,10 @@ class Caller:
         self._asked: dict[str, Teacher] = {}
         self._asking: dict[str, _UnderWay] = {}
         self._alive: set[str] = set()
-        self._refusals: dict[str, int] = {}
+        self._refusals: dict[str, _Refusals] = {}
         self._other_models: set[tuple[str, str]] = set()
         self._useless: dict[str, SetupError] = {}
+        self._paused: dict[str, float] = {}
 
     def close(self, why: Stopped) -> None:
         """Refuse new calls from now on; those in flight come home and are written down."""
@@ -146,17 +160,26 @@ class Caller:
                     waiter.set_result(completion)
 
     async def _ask_with_retries(self, teacher: Teacher, request: Request, key: str, unit: str) -> Completion:
+        asked = time.monotonic()
         try:
             return await self._attempt(teacher, request, key, unit, again=False)
         except TeacherError as error:
-            return await self._retry(teacher, request, key, unit, error)
+            return await self._retry(teacher, request, key, unit, error, asked)
 
-    async def _retry(self, teacher: Teacher, request: Request, key: str, unit: str, first: TeacherError) -> Completion:
+    async def _retry(
+        self, teacher: Teacher, request: Request, key: str, unit: str, first: TeacherError, asked: float
+    ) -> Completion:
         """Go on after a first attempt that failed."""
+        given = teacher.wire_parameters(request)
+        patience = Patience(
+            alive=lambda: teacher.name in self._alive,
+            fixed=given.get("temperature") == 0 or given.get("seed") is not None,
+            waited=lambda: time.monotonic() - asked,
+        )
         retrying = AsyncRetrying(
             retry=retry_if_exception(lambda e: isinstance(e, TeacherError) and e.retriable),
-            stop=lambda state: self._enough(teacher, state),
-            wait=_wait,
+            stop=lambda state: self.closing is not None or patience.enough(state),
+            wait=patience.wait,
             sleep=self._pause,
             before_sleep=self._tell,
             reraise=True,
@@ -170,13 +193,17 @@ class Caller:
         except TeacherError as error:
             if error.retriable and self.closing is not None:  # it was not given all its attempts
                 raise self.closing from error
-            if teacher.name not in self._alive:
-                self._give_up(teacher, error)
+            if patience.over:
+                raise self._wait_too_long(teacher, error.what, error.retry_after) from error
+            if teacher.name in self._alive:
+                self._give_up_midway(teacher, error)
+            else:
+                self._give_up(teacher, error, counts=unit != "probe")
             raise
         raise AssertionError("unreachable")
 
-    def _give_up(self, teacher: Teacher, error: TeacherError) -> None:
-        """Stop the run where a teacher that has never answered is not going to.
+    def _give_up(self, teacher: Teacher, error: TeacherError, *, counts: bool) -> None:
+        """Stop the run where a teacher that has not answered in this session is not going to.
 
         Raises:
             SetupError: every call to it must fail.
@@ -185,21 +212,39 @@ class Caller:
         where = f"teacher {teacher.name}"
         if error.cause == "rate_limit" and not error.fatal:
             raise Stopped(error.what, where=where, remedy="give the same command again later")
-        if error.cause == "bad_request":
-            self._refusals[teacher.name] = self._refusals.get(teacher.name, 0) + 1
-        if error.fatal or error.retriable or self._refusals.get(teacher.name, 0) >= FIRST_REFUSALS:
+        wrong = error.fatal or error.retriable or error.cause in {"auth", "not_found"}
+        if not wrong and error.cause == "bad_request" and counts:
+            # One prompt that is too long says nothing of the others, which may be slower to come home.
+            refusals = self._refusals.setdefault(teacher.name, _Refusals())
+            refusals.add(self._limit(teacher).out)
+            wrong = refusals.all and (teacher.endpoint, teacher.model) not in self.ledger.answered
+        if wrong:
             useless = SetupError(error.what, where=where, remedy=error.remedy or "no call to it has succeeded")
             raise self._useless.setdefault(teacher.name, useless) from error
+
+    def _give_up_midway(self, teacher: Teacher, error: TeacherError) -> None:
+        """Stop the run where a teacher that has answered does so no more: its units are not done, and not failed.
+
+        Raises:
+            Stopped: a key was revoked, credit is gone, a model was taken down.
+        """
+        lost = error.fatal and not error.retriable
+        if not lost and error.cause in {"auth", "not_found"}:
+            refusals = self._refusals.setdefault(teacher.name, _Refusals())
+            refusals.add(0)
+            lost = refusals.all
+        if lost:
+            remedy = f"{error.remedy or 'mend that'}; then the same command goes on: nothing paid is paid twice"
+            raise Stopped(error.what, where=f"teacher {teacher.name}", remedy=remedy) from error
+
+    def _wait_too_long(self, teacher: Teacher, what: str, seconds: float | None) -> Stopped:
+        asks = f"; it asks us to wait {seconds:,.0f} s" if seconds else ""
+        where = f"teacher {teacher.name}"
+        return Stopped(what + asks, where=where, remedy="give the same command again then: nothing paid is paid twice")
 
     async def _pause(self, seconds: float) -> None:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._closed.wait(), seconds)
-
-    def _enough(self, teacher: Teacher, state: RetryCallState) -> bool:
-        error = state.outcome.exception() if state.outcome else None
-        speechless = isinstance(error, TeacherError) and (error.fatal or error.cause == "malformed")
-        most = FIRST_ATTEMPTS if speechless and teacher.name not in self._alive else MAX_ATTEMPTS
-        return self.closing is not None or (stop_after_attempt(most) | stop_after_delay(MOST_SECONDS))(state)
 
     def _tell(self, state: RetryCallState) -> None:
         if self._on_note is not None and state.outcome is not None and state.next_action is not None:
@@ -207,37 +252,52 @@ class Caller:
 
     async def _attempt(self, teacher: Teacher, request: Request, key: str, unit: str, *, again: bool) -> Completion:
         limit = self._limit(teacher)
-        entered = await limit.enter(again=again)
+        tokens = sum(expected(self.ledger, teacher, request)) if limit.counts_tokens else 0.0
+        entered = await limit.enter(again=again, tokens=tokens)
         end: CallStatus | None = None
         completion: Completion | None = None
         error: TeacherError | None = None
         try:
-            if (useless := self._useless.get(teacher.name)) is not None:
-                raise useless
-            if self.closing is not None:
-                raise self.closing
-            self.budget.reserve(self.ledger)
+            self._go_on(teacher)
+            reserve = await self.budget.reserve(self.ledger, teacher, request)
             try:
-                started, clock = time.time(), time.perf_counter()
+                self._go_on(teacher)  # it may have waited
+                limit.out += 1
+                left, started, clock = time.monotonic(), time.time(), time.perf_counter()
                 try:
                     completion = await teacher.complete(request)
+                    end = completion.status
                 except TeacherError as caught:
-                    error = caught
+                    error, end = caught, _status(caught)
+                except asyncio.CancelledError:  # it has left, and may be paid for
+                    latency = time.perf_counter() - clock
+                    with suppress(Stopped, ValueError):  # the journal may be closed
+                        self.ledger.record(
+                            self._row(teacher, request, key, unit, None, "cancelled", None, started, latency)
+                        )
+                    raise
+                finally:
+                    limit.out -= 1
                 latency = time.perf_counter() - clock
-                end = completion.status if completion is not None else _status(error)
                 call = self._row(teacher, request, key, unit, completion, end, error, started, latency)
                 self.ledger.record(call)
             finally:
-                self.budget.release()
+                self.budget.release(reserve)
         finally:
             pause = error.retry_after if error else completion.pause if completion else None
-            limit.leave(entered, end, pause=pause, tokens=_tokens(completion))
+            limit.leave(entered, end, pause=pause, tokens=_tokens(completion), expected=tokens)
         self.counts.sent += 1
         if completion is None:
             assert error is not None
             self.counts.failed += 1
+            if self._refusals and (refusals := self._refusals.get(teacher.name)) is not None:
+                refusals.came_home(left)
             raise error
         self._alive.add(teacher.name)
+        if self._refusals:
+            self._refusals.pop(teacher.name, None)
+        if pause is not None and pause >= LONG_PAUSE:
+            self._tell_pause(teacher, pause)
         self._compare_models(teacher, completion)
         self.counts.prompt_tokens += completion.prompt_tokens or 0
         self.counts.completion_tokens += completion.completion_tokens or 0
@@ -245,6 +305,23 @@ class Caller:
             self.counts.failed += 1
             raise _unusable(end, completion)
         return completion._replace(key=key, call=call.id)
+
+    def _go_on(self, teacher: Teacher) -> None:
+        """Raise what has been found out while a call waited for its turn."""
+        if self._useless and (useless := self._useless.get(teacher.name)) is not None:
+            raise useless
+        if self.closing is not None:
+            raise self.closing
+
+    def _tell_pause(self, teacher: Teacher, seconds: float) -> None:
+        """Tell of a pause that everybody makes, once; or stop, where it is longer than anybody waits for."""
+        until = time.monotonic() + seconds
+        if seconds > MOST_SECONDS:
+            self.close(self._wait_too_long(teacher, "no quota is left", seconds))
+        elif until > self._paused.get(teacher.name, 0.0) + LONG_PAUSE:
+            self._paused[teacher.name] = until
+            if self._on_note is not None:
+                self._on_note(f"teacher {teacher.name}: no quota is left, going on in {seconds:,.0f} s")
 
     def _compare_models(self, teacher: Teacher, completion: Completion) -> None:
         """Tell once where another model answers than the one asked for; a dated or prefixed name is the same."""
@@ -319,14 +396,7 @@ class Caller:
         )
 
 
-def _wait(state: RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    asked = error.retry_after if isinstance(error, TeacherError) else None
-    return float(asked) if asked is not None else _backoff(state)
-
-
-def _status(error: TeacherError | None) -> CallStatus:
-    assert error is not None
+def _status(error: TeacherError) -> CallStatus:
     return error.cause  # type: ignore[return-value]  # the causes of a TeacherError are statuses, a test holds it
 
 
@@ -335,11 +405,19 @@ def _unusable(status: CallStatus, completion: Completion) -> TeacherError:
         "truncated": "the reply was cut off at the token limit",
         "empty": "the reply was empty",
         "refused": "the teacher refused",
+        "server": f"the reply broke off (finish_reason {completion.finish})",
+        "malformed": f"the reply is no text, but the call of a tool (finish_reason {completion.finish})",
     }[status]
     remedy = "raise max_tokens of the step" if status == "truncated" else None
-    # An empty reply is a hiccup of a server as often as a habit of a model: it is worth another attempt.
+    if status == "truncated" and completion.finish == "stop":
+        what = "the reply broke off while the model was still thinking"
     return TeacherError(
-        status, what, retriable=status == "empty", raw=completion.text or completion.refusal, remedy=remedy
+        status,
+        what,
+        # A hiccup of a server as often as a habit of a model: worth another attempt.
+        retriable=status in {"empty", "server", "malformed"},
+        raw=completion.text or completion.refusal,
+        remedy=remedy,
     )
 
 

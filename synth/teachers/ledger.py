@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -11,12 +11,51 @@ from synth.records import Call, content_id
 from synth.store.journal import Journal, Location
 from synth.teachers.request import Completion
 
-__all__ = ["Ledger", "Notebook", "call_id"]
+__all__ = ["Ledger", "Notebook", "Usage", "call_id", "letters_of"]
 
 
 def call_id(key: str, attempt: int) -> str:
     """The id of an attempt, counted from 1, at a key."""
     return content_id([Call.table, key, attempt])
+
+
+REPLIED = frozenset({"ok", "truncated", "empty", "refused"})
+"""How a call ends that was answered, and so is paid for."""
+LETTERS = 4
+"""Letters in a token, where nobody has counted them: the usual figure for English."""
+
+
+class Usage:
+    """Tokens that the replies of one teacher took, for what the next call may take."""
+
+    __slots__ = ("read", "replies", "unpriced_read", "unpriced_written", "written")
+
+    def __init__(self) -> None:
+        self.replies = 0
+        self.read = 0
+        """Where an endpoint does not say, guessed from the letters."""
+        self.written = 0
+        self.unpriced_read = 0
+        """Of these, in calls whose price is not known."""
+        self.unpriced_written = 0
+
+    def add(self, row: Mapping[str, Any], read: int | None, written: int | None) -> None:
+        """Take in a call that was answered."""
+        if read is None:
+            read = letters_of(row["messages"]) // LETTERS
+        if written is None:
+            written = len((row.get("thinking") or "") + (row.get("reply") or "")) // LETTERS
+        self.replies += 1
+        self.read += read
+        self.written += written
+        if row.get("price") is None:
+            self.unpriced_read += read
+            self.unpriced_written += written
+
+
+def letters_of(messages: Iterable[Mapping[str, Any]]) -> int:
+    """Letters in messages; those of media parts stand for the media."""
+    return sum(len(str(m.get("content") or "")) for m in messages)
 
 
 class Ledger:
@@ -37,27 +76,34 @@ class Ledger:
         self.cost = 0.0
         """US dollars spent so far, as far as prices are known."""
         self.unpriced = 0
-        """Calls whose price is not known."""
+        """Calls that were answered, and whose price is not known."""
         self.tokens = 0
         """Tokens read and written so far, as far as endpoints say."""
-        self.dearest = 0.0
-        """US dollars of the dearest call so far."""
-        self.longest = 0
-        """Tokens read and written in the longest call so far."""
+        self.answered: set[tuple[str, str]] = set()
+        """Endpoints and models that have ever given a reply."""
+        self.usage: dict[str, Usage] = {}
+        """What the replies of each teacher took."""
+        self._cancelled: dict[str, int] = {}
 
     def note(self, location: Location, row: Mapping[str, Any]) -> None:
         """Take in an attempt that stands in the journal."""
-        key, price = row["key"], row.get("price")
+        key, price, status = row["key"], row.get("price"), row["status"]
         self.calls += 1
-        if price is None:
-            self.unpriced += 1
-        else:
+        read, written = row.get("prompt_tokens"), row.get("completion_tokens")
+        if price is not None:
             self.cost += price
-            self.dearest = max(self.dearest, price)
-        tokens = (row.get("prompt_tokens") or 0) + (row.get("completion_tokens") or 0)
-        self.tokens += tokens
-        self.longest = max(self.longest, tokens)
-        if row["status"] == "ok":
+        if status in REPLIED or written is not None:
+            self.answered.add((row["endpoint"], row["model"]))
+            if price is None:
+                self.unpriced += 1
+            self.tokens += (read or 0) + (written or 0)
+            usage = self.usage.get(row["teacher"])
+            if usage is None:
+                usage = self.usage[row["teacher"]] = Usage()
+            usage.add(row, read, written)
+        elif status == "cancelled":
+            self._cancelled[key] = self._cancelled.get(key, 0) + 1
+        if status == "ok":
             self._good[key] = location
         else:
             self._used_up[key] = self._used_up.get(key, 0) + 1
@@ -105,6 +151,10 @@ class Ledger:
         """The number the next attempt at this key will have, from 1."""
         return self._used_up.get(key, 0) + (key in self._good) + 1
 
+    def ended(self, key: str) -> int:
+        """How many attempts at a key came to an end, and were not given up by us."""
+        return self.next_attempt(key) - 1 - self._cancelled.get(key, 0)
+
     def last_attempt(self, key: str) -> str | None:
         """The id of the last attempt at this key; None where there was none."""
         attempts = self.next_attempt(key) - 1
@@ -147,5 +197,5 @@ class Notebook:
         self._ledger.write_note(self._teacher, body)
 
     def attempts(self, key: str) -> int:
-        """How many attempts at a key are on record."""
-        return self._ledger.next_attempt(key) - 1
+        """How many attempts at a key are on record that came to an end."""
+        return self._ledger.ended(key)

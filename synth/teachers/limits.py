@@ -19,8 +19,8 @@ DOWN = frozenset({"server", "timeout", "connection"})
 BREAK_AFTER = 6
 """So many of those one after the other open the circuit: one call at a time goes out, after longer and longer pauses.
 Calls that were in flight together count once."""
-LONGEST_PAUSE = 30.0
-"""Seconds between two of those calls, at most."""
+LONGEST_PAUSE = 5.0
+"""Seconds between two of those calls, at most: what they cost is little, and so is what is lost when it is up again."""
 
 
 class Limit:
@@ -39,8 +39,12 @@ class Limit:
         self.window = float(ceiling)
         """Calls that may be in flight now, at least 1."""
         self.in_flight = 0
-        self._queue: deque[asyncio.Future[None]] = deque()
+        self.out = 0
+        """Of these, how many have really left; whoever asks keeps count."""
+        self._queue: deque[tuple[asyncio.Future[None], float]] = deque()
         self._not_before = 0.0
+        self._tokens_from = 0.0
+        """When the tokens of those that have left will have been had, at so many a minute."""
         self._request_seconds = 60 / requests_per_minute if requests_per_minute else 0.0
         self._token_seconds = 60 / tokens_per_minute if tokens_per_minute else 0.0
         self._cut_at = float("-inf")
@@ -49,41 +53,51 @@ class Limit:
         self._timer: asyncio.TimerHandle | None = None
         self._let_go = False
 
-    async def enter(self, *, again: bool = False) -> float:
+    @property
+    def counts_tokens(self) -> bool:
+        """Whether there is a limit of tokens."""
+        return self._token_seconds > 0
+
+    async def enter(self, *, again: bool = False, tokens: float = 0.0) -> float:
         """Wait for a turn; returns when it came, which `leave` wants back.
 
         Args:
             again: whether this call has had a turn before: it goes ahead of those that have not, or it would wait for
                 all of them, and with it whoever wants to know what is wrong.
+            tokens: it is expected to read and write.
         """
         loop = asyncio.get_running_loop()
         now = loop.time()
         if not self._queue and self._is_room(now):
-            self._go(now)
+            self._go(now, tokens)
             return now
         turn: asyncio.Future[None] = loop.create_future()
         if again:
-            self._queue.appendleft(turn)
+            self._queue.appendleft((turn, tokens))
         else:
-            self._queue.append(turn)
+            self._queue.append((turn, tokens))
         self._let_in()
         try:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():  # it came in the same moment
                 self.in_flight -= 1
+                self._correct(-tokens)
                 self._let_in()
             raise
         return loop.time()
 
-    def leave(self, entered: float, end: str | None, *, pause: float | None = None, tokens: int = 0) -> None:
+    def leave(
+        self, entered: float, end: str | None, *, pause: float | None = None, tokens: int = 0, expected: float = 0.0
+    ) -> None:
         """An attempt is over.
 
         Args:
             entered: what `enter` returned.
             end: `ok`, or the cause of the failure; None where it never left.
-            pause: seconds the endpoint asked everybody to wait.
+            pause: seconds the endpoint asked everybody to wait; then it is that long, and no longer.
             tokens: read and written.
+            expected: what `enter` was told.
         """
         now = asyncio.get_running_loop().time()
         self.in_flight -= 1
@@ -94,14 +108,14 @@ class Limit:
             self._down, self._down_at = self._down + 1, now
             if self._down >= BREAK_AFTER:
                 self.window = 1.0
-                self._hold(now + min(LONGEST_PAUSE, 0.5 * 2 ** (self._down - BREAK_AFTER)))
+                if pause is None:
+                    self._hold(now + min(LONGEST_PAUSE, 0.5 * 2 ** (self._down - BREAK_AFTER)))
         elif end is not None and end not in DOWN | TOO_MUCH:  # a reply, of whatever kind: it is up
             self._down = 0
             self.window = min(float(self.ceiling), self.window + 1 / self.window)
         if pause is not None:
             self._hold(now + pause)
-        if self._token_seconds:
-            self._hold(max(now, self._not_before) + tokens * self._token_seconds)
+        self._correct(tokens - expected)
         self._let_in()
 
     def let_go(self) -> None:
@@ -113,12 +127,21 @@ class Limit:
         self._not_before = max(self._not_before, until)
 
     def _is_room(self, now: float) -> bool:
-        return self._let_go or (self.in_flight < int(self.window) and now >= self._not_before)
+        return self._let_go or (
+            self.in_flight < int(self.window) and now >= self._not_before and now >= self._tokens_from
+        )
 
-    def _go(self, now: float) -> None:
+    def _go(self, now: float, tokens: float) -> None:
         self.in_flight += 1
         if self._request_seconds:
             self._hold(now + self._request_seconds)
+        if self._token_seconds:
+            self._tokens_from = max(now, self._tokens_from) + tokens * self._token_seconds
+
+    def _correct(self, tokens: float) -> None:
+        """So many more tokens than expected were had, or fewer."""
+        if self._token_seconds:
+            self._tokens_from += tokens * self._token_seconds
 
     def _let_in(self) -> None:
         if not self._queue:
@@ -127,14 +150,21 @@ class Limit:
         while self._queue:
             now = loop.time()
             if not self._is_room(now):
-                if self.in_flight < int(self.window) and self._timer is None:
-                    self._timer = loop.call_at(self._not_before, self._let_in_again)
+                if self.in_flight < int(self.window):
+                    self._look_again(max(self._not_before, self._tokens_from))
                 return
-            turn = self._queue.popleft()
+            turn, tokens = self._queue.popleft()
             if turn.done():  # whoever waited has gone
                 continue
-            self._go(now)
+            self._go(now, tokens)
             turn.set_result(None)
+
+    def _look_again(self, when: float) -> None:
+        if self._timer is not None:
+            if self._timer.when() <= when:
+                return
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_at(when, self._let_in_again)
 
     def _let_in_again(self) -> None:
         self._timer = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -145,13 +146,47 @@ class Completion(NamedTuple):
     @property
     def status(self) -> CallStatus:
         """Whether the reply is usable as it stands; a truncated or an empty one never is."""
-        if self.refusal or self.finish == "content_filter":
+        finish = self.finish
+        end: CallStatus = "ok" if finish is None or finish in _WHOLE else _end_of(finish)
+        if end == "server":  # what it says of a refusal is then why it broke off
+            return end
+        if self.refusal:
             return "refused"
-        if self.finish in {"length", "max_tokens"}:
-            return "truncated"
-        if not self.text.strip():
+        if end != "ok":
+            return end
+        text = self.text
+        if not text or text.isspace():
             return "empty"
+        # What a model thinks stands apart from its reply once the thought is complete.
+        if _THOUGHT.match(text) and "</think" not in text and finish != "scored":
+            return "truncated"
         return "ok"
+
+
+_WHOLE = frozenset({"", "stop", "eos", "eos_token", "stop_sequence", "end_turn", "complete", "completed", "scored"})
+"""Words for a reply that is whole, as endpoints and gateways say it; `scored` is ours."""
+_CUT = frozenset(
+    {"length", "max_tokens", "model_length", "max_output_tokens", "max_length", "model_context_window_exceeded"}
+)
+_REFUSED = frozenset(
+    {"content_filter", "safety", "refusal", "recitation", "blocklist", "prohibited_content", "spii", "sensitive"}
+)
+_THOUGHT = re.compile(r"\s*<think(?:ing)?>")
+
+
+def _end_of(finish: str) -> CallStatus:
+    """What a `finish_reason` says of a reply. A word nobody knows (`error`, `abort`, `insufficient_system_resource`, …)
+    is never taken for a whole one.
+    """
+    word = finish.lower().split(":")[0].strip().replace("-", "_")
+    if word in _WHOLE:
+        return "ok"
+    if word in _CUT:
+        return "truncated"
+    if word in _REFUSED:
+        return "refused"
+    # No tools were offered: what calls one is not what was asked for.
+    return "malformed" if word in {"tool_calls", "tool_use", "function_call"} else "server"
 
 
 def replay_key(

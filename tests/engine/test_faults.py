@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 from support import ask, endpoint, reply, run, sums, yaml_file
 
-from synth.teachers import caller
+from synth.teachers import retry
 from synth.teachers.endpoint import EndpointTeacher
 
 PIPELINE = """
@@ -76,8 +76,8 @@ async def fault(kind: str, request: web.Request, body: dict[str, Any]) -> web.St
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(caller, "_backoff", lambda _: 0.001)
-    monkeypatch.setattr(caller, "MAX_ATTEMPTS", 12)
+    monkeypatch.setattr(retry, "_backoff", lambda _: 0.001)
+    monkeypatch.setattr(retry, "MAX_ATTEMPTS", 12)
 
 
 class Server:
@@ -140,6 +140,7 @@ async def through(url: str, folder: Path) -> None:
 @pytest.mark.parametrize("kinds", [*([k] for k in KINDS), KINDS], ids=lambda k: "mixed" if len(k) > 1 else k[0])
 async def test_the_corpus_is_that_of_a_run_without_faults(server: Server, tmp_path: Path, faultless, kinds: list[str]):
     chance = random.Random(7)
+    spoilt: set[str] = set()
     faults: Counter[str] = Counter()
     mended: Counter[str] = Counter()
 
@@ -147,8 +148,12 @@ async def test_the_corpus_is_that_of_a_run_without_faults(server: Server, tmp_pa
         # What a further question mends is not spoilt again: that would be a failure, and rightly so.
         again = body["max_tokens"] == 128 or body["messages"][-1]["content"].startswith("That could not be read")
         kind = chance.choice([k for k in kinds if not (again and k in {"length", "shape"})] or ["none"])
+        if kind in {"malformed", "no choices", "empty"}:  # of a question with a seed, a second such reply is a failure
+            kind = "none" if (asked := json.dumps(body)) in spoilt else kind
         if kind != "none" and chance.random() < 0.3:
             faults[kind] += 1
+            if kind in {"malformed", "no choices", "empty"}:
+                spoilt.add(asked)
             return await fault(kind, request, body)
         mended["good"] += 1
         return await good(body)

@@ -152,7 +152,7 @@ async def test_a_failure_is_a_row_and_the_siblings_go_on(tmp_path: Path):
 
 
 async def test_retries_are_rows_of_the_ledger_and_do_not_change_the_records(tmp_path: Path, monkeypatch):
-    monkeypatch.setattr("synth.teachers.caller._wait", lambda _: 0.001)
+    monkeypatch.setattr("synth.teachers.retry._backoff", lambda _: 0.001)
     rows, made = sums(tmp_path / "in.jsonl", 5), pipeline(tmp_path)
     await run(made, rows, tmp_path / "calm", ScriptedTeacher(World(), name="t"))
     seen: dict[str, int] = {}

@@ -50,9 +50,10 @@ def client(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    from synth.teachers import caller
+    from synth.teachers import retry
 
-    monkeypatch.setattr(caller, "_backoff", lambda _: 0.001)
+    monkeypatch.setattr(retry, "_backoff", lambda _: 0.001)
+    monkeypatch.setattr(retry, "MOST_SECONDS", 1.0)
 
 
 async def ask(teacher: EndpointTeacher, ledger: Ledger, *requests: Request):
@@ -125,19 +126,14 @@ async def test_the_key_holds_all_that_is_on_the_wire(ledger: Ledger):
 @pytest.mark.parametrize(
     ("status", "body", "cause", "attempts"),
     [
-        (429, {"error": {"message": "slow down"}}, "rate_limit", 6),
-        (
-            429,
-            {"error": {"message": "spent", "code": "insufficient_quota", "type": "insufficient_quota"}},
-            "rate_limit",
-            1,
-        ),
         (500, {"error": {"message": "oops"}}, "server", 6),
         (503, "<html>busy</html>", "server", 6),
         (529, {"error": {"message": "overloaded"}}, "server", 6),
         (400, {"error": {"message": "context too long"}}, "bad_request", 1),
-        (401, {"error": {"message": "Incorrect API key provided: sk-abcdefghijkl"}}, "auth", 1),
-        (404, {"error": {"message": "The model `m` does not exist"}}, "not_found", 1),
+        (403, {"error": {"message": "Forbidden: sk-abcdefghijkl"}}, "auth", 1),
+        (403, {"error": {"message": "no", "metadata": {"reasons": ["violence"]}}}, "refused", 1),
+        (404, {"error": {"message": "No endpoints found that support image input"}}, "bad_request", 1),
+        (404, {"error": {"message": "nothing here"}}, "not_found", 1),
         (200, {"id": "x", "object": "chat.completion", "created": 1, "model": "m", "choices": []}, "malformed", 6),
         (200, "this is not JSON", "malformed", 6),
     ],
@@ -166,6 +162,37 @@ async def test_every_kind_of_failure_has_its_fate(ledger: Ledger, status: int, b
     if cause in {"auth", "not_found"}:
         assert error.remedy
     assert "sk-abcdefghijkl" not in str(error) + str(rows(ledger))
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "asked"),
+    [
+        (401, {"error": {"message": "Incorrect API key provided: sk-abcdefghijkl"}}, 1),
+        (402, {"error": {"message": "Insufficient credits"}}, 1),
+        (429, {"error": {"message": "spent", "code": "insufficient_quota"}}, 1),
+        (404, {"error": {"message": "The model `m` does not exist"}}, 1),
+        (403, {"error": {"message": "Forbidden"}}, 5),
+    ],
+)
+async def test_what_ends_for_good_midway_stops_the_run(ledger: Ledger, status: int, body, asked: int):
+    good = True
+
+    async def answer(_request, _body):
+        return reply("two") if good else web.json_response(body, status=status)
+
+    with endpoint(answer) as (url, seen):
+        async with EndpointTeacher("t", base_url=url, model="m", concurrency=1) as teacher:
+            caller = Caller(ledger)
+            await caller.ask(teacher, request(), unit="u")
+            good = False
+            for sample in range(1, asked):
+                with pytest.raises(TeacherError):
+                    await caller.ask(teacher, request(sample), unit="u")
+            with pytest.raises(Stopped) as caught:
+                await caller.ask(teacher, request(asked), unit="u")
+    assert len(seen) == 1 + asked
+    assert "same command" in str(caught.value)
+    assert "sk-abcdefghijkl" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

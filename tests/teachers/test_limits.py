@@ -134,6 +134,24 @@ async def test_requests_and_tokens_a_minute():
     begun = loop.time()
     limit.leave(turn, "ok", tokens=200)
     assert await limit.enter() - begun >= 0.19
+    # What is expected counts from the start, and what it came to from the end.
+    limit = Limit(8, tokens_per_minute=60_000)
+    begun = await limit.enter(tokens=100)
+    second = await limit.enter(tokens=5000)
+    assert second - begun >= 0.095
+    third = asyncio.create_task(limit.enter(tokens=100))
+    await asyncio.sleep(0.01)
+    limit.leave(second, "ok", tokens=50, expected=5000)
+    assert await asyncio.wait_for(third, 1) - begun >= 0.145
+
+
+async def test_a_pause_that_was_asked_for_is_no_longer_than_that():
+    limit = Limit(8)
+    for _ in range(BREAK_AFTER + 4):
+        turn = await asyncio.wait_for(limit.enter(), 0.2)
+        await asyncio.sleep(0.002)
+        limit.leave(turn, "server", pause=0.01)
+    assert limit.window == 1
 
 
 async def run_all(url: str, folder: Path, n: int, concurrency: int) -> tuple[list, Caller]:
@@ -148,7 +166,7 @@ async def run_all(url: str, folder: Path, n: int, concurrency: int) -> tuple[lis
 
 
 async def test_it_finds_out_what_an_endpoint_can_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("synth.teachers.caller._backoff", lambda _: 0.05)
+    monkeypatch.setattr("synth.teachers.retry._backoff", lambda _: 0.05)
     now = refused = 0
 
     async def answer(_request, _body):
