@@ -8,7 +8,6 @@ A wire posts a JSON object and gives whatever the server said, of whatever statu
 from __future__ import annotations
 
 import asyncio
-import base64
 import os
 import socket
 import ssl
@@ -23,7 +22,7 @@ import orjson
 
 from synth.errors import TeacherError
 from synth.teachers.connection import Connection, HalfReplyError, WireReply
-from synth.teachers.redact import redact
+from synth.teachers.redact import redact, scrub
 
 __all__ = ["LeanWire", "OfficialWire", "ProxiedWire", "Wire", "WireReply", "lean_wire"]
 
@@ -37,6 +36,18 @@ CONNECT_SECONDS = 30.0
 IDLE_SECONDS = 4.0
 """After which a connection is not used again: many servers close theirs after 5, and a request that meets the closing
 half-way is lost (uvicorn's default, which vLLM and SGLang keep)."""
+
+
+_NONE: Mapping[str, str] = {}
+
+
+def _headers(key: str | None, more: Mapping[str, str]) -> dict[str, str]:
+    """What every request says of itself; of two headers of one name the user's."""
+    ours = {"User-Agent": "synth", "Content-Type": "application/json"}
+    if key is not None:
+        ours["Authorization"] = f"Bearer {key}"
+    given = {name.lower() for name in more}
+    return {**{name: value for name, value in ours.items() if name.lower() not in given}, **more}
 
 
 class Wire(ABC):
@@ -66,9 +77,10 @@ class LeanWire(Wire):
         base_url: up to and including the version.
         key: the API key; None where none is needed.
         timeout: seconds one request may take, from sending to the end of the reply.
+        headers: more headers for every request; they go over ours.
     """
 
-    def __init__(self, base_url: str, key: str | None, *, timeout: float) -> None:
+    def __init__(self, base_url: str, key: str | None, *, timeout: float, headers: Mapping[str, str] = _NONE) -> None:
         from yarl import URL
 
         self._base_url = base_url
@@ -83,22 +95,14 @@ class LeanWire(Wire):
         self._tls = _certificates() if self._at.scheme == "https" else None
         self._idle: list[Connection] = []
         self._open: set[Connection] = set()
-        self._head = cache(lambda method, path: self._head_of(method, URL(base_url + path), key))
+        every = {"Accept": "application/json", "Accept-Encoding": "gzip, deflate", **_headers(key, headers)}
+        self._head = cache(lambda method, path: self._head_of(method, URL(base_url + path), every))
 
-    def _head_of(self, method: str, url: Any, key: str | None) -> bytes:
+    def _head_of(self, method: str, url: Any, every: Mapping[str, str]) -> bytes:
         """A request up to the length of its body."""
-        lines = [
-            f"{method} {url.raw_path_qs} HTTP/1.1",
-            f"Host: {url.host_port_subcomponent}",
-            "User-Agent: synth",
-            "Accept: application/json",
-            "Accept-Encoding: gzip, deflate",
-            "Content-Type: application/json",
-        ]
-        if key or url.raw_user:
-            basic = base64.b64encode(f"{url.user or ''}:{url.password or ''}".encode()).decode()
-            lines.append(f"Authorization: Bearer {key}" if key else f"Authorization: Basic {basic}")
-        return "\r\n".join([*lines, "Content-Length: "]).encode("latin-1")
+        named = {"Host": url.host_port_subcomponent, **every}
+        lines = [f"{method} {url.raw_path_qs} HTTP/1.1", *(f"{name}: {value}" for name, value in named.items())]
+        return "\r\n".join([*lines, "Content-Length: "]).encode("ascii")
 
     async def post(self, path: str, body: Mapping[str, Any]) -> WireReply:
         return await self._send("POST", path, orjson.dumps(body))
@@ -176,7 +180,9 @@ class ProxiedWire(Wire):
         proxy: its URL.
     """
 
-    def __init__(self, base_url: str, key: str | None, *, timeout: float, proxy: str) -> None:
+    def __init__(
+        self, base_url: str, key: str | None, *, timeout: float, proxy: str, headers: Mapping[str, str] = _NONE
+    ) -> None:
         import aiohttp
 
         self._base_url = base_url
@@ -185,11 +191,7 @@ class ProxiedWire(Wire):
             # How many go out at once is our layer of limits' to say.
             connector=aiohttp.TCPConnector(limit=0, ssl=_certificates() if base_url.startswith("https") else True),
             timeout=aiohttp.ClientTimeout(total=timeout, sock_connect=min(timeout, CONNECT_SECONDS)),
-            headers={
-                "Content-Type": "application/json",
-                "User-Agent": "synth",
-                **({"Authorization": f"Bearer {key}"} if key else {}),
-            },
+            headers=_headers(key, headers),
             proxy=proxy,
             cookie_jar=aiohttp.DummyCookieJar(),
         )
@@ -227,18 +229,18 @@ class ProxiedWire(Wire):
         await self._session.close()
 
 
-def lean_wire(base_url: str, key: str | None, *, timeout: float) -> Wire:
+def lean_wire(base_url: str, key: str | None, *, timeout: float, headers: Mapping[str, str] = _NONE) -> Wire:
     """Lean HTTP to an endpoint, through the proxy that the environment names for it; arguments as `LeanWire`."""
     proxy = _proxy(base_url)
     if proxy is None:
-        return LeanWire(base_url, key, timeout=timeout)
-    return ProxiedWire(base_url, key, timeout=timeout, proxy=proxy)
+        return LeanWire(base_url, key, timeout=timeout, headers=headers)
+    return ProxiedWire(base_url, key, timeout=timeout, headers=headers, proxy=proxy)
 
 
 class OfficialWire(Wire):
     """The official client (over aiohttp), for hosted providers whose particulars it knows; arguments as `LeanWire`."""
 
-    def __init__(self, base_url: str, key: str | None, *, timeout: float) -> None:
+    def __init__(self, base_url: str, key: str | None, *, timeout: float, headers: Mapping[str, str] = _NONE) -> None:
         import openai
 
         self._base_url = base_url
@@ -248,6 +250,7 @@ class OfficialWire(Wire):
             base_url=base_url,
             max_retries=0,  # retries are a layer of ours, seen in the ledger
             timeout=timeout,
+            default_headers=headers,
             # Plain httpx gets slower with every open connection; aiohttp does not.
             http_client=openai.DefaultAioHttpClient(),
         )
@@ -269,11 +272,16 @@ class OfficialWire(Wire):
         except openai.APIStatusError as error:
             return WireReply(error.status_code, error.response.headers, error.response.content)
 
-    async def guarded(self, asked: Awaitable[T]) -> T:
+    async def guarded(self, asked: Awaitable[T], *, model: str, key_variable: str | None = None) -> T:
         """What a method of the client gives, with its errors as ours.
 
+        Args:
+            asked: the call, under way.
+            model: and
+            key_variable: what refusals are explained with.
+
         Raises:
-            TeacherError: the server refused, or nothing came back.
+            TeacherError: the server refused, nothing came back, or what cannot be read.
         """
         import openai
 
@@ -282,8 +290,11 @@ class OfficialWire(Wire):
         try:
             return await self._connected(asked)
         except openai.APIStatusError as error:
-            reply = WireReply(error.status_code, error.response.headers, error.response.content)
-            raise refusal_of_server(reply, self._base_url, model="?") from error
+            reply = WireReply(error.status_code, error.response.headers, scrub(error.response.content))
+            raise refusal_of_server(reply, self._base_url, model=model, key_variable=key_variable) from error
+        except (openai.OpenAIError, ValueError) as error:
+            what = f"the reply of {self._base_url} cannot be read: {redact(str(error))[:500]}"
+            raise TeacherError("malformed", what, retriable=True) from error
 
     async def _connected(self, asked: Awaitable[T]) -> T:
         import openai

@@ -444,6 +444,26 @@ async def test_the_key_is_sent_and_never_written(ledger: Ledger, monkeypatch: py
     assert "verysecretvalue" not in str(error) + repr(error) + str(rows(ledger))
 
 
+async def test_headers_of_the_profile_are_on_the_wire_and_nowhere_else(ledger: Ledger, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("MY_TOKEN", "verysecretvalue")
+    heard: list[str] = []
+
+    async def answer(request, _body):
+        heard.extend(request.headers.getall(name)[0] for name in ("Authorization", "X-Title", "User-Agent"))
+        assert len(request.headers.getall("Authorization")) == 1
+        return reply(f"you sent {request.headers['Authorization']}")
+
+    headers = {"authorization": "Basic $MY_TOKEN", "X-Title": "a title", "user-agent": "mine"}
+    with endpoint(answer) as (url, _):
+        teacher = EndpointTeacher("t", base_url=url, model="m", headers=headers)
+        (got,) = await ask(teacher, ledger)
+        assert teacher.key(request()) == EndpointTeacher("t", base_url=url, model="m").key(request())
+    assert heard == ["Basic verysecretvalue", "a title", "mine"]
+    assert got.text == "you sent Basic [secret]"
+    assert "verysecretvalue" not in str(rows(ledger))
+    assert "a title" not in str(rows(ledger))
+
+
 def test_a_key_that_is_not_set_is_told_before_any_call(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("MY_KEY", raising=False)
     with pytest.raises(SetupError, match="MY_KEY is not set"):
