@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from synth.errors import TeacherError
-from synth.teachers.connection import Connection, HalfReplyError, WireReply
+from synth.teachers.connection import Connection, HalfReplyError, TooLargeError, WireReply
 from synth.teachers.redact import redact, scrub
 
 __all__ = ["LeanWire", "OfficialWire", "ProxiedWire", "Wire", "WireReply", "lean_wire"]
@@ -34,9 +34,11 @@ _IS_IT_THERE = "is the server running, and is base_url right?"
 CONNECT_SECONDS = 30.0
 """To make a connection in, at most."""
 IDLE_SECONDS = 4.0
-"""After which a connection is not used again: many servers close theirs after 5, and a request that meets the closing
-half-way is lost (uvicorn's default, which vLLM and SGLang keep)."""
+"""After which a connection is not used again, at first: many servers close theirs after 5, and a request that meets the
+closing half-way is lost (uvicorn's default, which vLLM and SGLang keep). Less where a server is seen to wait less."""
 
+RESTED_SECONDS = 0.01
+"""A connection that is lost after less rest says nothing of how long its server lets it rest."""
 
 _NONE: Mapping[str, str] = {}
 
@@ -94,6 +96,7 @@ class LeanWire(Wire):
             raise _unreachable(base_url, "this is no address", "base_url begins with http:// or https://, and a host")
         self._tls = _certificates() if self._at.scheme == "https" else None
         self._idle: list[Connection] = []
+        self._idle_seconds = IDLE_SECONDS
         self._open: set[Connection] = set()
         every = {"Accept": "application/json", "Accept-Encoding": "gzip, deflate", **_headers(key, headers)}
         self._head = cache(lambda method, path: self._head_of(method, URL(base_url + path), every))
@@ -112,13 +115,20 @@ class LeanWire(Wire):
 
     async def _send(self, method: str, path: str, body: bytes) -> WireReply:
         connection = self._waiting() or await self._connect()
+        rested = connection.idle_seconds if connection.used else None
         try:
             reply = await connection.ask(b"%b%d\r\n\r\n%b" % (self._head(method, path), len(body), body), self._timeout)
         except TimeoutError as error:
             raise timed_out(self._timeout) from error
         except HalfReplyError as error:
             raise broken_off(self._base_url) from error
-        except OSError as error:  # closed or reset by the server
+        except TooLargeError as error:
+            raise TeacherError("malformed", f"{self._base_url}: {error}") from error
+        except ConnectionResetError as error:
+            if rested is not None and rested > RESTED_SECONDS:  # it met the closing: this server waits less
+                self._idle_seconds = min(self._idle_seconds, rested / 2)
+            raise _cut(self._base_url, str(error)) from error
+        except OSError as error:
             raise _cut(self._base_url, str(error)) from error
         except asyncio.CancelledError:  # its reply would be taken for that of the next request
             connection.abort()
@@ -132,10 +142,9 @@ class LeanWire(Wire):
 
     def _waiting(self) -> Connection | None:
         """A connection that is open and has nothing to do; the one used last, so that what is too many grows old."""
-        now = asyncio.get_running_loop().time()
         while self._idle:
             connection = self._idle.pop()
-            if connection.usable and now - connection.idle_since < IDLE_SECONDS:
+            if connection.usable and connection.idle_seconds < self._idle_seconds:
                 return connection
             connection.abort()
             self._open.discard(connection)
@@ -156,10 +165,12 @@ class LeanWire(Wire):
         except TimeoutError as error:
             raise _unreachable(self._base_url, "no connection was made in time", _IS_IT_THERE) from error
         except ssl.SSLError as error:
-            raise _untrusted(self._base_url, str(error)) from error
+            raise _no_handshake(self._base_url, error) from error
         except (socket.gaierror, UnicodeError) as error:
             remedy = "check the host's name in base_url, and this machine's network"
             raise _unreachable(self._base_url, f"there is no host {host}", remedy) from error
+        except (ConnectionResetError, ConnectionAbortedError, BrokenPipeError) as error:  # accepted, and then dropped
+            raise _cut(self._base_url, str(error)) from error
         except OSError as error:
             raise _unreachable(self._base_url, str(error), _IS_IT_THERE) from error
         self._open.add(connection)
@@ -213,8 +224,10 @@ class ProxiedWire(Wire):
             raise _unreachable(self._base_url, "no connection was made in time", _IS_IT_THERE) from error
         except (TimeoutError, aiohttp.ServerTimeoutError) as error:
             raise timed_out(self._timeout) from error
-        except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError) as error:
+        except aiohttp.ClientConnectorCertificateError as error:
             raise _untrusted(self._base_url, str(error)) from error
+        except aiohttp.ClientConnectorSSLError as error:
+            raise _no_handshake(self._base_url, error) from error
         except aiohttp.ClientConnectorDNSError as error:
             remedy = "check the host's name in base_url, and this machine's network"
             raise _unreachable(self._base_url, f"there is no host {error.host}", remedy) from error
@@ -309,6 +322,8 @@ class OfficialWire(Wire):
             said = str(cause or error)
             if "certificate" in said.lower():
                 raise _untrusted(self._base_url, said) from error
+            if any(mark in said.upper() for mark in _PLAIN):
+                raise _no_tls(self._base_url) from error
             if "payload" in said.lower():
                 raise broken_off(self._base_url) from error
             if type(cause).__name__ in {"ConnectError", "ConnectTimeout"} and "reset" not in said:
@@ -340,6 +355,25 @@ def _unreachable(url: str, said: str, remedy: str) -> TeacherError:
 def _untrusted(url: str, said: str) -> TeacherError:
     remedy = "mend the server's certificate, or name the authority that signed it: export SSL_CERT_FILE=…"
     return TeacherError("connection", f"cannot trust {url}: {redact(said)}", fatal=True, remedy=remedy)
+
+
+_PLAIN = ("WRONG_VERSION_NUMBER", "WRONG VERSION NUMBER", "RECORD LAYER FAILURE", "HTTP_REQUEST", "HTTP REQUEST")
+"""What OpenSSL says when the other side speaks, but no TLS."""
+
+
+def _no_tls(url: str) -> TeacherError:
+    remedy = f"base_url: http://{url.removeprefix('https://')}"
+    return TeacherError("connection", f"cannot reach {url}: the server speaks no TLS", fatal=True, remedy=remedy)
+
+
+def _no_handshake(url: str, error: OSError) -> TeacherError:
+    """Why TLS did not come about: what is no certificate's fault may be better next time."""
+    said = str(error)
+    if any(mark in said.upper() for mark in _PLAIN):
+        return _no_tls(url)
+    if isinstance(error, ssl.SSLCertVerificationError) or "certificate" in said.lower():
+        return _untrusted(url, said)
+    return _cut(url, said)
 
 
 def _proxy(base_url: str) -> str | None:

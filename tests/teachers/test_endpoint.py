@@ -280,6 +280,28 @@ async def test_a_certificate_nobody_signed_is_told_at_once(ledger: Ledger, tmp_p
     assert len(rows(ledger)) == 1
 
 
+def _plainly(connection: socket.socket) -> None:
+    connection.recv(65536)
+    connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+
+
+async def test_tls_to_a_server_that_speaks_none_is_told_with_the_address_to_give(ledger: Ledger):
+    with raw_server(_plainly) as port:
+        (error,) = await ask(EndpointTeacher("t", base_url=f"https://127.0.0.1:{port}/v1", model="m"), ledger)
+    assert isinstance(error, SetupError)
+    assert "speaks no TLS" in str(error)
+    assert f"http://127.0.0.1:{port}/v1" in error.remedy
+    assert "SSL_CERT_FILE" not in str(error)
+    assert len(rows(ledger)) == 1
+
+
+async def test_a_handshake_that_is_cut_is_tried_again(ledger: Ledger):
+    with raw_server(_reset) as port:
+        (error,) = await ask(EndpointTeacher("t", base_url=f"https://127.0.0.1:{port}/v1", model="m"), ledger)
+    assert "cannot trust" not in str(error)
+    assert len(rows(ledger)) > 1
+
+
 async def test_missing_usage_is_unknown_and_not_nought(ledger: Ledger):
     async def answer(_request, _body):
         return reply("two", usage=None)
