@@ -147,7 +147,8 @@ async def _shown(
     try:
         reply = await ask(teacher, request)
     except TeacherError as error:
-        if error.cause in _TRANSIENT:
+        no_scores = error.cause == "malformed" and request.score is not None  # a reply without what was asked for
+        if error.cause in _TRANSIENT and not no_scores:
             if error.fatal:
                 raise
             return None, error.what

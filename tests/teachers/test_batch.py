@@ -72,7 +72,7 @@ class BatchServer:
         name = f"batch_{len(self.batches)}"
         self.batches[name] = {
             "id": name, "object": "batch", "endpoint": body["endpoint"], "input_file_id": body["input_file_id"],
-            "completion_window": "24h", "status": "in_progress", "created_at": 1, "metadata": body.get("metadata"),
+            "completion_window": "24h", "status": "in_progress", "created_at": int(time.time()), "metadata": body.get("metadata"),
             "request_counts": {"total": len(lines), "completed": 0, "failed": 0}, "ready": time.monotonic() + self.after,
             "lines": lines,
         }  # fmt: skip
@@ -374,7 +374,7 @@ def test_a_lone_batch_there_is_never_room_for_is_made_smaller_and_then_stops_the
             batch["errors"] = {"object": "list", "data": [{"code": "token_limit_exceeded", "message": "too much"}]}
 
     server.finish = finish
-    synth(*words, "--limit", "2", tmp_path / "run", check=0)
+    synth(*words, tmp_path / "run", "--limit", "2", check=0)
     assert ask(tmp_path / "run", "SELECT count(*) FROM kept_rationales") == [(4,)]
     most[0] = 0
     done = synth(*words, tmp_path / "run", check=3)
@@ -405,11 +405,11 @@ def test_replies_that_are_lost_for_good_are_asked_anew_when_the_profile_says_so(
     words, server: BatchServer, tmp_path: Path
 ):
     server.gone = {"file-1"} | {f"file-{i}" for i in range(2, 9)}
-    synth(*words, "--limit", "2", tmp_path / "run", check=3)
+    synth(*words, tmp_path / "run", "--limit", "2", check=3)
     server.gone = set(server.files)
     profile = next(w for w in words if str(w).endswith("teachers.yaml"))
     profile.write_text(profile.read_text().replace("most: 5", "most: 5, forget: [batch_0]"))
-    synth(*words, "--limit", "2", tmp_path / "run", check=0)
+    synth(*words, tmp_path / "run", "--limit", "2", check=0)
     assert set(server.asked.values()) == {2}
 
 

@@ -169,14 +169,12 @@ def test_media_that_cannot_be_read_are_told(folder: Path, column, said: str):
 def test_a_plan_says_what_it_takes_an_image_for(folder: Path):
     rows = write_rows(folder / "in.jsonl", [{"question": "Which?", "answer": "red", "image": "red.png"}])
     bare = write_rows(folder / "bare.jsonl", [{"question": "Which?", "answer": "red"}])
-    words = ["--teacher", "scripted"]
+    words = ["--teacher", "http://localhost:9/v1#model"]
     with_image = synth("plan", one_step(folder), "--input", rows, *words, check=0).stdout
     without = synth("plan", one_step(folder), "--input", bare, *words, check=0).stdout
     assert "1,000 tokens an image or sound" in with_image
     assert "image" not in without.replace("my/images", "")
-    read = [
-        int(re.search(r"rationalize.*?scripted\s+1\s+([\d,]+)", t)[1].replace(",", "")) for t in (with_image, without)
-    ]
+    read = [int(re.search(r"rationalize.*?model\s+1\s+([\d,]+)", t)[1].replace(",", "")) for t in (with_image, without)]
     assert read[0] - read[1] == 1000
 
 
