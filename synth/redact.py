@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 __all__ = ["KEY_SHAPES", "keep_secret", "known_secrets", "redact", "scrub"]
 
-_known: set[str] = set()
+
+class _Secret(NamedTuple):
+    """How a secret that is known by its value is found: as it is, or as JSON may write it (also JSON within JSON)."""
+
+    plain: bytes
+    written: re.Pattern[str]
+    written_bytes: re.Pattern[bytes]
+    always_escaped: bool
+
+
+_known: dict[str, _Secret] = {}
+_ESCAPES = re.compile(rb"\\/|\\u00[2-7]")
+"""Where these are not, visible ASCII characters stand as they are; but for `"` and `\\`."""
 _LOOKS_SECRET = re.compile(
     r"""(?ix)
       (?<=//)[^/\s:@]+:[^/\s@]+(?=@)              # user:password in a URL
@@ -48,20 +61,36 @@ def known_secrets() -> frozenset[str]:
 
 def keep_secret(value: str) -> None:
     """Remember a secret, so that `redact` knows it by its value."""
-    if len(value) >= 4:
-        _known.add(value)
+    if len(value) >= 4 and value not in _known:
+        written = "".join(map(_character, value))
+        escaped = bool({'"', "\\"} & set(value))
+        _known[value] = _Secret(value.encode(), re.compile(written), re.compile(written.encode()), escaped)
+
+
+def _character(character: str) -> str:
+    """A pattern for a character as it is, or as JSON may write it; of JSON within JSON within JSON at most."""
+    as_it_is = rf"\\{{0,8}}{re.escape(character)}" if character in '/"\\' else re.escape(character)
+    return rf"(?:{as_it_is}|\\{{1,8}}u(?i:{ord(character):04x}))"
 
 
 def redact(text: str) -> str:
     """`text` with every known secret, and what looks like one, replaced by `[secret]`."""
-    for secret in _known:
-        text = text.replace(secret, "[secret]")
+    for secret in _known.values():
+        text = secret.written.sub("[secret]", text)
     return _LOOKS_SECRET.sub("[secret]", text)
 
 
 def scrub(body: bytes) -> bytes:
-    """`body` with every known secret replaced: an endpoint, or a model, may say again what it was sent."""
-    for secret in _known:
-        if (written := secret.encode()) in body:
-            body = body.replace(written, b"[secret]")
+    """A body of JSON with every known secret replaced: an endpoint, or a model, may say again what it was sent.
+
+    However it is escaped: whoever reads the body later finds it as it was.
+    """
+    if not _known:
+        return body
+    escapes = _ESCAPES.search(body) is not None
+    for secret in _known.values():
+        if escapes or secret.always_escaped:
+            body = secret.written_bytes.sub(b"[secret]", body)
+        elif secret.plain in body:
+            body = body.replace(secret.plain, b"[secret]")
     return body

@@ -11,6 +11,7 @@ import click
 from synth.cli.options import run_argument
 
 if TYPE_CHECKING:
+    from synth.errors import UserError
     from synth.store.database import Store
 
 __all__ = ["command"]
@@ -49,7 +50,7 @@ def command(
     """The ledger of RUN: every attempt that reached the wire. Works while the run goes on.
 
     Without more the latest calls are listed; CALL (an id, or the start of one) shows one in full: the messages as sent,
-    the parameters, the reply as it came. With --forget replies are not served again; their rows stay, and the next
+    the parameters, what the model thought, if it said so, and its reply. With --forget replies are not served again; their rows stay, and the next
     `synth run` asks anew and does their units again.
 
     \b
@@ -60,7 +61,6 @@ def command(
     """
     from synth.cli.tables import output, table_of
     from synth.engine import forget
-    from synth.errors import UserError
     from synth.store.database import open_store
 
     chosen = {"teacher": teacher, "step": step, "status": status}
@@ -70,22 +70,34 @@ def command(
         where, parameters = where + " AND starts_with(id, ?)", [*parameters, call]
     out = output()
     with open_store(run) as store:
+        if call is None and not forgetting:
+            if by is None:
+                rows = store.rows(_LISTED.format(where=where), [*parameters, limit])
+            else:
+                rows = store.rows(_GROUPED.format(group=_GROUPS[by], name=by, where=where), parameters)
+            if not rows:
+                raise _none(run)
+            out.print(table_of(rows))
+            return
         ids = [i for (i,) in store.sql(f"SELECT id FROM calls WHERE true{where}", parameters).fetchall()]
         if not ids:
-            raise UserError("no such call", where=str(run), remedy=f"synth calls {run} lists them")
+            raise _none(run)
         if not forgetting:
-            if call is not None:
-                if len(ids) > 1:
-                    raise UserError(f"{len(ids)} calls begin so", where=call, remedy="give more of the id")
-                _show(store, ids[0])
-            elif by is not None:
-                out.print(table_of(store.rows(_GROUPED.format(group=_GROUPS[by], name=by, where=where), parameters)))
-            else:
-                out.print(table_of(store.rows(_LISTED.format(where=where), [*parameters, limit])))
+            if len(ids) > 1:
+                from synth.errors import UserError
+
+                raise UserError(f"{len(ids)} calls begin so", where=call, remedy="give more of the id")
+            _show(store, ids[0])
             return
     if not yes and not click.confirm(f"forget the replies of {len(ids):,} calls?", err=True):
         sys.exit(2)
     click.echo(f"{forget(run, ids):,} replies forgotten; the next synth run asks anew")
+
+
+def _none(run: Path) -> UserError:
+    from synth.errors import UserError
+
+    return UserError("no such call", where=str(run), remedy=f"synth calls {run} lists them")
 
 
 _LISTED = """
@@ -112,15 +124,32 @@ def _show(store: Store, call: str) -> None:
     out = output()
     (row,) = store.rows("SELECT * FROM calls WHERE id = ?", [call])
     messages: list[dict[str, Any]] = json.loads(row.pop("messages"))
-    reply = row.pop("reply")
+    said = {"thinking": row.pop("thinking"), "reply": row.pop("reply")}
     for name, value in row.items():
         if value is not None:
             out.print(Text(f"{name}: ", style="dim") + Text(inert(value)))
     for message in messages:
         out.print(Text(f"\n{message['role']}", style="bold"))
-        _print_text(str(message["content"]))
-    out.print(Text("\nreply", style="bold"))
-    _print_text(reply or "")
+        _print_text(_words_of(message["content"]))
+    for name, text in said.items():
+        if text is not None:
+            out.print(Text(f"\n{name}", style="bold"))
+            _print_text(text)
+
+
+def _words_of(content: Any) -> str:
+    """What a message says; for each image or sound in it a line with what stands for it in the ledger."""
+    if not isinstance(content, list):
+        return str(content)
+    lines = []
+    for part in content:
+        kind = part["type"]
+        if kind == "text":
+            lines.append(part["text"])
+        else:
+            held = part[kind]
+            lines.append(f"[{kind}: {held.get('url') or held.get('data')}]")
+    return "\n".join(lines)
 
 
 def _print_text(text: str) -> None:

@@ -104,6 +104,8 @@ def _check(name: str, profile: Profile) -> bool:
     has = ", ".join(c for c, able in report.capabilities.items() if able) or "none"
     has_not = ", ".join(c for c, able in report.capabilities.items() if not able)
     click.echo(f"  can: {has}" + (f"; cannot: {has_not}" if has_not else ""))
+    for capability, why in report.open_.items():
+        click.echo(f"  whether it can {capability} could not be found out: {inert(why, 200)}")
     if lacking:
         click.echo(f"  the profile says it has {', '.join(lacking)}, and it does not")
     return not lacking

@@ -27,7 +27,7 @@ from synth.pipeline import Pipeline
 from synth.records import content_id
 from synth.sources import Given, Source
 from synth.store.database import BY_HAND, CORPUS, Store, fold, open_store
-from synth.store.journal import Journal, read_entries
+from synth.store.journal import Journal, damaged, read_entries
 from synth.store.run_folder import RunFolder
 from synth.teachers import Budget, Caller, Completion, Ledger, Request, Teacher, probe
 
@@ -171,6 +171,20 @@ def _identity(teacher: Teacher) -> list[Any]:
     return [teacher.name, teacher.endpoint, teacher.model, dict(teacher.parameters)]
 
 
+def _by_name(teachers: Mapping[str, Sequence[Teacher]]) -> dict[str, Teacher]:
+    """Every teacher by its name.
+
+    Raises:
+        SetupError: two have the same.
+    """
+    named: dict[str, Teacher] = {}
+    for teacher in (t for some in teachers.values() for t in some):
+        if named.setdefault(teacher.name, teacher) is not teacher:
+            what = f"two teachers have the name {teacher.name}: what each said could not be told apart"
+            raise SetupError(what, remedy="give each a name of its own")
+    return named
+
+
 class _Run:
     def __init__(
         self,
@@ -188,6 +202,7 @@ class _Run:
         self.problems = problems
         self.folder = folder
         self.teachers = teachers
+        self.by_name = _by_name(teachers)
         self.until = until
         self.yielded: dict[str, int] = {}
         self.reached = 0
@@ -212,8 +227,12 @@ class _Run:
     def _replay_journal(self) -> None:
         """Take in what earlier sessions did: calls, units and corpus steps."""
         for location, line in read_entries(self.journal.folder):
-            entry = orjson.loads(line)
-            body = entry["body"]
+            try:
+                entry = orjson.loads(line)
+                body = entry["body"]
+            except (orjson.JSONDecodeError, KeyError, TypeError):
+                self.journal.close()
+                raise damaged(self.journal.folder, location) from None
             if entry["kind"] == "call":
                 self.ledger.note(location, body)
             elif entry["kind"] == "note":
@@ -275,7 +294,7 @@ class _Run:
             return None
         self.progress.phase = "starting the teachers"
         async with AsyncExitStack() as stack:
-            started: dict[str, Teacher] = {t.name: t for some in self.teachers.values() for t in some}
+            started = self.by_name
             for teacher in started.values():
                 teacher.keep(self.ledger.notebook(teacher.name, self.tell))
                 await stack.enter_async_context(teacher)
@@ -284,8 +303,9 @@ class _Run:
             in_flight = ceil(UNITS_AHEAD * sum(t.concurrency for t in started.values())) if started else 16
             self.progress.phase = "asking"
             with suppress(NotImplementedError, ValueError, RuntimeError):  # not in this thread, or not on this system
-                self.loop.add_signal_handler(signal.SIGINT, self._interrupted)
-                stack.callback(self.loop.remove_signal_handler, signal.SIGINT)
+                for how in (signal.SIGINT, signal.SIGTERM):
+                    self.loop.add_signal_handler(how, self._interrupted)
+                    stack.callback(self.loop.remove_signal_handler, how)
             stack.enter_context(_rare_garbage_collection())
             await stack.enter_async_context(self._folding_along())
             rest = _in_bursts(_chain(first, todo), min(BURST, in_flight))
@@ -338,7 +358,13 @@ class _Run:
         for step in self.pipeline.teacher_steps:
             for teacher in (t for role in step.roles() for t in self.teachers[role]):
                 needs = step.needs_of_teachers()
-                await probe(teacher, needs | step.uses_of(teacher), self._ask_probe)
+                unclear = await probe(teacher, needs | step.uses_of(teacher), self._ask_probe)
+                for capability, why in unclear.items():
+                    what = f"whether teacher {teacher.name} has {capability} could not be found out: {why}"
+                    if capability in needs:
+                        say = f"give the same command again, or say it in the profile: capabilities: [{capability}]"
+                        raise SetupError(what, remedy=say)
+                    self.tell(f"{what} (going on without)")
                 for lacking in sorted(needs - teacher.capabilities):
                     what = f"step {step.name} needs {lacking}, and a probe shows that teacher {teacher.name} has it not"
                     raise SetupError(what, remedy=f"bind another teacher: --teacher {step.roles()[0]}=NAME")

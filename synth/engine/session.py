@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -113,6 +114,7 @@ def open_session(
         mine = dict.fromkeys(roles, own) if isinstance(own, Teacher) else dict(own or {})
         bound = bind_roles(roles, [*given, *(f"{role}=" for role in mine)], profile)
         made = {n: make_teacher(n, profile) for names in bound.values() for n in names}
+        _tell_apart(made)
         teachers = {
             role: _some(mine[role]) if role in mine else [made[n] for n in names] for role, names in bound.items()
         }
@@ -135,6 +137,14 @@ def open_session(
         "profile": profile_path,
     }
     return Session(pipeline, source, teachers, words)
+
+
+def _tell_apart(made: Mapping[str, Teacher]) -> None:
+    """Call teachers that have the same model's name by where they are as well: two servers of one model."""
+    names = Counter(teacher.name for teacher in made.values())
+    for given, teacher in made.items():
+        if names[teacher.name] > 1:
+            teacher.name = given
 
 
 def _some(given: Teacher | Sequence[Teacher]) -> list[Teacher]:

@@ -19,6 +19,8 @@ CHARACTERS_A_TOKEN = 4
 """English text; our rule of thumb, said in the plan."""
 ASSUMED_REPLY_TOKENS = 200
 """A short rationale, where nothing has been measured yet."""
+ASSUMED_MEDIA_TOKENS = 1000
+"""An image or a sound: providers count from some 85 to a few thousand, by size and model; said in the plan."""
 
 
 @dataclass(frozen=True)
@@ -153,13 +155,18 @@ async def _tokens(
         unit.add(records)
         if given := unit.made_by(step.takes_type(), ("input",)):
             await step.run(given, unit)
-    lengths = [sum(_length(m) for m in r.messages) for t, r in probe.asked if t.name == teacher.name]
-    mean = sum(lengths) / len(lengths) if lengths else 2000.0
+    sizes = [[_tokens_of(m) for m in r.messages] for t, r in probe.asked if t.name == teacher.name]
+    mean = sum(map(sum, sizes)) / len(sizes) if sizes else 500.0
+    if any(r.media for _, r in probe.asked) or any(p.media for p, _ in problems):
+        plan.assumptions.append(
+            f"{ASSUMED_MEDIA_TOKENS:,} tokens an image or sound, whatever its size: endpoints count them very differently, "
+            "so run a few with --limit and plan again with --run"
+        )
     plan.assumptions.append(f"prompts of {len(problems)} problems filled in, {CHARACTERS_A_TOKEN} characters a token")
     plan.assumptions.append(
         f"{ASSUMED_REPLY_TOKENS} tokens a reply (nothing measured yet: rehearse, or run a few with --limit)"
     )
-    return mean / CHARACTERS_A_TOKEN, written
+    return mean, written
 
 
 def _never(step: TeacherStep) -> bool:
@@ -172,5 +179,9 @@ def _never(step: TeacherStep) -> bool:
         return False
 
 
-def _length(message: Mapping[str, Any]) -> int:
-    return len(str(message.get("content", "")))
+def _tokens_of(message: Mapping[str, Any]) -> float:
+    """Tokens of a message, about."""
+    content = message.get("content", "")
+    parts = content if isinstance(content, list) else [{"type": "text", "text": str(content)}]
+    texts = [str(part["text"]) for part in parts if part["type"] == "text"]
+    return sum(map(len, texts)) / CHARACTERS_A_TOKEN + ASSUMED_MEDIA_TOKENS * (len(parts) - len(texts))

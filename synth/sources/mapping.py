@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import mimetypes
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import NoneType
 from typing import Any, Literal, get_args
 
 from synth.errors import InputError
@@ -26,6 +28,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "rubric": ("rubric",),
     "images": ("images", "image"),
     "audio": ("audio",),
+    "media": ("media",),
 }
 """Fields of a problem that rows can give, each with the names of columns taken for it unless a mapping says otherwise."""
 
@@ -115,7 +118,11 @@ def to_problem(
         reference_solution=solution if isinstance(solution, str) and solution.strip() else None,
         evidence=tuple(map(str, evidence)) if isinstance(evidence, list) else (),
         rubric=got.get("rubric"),
-        media=(*_media("image", got.get("images"), folder), *_media("audio", got.get("audio"), folder)),
+        media=(
+            *_media("image", got.get("images"), folder),
+            *_media("audio", got.get("audio"), folder),
+            *_media(None, got.get("media"), folder),
+        ),
         meta={k: _plain(v) for k, v in row.items() if k not in used},
     )
     for name in sorted(needs):
@@ -146,16 +153,34 @@ def _answer(got: Mapping[str, Any], choices: Sequence[str]) -> str | None:
     raise InputError(f"the answer is a {type(answer).__name__}, not text or a number")
 
 
-def _media(kind: Literal["image", "audio"], value: Any, folder: Path) -> Iterator[Media]:
-    for uri in [value] if isinstance(value, str) else value or ():
+def _media(kind: Literal["image", "audio"] | None, value: Any, folder: Path) -> Iterator[Media]:
+    """Images and sounds: paths or URLs, or objects with `kind` and `uri`; one, or a list of them."""
+    what = kind or "media"
+    if not isinstance(value, (list, str, dict, NoneType)):
+        raise InputError(f"the {what} is a {type(value).__name__}, not the path of a file or a URL")
+    for one in value if isinstance(value, list) else [value] if value else ():
+        uri = one.get("uri") if isinstance(one, dict) else one
         if not isinstance(uri, str):
-            raise InputError(f"the {kind} is a {type(uri).__name__}, not the path of a file or a URL")
-        given = Media(kind=kind, uri=uri)
+            raise InputError(f"the {what} is a {type(one).__name__}, not the path of a file or a URL")
+        said = one.get("kind") if isinstance(one, dict) else None
+        transcript = one.get("transcript") if isinstance(one, dict) else None
+        given = Media(
+            kind=kind or _kind_of(uri, said), uri=uri, transcript=str(transcript) if transcript is not None else None
+        )
         file = check_media(given, folder)
         if file is not None:
             digest = file.reference.partition(";")[0].removeprefix("sha256:")
-            given = Media(kind=kind, uri=str(file.path.resolve()), sha256=digest)
+            given = given.model_copy(update={"uri": str(file.path.resolve()), "sha256": digest})
         yield given
+
+
+def _kind_of(uri: str, said: Any) -> Literal["image", "audio"]:
+    """What a file or URL of a mixed list is: as the row says, else as its name does."""
+    if said is None:
+        said = (mimetypes.guess_type(uri.partition("?")[0])[0] or "").partition("/")[0]
+    if said not in {"image", "audio"}:
+        raise InputError(f"whether {uri!r} is an image or a sound cannot be told: give {{kind: image, uri: …}}")
+    return "image" if said == "image" else "audio"
 
 
 def _no_choice(index: Any, choices: Sequence[str]) -> str:

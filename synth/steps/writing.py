@@ -32,6 +32,7 @@ class WritingStep(TeacherStep):
     """What the writer is to the corpus: a teacher, or the student whose mistakes are studied."""
     format: Literal["auto", "text", "json"] = "auto"
     """How the reply is written: text with a last line that states the answer, or a JSON object held to a schema.
+    An endpoint that cannot be held to one is asked for JSON all the same, and what it writes is read with tolerance.
     `auto`: JSON for small models that can be held to a schema, text for all others."""
     examples: str = "auto"
     """Worked examples shown first: `none`, a JSONL file (question, steps, answer, choices), or `auto`: the shipped
@@ -39,11 +40,9 @@ class WritingStep(TeacherStep):
     segment: Segmenter = "steps"
     """The definition of "step" by which a reply in text is cut."""
 
-    def needs_of_teachers(self) -> frozenset[Capability]:
-        return frozenset({"json_schema"}) if self.format == "json" else frozenset()
-
     def uses_of(self, teacher: Teacher) -> frozenset[Capability]:
-        return frozenset({"json_schema"}) if self.format == "auto" and teacher.small else frozenset()
+        wants_json = self.format == "json" or (self.format == "auto" and teacher.small)
+        return frozenset({"json_schema"}) if wants_json else frozenset()
 
     def problems_with(
         self, teachers: Mapping[str, Sequence[Teacher]], authors: Sequence[Teacher]

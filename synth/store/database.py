@@ -15,7 +15,7 @@ import orjson
 from synth.errors import RunFolderError
 from synth.records import Pair, Problem, Rationale, Record, UnitRecord
 from synth.store.columns import TABLES, columns
-from synth.store.journal import START, Position, read_blocks
+from synth.store.journal import START, Position, find_damage, read_blocks
 
 if TYPE_CHECKING:
     import datasets
@@ -69,7 +69,9 @@ def fold(run: Path) -> bool:
     try:
         with con:
             _fold_into(con, run / "journal")
-    except duckdb.Error as error:
+    except (duckdb.Error, orjson.JSONDecodeError) as error:
+        if (damage := find_damage(run / "journal")) is not None:
+            raise damage from error
         remedy = "make room and give the same command again: the journal has it all"
         raise RunFolderError(f"DuckDB cannot write: {error}", where=str(path), remedy=remedy) from error
     return True
@@ -217,8 +219,13 @@ class Store:
         self._con.execute("CREATE SCHEMA tail")
         _make_tables(self._con, "tail")
         owners: set[str] = set()
-        for _, batch in _batches(run / "journal", Position(*row) if row else START):
-            owners.update(_apply(self._con, "tail", batch))
+        try:
+            for _, batch in _batches(run / "journal", Position(*row) if row else START):
+                owners.update(_apply(self._con, "tail", batch))
+        except (duckdb.Error, orjson.JSONDecodeError) as error:
+            if (damage := find_damage(run / "journal")) is not None:
+                raise damage from error
+            raise
         self._con.execute("CREATE TABLE tail.newer AS SELECT unnest($1::VARCHAR[]) AS owner", [sorted(owners)])
         newer = bool(owners) or self._con.execute("SELECT 1 FROM tail.calls LIMIT 1").fetchone() is not None
         for table, kind in TABLES.items():

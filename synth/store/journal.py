@@ -20,7 +20,7 @@ from synth.errors import RunFolderError, Stopped
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["Journal", "Location", "Position", "read_blocks", "read_entries"]
+__all__ = ["Journal", "Location", "Position", "damaged", "find_damage", "read_blocks", "read_entries"]
 
 GROUP_SECONDS = 0.1
 SEGMENT_BYTES = 64 * 2**20
@@ -62,6 +62,29 @@ def read_entries(folder: Path, start: Position = START) -> Iterator[tuple[Locati
                 break
             yield Location(number, offset, len(line) - 1), line[:-1]
             offset += len(line)
+
+
+def find_damage(folder: Path) -> RunFolderError | None:
+    """What to say of the first entry that cannot be read; None where all can."""
+    for location, line in read_entries(folder):
+        try:
+            if not isinstance(orjson.loads(line)["body"], dict):
+                return damaged(folder, location)
+        except (orjson.JSONDecodeError, KeyError, TypeError):
+            return damaged(folder, location)
+    return None
+
+
+def damaged(folder: Path, location: Location) -> RunFolderError:
+    """An entry that cannot be read: a disk, or an editor, has changed it."""
+    path = folder / _NAME.format(location.segment)
+    with path.open("rb") as file:
+        line = file.read(location.offset).count(b"\n") + 1
+    remedy = (
+        f"take that line out, and {folder.parent / 'corpus.duckdb'}, which is made anew: sed -i {line}d {path}; "
+        "the same command then asks, or does, again what stood there"
+    )
+    return RunFolderError(f"line {line} of {path.name} is damaged", where=str(folder), remedy=remedy)
 
 
 def read_blocks(folder: Path, start: Position, size: int) -> Iterator[tuple[Position, bytes]]:

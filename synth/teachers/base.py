@@ -12,7 +12,11 @@ from synth.teachers.ledger import Notebook
 from synth.teachers.request import CHAT, Completion, Message, Request, replay_key
 from synth.teachers.structured import response_format
 
-__all__ = ["Capability", "Price", "Teacher"]
+__all__ = ["MOST_SEED", "Capability", "Price", "Teacher"]
+
+_SAMPLES_A_SEED = 100_000
+MOST_SEED = 2**63 // _SAMPLES_A_SEED - 1
+"""Above it the seeds of samples would have more than 64 bits."""
 
 Capability = Literal["chat", "json_schema", "seed", "logprobs", "prompt_logprobs", "prefill", "images", "audio"]
 """What an endpoint can do beyond plain text; `chat` all can."""
@@ -96,7 +100,7 @@ class Teacher(ABC):
         merged = {**self.parameters, **{k: v for k, v in request.parameters.items() if v is not None}}
         if "seed" in self.capabilities:
             # Samples of one question differ by their seed alone, so that each can be had again.
-            merged["seed"] = int(merged.get("seed", 0)) * 100_000 + request.sample
+            merged["seed"] = int(merged.get("seed") or 0) * _SAMPLES_A_SEED + request.sample
         if request.shape is not None and "json_schema" in self.capabilities:
             merged["response_format"] = response_format(request.shape)
         return merged

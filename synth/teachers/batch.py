@@ -3,21 +3,24 @@
 Requests wait until nobody adds another; then they go up as one file, and the batch is asked after until it has ended.
 Which batch holds which request is written down before it leaves: a client that died, or was stopped, finds its batches
 again, and what they answer is paid once. How far a batch got decides request by request: a line that failed is retried
-like any other call, in a later batch.
+like any other call, in a later batch; a reply nobody has asked for yet is kept until somebody does.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
-from typing import Annotated, Any
+from functools import partial
+from typing import Annotated, Any, NamedTuple, TypeVar
 from uuid import uuid4
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from synth.errors import Stopped, TeacherError
+from synth.redact import redact
 from synth.teachers.endpoint import EndpointTeacher
 from synth.teachers.ledger import Notebook
 from synth.teachers.request import Completion, Request
@@ -25,7 +28,15 @@ from synth.teachers.wire import OfficialWire, WireReply
 
 __all__ = ["BatchSettings", "BatchTeacher"]
 
+T = TypeVar("T")
+
 _ENDED = frozenset({"completed", "failed", "expired", "cancelled"})
+_NO_ROOM = "token_limit_exceeded"
+"""The code of a batch that was refused because too much is queued: nothing of it was asked."""
+MOST_BYTES = 100_000_000
+"""Of one file of requests: half of what OpenAI and Azure take."""
+MOST_UNREADABLE = 5
+"""Answers about a batch that can be read by nobody, one after the other, until the run stops."""
 
 
 class BatchSettings(BaseModel):
@@ -41,6 +52,56 @@ class BatchSettings(BaseModel):
     """Seconds between two looks at a batch."""
     price_factor: Annotated[float, Field(gt=0, le=1)] = 0.5
     """What a call in a batch costs, of the price stated."""
+    forget: tuple[str, ...] = ()
+    """Batches, by the names the endpoint gave them, whose replies can no longer be had: what they were asked is asked
+    again."""
+
+
+class _File(BaseModel):
+    """A file, as far as we look."""
+
+    id: str
+
+
+class _Refusal(BaseModel):
+    code: str | None = None
+    message: str | None = None
+
+
+class _Refusals(BaseModel):
+    data: list[_Refusal] | None = None
+
+
+class _Counts(BaseModel):
+    completed: int = 0
+
+
+class _Batch(BaseModel):
+    """A batch, as far as we look."""
+
+    id: str
+    status: str
+    created_at: int = 0
+    output_file_id: str | None = None
+    error_file_id: str | None = None
+    errors: _Refusals | None = None
+    request_counts: _Counts | None = None
+    metadata: dict[str, Any] | None = None
+
+
+class _Batches(BaseModel):
+    """A page of a list of batches, the newest first."""
+
+    data: list[_Batch]
+    has_more: bool | None = False
+
+
+M = TypeVar("M", _File, _Batch, _Batches)
+
+
+class _Waiting(NamedTuple):
+    request: Request
+    future: asyncio.Future[WireReply]
 
 
 class BatchTeacher(EndpointTeacher):
@@ -54,14 +115,23 @@ class BatchTeacher(EndpointTeacher):
                 update={"input": self.price.input * factor, "output": self.price.output * factor}
             )
         self._batch = batch
+        self._most = batch.most
         self._notebook: Notebook | None = None
         self._new: dict[str, Request] = {}
-        self._waiting: dict[str, asyncio.Future[WireReply]] = {}
+        self._waiting: dict[str, _Waiting] = {}
+        self._unclaimed: dict[str, WireReply | TeacherError] = {}
+        """What batches of earlier sessions gave to requests that nobody has made yet in this one."""
         self._batch_of: dict[str, str] = {}
         """The batch that is to answer a request, by replay key, of this session or an earlier one."""
+        self._token_of: dict[str, str] = {}
         self._arrived = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._followed: set[str] = set()
+        self._under_way: set[str] = set()
+        self._stopped: dict[str, Stopped] = {}
+        """Batches whose replies cannot be had at the moment, and why."""
 
     def keep(self, notebook: Notebook) -> None:
         self._notebook = notebook
@@ -87,26 +157,35 @@ class BatchTeacher(EndpointTeacher):
         under_way = sum(key in self._batch_of for key in self._waiting)
         if under_way:
             self._notes.tell(f"{under_way:,} calls are under way in batches; the same command takes up their replies")
-        for future in self._waiting.values():
-            if not future.done():
-                future.set_exception(Stopped("its reply is still to come"))
+        for waiting in self._waiting.values():
+            if not waiting.future.done():
+                waiting.future.set_exception(Stopped("its reply is still to come"))
 
     async def complete(self, request: Request) -> Completion:
         key = self.key(request)
-        future: asyncio.Future[WireReply] = asyncio.get_running_loop().create_future()
-        self._waiting[key] = future
+        end = self._unclaimed.pop(key, None)
+        if isinstance(end, TeacherError):
+            raise end
+        return self.read(end if end is not None else await self._reply(key, request), request)
+
+    async def _reply(self, key: str, request: Request) -> WireReply:
         batch = self._batch_of.get(key)
+        if batch in self._stopped:
+            raise self._stopped[batch]
+        future: asyncio.Future[WireReply] = asyncio.get_running_loop().create_future()
+        self._waiting[key] = _Waiting(request, future)
         if batch is not None:
             self._follow(batch)
         else:
             self._new[key] = request
             self._arrived.set()
         try:
-            return self.read(await future, request)
+            return await future
         finally:
             del self._waiting[key]
+            self._new.pop(key, None)
 
-    def _begin(self, work: Any) -> None:
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -116,150 +195,299 @@ class BatchTeacher(EndpointTeacher):
         assert isinstance(self._wire, OfficialWire)
         return self._wire
 
+    async def _guarded(self, asked: Awaitable[T]) -> T:
+        return await self._official.guarded(asked, model=self.model, key_variable=self._key_variable)
+
+    async def _get(self, asked: Awaitable[Any], kind: type[M]) -> M:
+        """What the endpoint says to a question of the batch interface.
+
+        Raises:
+            TeacherError: it refused, nothing came back, or something else than the interface has.
+        """
+        got = await self._guarded(asked)
+        try:
+            return kind.model_validate(got.to_dict(warnings=False) if hasattr(got, "to_dict") else got)
+        except ValidationError as error:
+            what = (
+                f"{self.base_url} did not answer as the batch interface of OpenAI does ({error.error_count()} fields)"
+            )
+            remedy = "does this endpoint have batches? without batch: calls are made one by one"
+            raise TeacherError("malformed", what, retriable=True, remedy=remedy) from error
+
+    async def _patiently(self, batch: str, ask: Callable[[], Awaitable[T]]) -> T:
+        """The answer about something that is paid for: asked again as long as it may still come.
+
+        Raises:
+            TeacherError: it will not.
+        """
+        unreadable, told = 0, ""
+        while True:
+            try:
+                return await ask()
+            except TeacherError as error:
+                unreadable = unreadable + 1 if error.cause == "malformed" else 0
+                if not error.retriable or unreadable >= MOST_UNREADABLE:
+                    raise
+                if error.what != told:
+                    told = error.what
+                    self._notes.tell(f"teacher {self.name}: batch {batch}: {told} (asked again)")
+            await asyncio.sleep(self._batch.poll)
+
+    # Sending.
+
     async def _collect(self) -> None:
         """Send a batch whenever requests wait and no more come, or there are enough."""
         while True:
             await self._arrived.wait()
-            while len(self._new) < self._batch.most:
+            while len(self._new) < self._most:
                 self._arrived.clear()
                 try:
                     await asyncio.wait_for(self._arrived.wait(), self._batch.quiet)
                 except TimeoutError:
                     break
+            await self._room.wait()
             self._arrived.clear()
-            some = dict(list(self._new.items())[: self._batch.most])
-            for key in some:
-                del self._new[key]
+            path, lines = self._take()
             if self._new:
                 self._arrived.set()
+            if not lines:
+                continue
             try:
-                await self._submit(some)
+                await self._submit(path, lines)
             except TeacherError as error:
-                self._fail(some, error)
+                self._settle(lines, error)
+            except Exception as error:  # noqa: BLE001  # whatever it is, those who wait must hear of it
+                self._settle(lines, TeacherError("malformed", redact(f"the batch could not be sent: {error!r}")))
 
-    async def _submit(self, requests: Mapping[str, Request]) -> None:
+    def _take(self) -> tuple[str, dict[str, bytes]]:
+        """Requests for one batch, which go to one path, as lines of its file by their keys."""
+        path, size, lines = "", 0, dict[str, bytes]()
+        for key, request in list(self._new.items()):
+            at = "/v1" + self.path(request)
+            if lines and at != path:
+                continue
+            try:
+                body = self.body(request)
+            except OSError as error:  # an image that is gone
+                del self._new[key]
+                self._settle([key], TeacherError("bad_request", f"its media cannot be read: {error}"))
+                continue
+            line = orjson.dumps({"custom_id": key, "method": "POST", "url": at, "body": body})
+            if lines and (len(lines) >= self._most or size + len(line) > MOST_BYTES):
+                break
+            path, size, lines[key] = at, size + len(line) + 1, line
+        for key in lines:
+            del self._new[key]
+        return path, lines
+
+    async def _submit(self, path: str, lines: Mapping[str, bytes]) -> None:
         token = uuid4().hex
-        self._notes.write({"token": token, "keys": list(requests)})
-        lines = [
-            orjson.dumps(
-                {"custom_id": key, "method": "POST", "url": "/v1" + self.path(request), "body": self.body(request)}
-            )
-            for key, request in requests.items()
-        ]
-        wire = self._official
-        file = await wire.guarded(
-            wire.client.files.create(file=("requests.jsonl", b"\n".join(lines) + b"\n"), purpose="batch")
-        )
-        batch = await wire.guarded(
-            wire.client.batches.create(
-                input_file_id=file.id,
-                endpoint="/v1" + self.path(next(iter(requests.values()))),  # type: ignore[arg-type]
+        self._notes.write({"token": token, "keys": list(lines), "at": int(time.time())})
+        client = self._official.client
+        try:
+            content = b"\n".join(lines.values()) + b"\n"
+            file = await self._get(client.files.create(file=("requests.jsonl", content), purpose="batch"), _File)
+            batch = await self._create(path, file.id, token)
+        except TeacherError:
+            self._notes.write({"token": token, "void": True})
+            raise
+        self._notes.write({"token": token, "batch": batch})
+        self._notes.tell(f"teacher {self.name}: batch {batch} with {len(lines):,} calls is under way")
+        self._token_of[batch] = token
+        self._batch_of |= dict.fromkeys(lines, batch)
+        self._follow(batch)
+
+    async def _create(self, path: str, file: str, token: str) -> str:
+        """Make a batch of a file; its name."""
+        try:
+            created = self._official.client.batches.create(
+                input_file_id=file,
+                endpoint=path,  # type: ignore[arg-type]
                 completion_window="24h",
                 metadata={"synth": token},
             )
-        )
-        self._notes.write({"token": token, "batch": batch.id})
-        self._notes.tell(f"teacher {self.name}: batch {batch.id} with {len(requests):,} calls is under way")
-        self._batch_of |= dict.fromkeys(requests, batch.id)
-        self._follow(batch.id)
+            return (await self._get(created, _Batch)).id
+        except TeacherError as error:
+            if error.fatal or error.cause not in {"timeout", "connection", "server", "malformed"}:
+                raise
+            # It may be there all the same, and a second one would be paid too.
+            await asyncio.sleep(min(self._batch.poll, 5.0))
+            found = await self._patiently("(being made)", lambda: self._look_for({token: int(time.time())}))
+            if token not in found:
+                raise
+            return found[token]
+
+    async def _look_for(self, lost: Mapping[str, int]) -> dict[str, str]:
+        """Batches by their tokens, of those that are there; `lost` says when each was sent, in seconds since 1970."""
+        found: dict[str, str] = {}
+        last = ""
+        a_day_before = min(lost.values()) - 86_400  # clocks differ
+        while True:
+            batches = self._official.client.batches
+            asked = batches.list(limit=100, after=last) if last else batches.list(limit=100)
+            page = await self._get(asked, _Batches)
+            for batch in page.data:
+                token = str((batch.metadata or {}).get("synth"))
+                if token in lost:
+                    found[token] = batch.id
+            done = len(found) == len(lost) or not page.has_more or not page.data
+            if done or page.data[-1].created_at < a_day_before or last == page.data[-1].id:
+                return found
+            last = page.data[-1].id
+
+    # Taking up what earlier sessions sent.
 
     async def _find_again(self) -> None:
         """Take up the batches of earlier sessions that hold requests whose reply is not on record."""
-        batches: dict[str, str | None] = {}
-        keys: dict[str, list[str]] = {}
+        sent: dict[str, dict[str, Any]] = {}
         for entry in self._notes.entries():
-            batches.setdefault(entry["token"], entry.get("batch"))
-            batches[entry["token"]] = entry.get("batch") or batches[entry["token"]]
-            keys.setdefault(entry["token"], entry.get("keys", []))
-        lost = {token for token, batch in batches.items() if batch is None}
-        if lost:  # the client died between sending a batch and learning its name
-            wire = self._official
-            listed = await wire.guarded(wire.client.batches.list(limit=100))
-            for batch in listed.data:
-                token = (batch.metadata or {}).get("synth", "")
-                if token in lost:
-                    batches[token] = batch.id
-                    self._notes.write({"token": token, "batch": batch.id})
+            sent.setdefault(entry["token"], {}).update(entry)
+        sent = {token: one for token, one in sent.items() if not one.get("void")}
+        # Where the client died between sending a batch and learning its name.
+        lost = {token: int(one.get("at", 0)) for token, one in sent.items() if "batch" not in one}
+        if lost:
+            try:
+                found = await self._look_for(lost)
+            except TeacherError as error:
+                what = f"whether batches of an earlier session are there cannot be seen: {error.what}"
+                remedy = error.remedy or "give the same command again later"
+                raise Stopped(what, where=f"teacher {self.name}", remedy=remedy) from error
+            for token, name in found.items():
+                sent[token]["batch"] = name
+                self._notes.write({"token": token, "batch": name})
         times: dict[str, int] = {}
-        for token, found in batches.items():
-            for key in keys[token] if found is not None else ():
+        for token, one in sent.items():
+            batch = one.get("batch")
+            if batch is None or batch in self._batch.forget:
+                continue
+            self._token_of[batch] = token
+            for key in one.get("keys", ()):
                 times[key] = times.get(key, 0) + 1
                 # A request that is on record as often as it was in batches has had its last answer.
                 if times[key] > self._notes.attempts(key):
-                    assert found is not None
-                    self._batch_of[key] = found
+                    self._batch_of[key] = batch
                 else:
                     self._batch_of.pop(key, None)
+
+    # Following.
 
     def _follow(self, batch: str) -> None:
         if batch not in self._followed:
             self._followed.add(batch)
+            self._under_way.add(batch)
             self._begin(self._follow_to_the_end(batch))
 
     async def _follow_to_the_end(self, batch: str) -> None:
-        wire = self._official
-        told = -1
+        refused = False
+        try:
+            seen = await self._end_of(batch)
+            mine = {key for key, b in self._batch_of.items() if b == batch}
+            for file in (seen.output_file_id, seen.error_file_id):
+                if file is not None:
+                    mine -= await self._deliver(batch, file, mine)
+            refusals = (seen.errors.data if seen.errors else None) or []
+            said = redact("; ".join(r.message or r.code or "" for r in refusals))
+            if seen.status == "failed" and any(r.code == _NO_ROOM for r in refusals):
+                refused = True
+                self._put_back(batch, mine, said)
+            elif seen.status == "failed":
+                what = f"the endpoint refused batch {batch}: {said}"
+                self._settle(mine, TeacherError("bad_request", what, fatal=True))
+            else:
+                what = f"batch {batch} is {seen.status}, and did not answer this call"
+                self._settle(mine, TeacherError("server", what, retriable=True))
+        except TeacherError as error:
+            self._stop(batch, error.what, error.remedy)
+        except Exception as error:  # noqa: BLE001  # whatever it is, those who wait must hear of it
+            self._stop(batch, redact(repr(error)), None)
+        finally:
+            self._under_way.discard(batch)
+            if refused and self._under_way:
+                self._room.clear()
+            else:
+                self._room.set()
+
+    async def _end_of(self, batch: str) -> _Batch:
+        """The batch when it has ended; errors as for `_patiently`."""
+        client, told = self._official.client, -1
         while True:
-            try:
-                seen = await wire.guarded(wire.client.batches.retrieve(batch))
-                if seen.status in _ENDED:
-                    break
-                done = seen.request_counts.completed if seen.request_counts else 0
-                if done != told:
-                    told = done
-                    self._notes.tell(f"teacher {self.name}: batch {batch} is {seen.status}, {done:,} calls done")
-            except TeacherError as error:
-                if not error.retriable:
-                    self._fail({k for k, b in self._batch_of.items() if b == batch}, error)
-                    return
+            seen = await self._patiently(batch, lambda: self._get(client.batches.retrieve(batch), _Batch))
+            if seen.status in _ENDED:
+                return seen
+            done = seen.request_counts.completed if seen.request_counts else 0
+            if done != told:
+                told = done
+                self._notes.tell(f"teacher {self.name}: batch {batch} is {seen.status}, {done:,} calls done")
             await asyncio.sleep(self._batch.poll)
-        mine = {key for key, b in self._batch_of.items() if b == batch}
-        for file in (seen.output_file_id, seen.error_file_id):
-            if file is not None:
-                await self._deliver(file, mine)
-        if seen.status == "failed":
-            said = "; ".join(e.message or "" for e in (seen.errors.data if seen.errors else None) or [])
-            what = f"the endpoint refused batch {batch}: {said}"
-            self._fail(mine, TeacherError("bad_request", what, fatal=True))
-        else:
-            what = f"batch {batch} is {seen.status}, and did not answer this call"
-            self._fail(mine, TeacherError("server", what, retriable=True))
 
-    async def _deliver(self, file: str, mine: set[str]) -> None:
-        """Hand out the lines of a result file; `mine` keeps those that had none."""
-        wire = self._official
-        while True:
-            try:
-                content = (await wire.guarded(wire.client.files.content(file))).content
-                break
-            except TeacherError as error:
-                if not error.retriable:
-                    return
-                await asyncio.sleep(self._batch.poll)
-        for line in content.splitlines():
-            with suppress(orjson.JSONDecodeError, KeyError, TypeError):  # a line that is torn counts as none
-                got = orjson.loads(line)
-                key, response = got["custom_id"], got.get("response")
+    async def _deliver(self, batch: str, file: str, wanted: Iterable[str]) -> set[str]:
+        """Hand out the lines of a result file; gives the keys of those that were wanted and there."""
+        content = partial(self._official.client.files.content, file)
+        got = await self._patiently(batch, lambda: self._guarded(content()))
+        delivered: set[str] = set()
+        for line in got.content.splitlines():
+            # A line that is torn counts as none.
+            with suppress(orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError):
+                read = orjson.loads(line)
+                key, response = read["custom_id"], read.get("response")
                 if response is None:
-                    response = {"status_code": 500, "body": {"error": got.get("error") or {}}}
+                    response = {"status_code": 500, "body": {"error": read.get("error") or {}}}
                 reply = WireReply(int(response["status_code"]), {}, orjson.dumps(response["body"]))
-                if key in mine:
-                    mine.discard(key)
-                    del self._batch_of[key]
-                    self._settle(key, reply)
+                if key in wanted and key not in delivered:
+                    delivered.add(key)
+                    self._settle([key], reply)
+        return delivered
 
-    def _fail(self, keys: Any, error: TeacherError) -> None:
+    def _put_back(self, batch: str, keys: Iterable[str], said: str) -> None:
+        """A batch was refused because too much is queued: what it was to ask goes out later, or in smaller batches."""
+        keys = list(keys)
+        for other in set(self._batch_of.values()) - {batch}:
+            self._follow(other)  # of an earlier session: it takes up room too
+        others = self._under_way - {batch}
+        if not others and len(keys) <= 1:
+            self._stop(batch, said, "give the same command again later, when the endpoint has room")
+        self._notes.write({"token": self._token_of[batch], "void": True})
+        if others:
+            later = "it goes out again when another has ended"
+        else:
+            self._most = max(1, len(keys) // 2)
+            later = f"batches of at most {self._most:,} calls are tried"
+        self._notes.tell(f"teacher {self.name}: the endpoint has no room for batch {batch} ({said}): {later}")
+        for key in keys:
+            del self._batch_of[key]
+            waiting = self._waiting.get(key)
+            if waiting is not None and not waiting.future.done():
+                self._new[key] = waiting.request
+        self._arrived.set()
+
+    def _stop(self, batch: str, what: str, remedy: str | None) -> None:
+        """Stop the run over a batch whose replies cannot be had; it stays on record."""
+        stopped = Stopped(
+            f"batch {batch}: {what}",
+            where=f"teacher {self.name}",
+            remedy=(f"{remedy}; " if remedy else "")
+            + "the same command takes the batch up again. Should its replies be lost for good, batch: {forget: ["
+            + f"{batch}]}} in the profile asks anew",
+        )
+        self._stopped[batch] = stopped
+        for key, waiting in self._waiting.items():
+            if self._batch_of.get(key) == batch and not waiting.future.done():
+                waiting.future.set_exception(Stopped(stopped.what, where=stopped.where, remedy=stopped.remedy))
+
+    def _settle(self, keys: Iterable[str], end: WireReply | TeacherError) -> None:
+        """A request has its end: told to whoever waits for it, or kept for who will."""
         for key in list(keys):
             self._batch_of.pop(key, None)
-            self._settle(key, error)
+            one = _copy(end) if isinstance(end, TeacherError) else end
+            waiting = self._waiting.get(key)
+            if waiting is None or waiting.future.done():
+                self._unclaimed[key] = one
+            elif isinstance(one, TeacherError):
+                waiting.future.set_exception(one)
+            else:
+                waiting.future.set_result(one)
 
-    def _settle(self, key: str, end: WireReply | TeacherError) -> None:
-        future = self._waiting.get(key)
-        if future is None or future.done():
-            return  # nobody asks for it in this session
-        if isinstance(end, TeacherError):
-            future.set_exception(
-                TeacherError(end.cause, end.what, retriable=end.retriable, fatal=end.fatal, remedy=end.remedy)
-            )
-        else:
-            future.set_result(end)
+
+def _copy(error: TeacherError) -> TeacherError:
+    """An error of its own for each who is told."""
+    return TeacherError(error.cause, error.what, retriable=error.retriable, fatal=error.fatal, remedy=error.remedy)

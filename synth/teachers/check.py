@@ -37,7 +37,9 @@ class Report:
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     capabilities: dict[Capability, bool] = field(default_factory=dict)
-    """What was asked about, and whether it has it."""
+    """What was found out, and whether it has it."""
+    open_: dict[Capability, str] = field(default_factory=dict)
+    """What could not be found out, and why."""
 
 
 async def check_teacher(teacher: Teacher) -> Report:
@@ -61,8 +63,8 @@ async def check_teacher(teacher: Teacher) -> Report:
             declared = teacher.capabilities
             teacher.unknown = frozenset(PROBES)  # also what the profile says: it is looked whether that is so
             teacher.capabilities = declared - teacher.unknown
-            await probe(teacher, teacher.unknown, ask)
-            report.capabilities = {c: c in teacher.capabilities for c in PROBES}
+            report.open_ = await probe(teacher, teacher.unknown, ask)
+            report.capabilities = {c: c in teacher.capabilities for c in PROBES if c not in report.open_}
     except SynthError as error:
         report.problem = error
     return report
@@ -73,7 +75,8 @@ async def _listed(teacher: EndpointTeacher) -> bool | None:
     if reply.status != 200:
         return None
     try:
-        ids = {str(m["id"]) for m in orjson.loads(reply.body)["data"]}
+        listed = orjson.loads(reply.body)
+        ids = {str(m["id"]) for m in (listed if isinstance(listed, list) else listed["data"])}  # Together: a bare list
     except (orjson.JSONDecodeError, KeyError, TypeError):
         return None
     return teacher.model in ids or f"models/{teacher.model}" in ids if ids else None

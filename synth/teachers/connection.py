@@ -13,10 +13,11 @@ from typing import NamedTuple, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-__all__ = ["Connection", "HalfReplyError", "WireReply"]
+__all__ = ["MOST_BYTES", "Connection", "HalfReplyError", "TooLargeError", "WireReply"]
 
-MOST_BYTES = 2**29
-"""Of a reply once it is unpacked; no model writes that much, and a small reply can be made to swell to any size."""
+MOST_BYTES = 2**26
+"""Of a reply, as it comes and once it is unpacked: more than any model writes, and little enough to be unpacked without
+holding up all other calls. A small reply can be made to swell to any size."""
 
 
 class WireReply(NamedTuple):
@@ -32,16 +33,25 @@ class HalfReplyError(ConnectionError):
     """The connection ended in the middle of a reply."""
 
 
+class TooLargeError(ConnectionError):
+    """A reply of more than `MOST_BYTES`."""
+
+    def __init__(self) -> None:
+        super().__init__(f"its reply has more than {MOST_BYTES // 2**20} MiB")
+
+
 class Connection(asyncio.Protocol):
     """A connection to a server; for one request at a time.
 
     Attributes:
         usable: whether it may be given a further request.
+        used: whether a reply has come over it.
         idle_since: when its last reply was complete, by the clock of the loop.
     """
 
     def __init__(self) -> None:
         self.usable = True
+        self.used = False
         self.idle_since = 0.0
         self._loop = asyncio.get_running_loop()
         self._parser = HttpResponseParser(self)
@@ -56,14 +66,21 @@ class Connection(asyncio.Protocol):
         self._body: list[bytes] = []
         self._begun = False
 
+    @property
+    def idle_seconds(self) -> float:
+        """How long it has had nothing to do."""
+        return self._loop.time() - self.idle_since
+
     def ask(self, request: bytes, seconds: float) -> asyncio.Future[WireReply]:
         """Send a request, head and body; the reply comes as the result.
 
         Its exception is `TimeoutError` where no whole reply came within so many seconds, `HalfReplyError` where the
-        server broke off in the middle, and `ConnectionError` where it closed the connection or speaks no HTTP.
+        server broke off in the middle, `TooLargeError`, and `ConnectionError` where it closed the connection or speaks
+        no HTTP.
         """
         assert self._transport is not None
         self._begin()
+        self._size = 0
         self._waiter = self._loop.create_future()
         self._timer = self._loop.call_later(seconds, self._time_out)
         self._transport.write(request)
@@ -96,6 +113,10 @@ class Connection(asyncio.Protocol):
             self.abort()
             return
         self._begun = True
+        self._size += len(data)
+        if self._size > MOST_BYTES:
+            self._fail(TooLargeError())
+            return
         try:
             self._parser.feed_data(data)
         except HttpParserUpgrade:
@@ -108,7 +129,7 @@ class Connection(asyncio.Protocol):
         if self._waiter is None:
             return
         # A reply without a length ends with the connection.
-        if self._status and error is None and not {"content-length", "transfer-encoding"} & self._headers.keys():
+        if self._status >= 200 and error is None and not {"content-length", "transfer-encoding"} & self._headers.keys():
             self.on_message_complete()
         elif self._begun:
             self._fail(HalfReplyError())
@@ -116,6 +137,10 @@ class Connection(asyncio.Protocol):
             self._fail(ConnectionResetError(str(error or "it was closed without a reply")))
 
     # What the parser calls.
+
+    def on_message_begin(self) -> None:
+        if self._waiter is None:  # more than was asked for: it would be taken for the beginning of the next reply
+            self.abort()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
@@ -137,11 +162,16 @@ class Connection(asyncio.Protocol):
             self._timer.cancel()
         if waiter is None or waiter.done():
             return
+        self.used = True
         self.idle_since = self._loop.time()
         body = b"".join(self._body)
-        if (packed := self._headers.get("content-encoding", "identity")) != "identity":
+        if (packed := self._headers.get("content-encoding")) is not None:
             try:
-                body = _unpacked(body, packed)
+                body = _unpacked(body, packed.strip().lower())
+            except TooLargeError as error:
+                self.abort()
+                waiter.set_exception(error)
+                return
             except (zlib.error, ValueError) as error:
                 self.abort()
                 waiter.set_exception(ConnectionError(f"its reply cannot be unpacked ({error})"))
@@ -152,10 +182,14 @@ class Connection(asyncio.Protocol):
 
 
 def _unpacked(body: bytes, encoding: str) -> bytes:
+    if encoding in {"", "identity"}:
+        return body
     if encoding not in {"gzip", "x-gzip", "deflate"}:
         raise ValueError(f"packed as {encoding}")
-    reader = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # either header
+    # Either header; and some servers send what they call deflate without one.
+    bare = encoding == "deflate" and (len(body) < 2 or body[0] & 15 != 8 or int.from_bytes(body[:2]) % 31)
+    reader = zlib.decompressobj(wbits=-zlib.MAX_WBITS if bare else zlib.MAX_WBITS | 32)
     plain = reader.decompress(body, MOST_BYTES)
     if not reader.eof:
-        raise ValueError("incomplete, or too large")
+        raise TooLargeError if len(plain) >= MOST_BYTES else ValueError("incomplete")
     return plain

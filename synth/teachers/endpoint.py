@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
-from synth.redact import keep_secret, scrub
+from synth.errors import SetupError
+from synth.redact import keep_secret, redact, scrub
 from synth.teachers.base import Capability, Price, Teacher
-from synth.teachers.keys import find_key
+from synth.teachers.keys import fill_in, find_key
 from synth.teachers.media import with_media
 from synth.teachers.reading import read_reply
 from synth.teachers.request import CHAT, COMPLETIONS, Completion, Message, Request
 from synth.teachers.wire import OfficialWire, Wire, WireReply, lean_wire
 
-__all__ = ["Client", "Continuation", "EndpointTeacher"]
+__all__ = ["HOW_TO_LOG_IN", "Client", "Continuation", "EndpointTeacher", "holds_password"]
 
 Continuation = Literal["prefill", "vllm", "prefix", "completions"]
 """How the beginning of a reply is given: as a last message of the assistant (`prefill`: llama.cpp, Anthropic, SGLang);
@@ -26,6 +28,18 @@ Client = Literal["lean", "openai"]
 """Which HTTP client carries the requests."""
 
 
+HOW_TO_LOG_IN = "name an environment variable: key: NAME, or headers: {Authorization: 'Basic $NAME'}"
+
+
+def holds_password(base_url: str) -> str | None:
+    """What is wrong with an address that holds a user's name or a password; None where it holds none."""
+    try:
+        user = "@" in urlsplit(base_url).netloc
+    except ValueError:
+        user = "@" in base_url
+    return "base_url holds a user's name or a password, and addresses are written down" if user else None
+
+
 class EndpointTeacher(Teacher):
     """A model behind an OpenAI-compatible chat endpoint.
 
@@ -35,12 +49,16 @@ class EndpointTeacher(Teacher):
         model: the model's name at that endpoint.
         key_variable: the environment variable that holds the API key, or `keyring:SERVICE/USER`; None where none is
             needed.
+        headers: more headers for every request; `$NAME` in a value stands for what that environment variable holds.
         timeout: seconds one attempt may take, from sending to the end of the reply.
         capabilities: what it can do; None where that is to be found out.
         continuation: how a reply's beginning is given to it.
         client: `lean`, our own; or `openai`, the official one, at twenty times the CPU.
 
     The others are as in `Teacher`.
+
+    Raises:
+        SetupError: `base_url` holds a password.
     """
 
     def __init__(
@@ -50,6 +68,7 @@ class EndpointTeacher(Teacher):
         base_url: str,
         model: str,
         key_variable: str | None = None,
+        headers: Mapping[str, str] | None = None,
         parameters: Mapping[str, Any] | None = None,
         price: Price | None = None,
         concurrency: int = 32,
@@ -61,6 +80,8 @@ class EndpointTeacher(Teacher):
         client: Client = "lean",
         continuation: Continuation = "prefill",
     ) -> None:
+        if (why := holds_password(base_url)) is not None:
+            raise SetupError(why, where=f"teacher {redact(name)}", remedy=HOW_TO_LOG_IN)
         self.name = name
         self.model = model
         self.base_url = base_url.rstrip("/")
@@ -74,33 +95,35 @@ class EndpointTeacher(Teacher):
         self.tokens_per_minute = tokens_per_minute
         self.small = small
         self._key_variable = key_variable
+        self._headers = dict(headers or {})
         self._timeout = timeout
         self._client = client
         self._continuation = continuation
         self._wire: Wire | None = None
 
-    def _key(self) -> str | None:
-        return (
-            None if self._key_variable is None else find_key(self._key_variable, f"teacher {self.name}", self.base_url)
-        )
+    def _secrets(self) -> tuple[str | None, dict[str, str]]:
+        """The key and the headers, as the wire wants them."""
+        who = f"teacher {self.name}"
+        key = None if self._key_variable is None else find_key(self._key_variable, who, self.base_url)
+        if key is not None:
+            keep_secret(key)
+        return key, fill_in(self._headers, who)
 
     def check(self) -> None:
         """Find out what would make every call fail and can be seen without one.
 
         Raises:
-            SetupError: the key's variable is not set.
+            SetupError: the variable of the key or of a header is not set, or no header can carry what it holds.
         """
-        self._key()
+        self._secrets()
 
     async def start(self) -> None:
-        key = self._key()
-        if key is not None:
-            keep_secret(key)
-        self._connect(self.base_url, key)
+        key, headers = self._secrets()
+        self._connect(self.base_url, key, headers)
 
-    def _connect(self, base_url: str, key: str | None) -> None:
+    def _connect(self, base_url: str, key: str | None, headers: Mapping[str, str] | None = None) -> None:
         wire = lean_wire if self._client == "lean" else OfficialWire
-        self._wire = wire(base_url, key, timeout=self._timeout)
+        self._wire = wire(base_url, key, timeout=self._timeout, headers=headers or {})
 
     async def stop(self) -> None:
         if self._wire is not None:

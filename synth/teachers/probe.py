@@ -1,15 +1,15 @@
 """Finding out what an endpoint can do: one small question for each capability.
 
 What an endpoint says it takes is not evidence: many pass over parameters they do not know. Each question is one whose
-answer shows that the capability was used.
+answer shows that the capability was used. Nor is a refusal, where the endpoint refuses the same plain question as well:
+what could not be found out stays unknown.
 """
 
 from __future__ import annotations
 
-import base64
 import json
-import tempfile
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -23,11 +23,10 @@ from synth.teachers.structured import Reply
 
 __all__ = ["PROBES", "probe"]
 
-_TOKENS = 512
+_TOKENS = 2048
 """Room for models that think first."""
-_RED = base64.b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAABAAAAAQCAIAAACQkWg2AAAAF0lEQVR4nGP4z8BAEiJN9aiGUQ1DSgMAkPn/AT07K0kAAAAASUVORK5CYII="
-)
+_TRANSIENT = frozenset({"truncated", "empty", "refused", "rate_limit", "server", "connection", "timeout", "malformed"})
+"""Ends of a call that say nothing of what an endpoint can do."""
 
 
 class _Sky(Reply):
@@ -36,8 +35,11 @@ class _Sky(Reply):
 
 def _request(text: str, **more: object) -> Request:
     task = Task("other", Problem.root(question=text))
-    given: dict[str, object] = {"parameters": {"max_tokens": _TOKENS, "temperature": 0}, "step": "probe", **more}
-    return Request(({"role": "user", "content": text},), task, **given)  # type: ignore[arg-type]
+    return Request(({"role": "user", "content": text},), task, step="probe", **more)  # type: ignore[arg-type]
+
+
+def _plain() -> Request:
+    return _request("Reply with the word yes.")
 
 
 def _json_schema() -> Request:
@@ -45,7 +47,7 @@ def _json_schema() -> Request:
 
 
 def _logprobs() -> Request:
-    return _request("Reply with the word yes.", parameters={"max_tokens": _TOKENS, "temperature": 0, "logprobs": True})
+    return _request("Reply with the word yes.", parameters={"logprobs": True})
 
 
 # A gap that no model leaves of itself: who begins anew counts without it.
@@ -61,11 +63,9 @@ def _scores() -> Request:
 
 
 def _images() -> Request:
-    folder = Path(tempfile.mkdtemp(prefix="synth-probe-"))
-    (folder / "red.png").write_bytes(_RED)
     asked = _request("Which colour is this image? Answer with one word.")
-    messages, files = attach(asked.messages, [Media(kind="image", uri="red.png")], folder)
-    return Request(messages, asked.task, asked.parameters, step="probe", media=files)
+    messages, files = attach(asked.messages, [Media(kind="image", uri="red.png")], Path(__file__).parent)
+    return replace(asked, messages=messages, media=files)
 
 
 def _is_exactly_json(reply: Completion) -> bool:
@@ -94,25 +94,80 @@ PROBES: dict[Capability, tuple[Callable[[], Request], Callable[[Completion], boo
 
 async def probe(
     teacher: Teacher, wanted: frozenset[Capability], ask: Callable[[Teacher, Request], Awaitable[Completion]]
-) -> None:
+) -> dict[Capability, str]:
     """Move each wanted capability of a teacher out of `unknown`, into `capabilities` if it has it.
 
     Args:
         teacher: it is changed.
         wanted: what there is use for.
         ask: asks one question; its calls are calls like any other.
+
+    Returns:
+        What could not be found out, and stays unknown, with the reason.
+
+    Raises:
+        TeacherError: no call to the teacher can succeed.
     """
-    declared = teacher.capabilities
+    declared, open_ = teacher.capabilities, dict[Capability, str]()
     for capability in sorted(teacher.unknown & wanted):
         question, shows = PROBES[capability]
         teacher.capabilities = teacher.capabilities | {capability}  # so that it is put on the wire
         try:
-            has_it = shows(await ask(teacher, question()))
-        except TeacherError as error:
-            if error.fatal:
-                teacher.capabilities = declared
-                raise
-            has_it = False
+            has_it, why = await _shown(teacher, _roomy(question(), teacher), shows, ask)
+            if has_it is False and why:  # it refused: that question, or all?
+                teacher.capabilities = teacher.capabilities - {capability}
+                why = await _refuses_all(teacher, ask)
+                has_it = None if why else False
+        except TeacherError:
+            teacher.capabilities = declared
+            raise
         if not has_it:
             teacher.capabilities = teacher.capabilities - {capability}
-        teacher.unknown = teacher.unknown - {capability}
+        if has_it is None:
+            open_[capability] = why
+        else:
+            teacher.unknown = teacher.unknown - {capability}
+    return open_
+
+
+def _roomy(request: Request, teacher: Teacher) -> Request:
+    """With room for the reply; models that count what they think have a limit of their own in the profile."""
+    if {"max_tokens", "max_completion_tokens"} & teacher.parameters.keys():
+        return request
+    return replace(request, parameters={**request.parameters, "max_tokens": _TOKENS})
+
+
+async def _shown(
+    teacher: Teacher,
+    request: Request,
+    shows: Callable[[Completion], bool],
+    ask: Callable[[Teacher, Request], Awaitable[Completion]],
+) -> tuple[bool | None, str]:
+    """Whether a reply shows the capability (None: that cannot be said), and what went wrong."""
+    try:
+        reply = await ask(teacher, request)
+    except TeacherError as error:
+        no_scores = error.cause == "malformed" and request.score is not None  # a reply without what was asked for
+        if error.cause in _TRANSIENT and not no_scores:
+            if error.fatal:
+                raise
+            return None, error.what
+        return False, error.what
+    if shows(reply):
+        return True, ""
+    return (False, "") if reply.status == "ok" else (None, f"the reply was {reply.status}")
+
+
+async def _refuses_all(teacher: Teacher, ask: Callable[[Teacher, Request], Awaitable[Completion]]) -> str:
+    """What the endpoint says to a plain question, where it does not answer that either; empty where it does.
+
+    Raises:
+        TeacherError: no call to it can succeed.
+    """
+    try:
+        await ask(teacher, _roomy(_plain(), teacher))
+    except TeacherError as error:
+        if error.fatal:
+            raise
+        return f"a plain question is not answered either: {error.what}"
+    return ""

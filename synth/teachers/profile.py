@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -10,12 +11,13 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from synth.errors import SetupError
-from synth.teachers.base import Capability, Price, Teacher
+from synth.redact import redact
+from synth.teachers.base import MOST_SEED, Capability, Price, Teacher
 from synth.teachers.batch import BatchSettings, BatchTeacher
-from synth.teachers.endpoint import Client, Continuation
+from synth.teachers.endpoint import HOW_TO_LOG_IN, Client, Continuation, holds_password
 
 __all__ = ["Profile", "TeacherProfile", "bind_roles", "load_profile", "make_teacher"]
 
@@ -35,6 +37,9 @@ class TeacherProfile(BaseModel):
     """Instead of an endpoint, the embedded teacher: a model of its catalogue or the path of a GGUF file."""
     key: str | None = None
     """The *name* of the environment variable with the API key, or `keyring:SERVICE/USER`; never the key itself."""
+    headers: Annotated[dict[str, str], Field(default_factory=dict)]
+    """More headers for every request. `$NAME` stands for what that environment variable holds; one that is a secret is
+    given so, and never written down or shown."""
     parameters: Annotated[dict[str, Any], Field(default_factory=dict)]
     """Sampling parameters for every request, unless a step says otherwise."""
     price: Price | None = None
@@ -70,7 +75,56 @@ class TeacherProfile(BaseModel):
             raise ValueError("base_url needs a model")
         if self.key is not None and not re.fullmatch(r"\w+|keyring:[^/]+/.+", self.key):
             raise ValueError("key names an environment variable, or keyring:SERVICE/USER; it is not the key itself")
+        if self.base_url is not None and (why := holds_password(self.base_url)) is not None:
+            raise ValueError(f"{why}: {HOW_TO_LOG_IN}")
         return self
+
+    @field_validator("headers")
+    @classmethod
+    def _fit_to_send(cls, headers: dict[str, str]) -> dict[str, str]:
+        for name, value in headers.items():
+            if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name) or not re.fullmatch(r"[\x20-\x7e]*", value):
+                raise ValueError("names and values of headers are visible ASCII characters")
+            if _SECRET_HEADER.search(name) and "$" not in value:
+                raise ValueError(
+                    f"{name} is a secret: let it name an environment variable, such as '$MY_{_variable(name)}'"
+                )
+        return headers
+
+    @field_validator("parameters")
+    @classmethod
+    def _fit_to_write(cls, parameters: dict[str, Any]) -> dict[str, Any]:
+        seed = parameters.get("seed")
+        if seed is not None and (type(seed) is not int or abs(seed) > MOST_SEED):
+            raise ValueError(f"seed is a whole number of at most {MOST_SEED:,}")
+        for name, value in parameters.items():
+            _as_json(name, value)
+        return parameters
+
+
+_SECRET_HEADER = re.compile(r"auth|cookie|key|token|secret|password", re.IGNORECASE)
+
+
+def _variable(header: str) -> str:
+    return re.sub(r"\W", "_", header).upper()
+
+
+def _as_json(name: str, value: Any) -> None:
+    """Refuse what no JSON can say, or no endpoint can read; YAML knows more kinds of values."""
+    if isinstance(value, dict):
+        for inner, one in value.items():
+            if not isinstance(inner, str):
+                raise ValueError(f"{name}: {inner!r} is no name (put it in quotes)")  # noqa: TRY004  # pydantic wants it
+            _as_json(f"{name}.{inner}", one)
+    elif isinstance(value, list):
+        for one in value:
+            _as_json(name, one)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{name} is {value}, which JSON cannot say")
+    elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ValueError(f"{name} is a number of more than 64 bits")
+    elif value is not None and not isinstance(value, (str, int, float, bool)):
+        raise ValueError(f"{name} is a {type(value).__name__}, which JSON does not know (put it in quotes)")
 
 
 class Profile(BaseModel):
@@ -139,6 +193,7 @@ def make_teacher(name: str, profile: Profile) -> Teacher:
             base_url=given.base_url,
             model=given.model,
             key_variable=given.key,
+            headers=given.headers,
             parameters=given.parameters,
             price=given.price,
             concurrency=given.concurrency,
@@ -160,7 +215,7 @@ def make_teacher(name: str, profile: Profile) -> Teacher:
     known = [*profile.teachers, "local", "scripted"]
     near = get_close_matches(name, known, n=1)
     raise SetupError(
-        f"there is no teacher {name!r}",
+        f"there is no teacher {redact(name)!r}",
         remedy=(f"did you mean {near[0]!r}? " if near else "") + f"known: {', '.join(known)}; or URL#MODEL",
     )
 

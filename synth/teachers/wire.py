@@ -8,7 +8,6 @@ A wire posts a JSON object and gives whatever the server said, of whatever statu
 from __future__ import annotations
 
 import asyncio
-import base64
 import os
 import socket
 import ssl
@@ -22,8 +21,8 @@ from urllib.parse import urlsplit
 import orjson
 
 from synth.errors import TeacherError
-from synth.redact import redact
-from synth.teachers.connection import Connection, HalfReplyError, WireReply
+from synth.redact import redact, scrub
+from synth.teachers.connection import Connection, HalfReplyError, TooLargeError, WireReply
 
 __all__ = ["LeanWire", "OfficialWire", "ProxiedWire", "Wire", "WireReply", "lean_wire"]
 
@@ -35,8 +34,22 @@ _IS_IT_THERE = "is the server running, and is base_url right?"
 CONNECT_SECONDS = 30.0
 """To make a connection in, at most."""
 IDLE_SECONDS = 4.0
-"""After which a connection is not used again: many servers close theirs after 5, and a request that meets the closing
-half-way is lost (uvicorn's default, which vLLM and SGLang keep)."""
+"""After which a connection is not used again, at first: many servers close theirs after 5, and a request that meets the
+closing half-way is lost (uvicorn's default, which vLLM and SGLang keep). Less where a server is seen to wait less."""
+
+RESTED_SECONDS = 0.01
+"""A connection that is lost after less rest says nothing of how long its server lets it rest."""
+
+_NONE: Mapping[str, str] = {}
+
+
+def _headers(key: str | None, more: Mapping[str, str]) -> dict[str, str]:
+    """What every request says of itself; of two headers of one name the user's."""
+    ours = {"User-Agent": "synth", "Content-Type": "application/json"}
+    if key is not None:
+        ours["Authorization"] = f"Bearer {key}"
+    given = {name.lower() for name in more}
+    return {**{name: value for name, value in ours.items() if name.lower() not in given}, **more}
 
 
 class Wire(ABC):
@@ -66,9 +79,10 @@ class LeanWire(Wire):
         base_url: up to and including the version.
         key: the API key; None where none is needed.
         timeout: seconds one request may take, from sending to the end of the reply.
+        headers: more headers for every request; they go over ours.
     """
 
-    def __init__(self, base_url: str, key: str | None, *, timeout: float) -> None:
+    def __init__(self, base_url: str, key: str | None, *, timeout: float, headers: Mapping[str, str] = _NONE) -> None:
         from yarl import URL
 
         self._base_url = base_url
@@ -82,23 +96,16 @@ class LeanWire(Wire):
             raise _unreachable(base_url, "this is no address", "base_url begins with http:// or https://, and a host")
         self._tls = _certificates() if self._at.scheme == "https" else None
         self._idle: list[Connection] = []
+        self._idle_seconds = IDLE_SECONDS
         self._open: set[Connection] = set()
-        self._head = cache(lambda method, path: self._head_of(method, URL(base_url + path), key))
+        every = {"Accept": "application/json", "Accept-Encoding": "gzip, deflate", **_headers(key, headers)}
+        self._head = cache(lambda method, path: self._head_of(method, URL(base_url + path), every))
 
-    def _head_of(self, method: str, url: Any, key: str | None) -> bytes:
+    def _head_of(self, method: str, url: Any, every: Mapping[str, str]) -> bytes:
         """A request up to the length of its body."""
-        lines = [
-            f"{method} {url.raw_path_qs} HTTP/1.1",
-            f"Host: {url.host_port_subcomponent}",
-            "User-Agent: synth",
-            "Accept: application/json",
-            "Accept-Encoding: gzip, deflate",
-            "Content-Type: application/json",
-        ]
-        if key or url.raw_user:
-            basic = base64.b64encode(f"{url.user or ''}:{url.password or ''}".encode()).decode()
-            lines.append(f"Authorization: Bearer {key}" if key else f"Authorization: Basic {basic}")
-        return "\r\n".join([*lines, "Content-Length: "]).encode("latin-1")
+        named = {"Host": url.host_port_subcomponent, **every}
+        lines = [f"{method} {url.raw_path_qs} HTTP/1.1", *(f"{name}: {value}" for name, value in named.items())]
+        return "\r\n".join([*lines, "Content-Length: "]).encode("ascii")
 
     async def post(self, path: str, body: Mapping[str, Any]) -> WireReply:
         return await self._send("POST", path, orjson.dumps(body))
@@ -108,13 +115,20 @@ class LeanWire(Wire):
 
     async def _send(self, method: str, path: str, body: bytes) -> WireReply:
         connection = self._waiting() or await self._connect()
+        rested = connection.idle_seconds if connection.used else None
         try:
             reply = await connection.ask(b"%b%d\r\n\r\n%b" % (self._head(method, path), len(body), body), self._timeout)
         except TimeoutError as error:
             raise timed_out(self._timeout) from error
         except HalfReplyError as error:
             raise broken_off(self._base_url) from error
-        except OSError as error:  # closed or reset by the server
+        except TooLargeError as error:
+            raise TeacherError("malformed", f"{self._base_url}: {error}") from error
+        except ConnectionResetError as error:
+            if rested is not None and rested > RESTED_SECONDS:  # it met the closing: this server waits less
+                self._idle_seconds = min(self._idle_seconds, rested / 2)
+            raise _cut(self._base_url, str(error)) from error
+        except OSError as error:
             raise _cut(self._base_url, str(error)) from error
         except asyncio.CancelledError:  # its reply would be taken for that of the next request
             connection.abort()
@@ -128,10 +142,9 @@ class LeanWire(Wire):
 
     def _waiting(self) -> Connection | None:
         """A connection that is open and has nothing to do; the one used last, so that what is too many grows old."""
-        now = asyncio.get_running_loop().time()
         while self._idle:
             connection = self._idle.pop()
-            if connection.usable and now - connection.idle_since < IDLE_SECONDS:
+            if connection.usable and connection.idle_seconds < self._idle_seconds:
                 return connection
             connection.abort()
             self._open.discard(connection)
@@ -152,10 +165,12 @@ class LeanWire(Wire):
         except TimeoutError as error:
             raise _unreachable(self._base_url, "no connection was made in time", _IS_IT_THERE) from error
         except ssl.SSLError as error:
-            raise _untrusted(self._base_url, str(error)) from error
+            raise _no_handshake(self._base_url, error) from error
         except (socket.gaierror, UnicodeError) as error:
             remedy = "check the host's name in base_url, and this machine's network"
             raise _unreachable(self._base_url, f"there is no host {host}", remedy) from error
+        except (ConnectionResetError, ConnectionAbortedError, BrokenPipeError) as error:  # accepted, and then dropped
+            raise _cut(self._base_url, str(error)) from error
         except OSError as error:
             raise _unreachable(self._base_url, str(error), _IS_IT_THERE) from error
         self._open.add(connection)
@@ -176,7 +191,9 @@ class ProxiedWire(Wire):
         proxy: its URL.
     """
 
-    def __init__(self, base_url: str, key: str | None, *, timeout: float, proxy: str) -> None:
+    def __init__(
+        self, base_url: str, key: str | None, *, timeout: float, proxy: str, headers: Mapping[str, str] = _NONE
+    ) -> None:
         import aiohttp
 
         self._base_url = base_url
@@ -185,11 +202,7 @@ class ProxiedWire(Wire):
             # How many go out at once is our layer of limits' to say.
             connector=aiohttp.TCPConnector(limit=0, ssl=_certificates() if base_url.startswith("https") else True),
             timeout=aiohttp.ClientTimeout(total=timeout, sock_connect=min(timeout, CONNECT_SECONDS)),
-            headers={
-                "Content-Type": "application/json",
-                "User-Agent": "synth",
-                **({"Authorization": f"Bearer {key}"} if key else {}),
-            },
+            headers=_headers(key, headers),
             proxy=proxy,
             cookie_jar=aiohttp.DummyCookieJar(),
         )
@@ -211,8 +224,10 @@ class ProxiedWire(Wire):
             raise _unreachable(self._base_url, "no connection was made in time", _IS_IT_THERE) from error
         except (TimeoutError, aiohttp.ServerTimeoutError) as error:
             raise timed_out(self._timeout) from error
-        except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError) as error:
+        except aiohttp.ClientConnectorCertificateError as error:
             raise _untrusted(self._base_url, str(error)) from error
+        except aiohttp.ClientConnectorSSLError as error:
+            raise _no_handshake(self._base_url, error) from error
         except aiohttp.ClientConnectorDNSError as error:
             remedy = "check the host's name in base_url, and this machine's network"
             raise _unreachable(self._base_url, f"there is no host {error.host}", remedy) from error
@@ -227,18 +242,18 @@ class ProxiedWire(Wire):
         await self._session.close()
 
 
-def lean_wire(base_url: str, key: str | None, *, timeout: float) -> Wire:
+def lean_wire(base_url: str, key: str | None, *, timeout: float, headers: Mapping[str, str] = _NONE) -> Wire:
     """Lean HTTP to an endpoint, through the proxy that the environment names for it; arguments as `LeanWire`."""
     proxy = _proxy(base_url)
     if proxy is None:
-        return LeanWire(base_url, key, timeout=timeout)
-    return ProxiedWire(base_url, key, timeout=timeout, proxy=proxy)
+        return LeanWire(base_url, key, timeout=timeout, headers=headers)
+    return ProxiedWire(base_url, key, timeout=timeout, headers=headers, proxy=proxy)
 
 
 class OfficialWire(Wire):
     """The official client (over aiohttp), for hosted providers whose particulars it knows; arguments as `LeanWire`."""
 
-    def __init__(self, base_url: str, key: str | None, *, timeout: float) -> None:
+    def __init__(self, base_url: str, key: str | None, *, timeout: float, headers: Mapping[str, str] = _NONE) -> None:
         import openai
 
         self._base_url = base_url
@@ -248,6 +263,7 @@ class OfficialWire(Wire):
             base_url=base_url,
             max_retries=0,  # retries are a layer of ours, seen in the ledger
             timeout=timeout,
+            default_headers=headers,
             # Plain httpx gets slower with every open connection; aiohttp does not.
             http_client=openai.DefaultAioHttpClient(),
         )
@@ -269,11 +285,16 @@ class OfficialWire(Wire):
         except openai.APIStatusError as error:
             return WireReply(error.status_code, error.response.headers, error.response.content)
 
-    async def guarded(self, asked: Awaitable[T]) -> T:
+    async def guarded(self, asked: Awaitable[T], *, model: str, key_variable: str | None = None) -> T:
         """What a method of the client gives, with its errors as ours.
 
+        Args:
+            asked: the call, under way.
+            model: and
+            key_variable: what refusals are explained with.
+
         Raises:
-            TeacherError: the server refused, or nothing came back.
+            TeacherError: the server refused, nothing came back, or what cannot be read.
         """
         import openai
 
@@ -282,8 +303,11 @@ class OfficialWire(Wire):
         try:
             return await self._connected(asked)
         except openai.APIStatusError as error:
-            reply = WireReply(error.status_code, error.response.headers, error.response.content)
-            raise refusal_of_server(reply, self._base_url, model="?") from error
+            reply = WireReply(error.status_code, error.response.headers, scrub(error.response.content))
+            raise refusal_of_server(reply, self._base_url, model=model, key_variable=key_variable) from error
+        except (openai.OpenAIError, ValueError) as error:
+            what = f"the reply of {self._base_url} cannot be read: {redact(str(error))[:500]}"
+            raise TeacherError("malformed", what, retriable=True) from error
 
     async def _connected(self, asked: Awaitable[T]) -> T:
         import openai
@@ -298,6 +322,8 @@ class OfficialWire(Wire):
             said = str(cause or error)
             if "certificate" in said.lower():
                 raise _untrusted(self._base_url, said) from error
+            if any(mark in said.upper() for mark in _PLAIN):
+                raise _no_tls(self._base_url) from error
             if "payload" in said.lower():
                 raise broken_off(self._base_url) from error
             if type(cause).__name__ in {"ConnectError", "ConnectTimeout"} and "reset" not in said:
@@ -329,6 +355,25 @@ def _unreachable(url: str, said: str, remedy: str) -> TeacherError:
 def _untrusted(url: str, said: str) -> TeacherError:
     remedy = "mend the server's certificate, or name the authority that signed it: export SSL_CERT_FILE=…"
     return TeacherError("connection", f"cannot trust {url}: {redact(said)}", fatal=True, remedy=remedy)
+
+
+_PLAIN = ("WRONG_VERSION_NUMBER", "WRONG VERSION NUMBER", "RECORD LAYER FAILURE", "HTTP_REQUEST", "HTTP REQUEST")
+"""What OpenSSL says when the other side speaks, but no TLS."""
+
+
+def _no_tls(url: str) -> TeacherError:
+    remedy = f"base_url: http://{url.removeprefix('https://')}"
+    return TeacherError("connection", f"cannot reach {url}: the server speaks no TLS", fatal=True, remedy=remedy)
+
+
+def _no_handshake(url: str, error: OSError) -> TeacherError:
+    """Why TLS did not come about: what is no certificate's fault may be better next time."""
+    said = str(error)
+    if any(mark in said.upper() for mark in _PLAIN):
+        return _no_tls(url)
+    if isinstance(error, ssl.SSLCertVerificationError) or "certificate" in said.lower():
+        return _untrusted(url, said)
+    return _cut(url, said)
 
 
 def _proxy(base_url: str) -> str | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from support import endpoint, reply, synth
+from support import endpoint, reply, serve, synth
 
 
 async def _plain(_request, body):
@@ -67,3 +67,38 @@ def test_one_that_does_not_answer_is_told_and_the_others_are_checked(tmp_path: P
 def test_without_a_profile_it_says_how_to_write_one(tmp_path: Path):
     done = synth("teachers", cwd=tmp_path, check=2)
     assert "docs/endpoints.md" in done.stderr
+
+
+def test_what_could_not_be_found_out_is_told_apart_from_what_is_lacking(tmp_path: Path, env):
+    async def thinks(_request, body):
+        if {"max_tokens", "temperature"} & body.keys():
+            return web.json_response({"error": {"message": "Unsupported parameter"}}, status=400)
+        if "response_format" in body:
+            return reply(choices=[{"index": 0, "finish_reason": "length", "message": {"content": ""}}])
+        return reply("42")
+
+    with endpoint(thinks) as (url, _):
+        (tmp_path / "teachers.yaml").write_text(
+            f"teachers: {{a: {{base_url: '{url}', model: m, capabilities: [json_schema],"
+            " parameters: {max_completion_tokens: 99}}}\n"
+        )
+        done = synth("teachers", "--check", "a", cwd=tmp_path, env=env, check=0)
+    assert "whether it can json_schema could not be found out: the reply was truncated" in done.stdout
+    assert "the profile says it has" not in done.stdout
+
+
+@pytest.mark.parametrize("shape", [list, lambda models: {"object": "list", "data": models}])
+def test_models_are_listed_as_a_bare_list_too(tmp_path: Path, env, shape):
+    async def chat(request):
+        return await _plain(request, await request.json())
+
+    async def models(_request):
+        return web.json_response(shape([{"id": "m"}]))
+
+    app = web.Application()
+    app.router.add_post("/v1/chat/completions", chat)
+    app.router.add_get("/v1/models", models)
+    with serve(app) as url:
+        for model, said in (("m", "model: listed"), ("n", "NOT listed")):
+            (tmp_path / "teachers.yaml").write_text(f"teachers: {{a: {{base_url: '{url}', model: {model}}}}}\n")
+            assert said in synth("teachers", "--check", "a", cwd=tmp_path, env=env, check=0).stdout

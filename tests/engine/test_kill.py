@@ -132,12 +132,13 @@ def test_killed_at_random_moments_gives_the_same_corpus_and_pays_nothing_twice(t
     assert contents(folder) == contents(tmp_path / "whole")
 
 
-def test_one_interrupt_waits_for_the_calls_in_flight(setting, tmp_path: Path):
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_one_interrupt_waits_for_the_calls_in_flight(setting, tmp_path: Path, how: signal.Signals):
     words, seen = setting
     folder = tmp_path / "interrupted"
     process = _start(words, folder)
     _wait_for(folder, 20, process)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(how)
     _, told = process.communicate(timeout=30)
     assert process.returncode == 3
     assert b"same command" in told

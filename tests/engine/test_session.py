@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
-from support import ask, sums, yaml_file
+from support import ask, contents, endpoint, reply, sums, yaml_file
+from support import synth as command
 
 import synth
+from synth.engine import open_session
 from synth.errors import SetupError, Stopped, UserError
 from synth.teachers import ScriptedTeacher, World
 
@@ -56,3 +59,58 @@ def test_what_stops_early_raises_and_goes_on(tmp_path: Path):
         synth.run("star", rows, tmp_path / "run", teachers="scripted", max_calls=3)
     progress = synth.run("star", rows, tmp_path / "run", teachers="scripted").progress
     assert progress.earlier + progress.done == 5
+
+
+def test_two_servers_of_one_model_are_two_teachers(tmp_path: Path):
+    async def answer(_request, _body):
+        return reply("The answer is 5.")
+
+    rows = sums(tmp_path / "in.jsonl", 3)
+    with endpoint(answer) as (one, first), endpoint(answer) as (two, second):
+        synth.run("fine-tune-cot", rows, tmp_path / "run", teachers=f"teacher={one}#m,{two}#m")
+        assert len(first) == len(second) > 0
+    names = ask(tmp_path / "run", "SELECT DISTINCT teacher FROM rationales ORDER BY teacher")
+    assert names == sorted([(f"{one}#m",), (f"{two}#m",)])
+
+
+def test_one_server_is_called_by_its_model(tmp_path: Path):
+    session = open_session("fine-tune-cot", given=["http://x/v1#m"], prepare=False)
+    assert {t.name for some in session.teachers.values() for t in some} == {"m"}
+
+
+def test_teachers_of_one_name_are_refused(tmp_path: Path):
+    made = yaml_file(
+        tmp_path / "two.yaml",
+        """
+        pipeline: my/two
+        steps:
+          - {step: rationalize, name: one, by: first}
+          - {step: rationalize, name: two, by: second}
+        """,
+    )
+    twins = {role: ScriptedTeacher(World(), name="mine") for role in ("first", "second")}
+    rows = sums(tmp_path / "in.jsonl", 2)
+    with pytest.raises(SetupError, match="two teachers have the name mine"):
+        synth.run(made, rows, tmp_path / "run", teachers=twins)
+    synth.run(made, rows, tmp_path / "run", teachers=dict.fromkeys(twins, twins["first"]))
+
+
+@pytest.mark.parametrize("kind", ["call", "commit"])
+def test_a_damaged_journal_is_told_by_its_line_and_mended_as_told(tmp_path: Path, kind: str):
+    rows, folder = sums(tmp_path / "in.jsonl", 6), tmp_path / "run"
+    words = ["run", "star", "--input", rows, "--teacher", "scripted", "--run", folder]
+    command(*words, check=0)
+    whole = contents(folder)
+    segment = folder / "journal" / "000001.jsonl"
+    lines = segment.read_bytes().splitlines(keepends=True)
+    hit = [i for i, line in enumerate(lines) if line.startswith(f'{{"kind":"{kind}"'.encode())][2]
+    lines[hit] = lines[hit][:60] + bytes(20) + lines[hit][80:]
+    segment.write_bytes(b"".join(lines))
+    (folder / "corpus.duckdb").unlink()
+    for one in (words, ["status", folder], ["sql", folder, "SELECT 1"]):
+        done = command(*one, check=2)
+        assert f"line {hit + 1} of 000001.jsonl is damaged" in done.stderr
+        assert f"sed -i {hit + 1}d {segment}" in done.stderr
+    subprocess.run(["sed", "-i", f"{hit + 1}d", str(segment)], check=True)
+    command(*words, check=0)
+    assert contents(folder) == whole

@@ -307,6 +307,28 @@ async def test_a_certificate_nobody_signed_is_told_at_once(ledger: Ledger, tmp_p
     assert len(rows(ledger)) == 1
 
 
+def _plainly(connection: socket.socket) -> None:
+    connection.recv(65536)
+    connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+
+
+async def test_tls_to_a_server_that_speaks_none_is_told_with_the_address_to_give(ledger: Ledger):
+    with raw_server(_plainly) as port:
+        (error,) = await ask(EndpointTeacher("t", base_url=f"https://127.0.0.1:{port}/v1", model="m"), ledger)
+    assert isinstance(error, SetupError)
+    assert "speaks no TLS" in str(error)
+    assert f"http://127.0.0.1:{port}/v1" in error.remedy
+    assert "SSL_CERT_FILE" not in str(error)
+    assert len(rows(ledger)) == 1
+
+
+async def test_a_handshake_that_is_cut_is_tried_again(ledger: Ledger):
+    with raw_server(_reset) as port:
+        (error,) = await ask(EndpointTeacher("t", base_url=f"https://127.0.0.1:{port}/v1", model="m"), ledger)
+    assert "cannot trust" not in str(error)
+    assert len(rows(ledger)) > 1
+
+
 async def test_missing_usage_is_unknown_and_not_nought(ledger: Ledger):
     async def answer(_request, _body):
         return reply("two", usage=None)
@@ -469,6 +491,26 @@ async def test_the_key_is_sent_and_never_written(ledger: Ledger, monkeypatch: py
         (error,) = await ask(EndpointTeacher("t", base_url=url, model="m", key_variable="MY_KEY"), ledger)
     assert "[secret]" in str(error)
     assert "verysecretvalue" not in str(error) + repr(error) + str(rows(ledger))
+
+
+async def test_headers_of_the_profile_are_on_the_wire_and_nowhere_else(ledger: Ledger, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("MY_TOKEN", "verysecretvalue")
+    heard: list[str] = []
+
+    async def answer(request, _body):
+        heard.extend(request.headers.getall(name)[0] for name in ("Authorization", "X-Title", "User-Agent"))
+        assert len(request.headers.getall("Authorization")) == 1
+        return reply(f"you sent {request.headers['Authorization']}")
+
+    headers = {"authorization": "Basic $MY_TOKEN", "X-Title": "a title", "user-agent": "mine"}
+    with endpoint(answer) as (url, _):
+        teacher = EndpointTeacher("t", base_url=url, model="m", headers=headers)
+        (got,) = await ask(teacher, ledger)
+        assert teacher.key(request()) == EndpointTeacher("t", base_url=url, model="m").key(request())
+    assert heard == ["Basic verysecretvalue", "a title", "mine"]
+    assert got.text == "you sent Basic [secret]"
+    assert "verysecretvalue" not in str(rows(ledger))
+    assert "a title" not in str(rows(ledger))
 
 
 def test_a_key_that_is_not_set_is_told_before_any_call(monkeypatch: pytest.MonkeyPatch):

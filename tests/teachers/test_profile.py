@@ -6,12 +6,15 @@ from pathlib import Path
 import keyring
 import keyring.backend
 import keyring.errors
+import orjson
 import pytest
 import yaml
 from support import ROOT
 
 from synth.errors import SetupError
-from synth.teachers import Profile, bind_roles, load_profile, make_teacher
+from synth.records import Problem
+from synth.teachers import Profile, Request, Task, bind_roles, load_profile, make_teacher
+from synth.teachers.base import MOST_SEED
 from synth.teachers.embedded import EmbeddedTeacher
 from synth.teachers.endpoint import EndpointTeacher
 from synth.teachers.keys import find_key
@@ -73,6 +76,13 @@ def test_roles_are_bound_by_the_command_line_then_the_profile_then_the_default(p
         bind_roles(roles, ("jugde=gpt",), profile)
 
 
+def test_the_largest_seed_still_fits_on_the_wire():
+    given = {"base_url": "http://x/v1", "model": "m", "capabilities": ["seed"], "parameters": {"seed": MOST_SEED}}
+    teacher = make_teacher("t", Profile.model_validate({"teachers": {"t": given}}))
+    task = Task("other", Problem.root(question="1?"))
+    assert orjson.dumps(teacher.body(Request(({"role": "user", "content": "1?"},), task, sample=99_999)))
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -80,6 +90,17 @@ def test_roles_are_bound_by_the_command_line_then_the_profile_then_the_default(p
         ("teachers: {a: {base_url: http://x}}", "base_url needs a model"),
         ("teachers: {a: {base_url: http://x, model: m, key: sk-123}}", "not the key itself"),
         ("teachers: {a: {base_url: http://x, model: m, colour: red}}", "colour"),
+        ("teachers: {a: {base_url: 'http://u:sk-123@x/v1', model: m}}", "holds a user's name or a password"),
+        ("teachers: {a: {base_url: http://x, model: m, headers: {api-key: sk-123}}}", "is a secret: let it name"),
+        ("teachers: {a: {base_url: http://x, model: m, headers: {'X A': b}}}", "visible ASCII"),
+        ('teachers: {a: {base_url: http://x, model: m, headers: {A: "b\\r\\nC: d"}}}', "visible ASCII"),
+        ("teachers: {a: {base_url: http://x, model: m, parameters: {seed: abc}}}", "seed is a whole number"),
+        ("teachers: {a: {base_url: http://x, model: m, parameters: {seed: 1.5}}}", "seed is a whole number"),
+        (f"teachers: {{a: {{base_url: http://x, model: m, parameters: {{seed: {2**62}}}}}}}", "seed is a whole number"),
+        (f"teachers: {{a: {{base_url: http://x, model: m, parameters: {{top_k: {2**64}}}}}}}", "more than 64 bits"),
+        ("teachers: {a: {base_url: http://x, model: m, parameters: {stop: [2024-01-01]}}}", "is a date"),
+        ("teachers: {a: {base_url: http://x, model: m, parameters: {a: {1: b}}}}", "is no name"),
+        ("teachers: {a: {base_url: http://x, model: m, parameters: {temperature: .nan}}}", "JSON cannot say"),
         ("teachers: [", "not a profile"),
         ("- a\n- b", "not a profile"),
     ],
