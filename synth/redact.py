@@ -70,7 +70,7 @@ def keep_secret(value: str) -> None:
 def _character(character: str) -> str:
     """A pattern for a character as it is, or as JSON may write it; of JSON within JSON within JSON at most."""
     as_it_is = rf"\\{{0,8}}{re.escape(character)}" if character in '/"\\' else re.escape(character)
-    return rf"(?:{as_it_is}|\\{{1,8}}u(?i:{ord(character):04x}))"
+    return rf"(?:\\{{1,8}}u(?i:{ord(character):04x})|{as_it_is})"
 
 
 def redact(text: str) -> str:

@@ -30,7 +30,7 @@ _COMMANDS = {
     "report": "One HTML file that tells what a run is, to read or to send.",
     "view": "A run in the browser: search, open, compare, and judge by hand.",
     "export": "Write what was kept as training rows.",
-    "push": "Publish exports on the Hugging Face Hub, with card, pipeline, audits and report.",
+    "push": "Publish exports on the Hugging Face Hub.",
     "pipelines": "The catalogue of pipelines, and the steps they are made of.",
     "schemas": "Write the JSON Schemas of records, pipeline files and exports.",
     "new": "Begin a pipeline file of your own.",

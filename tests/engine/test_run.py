@@ -384,5 +384,5 @@ async def test_folding_along_changes_nothing(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(module, "FOLD_SECONDS", 0.03)
     monkeypatch.setattr(module, "fold", lambda path: folds.append(path) or plain(path))
     await run("fine-tune-cot", rows, tmp_path / "along", ScriptedTeacher(World(), latency=0.02, concurrency=4))
-    assert len(folds) > 3
+    assert len(folds) > 1  # the last is that of the end
     assert contents(tmp_path / "along") == contents(tmp_path / "plain")

@@ -151,15 +151,18 @@ def test_what_the_teachers_lack_is_found(tmp_path: Path):
         steps:
           - step: rationalize
             by: teacher
-            format: json
             samples: 3
             temperature: 0
+          - step: review
+            by: teacher
+            mode: probability
         """
     draft = read_pipeline(str(yaml_file(tmp_path / "p.yaml", text)))
     draft.check_teachers({"teacher": [ScriptedTeacher(World(), name="plain", capabilities=frozenset({"chat"}))]})
     assert [(f.line, f.what) for f in draft.findings] == [
-        (5, "step rationalize: needs json_schema, which teacher plain does not have"),
-        (7, "step rationalize: 3 samples at temperature 0 are 3 times the same reply"),
+        (6, "step rationalize: 3 samples at temperature 0 are 3 times the same reply"),
+        (9, "step review: needs logprobs, which teacher plain does not have"),
+        (9, "step review: plain is the only reviewer, and may not review what is its own"),
     ]
     draft = read_pipeline(str(tmp_path / "p.yaml"))
     draft.check_teachers({})
