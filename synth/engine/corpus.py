@@ -12,6 +12,7 @@ from synth.corpus.step import FileStep
 from synth.errors import UserError
 from synth.pipeline import read_pipeline
 from synth.records import UnitRecord, content_id
+from synth.store.commits import commit_body
 from synth.store.database import BY_HAND, fold, open_store
 from synth.store.journal import Journal
 from synth.store.run_folder import RunFolder, read_manifest
@@ -19,14 +20,11 @@ from synth.store.run_folder import RunFolder, read_manifest
 __all__ = ["add_by_hand", "by_hand", "commit", "fingerprint_of", "judge", "take_off"]
 
 
-def commit(journal: Journal, owner: str, fingerprint: str, records: Sequence[UnitRecord]) -> None:
-    """Note what an owner made, in the stead of what it made before."""
-    tables: dict[str, list[str]] = {}
-    for record in records:
-        tables.setdefault(record.table, []).append(record.model_dump_json(exclude_none=True))
-    inner = ",".join(f'"{table}":[{",".join(rows)}]' for table, rows in tables.items())
-    body = f'{{"owner":"{owner}","fingerprint":"{fingerprint}","records":{{{inner}}}}}'
-    journal.append("commit", body.encode())
+def commit(
+    journal: Journal, owner: str, fingerprint: str, records: Iterable[UnitRecord], *, first: bool = False
+) -> None:
+    """Note what an owner made, in the stead of what it made before; arguments as in `commit_body`."""
+    journal.append("commit", commit_body(owner, fingerprint, records, first=first))
 
 
 def judge(

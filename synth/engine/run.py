@@ -7,7 +7,8 @@ import gc
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from html import escape
 from itertools import islice
@@ -29,7 +30,7 @@ from synth.sources import Given, Source
 from synth.store.database import BY_HAND, CORPUS, Store, fold, open_store
 from synth.store.journal import Journal, damaged, read_entries
 from synth.store.run_folder import RunFolder
-from synth.teachers import Budget, Caller, Completion, Ledger, Request, Teacher, probe
+from synth.teachers import Budget, Caller, Completion, Ledger, Request, Teacher, next_stage, probe
 
 __all__ = ["Summary", "run_pipeline"]
 
@@ -116,30 +117,30 @@ async def run_pipeline(
     tell = on_note or (lambda _: None)
     if budget is not None:
         budget.check(t for some in teachers.values() for t in some)
-    progress.phase = "reading the input"
-    problems = _scan(source, skip_bad, limit, progress, tell)
-    folder = RunFolder(
-        run,
-        {
-            "pipeline": pipeline.pipeline,
-            "synth": __version__,
-            "fingerprint": pipeline.fingerprint(),
-            "described": pipeline.described(),
-            "introduced": pipeline.introduced(),
-            "corpus": [s.described() for s in pipeline.corpus],
-            "source": source.describe(),
-            "limit": limit,
-            "teachers": {role: [_identity(t) for t in some] for role, some in teachers.items()},
-            **(remember or {}),
-        },
-    )
-    try:
+    with ExitStack() as stack:
+        stack.enter_context(_rare_garbage_collection())
+        progress.phase = "reading the input"
+        problems = _scan(source, skip_bad, limit, progress, tell)
+        folder = RunFolder(
+            run,
+            {
+                "pipeline": pipeline.pipeline,
+                "synth": __version__,
+                "fingerprint": pipeline.fingerprint(),
+                "described": pipeline.described(),
+                "introduced": pipeline.introduced(),
+                "corpus": [s.described() for s in pipeline.corpus],
+                "source": source.describe(),
+                "limit": limit,
+                "teachers": {role: [_identity(t) for t in some] for role, some in teachers.items()},
+                **(remember or {}),
+            },
+        )
+        stack.callback(folder.close)
         summary = await _Run(pipeline, problems, folder, teachers, budget, until, again, progress, tell).go()
         if source.repeated:
             summary.notes.append(f"{source.repeated:,} records stood in the input more than once, and are there once")
         return summary
-    finally:
-        folder.close()
 
 
 def _scan(
@@ -306,7 +307,6 @@ class _Run:
                 for how in (signal.SIGINT, signal.SIGTERM):
                     self.loop.add_signal_handler(how, self._interrupted)
                     stack.callback(self.loop.remove_signal_handler, how)
-            stack.enter_context(_rare_garbage_collection())
             await stack.enter_async_context(self._folding_along())
             rest = _in_bursts(_chain(first, todo), min(BURST, in_flight))
             try:
@@ -332,22 +332,23 @@ class _Run:
     async def _folding_along(self) -> AsyncIterator[None]:
         """Fold while teachers are waited for, so that little is left to do at the end."""
         ended = asyncio.Event()
+        with ThreadPoolExecutor(1, "fold") as thread:  # always the same: each thread keeps memory of its own
 
-        async def fold_now_and_then() -> None:
-            while not ended.is_set():
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(ended.wait(), FOLD_SECONDS)
-                    return
-                with suppress(OSError, RunFolderError):  # told at the end, where it matters
-                    await asyncio.to_thread(fold, self.folder.path)
+            async def fold_now_and_then() -> None:
+                while not ended.is_set():
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(ended.wait(), FOLD_SECONDS)
+                        return
+                    with suppress(OSError, RunFolderError):  # told at the end, where it matters
+                        await self.loop.run_in_executor(thread, fold, self.folder.path)
 
-        task = asyncio.create_task(fold_now_and_then())
-        try:
-            yield
-        finally:
-            ended.set()
-            with suppress(asyncio.CancelledError):  # a second interrupt ends it too
-                await task
+            task = asyncio.create_task(fold_now_and_then())
+            try:
+                yield
+            finally:
+                ended.set()
+                with suppress(asyncio.CancelledError):  # a second interrupt ends it too
+                    await task
 
     async def _probe(self) -> None:
         """Find out what steps have use for and the profile does not say.
@@ -417,11 +418,13 @@ class _Run:
                     raise error from None
                 self._close(error)
                 return
-            commit(self.journal, given.problem.id, self._fingerprint_of(given), records)
+            id_ = given.problem.id
+            commit(self.journal, id_, self._fingerprint_of(given), records, first=id_ not in self.done)
             self.committed += 1
             self.progress.done += 1
             if self.until is not None:
                 self.reached += self.until.count(records)
+            await next_stage()
 
     def _enough(self) -> bool:
         return self.caller.closing is not None or (self.until is not None and self.reached >= self.until.n)

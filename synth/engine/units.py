@@ -10,7 +10,7 @@ from synth.prompts import Expression
 from synth.records import Failure, Rationale, Rejection, UnitRecord
 from synth.sources import Given
 from synth.steps import Step, Unit
-from synth.teachers import Caller, Teacher
+from synth.teachers import Caller, Teacher, next_stage
 
 __all__ = ["run_unit"]
 
@@ -28,6 +28,7 @@ async def run_unit(
             records = [r for r in records if _holds(step, unit, r)]
         before = len(unit.records)
         unit.add(await step.run(records, unit) if records else ())
+        await next_stage()
         new = unit.records[before:]
         counts[step.name] = StepCounts(
             taken=len(records),

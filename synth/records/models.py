@@ -68,6 +68,10 @@ class Record(BaseModel):
     id: str
     """Content hash (`b2:` + 32 hexadecimal digits) of what determines this record."""
 
+    def to_json(self) -> bytes:
+        """It as a JSON object, less what is None."""
+        return self.__pydantic_serializer__.to_json(self, exclude_none=True)
+
 
 class UnitRecord(Record):
     """A record that belongs to a unit: a root problem with everything derived from it."""

@@ -34,6 +34,12 @@ FIELDS: dict[str, tuple[str, ...]] = {
 
 _LETTERED = re.compile(r"\A\s*\(?([A-Za-z])[).:]\s*(.*)\Z", re.DOTALL)
 _MARK = "####"
+_MEDIA: tuple[tuple[str, Literal["image", "audio"] | None], ...] = (
+    ("images", "image"),
+    ("audio", "audio"),
+    ("media", None),
+)
+"""Fields that give images and sounds; of what kind `media` are, each says."""
 
 
 def choose_mapping(columns: Sequence[str], given: Mapping[str, str]) -> dict[str, str]:
@@ -107,7 +113,7 @@ def to_problem(
     if answer is not None and kind is None:
         kind = infer_kind(answer, choices)
     context, evidence = got.get("context"), got.get("evidence")
-    used = {mapping[name] for name in mapping}
+    used = mapping.values()
     problem = Problem.root(
         source=source,
         question=question.strip(),
@@ -118,11 +124,7 @@ def to_problem(
         reference_solution=solution if isinstance(solution, str) and solution.strip() else None,
         evidence=tuple(map(str, evidence)) if isinstance(evidence, list) else (),
         rubric=got.get("rubric"),
-        media=(
-            *_media("image", got.get("images"), folder),
-            *_media("audio", got.get("audio"), folder),
-            *_media(None, got.get("media"), folder),
-        ),
+        media=tuple(one for name, kind in _MEDIA if got.get(name) for one in _media(kind, got[name], folder)),
         meta={k: _plain(v) for k, v in row.items() if k not in used},
     )
     for name in sorted(needs):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from synth.errors import InputError
-from synth.records import Problem, UnitRecord, content_id
+from synth.records import Problem, UnitRecord
 from synth.sources.declared import read_row
 from synth.sources.files import Row, read_rows
 from synth.sources.gym import gym_rows
@@ -135,7 +136,7 @@ class Source:
     def scan(self) -> Scan:
         """Read it all once and list what is wrong."""
         found = Scan()
-        first_line: dict[str, tuple[int, str, str]] = {}
+        asked: dict[bytes, tuple[int, int, int]] = {}
         for line, row in self._rows():
             try:
                 given = self._read(line, row)
@@ -146,10 +147,10 @@ class Source:
                 found.passed_over += 1
                 continue
             problem = given.problem
-            asked = content_id([" ".join(problem.question.split()).casefold(), problem.context, problem.choices])
-            earlier, answer, same = first_line.setdefault(asked, (line, problem.answer or "", problem.id))
-            if earlier != line and (same != problem.id or not given.records):
-                more = "" if answer == (problem.answer or "") else " but another answer"
+            answer, same = hash(problem.answer or ""), hash(problem.id)
+            earlier, first, other = asked.setdefault(_question(problem), (line, answer, same))
+            if earlier != line and (other != same or not given.records):
+                more = "" if first == answer else " but another answer"
                 found.bad.append(BadRow(line, f"the same question as in line {earlier}{more}"))
                 continue
             found.good += 1
@@ -198,6 +199,12 @@ class Source:
         if self.declared is not None:
             return {"name": self.name, "declared": self.declared.model_dump(mode="json", exclude_defaults=True)}
         return {"name": self.name, "mapping": self.mapping}
+
+
+def _question(problem: Problem) -> bytes:
+    """What is equal for two problems that ask the same; small, for there is one for each row."""
+    words = " ".join(problem.question.split()).casefold()
+    return blake2b(repr((words, problem.context, problem.choices)).encode(errors="replace"), digest_size=16).digest()
 
 
 def open_source(

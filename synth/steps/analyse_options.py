@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -62,7 +61,7 @@ class AnalyseOptions(TeacherStep):
                 shape = analysis_shape(len(problem.choices))
                 first = self.request(self.load(), {"problem": problem, "format": form}, task, shape=shape)
                 asked += [
-                    (teacher, first if i == 0 else replace(first, sample=i), problem) for i in range(self.samples)
+                    (teacher, first if i == 0 else first._replace(sample=i), problem) for i in range(self.samples)
                 ]
         made = []
         for (teacher, request, _), reply in zip(asked, await self.ask_all(asked, unit), strict=True):

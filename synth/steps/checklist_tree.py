@@ -6,7 +6,6 @@ import asyncio
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field
@@ -172,7 +171,7 @@ class ChecklistTree(TeacherStep):
             task = Task("decide", problem, format=form)
             shown = self._shown(path, element, problem) | {"format": form}
             first = self.request(self.load(), shown, task, shape=_Decided if form == "json" else None)
-            asked += [(teacher, first if i == 0 else replace(first, sample=i), problem) for i in range(self.votes)]
+            asked += [(teacher, first if i == 0 else first._replace(sample=i), problem) for i in range(self.votes)]
         votes: dict[str, list[Completion]] = {}
         for reply in await self.ask_all(asked, unit):
             if reply is not None and (decision := _decision(reply)) is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -62,7 +61,7 @@ class Rationalize(WritingStep):
         for teacher in teachers:
             task = Task("solve", problem, hint=hint, format=self.form_for(teacher))
             first = self.writing(problem, teacher, task, {"hint": hint})
-            asked += [(teacher, first if i == 0 else replace(first, sample=i)) for i in range(self.samples)]
+            asked += [(teacher, first if i == 0 else first._replace(sample=i)) for i in range(self.samples)]
         return asked
 
     async def write(self, asked: Sequence[tuple[Teacher, Request]], unit: Unit) -> list[Rationale]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from statistics import fmean
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
@@ -136,7 +135,7 @@ class ThoughtTree(TeacherStep):
                 task = Task("propose", problem, subject=path[-1] if path else None, format=self.form_of_fields(teacher))
                 first = self.request(self.load(), shown, task, shape=_Thought)
                 asked += [
-                    (teacher, first if i == 0 else replace(first, sample=i), problem) for i in range(self.proposals)
+                    (teacher, first if i == 0 else first._replace(sample=i), problem) for i in range(self.proposals)
                 ]
                 parents += [path] * self.proposals
         replies = await self.ask_all(asked, unit)
@@ -162,7 +161,7 @@ class ThoughtTree(TeacherStep):
                 task = Task("evaluate", problem, subject=path[-1], format=self.form_of_fields(teacher))
                 first = self.request(self.load("evaluate_prompt"), shown, task, shape=_Verdict)
                 asked += [
-                    (teacher, first if i == 0 else replace(first, sample=i), problem) for i in range(self.evaluations)
+                    (teacher, first if i == 0 else first._replace(sample=i), problem) for i in range(self.evaluations)
                 ]
                 owner += [path[-1].id] * self.evaluations
         worth: dict[str, list[float]] = {}

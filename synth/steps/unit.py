@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -162,8 +161,7 @@ class Unit:
             try:
                 return reply._replace(value=read_structured(reply.text, request.shape))
             except Unreadable as why:
-                mend = replace(
-                    request,
+                mend = request._replace(
                     messages=(*request.messages, *repair_turn(reply.text, str(why), request.shape)),
                     repairs=reply.call,
                 )
@@ -184,7 +182,7 @@ class Unit:
         if request.max_tokens_if_cut is None:
             return await ask(request)
         limit = {"max_tokens": request.max_tokens_if_cut}
-        longer = replace(request, parameters={**request.parameters, **limit}, max_tokens_if_cut=None)
+        longer = request._replace(parameters={**request.parameters, **limit}, max_tokens_if_cut=None)
         if teacher.key(longer) not in self._caller.ledger:  # else it was cut off in an earlier session
             try:
                 return await ask(request)

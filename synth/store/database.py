@@ -15,6 +15,7 @@ import orjson
 from synth.errors import RunFolderError
 from synth.records import Pair, Problem, Rationale, Record, UnitRecord
 from synth.store.columns import TABLES, columns
+from synth.store.commits import read_commit
 from synth.store.journal import START, Position, find_damage, read_blocks
 
 if TYPE_CHECKING:
@@ -35,14 +36,16 @@ BY_HAND = "by hand"
 HUMAN_OWNER = "human:"
 """How owners of what people judged begin: `human:NAME:RECORD`, one for each person and record."""
 
+_BLOCK_BYTES = 2**19
+"""Of the journal, read at once."""
 _BATCH_BYTES = 4 * 2**20
 """Of the journal, folded at once."""
 _CALL, _COMMIT = b'{"kind":"call","body":', b'{"kind":"commit","body":'
 """How the entries that hold rows begin; the body ends one brace before the line does."""
 _RECORDS_AT_ONCE = 8192
 """That expressions are asked of: each batch looks through the tables once."""
-_MEMORY = "96MB"
-"""Of which DuckDB sets aside 32 for reading JSON, however little it reads."""
+_MEMORY = "64MB"
+"""Half of it is what DuckDB needs at least."""
 VIEWS = Path(__file__).with_name("views.sql")
 """The views, with what is said of each and of its columns."""
 _READING = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN, duckdb.StatementType.MULTI)
@@ -69,7 +72,7 @@ def fold(run: Path) -> bool:
     try:
         with con:
             _fold_into(con, run / "journal")
-    except (duckdb.Error, orjson.JSONDecodeError) as error:
+    except (duckdb.Error, ValueError, LookupError) as error:
         if (damage := find_damage(run / "journal")) is not None:
             raise damage from error
         remedy = "make room and give the same command again: the journal has it all"
@@ -83,22 +86,32 @@ def _fold_into(con: duckdb.DuckDBPyConnection, journal: Path) -> None:
     con.execute("SET threads = 1")
     _make_tables(con, "main")
     con.execute("CREATE TABLE IF NOT EXISTS folded (segment BIGINT, byte_offset BIGINT)")
+    try:
+        _add(con, journal)
+    except duckdb.OutOfMemoryException:  # a unit far larger than usual: it may take what it needs
+        con.rollback()
+        con.execute("RESET memory_limit")
+        _add(con, journal)
+
+
+def _add(con: duckdb.DuckDBPyConnection, journal: Path) -> None:
+    """Add what the tables lack of the journal."""
     row = con.execute("SELECT segment, byte_offset FROM folded").fetchone()
-    for position, batch in _batches(journal, Position(*row) if row else START):
-        try:
-            _add(con, batch, position)
-        except duckdb.OutOfMemoryException:  # a unit far larger than usual: it may take what it needs
-            con.rollback()
-            con.execute("RESET memory_limit")
-            _add(con, batch, position)
-
-
-def _add(con: duckdb.DuckDBPyConnection, batch: _Batch, position: Position) -> None:
-    con.begin()
-    _apply(con, "main", batch)
-    con.execute("DELETE FROM folded")
-    con.execute("INSERT INTO folded VALUES (?, ?)", [position.segment, position.offset])
-    con.commit()
+    blocks = read_blocks(journal, Position(*row) if row else START, _BLOCK_BYTES)
+    while (first := next(blocks, None)) is not None:
+        con.begin()
+        with _Rows(con, "main") as rows:
+            position, lines = first
+            rows.take(lines)
+            size = len(lines)
+            while size < _BATCH_BYTES and (more := next(blocks, None)) is not None:
+                position, lines = more
+                rows.take(lines)
+                size += len(lines)
+            rows.insert()
+        con.execute("DELETE FROM folded")
+        con.execute("INSERT INTO folded VALUES (?, ?)", [position.segment, position.offset])
+        con.commit()
 
 
 def _is_current(con: duckdb.DuckDBPyConnection, database: str) -> bool:
@@ -115,46 +128,77 @@ def _make_tables(con: duckdb.DuckDBPyConnection, schema: str) -> None:
         con.execute(f'CREATE TABLE IF NOT EXISTS {schema}."{table}" (owner VARCHAR, {typed})')
 
 
-def _batches(journal: Path, start: Position) -> Iterator[tuple[Position, _Batch]]:
-    """The journal from `start` on, a few MB at a time."""
-    for end, lines in read_blocks(journal, start, _BATCH_BYTES):
-        yield end, _Batch(lines)
+class _Rows:
+    """Rows on their way from the journal into tables, in a file for each table: DuckDB reads files best.
 
+    Args:
+        con: where to.
+        schema: of the tables.
+    """
 
-class _Batch:
-    """Some entries of the journal, sorted by the table they go to."""
+    def __init__(self, con: duckdb.DuckDBPyConnection, schema: str) -> None:
+        self._con = con
+        self._schema = schema
+        self._folder = TemporaryDirectory(prefix="synth-")
+        self._gathered: dict[str, list[bytes]] = {}
+        self._longest: dict[str, int] = {}
+        """The longest row in the file of each table."""
+        self._replaced: list[str] = []
+        """Whose commits come in the stead of earlier ones, if they have made any."""
+        self._owners: set[bytes] = set()
 
-    def __init__(self, lines: bytes) -> None:
-        self.tables: dict[str, list[bytes]] = {}
-        """Rows by table, as JSON."""
-        commits: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._folder.cleanup()
+
+    def take(self, lines: bytes) -> None:
+        """Take in some entries of the journal."""
+        calls = self._gathered.setdefault("calls", [])
         for line in lines.splitlines():
-            if line.startswith(_CALL):  # which need not be looked into: calls are half of all there is
-                self.tables.setdefault("calls", []).append(line[len(_CALL) : -1])
+            if line.startswith(_CALL):
+                calls.append(line[len(_CALL) : -1])
             elif line.startswith(_COMMIT):
-                body = orjson.loads(line[len(_COMMIT) : -1])
-                commits[body["owner"]] = body["records"]
-        for owner, records in commits.items():
-            for table, rows in records.items():
-                if rows:
-                    self.tables.setdefault(table, []).extend(orjson.dumps({"owner": owner, **row}) for row in rows)
-        self.owners = list(commits)
-        """Whose commits are among them; what an owner commits replaces what it committed before."""
+                owner, first, rows = read_commit(line[len(_COMMIT) : -1])
+                if not first:
+                    if owner in self._owners:  # what it made before is among these rows
+                        self.insert()
+                        calls = self._gathered.setdefault("calls", [])
+                    self._replaced.append(orjson.loads(owner))
+                self._owners.add(owner)
+                for table, row in rows:
+                    self._gathered.setdefault(table, []).append(row)
+        self._put_down()
 
+    def _put_down(self) -> None:
+        for table, rows in self._gathered.items():
+            if rows:
+                self._longest[table] = max(self._longest.get(table, 0), *map(len, rows))
+                with self._file(table).open("ab") as file:
+                    file.write(b"\n".join((*rows, b"")))
+        self._gathered = {}
 
-def _apply(con: duckdb.DuckDBPyConnection, schema: str, batch: _Batch) -> list[str]:
-    """Add a batch of journal entries; returns whose commits were among them."""
-    if batch.owners:
-        _take_out(con, schema, batch.owners)
-    with TemporaryDirectory(prefix="synth-") as folder:
-        for table, rows in batch.tables.items():
-            file = Path(folder) / f"{table}.jsonl"
-            file.write_bytes(b"\n".join(rows))
-            con.execute(
-                f"""INSERT INTO {schema}."{table}" BY NAME SELECT * FROM read_json({_quote(str(file))},
-                format = 'newline_delimited', maximum_object_size = {max(map(len, rows)) + 1}, columns = {_row_of(table)})"""
+    def _file(self, table: str) -> Path:
+        return Path(self._folder.name) / f"{table}.jsonl"
+
+    def insert(self) -> None:
+        """Put into the tables what was taken in."""
+        self._put_down()
+        if self._replaced:
+            _take_out(self._con, self._schema, self._replaced)
+        for table, longest in self._longest.items():
+            file = self._file(table)
+            self._con.execute(
+                f"""INSERT INTO {self._schema}."{table}" BY NAME SELECT * FROM read_json({_quote(str(file))},
+                format = 'newline_delimited', maximum_object_size = {longest + 1}, columns = {_row_of(table)})"""
             )
-    return batch.owners
+            file.unlink()
+        self._replaced, self._longest = [], {}
+
+    def owners(self) -> list[str]:
+        """Whose commits were taken in."""
+        return sorted(orjson.loads(owner) for owner in self._owners)
 
 
 def _take_out(con: duckdb.DuckDBPyConnection, schema: str, owners: Sequence[str]) -> None:
@@ -218,15 +262,17 @@ class Store:
         row = self._con.execute("SELECT segment, byte_offset FROM folded.folded").fetchone() if folded else None
         self._con.execute("CREATE SCHEMA tail")
         _make_tables(self._con, "tail")
-        owners: set[str] = set()
         try:
-            for _, batch in _batches(run / "journal", Position(*row) if row else START):
-                owners.update(_apply(self._con, "tail", batch))
-        except (duckdb.Error, orjson.JSONDecodeError) as error:
+            with _Rows(self._con, "tail") as rows:
+                for _, lines in read_blocks(run / "journal", Position(*row) if row else START, _BLOCK_BYTES):
+                    rows.take(lines)
+                rows.insert()
+                owners = rows.owners()
+        except (duckdb.Error, ValueError, LookupError) as error:
             if (damage := find_damage(run / "journal")) is not None:
                 raise damage from error
             raise
-        self._con.execute("CREATE TABLE tail.newer AS SELECT unnest($1::VARCHAR[]) AS owner", [sorted(owners)])
+        self._con.execute("CREATE TABLE tail.newer AS SELECT unnest($1::VARCHAR[]) AS owner", [owners])
         newer = bool(owners) or self._con.execute("SELECT 1 FROM tail.calls LIMIT 1").fetchone() is not None
         for table, kind in TABLES.items():
             names = ", ".join(f'"{c}"' for c in columns(kind))

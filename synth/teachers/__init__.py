@@ -9,6 +9,7 @@ from synth.teachers.probe import probe
 from synth.teachers.profile import Profile, TeacherProfile, bind_roles, load_profile, make_teacher
 from synth.teachers.request import Completion, Message, Request, Task, replay_key
 from synth.teachers.scripted import Script, ScriptedTeacher, World
+from synth.teachers.stages import next_stage
 from synth.teachers.structured import Reply, Unreadable, read_structured, repair_turn
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "bind_roles",
     "load_profile",
     "make_teacher",
+    "next_stage",
     "probe",
     "read_structured",
     "repair_turn",

@@ -23,6 +23,7 @@ from synth.teachers.ledger import Ledger, call_id
 from synth.teachers.limits import Limit
 from synth.teachers.request import Completion, Request
 from synth.teachers.retry import MOST_SECONDS, Patience
+from synth.teachers.stages import next_stage
 
 __all__ = ["CallCounts", "Caller"]
 
@@ -128,6 +129,7 @@ class Caller:
             Stopped: the budget is spent, or the run is being stopped.
         """
         self._asked.setdefault(teacher.name, teacher)
+        await next_stage()
         key = teacher.key(request)
         if (replayed := self.ledger.replay(key)) is not None:
             self.counts.replayed += 1
@@ -257,6 +259,7 @@ class Caller:
         end: CallStatus | None = None
         completion: Completion | None = None
         error: TeacherError | None = None
+        cancelled: asyncio.CancelledError | None = None
         try:
             self._go_on(teacher)
             reserve = await self.budget.reserve(self.ledger, teacher, request)
@@ -269,17 +272,21 @@ class Caller:
                     end = completion.status
                 except TeacherError as caught:
                     error, end = caught, _status(caught)
-                except asyncio.CancelledError:  # it has left, and may be paid for
-                    latency = time.perf_counter() - clock
-                    with suppress(Stopped, ValueError):  # the journal may be closed
-                        self.ledger.record(
-                            self._row(teacher, request, key, unit, None, "cancelled", None, started, latency)
-                        )
-                    raise
+                except asyncio.CancelledError as caught:  # it has left, and may be paid for
+                    cancelled, end = caught, "cancelled"
                 finally:
                     limit.out -= 1
                 latency = time.perf_counter() - clock
+                if cancelled is None:
+                    try:
+                        await next_stage()
+                    except asyncio.CancelledError as caught:  # it has come home, and is written down all the same
+                        cancelled = caught
                 call = self._row(teacher, request, key, unit, completion, end, error, started, latency)
+                if cancelled is not None:
+                    with suppress(Stopped, ValueError):  # the journal may be closed
+                        self.ledger.record(call)
+                    raise cancelled
                 self.ledger.record(call)
             finally:
                 self.budget.release(reserve)

@@ -40,8 +40,12 @@ class TooLargeError(ConnectionError):
         super().__init__(f"its reply has more than {MOST_BYTES // 2**20} MiB")
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """A connection to a server; for one request at a time.
+
+    Args:
+        buffer: where what comes is put for as long as it takes to read it; one for all connections of a loop. With one
+            of its own for each read, most of the time would go into getting memory.
 
     Attributes:
         usable: whether it may be given a further request.
@@ -49,7 +53,8 @@ class Connection(asyncio.Protocol):
         idle_since: when its last reply was complete, by the clock of the loop.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, buffer: memoryview) -> None:
+        self._buffer = buffer
         self.usable = True
         self.used = False
         self.idle_since = 0.0
@@ -58,6 +63,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._waiter: asyncio.Future[WireReply] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._deadline = 0.0
         self._begin()
 
     def _begin(self) -> None:
@@ -82,20 +88,33 @@ class Connection(asyncio.Protocol):
         self._begin()
         self._size = 0
         self._waiter = self._loop.create_future()
-        self._timer = self._loop.call_later(seconds, self._time_out)
+        self._deadline = self._loop.time() + seconds
+        if self._timer is None:
+            self._timer = self._loop.call_at(self._deadline, self._look_at_the_clock)
         self._transport.write(request)
         return self._waiter
 
     def abort(self) -> None:
         """Drop the connection, with whatever is under way on it."""
         self.usable = False
-        if self._timer is not None:
-            self._timer.cancel()
+        self._stop_the_clock()
         if self._transport is not None:
             self._transport.abort()
 
-    def _time_out(self) -> None:
-        self._fail(TimeoutError())
+    def _look_at_the_clock(self) -> None:
+        """One timer for many requests: what it waited for may have come long ago, and something else be waited for."""
+        self._timer = None
+        if self._waiter is None:
+            return
+        if self._loop.time() < self._deadline:
+            self._timer = self._loop.call_at(self._deadline, self._look_at_the_clock)
+        else:
+            self._fail(TimeoutError())
+
+    def _stop_the_clock(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _fail(self, error: Exception) -> None:
         self.abort()
@@ -108,17 +127,20 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
         if self._waiter is None:  # nobody asked
             self.abort()
             return
         self._begun = True
-        self._size += len(data)
+        self._size += nbytes
         if self._size > MOST_BYTES:
             self._fail(TooLargeError())
             return
         try:
-            self._parser.feed_data(data)
+            self._parser.feed_data(self._buffer[:nbytes])
         except HttpParserUpgrade:
             self._fail(ConnectionError("it wants to speak another protocol"))
         except HttpParserError as error:
@@ -126,6 +148,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self.usable = False
+        self._stop_the_clock()
         if self._waiter is None:
             return
         # A reply without a length ends with the connection.
@@ -158,8 +181,6 @@ class Connection(asyncio.Protocol):
             self._begin()
             return
         waiter, self._waiter = self._waiter, None
-        if self._timer is not None:
-            self._timer.cancel()
         if waiter is None or waiter.done():
             return
         self.used = True

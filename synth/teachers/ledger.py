@@ -67,7 +67,8 @@ class Ledger:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._good: dict[str, Location] = {}
+        self._good: dict[str, int] = {}
+        """Where the reply for a key stands; as one number, for there is one for each call."""
         self._used_up: dict[str, int] = {}
         self.notes: dict[str, list[dict[str, Any]]] = {}
         """What teachers wrote down, by teacher, oldest first."""
@@ -104,7 +105,7 @@ class Ledger:
         elif status == "cancelled":
             self._cancelled[key] = self._cancelled.get(key, 0) + 1
         if status == "ok":
-            self._good[key] = location
+            self._good[key] = _packed(location)
         else:
             self._used_up[key] = self._used_up.get(key, 0) + 1
 
@@ -131,10 +132,10 @@ class Ledger:
 
     def replay(self, key: str) -> Completion | None:
         """The reply on record for this key; None where there is none that may be used."""
-        location = self._good.get(key)
-        if location is None:
+        place = self._good.get(key)
+        if place is None:
             return None
-        row = self._journal.read(location)
+        row = self._journal.read(_unpacked(place))
         return Completion(
             text=row["reply"],
             finish=row.get("finish"),
@@ -149,7 +150,7 @@ class Ledger:
 
     def next_attempt(self, key: str) -> int:
         """The number the next attempt at this key will have, from 1."""
-        return self._used_up.get(key, 0) + (key in self._good) + 1
+        return self._used_up.get(key, 0) + (key in self) + 1
 
     def ended(self, key: str) -> int:
         """How many attempts at a key came to an end, and were not given up by us."""
@@ -166,8 +167,16 @@ class Ledger:
         Raises:
             Stopped: the journal can no longer be written.
         """
-        location = self._journal.append("call", call.model_dump_json(exclude_none=True).encode())
+        location = self._journal.append("call", call.to_json())
         self.note(location, call.__dict__)
+
+
+def _packed(location: Location) -> int:
+    return (location.segment << 64) + (location.offset << 32) + location.length
+
+
+def _unpacked(place: int) -> Location:
+    return Location(place >> 64, place >> 32 & 0xFFFFFFFF, place & 0xFFFFFFFF)
 
 
 class Notebook:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -65,7 +64,7 @@ def _scores() -> Request:
 def _images() -> Request:
     asked = _request("Which colour is this image? Answer with one word.")
     messages, files = attach(asked.messages, [Media(kind="image", uri="red.png")], Path(__file__).parent)
-    return replace(asked, messages=messages, media=files)
+    return asked._replace(messages=messages, media=files)
 
 
 def _is_exactly_json(reply: Completion) -> bool:
@@ -134,7 +133,7 @@ def _roomy(request: Request, teacher: Teacher) -> Request:
     """With room for the reply; models that count what they think have a limit of their own in the profile."""
     if {"max_tokens", "max_completion_tokens"} & teacher.parameters.keys():
         return request
-    return replace(request, parameters={**request.parameters, "max_tokens": _TOKENS})
+    return request._replace(parameters={**request.parameters, "max_tokens": _TOKENS})
 
 
 async def _shown(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from synth.records import CallStatus, Problem, UnitRecord, content_id
@@ -78,13 +79,15 @@ class Task:
     """How the reply is to be written."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+class Request(NamedTuple):
     """One question to a teacher."""
 
     messages: tuple[Message, ...]
     task: Task
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = _NOTHING
     """Sampling parameters by their names in the OpenAI API; they go over the profile's."""
     sample: int = 0
     """Which of several samples of the same question, from 0."""
@@ -102,7 +105,7 @@ class Request:
     """The beginning of the reply; what comes goes on from there."""
     score: str | None = None
     """A given reply (after `continue_from`, if that is given) whose tokens are to be scored; nothing is written."""
-    media: Mapping[str, Path] = field(default_factory=dict)
+    media: Mapping[str, Path] = _NOTHING
     """Files behind the media parts of the messages, by what stands for them there; see `media.py`."""
 
 

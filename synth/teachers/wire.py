@@ -31,12 +31,16 @@ T = TypeVar("T")
 _IS_IT_THERE = "is the server running, and is base_url right?"
 
 
-CONNECT_SECONDS = 30.0
+CONNECT_SECONDS = 10.0
 """To make a connection in, at most."""
+LOOKUP_SECONDS = 10.0
+"""For which the addresses of a host are good; many connections are made at once, and each would look them up."""
 IDLE_SECONDS = 4.0
 """After which a connection is not used again, at first: many servers close theirs after 5, and a request that meets the
 closing half-way is lost (uvicorn's default, which vLLM and SGLang keep). Less where a server is seen to wait less."""
 
+BUFFER_BYTES = 2**16
+"""Read from a connection at once, at most."""
 RESTED_SECONDS = 0.01
 """A connection that is lost after less rest says nothing of how long its server lets it rest."""
 
@@ -98,6 +102,9 @@ class LeanWire(Wire):
         self._idle: list[Connection] = []
         self._idle_seconds = IDLE_SECONDS
         self._open: set[Connection] = set()
+        self._buffer = memoryview(bytearray(BUFFER_BYTES))
+        self._lookup: asyncio.Task[list[Any]] | None = None
+        self._lookup_at = 0.0
         every = {"Accept": "application/json", "Accept-Encoding": "gzip, deflate", **_headers(key, headers)}
         self._head = cache(lambda method, path: self._head_of(method, URL(base_url + path), every))
 
@@ -150,18 +157,28 @@ class LeanWire(Wire):
             self._open.discard(connection)
         return None
 
+    async def _addresses(self) -> list[Any]:
+        """Where the host is, as `getaddrinfo` says it."""
+        loop = asyncio.get_running_loop()
+        old = self._lookup is not None and loop.time() > self._lookup_at + LOOKUP_SECONDS
+        if self._lookup is None or (self._lookup.done() and (old or self._lookup.exception() is not None)):
+            found = loop.getaddrinfo(self._at.raw_host, self._at.port, type=socket.SOCK_STREAM)
+            self._lookup, self._lookup_at = loop.create_task(found), loop.time()
+        return await asyncio.shield(self._lookup)  # others wait for it too
+
     async def _connect(self) -> Connection:
         from aiohappyeyeballs import start_connection
 
         loop, host = asyncio.get_running_loop(), self._at.raw_host
         try:
             async with asyncio.timeout(min(self._timeout, CONNECT_SECONDS)):
-                found = await loop.getaddrinfo(host, self._at.port, type=socket.SOCK_STREAM)
                 # Whichever of its addresses answers first: many a machine has an IPv6 that leads nowhere.
-                line = await start_connection(found, happy_eyeballs_delay=0.25)
+                line = await start_connection(await self._addresses(), happy_eyeballs_delay=0.25)
                 line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 name = host if self._tls is not None else None
-                _, connection = await loop.create_connection(Connection, sock=line, ssl=self._tls, server_hostname=name)
+                _, connection = await loop.create_connection(
+                    lambda: Connection(self._buffer), sock=line, ssl=self._tls, server_hostname=name
+                )
         except TimeoutError as error:
             raise _unreachable(self._base_url, "no connection was made in time", _IS_IT_THERE) from error
         except ssl.SSLError as error:

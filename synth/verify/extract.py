@@ -26,21 +26,22 @@ __all__ = ["extract_answer", "split_answer"]
 _TOPIC = r"(?:\s{1,3}(?:here|to\s{1,3}(?:the|this|your)\s{1,3}(?:question|problem)))?"
 _IS = r"\s{0,3}[*_]{0,2}\s{0,3}(?:\b(?:is|are|would\s{1,3}be|should\s{1,3}be|must\s{1,3}be|will\s{1,3}be)\b|[:=])"
 # White space is bounded everywhere: two unbounded runs side by side take quadratic time on a long run of spaces.
-_STATEMENT = re.compile(
-    rf"""(?ix)
+_STATED = rf"""(?x)
     (?:
-      \b(?:final|correct|right|best|closest|likely|appropriate)
-        \s{{1,3}}(?:answer|option|choice)(?:\s{{1,3}}choice)?{_TOPIC}{_IS}
-    | \b(?:the|my|our|so|thus|therefore|hence),?\s{{1,3}}(?:\w{{1,20}}\s{{1,3}}answer\s{{1,3}}choice|answer){_TOPIC}{_IS}
-    | (?:^|(?<=[\n.!?*\#>])) [\s*_\#>]{{0,6}} (?:final\s{{1,3}})? answer \s{{0,3}}[*_]{{0,2}}\s{{0,3}} (?:\bis\b|[:=])
+      \b(?:
+        (?:final|correct|right|best|closest|likely|appropriate)
+          \s{{1,3}}(?:answer|option|choice)(?:\s{{1,3}}choice)?
+      | (?:the|my|our|so|thus|therefore|hence),?\s{{1,3}}(?:\w{{1,20}}\s{{1,3}}answer\s{{1,3}}choice|answer)
+      ){_TOPIC}{_IS}
+    | (?<![^\n.!?*\#>]) [\s*_\#>]{{0,6}} (?:final\s{{1,3}})? answer \s{{0,3}}[*_]{{0,2}}\s{{0,3}} (?:\bis\b|[:=])
     )
     [\s*_:]{{0,8}} (?:(?:\.{{2,3}}|…)\s{{1,3}})?
     """
-)
+_STATEMENT, _STATEMENT_LOWER = re.compile(_STATED, re.IGNORECASE), re.compile(_STATED)
 _STATEMENT_WORDS = ("answer", "option", "choice")
-"""One of them is in every statement; to look for them first is ten times as quick."""
-_BEFORE_WORD = 100
-"""Characters that a statement can have before that word, at most."""
+"""One of them is in every statement; to look for them first is many times as quick."""
+_BEFORE_WORD, _FROM_WORD = 40, 120
+"""Characters that a statement can have before the first of these words, at most, and from it on."""
 _HASHES = re.compile(r"####[ \t]{0,4}([^\n]+)")
 _JSON_FIELD = re.compile(r'"answer"\s{0,4}:\s{0,4}(?:"((?:[^"\\]|\\.){0,2000})"|([^",}\n]{1,200}))')
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z(])|(?<=\d[.!?])\s+(?=\d)|\n")
@@ -90,13 +91,26 @@ def _statements(reply: str) -> Iterator[_Stated]:
 @lru_cache(maxsize=8)
 def _find_statements(reply: str) -> tuple[re.Match[str], ...]:
     lower = reply.lower()
-    first = min((i for i in map(lower.find, _STATEMENT_WORDS) if i >= 0), default=None)
-    if first is None:
-        return ()
-    longer = len(lower) - len(reply)  # some letters become two
-    return tuple(_STATEMENT.finditer(reply, max(0, first - longer - _BEFORE_WORD)))
+    if len(lower) != len(reply):  # some letters become two
+        return tuple(_STATEMENT.finditer(reply))
+    found: list[re.Match[str]] = []
+    end = 0
+    for at in sorted(at for word in _STATEMENT_WORDS for at in _places(lower, word)):
+        near = _STATEMENT_LOWER.search(lower, max(end, at - _BEFORE_WORD), at + _FROM_WORD) if at >= end else None
+        if near is not None and (whole := _STATEMENT.match(reply, near.start())) is not None:
+            found.append(whole)
+            end = whole.end()
+    return tuple(found)
 
 
+def _places(text: str, word: str) -> Iterator[int]:
+    at = text.find(word)
+    while at >= 0:
+        yield at
+        at = text.find(word, at + 1)
+
+
+@lru_cache(maxsize=8)
 def _stated(reply: str) -> _Stated | None:
     return next(_statements(reply), None)
 

@@ -11,10 +11,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from synth.errors import UserError
 from synth.records import Rationale, Rejection, Score, UnitRecord
+from synth.store.commits import commit_body
 from synth.store.database import HUMAN_OWNER, Store
 from synth.store.journal import Journal
 from synth.store.run_folder import RunFolder, read_manifest
@@ -220,20 +219,13 @@ def write(run: Path, me: str, target: str, records: Sequence[UnitRecord]) -> Non
         RunFolderError: another process is at work on the run, or it cannot be written.
         Stopped: the disk is full.
     """
-    tables: dict[str, list[Any]] = {}
-    for record in records:
-        tables.setdefault(record.table, []).append(record.model_dump(mode="json", exclude_none=True))
-    body = {
-        "owner": f"{HUMAN_OWNER}{me.removeprefix('human:')}:{target}",
-        "fingerprint": "",
-        "at": time.time(),
-        "records": tables,
-    }
+    owner = f"{HUMAN_OWNER}{me.removeprefix('human:')}:{target}"
+    body = commit_body(owner, "", records, at=time.time())
     folder = RunFolder(run, read_manifest(run))
     try:
         journal = Journal(run / "journal")
         try:
-            journal.append("commit", orjson.dumps(body))
+            journal.append("commit", body)
             journal.flush()
         finally:
             journal.close()

@@ -10,7 +10,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -444,7 +443,7 @@ async def test_a_file_is_no_larger_than_endpoints_take_and_goes_to_one_path(monk
     for i in range(4):
         asked = Request(({"role": "user", "content": f"{i} " + "x" * 400},), Task("other", Problem.root(question="1?")))
         if i == 1:
-            asked = replace(asked, continue_from="so")
+            asked = asked._replace(continue_from="so")
         teacher._new[str(i)] = asked
     monkeypatch.setattr(batch, "MOST_BYTES", 1_200)
     assert [(path, sorted(lines)) for path, lines in (teacher._take() for _ in range(4))] == [

@@ -96,9 +96,7 @@ async def test_equal_requests_get_equal_replies_and_another_seed_others():
     request = Request(({"role": "user", "content": "?"},), Task("solve", NUMBER), sample=2)
 
     async def said(seed: int, sample: int = 2) -> str:
-        from dataclasses import replace
-
-        return (await ScriptedTeacher(World(), seed=seed).complete(replace(request, sample=sample))).text
+        return (await ScriptedTeacher(World(), seed=seed).complete(request._replace(sample=sample))).text
 
     assert await said(0) == await said(0)
     assert await said(0) != await said(1)
