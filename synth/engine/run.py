@@ -42,8 +42,8 @@ BURST = 64
 BURST_SECONDS = 0.01
 """For which reading goes on before somebody else has a turn."""
 
-FOLD_SECONDS = 5.0
-"""Between two folds of the journal while the run goes on."""
+FOLD_SECONDS, FOLD_PAUSE = 1.0, 6.0
+"""Between two folds of the journal while the run goes on; and at least so many times as long as the last one took."""
 
 LAST_SECONDS = 10.0
 """How long calls in flight may take to come home when the run ends in an error."""
@@ -335,12 +335,15 @@ class _Run:
         with ThreadPoolExecutor(1, "fold") as thread:  # always the same: each thread keeps memory of its own
 
             async def fold_now_and_then() -> None:
+                pause = FOLD_SECONDS
                 while not ended.is_set():
                     with suppress(TimeoutError):
-                        await asyncio.wait_for(ended.wait(), FOLD_SECONDS)
+                        await asyncio.wait_for(ended.wait(), pause)
                         return
+                    begun = time.monotonic()
                     with suppress(OSError, RunFolderError):  # told at the end, where it matters
                         await self.loop.run_in_executor(thread, fold, self.folder.path)
+                    pause = max(FOLD_SECONDS, FOLD_PAUSE * (time.monotonic() - begun))
 
             task = asyncio.create_task(fold_now_and_then())
             try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -73,12 +73,17 @@ class Pipeline(PipelineHead):
 
     def unfit(self, problem: Problem) -> str | None:
         """Why the pipeline cannot work on a problem of the input; None where it can."""
-        found = (
-            step.unfit(problem)
-            for index, step in enumerate(self.steps)
-            if "input" in (self.sources_of(index) or ("input",))
-        )
+        found = (step.unfit(problem) for step in self._choosy)
         return next((why for why in found if why is not None), None)
+
+    @cached_property
+    def _choosy(self) -> tuple[Step, ...]:
+        """The steps that work on the input, and cannot work on every problem."""
+        return tuple(
+            step
+            for index, step in enumerate(self.steps)
+            if type(step).unfit is not Step.unfit and "input" in (self.sources_of(index) or ("input",))
+        )
 
     def sources_of(self, index: int) -> tuple[str, ...] | None:
         """The names of the steps whose records a step works on; None for all."""

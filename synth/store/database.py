@@ -63,10 +63,12 @@ def fold(run: Path) -> bool:
     path = run / "corpus.duckdb"
     try:
         con = duckdb.connect(str(path))
-        if not _is_current(con, "corpus"):  # of another version of ours: made anew, the journal has it all
+        if not _is_current(con, "corpus"):  # new, or of another version of ours: the journal has it all
             con.close()
             path.unlink()
             con = duckdb.connect(str(path))
+            _make_tables(con, "main")
+            con.execute("CREATE TABLE folded (segment BIGINT, byte_offset BIGINT)")
     except duckdb.OperationalError:
         return False
     try:
@@ -84,8 +86,6 @@ def _fold_into(con: duckdb.DuckDBPyConnection, journal: Path) -> None:
     # DuckDB would keep all it has touched in memory, up to most of the machine's; a second thread costs more than it gives.
     con.execute(f"SET memory_limit = '{_MEMORY}'")
     con.execute("SET threads = 1")
-    _make_tables(con, "main")
-    con.execute("CREATE TABLE IF NOT EXISTS folded (segment BIGINT, byte_offset BIGINT)")
     try:
         _add(con, journal)
     except duckdb.OutOfMemoryException:  # a unit far larger than usual: it may take what it needs
@@ -115,11 +115,11 @@ def _add(con: duckdb.DuckDBPyConnection, journal: Path) -> None:
 
 
 def _is_current(con: duckdb.DuckDBPyConnection, database: str) -> bool:
-    """Whether the tables of a database, if it has any, have the columns of today."""
+    """Whether a database has the tables of today."""
     have = "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE database_name = $1 AND table_name <> 'folded'"
     found = set(con.execute(have, [database]).fetchall())
     wanted = {(t, n, sql) for t, kind in TABLES.items() for n, sql in {"owner": "VARCHAR", **columns(kind)}.items()}
-    return not found or found == wanted
+    return found == wanted
 
 
 def _make_tables(con: duckdb.DuckDBPyConnection, schema: str) -> None:

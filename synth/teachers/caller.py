@@ -29,6 +29,9 @@ __all__ = ["CallCounts", "Caller"]
 
 FIRST_REFUSALS = 5
 """Calls that an endpoint must have refused, and none answered between them, for all to count as wrong."""
+GATHER_SECONDS, GATHER_FROM, GATHER_MOST = 0.025, 32, 64
+"""Where so many calls are in flight, replies are written down and handed out in groups, so that what is done with them is
+done stage by stage (see `stages.py`): those that come within so many seconds, and so many at most."""
 LONG_PAUSE = 10.0
 """Seconds from which on a pause is told."""
 
@@ -97,6 +100,8 @@ class Caller:
         self._limits: dict[tuple[str, str], Limit] = {}
         self._asked: dict[str, Teacher] = {}
         self._asking: dict[str, _UnderWay] = {}
+        self._gathered: list[asyncio.Future[None]] = []
+        self._gathering: asyncio.TimerHandle | None = None
         self._alive: set[str] = set()
         self._refusals: dict[str, _Refusals] = {}
         self._other_models: set[tuple[str, str]] = set()
@@ -260,6 +265,8 @@ class Caller:
         completion: Completion | None = None
         error: TeacherError | None = None
         cancelled: asyncio.CancelledError | None = None
+        pause: float | None = None
+        has_turn = True
         try:
             self._go_on(teacher)
             reserve = await self.budget.reserve(self.ledger, teacher, request)
@@ -269,17 +276,19 @@ class Caller:
                 left, started, clock = time.monotonic(), time.time(), time.perf_counter()
                 try:
                     completion = await teacher.complete(request)
-                    end = completion.status
+                    end, pause = completion.status, completion.pause
                 except TeacherError as caught:
-                    error, end = caught, _status(caught)
+                    error, end, pause = caught, _status(caught), caught.retry_after
                 except asyncio.CancelledError as caught:  # it has left, and may be paid for
                     cancelled, end = caught, "cancelled"
                 finally:
                     limit.out -= 1
                 latency = time.perf_counter() - clock
-                if cancelled is None:
+                if completion is not None and len(self._asking) >= GATHER_FROM:
+                    has_turn = False
+                    limit.leave(entered, end, pause=pause, tokens=_tokens(completion), expected=tokens)
                     try:
-                        await next_stage()
+                        await self._gather()
                     except asyncio.CancelledError as caught:  # it has come home, and is written down all the same
                         cancelled = caught
                 call = self._row(teacher, request, key, unit, completion, end, error, started, latency)
@@ -291,8 +300,8 @@ class Caller:
             finally:
                 self.budget.release(reserve)
         finally:
-            pause = error.retry_after if error else completion.pause if completion else None
-            limit.leave(entered, end, pause=pause, tokens=_tokens(completion), expected=tokens)
+            if has_turn:
+                limit.leave(entered, end, pause=pause, tokens=_tokens(completion), expected=tokens)
         self.counts.sent += 1
         if completion is None:
             assert error is not None
@@ -312,6 +321,25 @@ class Caller:
             self.counts.failed += 1
             raise _unusable(end, completion)
         return completion._replace(key=key, call=call.id)
+
+    async def _gather(self) -> None:
+        """Wait for other replies that come about now; the next call is on its way already."""
+        loop = asyncio.get_running_loop()
+        if not self._gathered:
+            self._gathering = loop.call_later(GATHER_SECONDS, self._let_on)
+        turn: asyncio.Future[None] = loop.create_future()
+        self._gathered.append(turn)
+        if len(self._gathered) >= GATHER_MOST:
+            self._let_on()
+        await turn
+
+    def _let_on(self) -> None:
+        if self._gathering is not None:
+            self._gathering.cancel()
+        gathered, self._gathered = self._gathered, []
+        for turn in gathered:
+            if not turn.done():
+                turn.set_result(None)
 
     def _go_on(self, teacher: Teacher) -> None:
         """Raise what has been found out while a call waited for its turn."""
