@@ -42,8 +42,8 @@ BURST = 64
 BURST_SECONDS = 0.01
 """For which reading goes on before somebody else has a turn."""
 
-FOLD_SECONDS, FOLD_PAUSE = 1.0, 6.0
-"""Between two folds of the journal while the run goes on; and at least so many times as long as the last one took."""
+FOLD_SECONDS, FOLD_PAUSE = 1.0, 3.0
+"""Between two folds of the journal while the run goes on; and at least so many times the work of the last one."""
 
 LAST_SECONDS = 10.0
 """How long calls in flight may take to come home when the run ends in an error."""
@@ -334,16 +334,19 @@ class _Run:
         ended = asyncio.Event()
         with ThreadPoolExecutor(1, "fold") as thread:  # always the same: each thread keeps memory of its own
 
+            def work() -> float:
+                begun = time.thread_time()
+                with suppress(OSError, RunFolderError):  # told at the end, where it matters
+                    fold(self.folder.path)
+                return time.thread_time() - begun
+
             async def fold_now_and_then() -> None:
                 pause = FOLD_SECONDS
                 while not ended.is_set():
                     with suppress(TimeoutError):
                         await asyncio.wait_for(ended.wait(), pause)
                         return
-                    begun = time.monotonic()
-                    with suppress(OSError, RunFolderError):  # told at the end, where it matters
-                        await self.loop.run_in_executor(thread, fold, self.folder.path)
-                    pause = max(FOLD_SECONDS, FOLD_PAUSE * (time.monotonic() - begun))
+                    pause = max(FOLD_SECONDS, FOLD_PAUSE * await self.loop.run_in_executor(thread, work))
 
             task = asyncio.create_task(fold_now_and_then())
             try:
@@ -391,7 +394,8 @@ class _Run:
     def _todo(self) -> Iterator[Given]:
         for given in self.problems:
             unit = given.problem.id
-            self.present.add(unit)
+            if self.done:
+                self.present.add(unit)
             if self.done.get(unit) == self._fingerprint_of(given) and unit not in self.again:
                 self.progress.earlier += 1
                 self.reached += self.yielded.get(unit, 0)

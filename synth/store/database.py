@@ -44,7 +44,7 @@ _CALL, _COMMIT = b'{"kind":"call","body":', b'{"kind":"commit","body":'
 """How the entries that hold rows begin; the body ends one brace before the line does."""
 _RECORDS_AT_ONCE = 8192
 """That expressions are asked of: each batch looks through the tables once."""
-_MEMORY = "64MB"
+_MEMORY = "48MB"
 """Half of it is what DuckDB needs at least."""
 VIEWS = Path(__file__).with_name("views.sql")
 """The views, with what is said of each and of its columns."""
