@@ -109,7 +109,7 @@ FROM calls WHERE true{where} ORDER BY started DESC LIMIT ?
 _GROUPED = """
 SELECT {group} AS {name}, count(*) AS calls, count(*) FILTER (status <> 'ok') AS failed,
   sum(prompt_tokens)::BIGINT AS read, sum(completion_tokens)::BIGINT AS written, sum(price) AS USD,
-  count(*) FILTER (price IS NULL) AS unpriced
+  count(*) FILTER (price IS NULL AND status IN ('ok', 'truncated', 'empty', 'refused')) AS unpriced
 FROM calls WHERE true{where} GROUP BY 1 ORDER BY 1
 """
 

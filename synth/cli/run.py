@@ -43,6 +43,11 @@ __all__ = ["command"]
     metavar="YIELD",
     help="Begin no more problems once there are so many: '2000 kept' (rationales) or '500 pairs', before corpus steps.",
 )
+@click.option(
+    "--keep-failures",
+    is_flag=True,
+    help="Where problems are done again, because the pipeline has changed, do not ask again what was refused, cut off or empty.",
+)
 def command(
     pipeline: str,
     input_name: str | None,
@@ -57,6 +62,7 @@ def command(
     max_cost: float | None,
     max_tokens: int | None,
     until: str | None,
+    keep_failures: bool,
 ) -> None:
     """Do PIPELINE, or go on with it.
 
@@ -81,4 +87,4 @@ def command(
     )
     folder = run_path or session.default_folder
     budget = Budget(max_calls, max_cost, max_tokens)
-    show(session, folder, limit=limit, skip_bad=skip_bad, budget=budget, until=target)
+    show(session, folder, limit=limit, skip_bad=skip_bad, budget=budget, until=target, keep_failures=keep_failures)

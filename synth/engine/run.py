@@ -88,6 +88,7 @@ async def run_pipeline(
     budget: Budget | None = None,
     until: Target | None = None,
     again: frozenset[str] = frozenset(),
+    keep_failures: bool = False,
     remember: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
     on_note: Callable[[str], None] | None = None,
@@ -104,6 +105,8 @@ async def run_pipeline(
         budget: what may be spent.
         until: the yield at which no more units are begun; those in flight end, and the corpus steps run.
         again: units to do again though they are done (their failures may succeed now; replies on record are used).
+        keep_failures: replies on record that were of no use (refused, cut off, empty) stand; else they are asked again
+            where a unit is done again.
         remember: more to note in `run.json`, so that the run can be taken up by `retry`.
         progress: counts for whoever looks on.
         on_note: called with lines worth telling.
@@ -137,7 +140,8 @@ async def run_pipeline(
             },
         )
         stack.callback(folder.close)
-        summary = await _Run(pipeline, problems, folder, teachers, budget, until, again, progress, tell).go()
+        work = _Run(pipeline, problems, folder, teachers, budget, until, again, keep_failures, progress, tell)
+        summary = await work.go()
         if source.repeated:
             summary.notes.append(f"{source.repeated:,} records stood in the input more than once, and are there once")
         return summary
@@ -196,6 +200,7 @@ class _Run:
         budget: Budget | None,
         until: Target | None,
         again: frozenset[str],
+        keep_failures: bool,
         progress: Progress,
         tell: Callable[[str], None],
     ) -> None:
@@ -218,7 +223,7 @@ class _Run:
         self.journal = Journal(folder.path / "journal", on_error=self._cannot_write)
         self.ledger = Ledger(self.journal)
         self._replay_journal()
-        self.caller = Caller(self.ledger, budget, on_note=tell)
+        self.caller = Caller(self.ledger, budget, keep_failures=keep_failures, on_note=tell)
         self.loop = asyncio.get_running_loop()
         self.fingerprint = content_id(
             [pipeline.fingerprint(), {role: [_identity(t) for t in some] for role, some in sorted(teachers.items())}]

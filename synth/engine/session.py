@@ -53,6 +53,7 @@ class Session:
         budget: Budget | None = None,
         until: Target | None = None,
         again: frozenset[str] = frozenset(),
+        keep_failures: bool = False,
         progress: Progress | None = None,
         on_note: Callable[[str], None] | None = None,
     ) -> Summary:
@@ -68,6 +69,7 @@ class Session:
             budget=budget,
             until=until,
             again=again,
+            keep_failures=keep_failures,
             remember={"words": {**words, "skip_bad": skip_bad}},
             progress=progress,
             on_note=on_note,
@@ -231,6 +233,7 @@ def run(
     max_tokens: int | None = None,
     until: str | None = None,
     again: bool = False,
+    keep_failures: bool = False,
     progress: bool | None = None,
     on_note: Callable[[str], None] | None = None,
 ) -> Summary:
@@ -254,6 +257,7 @@ def run(
         max_tokens: most tokens, read and written, of the run folder.
         until: a yield to stop at, such as `"2000 kept"` or `"500 pairs"`.
         again: also do the units again in which something failed, whatever it was; replies on record are used.
+        keep_failures: where units are done again, do not ask again what was refused, cut off or empty.
         progress: whether a bar is shown; None: in a terminal and in a notebook.
         on_note: called with lines worth telling.
 
@@ -293,6 +297,7 @@ def run(
                 budget=budget,
                 until=target,
                 again=failed,
+                keep_failures=keep_failures,
                 progress=counts,
                 on_note=on_note,
             )

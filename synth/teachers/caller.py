@@ -84,11 +84,17 @@ class Caller:
     Args:
         ledger: where attempts are written and replies found again.
         budget: what may be spent.
+        keep_failures: whether what was answered, and the answer was of no use, is not asked again.
         on_note: called with a line worth telling: an attempt failed and another will be made, another model answers.
     """
 
     def __init__(
-        self, ledger: Ledger, budget: Budget | None = None, *, on_note: Callable[[str], None] | None = None
+        self,
+        ledger: Ledger,
+        budget: Budget | None = None,
+        *,
+        keep_failures: bool = False,
+        on_note: Callable[[str], None] | None = None,
     ) -> None:
         self.ledger = ledger
         self.budget = budget or Budget()
@@ -96,6 +102,7 @@ class Caller:
         self.closing: Stopped | None = None
         """Why no more is asked; None while the run goes on."""
         self._closed = asyncio.Event()
+        self._keep_failures = keep_failures
         self._on_note = on_note
         self._limits: dict[tuple[str, str], Limit] = {}
         self._asked: dict[str, Teacher] = {}
@@ -139,6 +146,13 @@ class Caller:
         if (replayed := self.ledger.replay(key)) is not None:
             self.counts.replayed += 1
             return replayed
+        if self._keep_failures and (failed := self.ledger.failed_reply(key)) is not None:
+            self.counts.replayed += 1
+            completion, status = failed
+            error = _unusable(status, completion)
+            if completion.finish is None and completion.refusal:  # it came as an error
+                error = TeacherError(status, completion.refusal, raw=completion.text or None)
+            raise error
         loop = asyncio.get_running_loop()
         under_way = self._asking.get(key)
         if under_way is not None:  # the same question is on its way: one call serves both

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from synth.records import Call, content_id
+from synth.records import Call, CallStatus, content_id
 from synth.store.journal import Journal, Location
 from synth.teachers.request import Completion
 
@@ -69,6 +69,8 @@ class Ledger:
         self._journal = journal
         self._good: dict[str, int] = {}
         """Where the reply for a key stands; as one number, for there is one for each call."""
+        self._failed: dict[str, int] = {}
+        """Where the last reply for a key stands that was of no use."""
         self._used_up: dict[str, int] = {}
         self.notes: dict[str, list[dict[str, Any]]] = {}
         """What teachers wrote down, by teacher, oldest first."""
@@ -107,10 +109,13 @@ class Ledger:
         if status == "ok":
             self._good[key] = _packed(location)
         else:
+            if status in REPLIED:
+                self._failed[key] = _packed(location)
             self._used_up[key] = self._used_up.get(key, 0) + 1
 
     def forget(self, key: str) -> None:
         """Never serve the reply on record for this key again. Its row stays."""
+        self._failed.pop(key, None)
         if self._good.pop(key, None) is not None:
             self._used_up[key] = self._used_up.get(key, 0) + 1
 
@@ -133,20 +138,15 @@ class Ledger:
     def replay(self, key: str) -> Completion | None:
         """The reply on record for this key; None where there is none that may be used."""
         place = self._good.get(key)
+        return None if place is None else _completion_of(self._journal.read(_unpacked(place)))
+
+    def failed_reply(self, key: str) -> tuple[Completion, CallStatus] | None:
+        """The last reply on record for this key that was of no use, and why; None where there is none."""
+        place = self._failed.get(key)
         if place is None:
             return None
         row = self._journal.read(_unpacked(place))
-        return Completion(
-            text=row["reply"],
-            finish=row.get("finish"),
-            thinking=row.get("thinking"),
-            prompt_tokens=row.get("prompt_tokens"),
-            completion_tokens=row.get("completion_tokens"),
-            logprobs=row.get("logprobs"),
-            served_model=row.get("served_model"),
-            key=key,
-            call=row["id"],
-        )
+        return _completion_of(row), row["status"]
 
     def next_attempt(self, key: str) -> int:
         """The number the next attempt at this key will have, from 1."""
@@ -169,6 +169,21 @@ class Ledger:
         """
         location = self._journal.append("call", call.to_json())
         self.note(location, call.__dict__)
+
+
+def _completion_of(row: Mapping[str, Any]) -> Completion:
+    return Completion(
+        text=row.get("reply") or "",
+        finish=row.get("finish"),
+        thinking=row.get("thinking"),
+        prompt_tokens=row.get("prompt_tokens"),
+        completion_tokens=row.get("completion_tokens"),
+        logprobs=row.get("logprobs"),
+        served_model=row.get("served_model"),
+        refusal=row.get("error"),
+        key=row["key"],
+        call=row["id"],
+    )
 
 
 def _packed(location: Location) -> int:

@@ -248,7 +248,8 @@ def refusal_of_server(reply: WireReply, url: str, *, model: str, key_variable: s
         # A 403 is sent for a key, a country and a single prompt: many in a row tell which (see `caller.py`).
         return TeacherError("auth", at, fatal=status == 401, remedy=remedy)
     if 300 <= status < 400:
-        remedy = f"it sends us on to {reply.headers.get('location', 'another address')}: give that as base_url"
+        there = redact(reply.headers.get("location", "another address"))[:500]
+        remedy = f"it sends us on to {there}: give that as base_url"
         return TeacherError("not_found", at, fatal=True, remedy=remedy)
     if status in {404, 405}:
         remedy = f"check base_url and the model's name ({model})"

@@ -16,7 +16,7 @@ from synth.pipeline import load_pipeline
 from synth.records import Rationale, Rejection
 from synth.sources import Source
 from synth.store.run_folder import RunFolder
-from synth.teachers import Budget, Price, Request, ScriptedTeacher, World
+from synth.teachers import Budget, Completion, Price, Request, ScriptedTeacher, World
 
 
 class Counting:
@@ -91,6 +91,33 @@ async def test_a_step_changed_downstream_asks_nothing_and_a_prompt_changed_asks_
     # One more sample of each asks for that sample alone.
     await run(pipeline(tmp_path, samples=3, extra=", prompt: mine.j2"), rows, folder, ScriptedTeacher(script))
     assert len(script.asked) == 100
+
+
+async def test_failed_replies_are_asked_again_unless_they_are_to_stand(tmp_path: Path):
+    def some_fail(request: Request, rng: random.Random):
+        n = int(request.task.problem.question.split("Case ")[1].split(":")[0])
+        if n == 3:
+            raise TeacherError("refused", "I would rather not", raw="no")
+        said = World()(request, rng)
+        return Completion(said, finish="length") if n in {4, 5} else Completion("") if n == 6 else said
+
+    script = Counting(some_fail)
+    rows, folder = sums(tmp_path / "in.jsonl", 10), tmp_path / "run"
+    await run(pipeline(tmp_path, samples=1), rows, folder, ScriptedTeacher(script))
+    failures = ask(folder, "SELECT id, cause, message, raw, attempts FROM failures ORDER BY id")
+    assert sorted(cause for _, cause, *_ in failures) == ["empty", "refused", "truncated", "truncated"]
+    before = len(script.asked)
+    changed = pipeline(tmp_path, samples=1, keep="score.correct and rationale.sample == 0")
+    kept = await run(changed, rows, folder, ScriptedTeacher(script), keep_failures=True)
+    assert len(script.asked) == before
+    assert kept.progress.done == 10
+    assert kept.progress.calls.replayed == 10
+    assert ask(folder, "SELECT id, cause, message, raw, attempts FROM failures ORDER BY id") == failures
+    await run(pipeline(tmp_path, samples=1, keep="score.correct == 1"), rows, folder, ScriptedTeacher(script))
+    assert {r.task.problem.id for r in script.asked[before:]} == {
+        t for (t,) in ask(folder, "SELECT target FROM failures")
+    }
+    assert len(script.asked) > before
 
 
 async def test_equal_questions_asked_at_once_are_one_call(tmp_path: Path):

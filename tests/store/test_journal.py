@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 
 import orjson
 import pytest
@@ -131,3 +133,57 @@ def test_blocks_are_whole_entries_and_can_be_taken_up_after_each(sizes: list[int
         for i, (end, _) in enumerate(blocks):
             rest = b"".join(lines for _, lines in read_blocks(Path(folder), end, block))
             assert rest == b"".join(lines for _, lines in blocks[i + 1 :])
+
+
+async def test_what_one_turn_of_the_loop_appends_is_written_at_once_and_before_what_it_set_going(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    written: list[int] = []
+    journal = Journal(tmp_path / "j")
+    real = journal._file
+    monkeypatch.setattr(journal, "_file", SimpleNamespace(write=lambda b: (written.append(len(b)), real.write(b))[1]))
+    places = [journal.append("call", b'{"n":%d}' % i) for i in range(50)]
+    assert not written
+    seen: list[int] = []
+    asyncio.get_running_loop().call_soon(lambda: seen.append(len(bodies(tmp_path / "j"))))  # what a reply sets going
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert seen == [50]
+    assert len(written) == 1
+    place = journal.append("call", b'{"n":50}')
+    assert journal.read(place) == {"n": 50}  # what is asked for is there, written or not
+    assert journal.read(places[7]) == {"n": 7}
+    monkeypatch.setattr(journal, "_file", real)
+    journal.append("call", b'{"n":51}')
+    journal.close()
+    assert [b["n"] for b in bodies(tmp_path / "j")] == list(range(52))
+
+
+def test_what_a_loop_that_has_ended_left_is_written_by_the_thread(tmp_path: Path):
+    journal = Journal(tmp_path / "j")
+
+    async def leave() -> None:
+        journal.append("call", b'{"n":1}')
+
+    asyncio.run(leave())
+    deadline = time.monotonic() + 10
+    while not bodies(tmp_path / "j") and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert bodies(tmp_path / "j") == [{"n": 1}]
+    journal.append("call", b'{"n":2}')
+    journal.close()
+    assert bodies(tmp_path / "j") == [{"n": 1}, {"n": 2}]
+
+
+async def test_a_turn_that_cannot_be_written_is_told_and_the_next_append_refused(tmp_path: Path):
+    told: list[OSError] = []
+    journal = Journal(tmp_path / "j", on_error=told.append)
+    journal._file.close()
+    journal._file = Path("/dev/full").open("ab", buffering=0)  # noqa: SIM115
+    journal.append("call", b"{}")
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert len(told) == 1
+    with pytest.raises(Stopped, match="No space left"):
+        journal.append("call", b"{}")
+    journal.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import socket
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from synth.errors import TeacherError
 from synth.teachers import connection
-from synth.teachers.wire import LeanWire
+from synth.teachers.wire import LeanWire, ProxiedWire, lean_wire
 
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter, bytes], Awaitable[None]]
 BODY = b'{"said": "' + "größer ".encode() * 40 + b'"}'
@@ -305,3 +306,54 @@ async def test_many_at_once_each_get_their_own_and_connections_are_used_again():
             replies = await asyncio.gather(*(wire.post("", {"n": n}) for n in numbers))
             assert [int(r.body) for r in replies] == list(numbers)
     assert server.connections == 200
+
+
+async def test_through_a_proxy_the_same_goes_out_to_the_endpoint_by_its_name(monkeypatch: pytest.MonkeyPatch):
+    async with wired(saying(sized(BODY))) as (_, server):
+        for name in ("http_proxy", "HTTP_PROXY"):
+            monkeypatch.setenv(name, server.url.removesuffix("/v1"))
+        for name in ("no_proxy", "NO_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        given = {"X-Team": "seven", "user-agent": "mine"}
+        wire = lean_wire("http://teachers.invalid/v1", "k-123456", timeout=5.0, headers=given)
+        assert isinstance(wire, ProxiedWire)
+        try:
+            reply = await wire.post("/chat/completions", {"q": 1})
+        finally:
+            await wire.close()
+    assert (reply.status, reply.body) == (200, BODY)
+    head, _, body = server.requests[0].partition(b"\r\n\r\n")
+    first, *lines = head.decode().split("\r\n")
+    assert first == "POST http://teachers.invalid/v1/chat/completions HTTP/1.1"
+    said = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
+    assert orjson.loads(body) == {"q": 1}
+    assert said["host"] == "teachers.invalid"
+    assert said["authorization"] == "Bearer k-123456"
+    assert (said["x-team"], said["user-agent"], said["content-type"]) == ("seven", "mine", "application/json")
+
+
+def test_no_proxy_is_asked_where_none_is_to_be(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", "teachers.invalid")
+    assert isinstance(lean_wire("http://teachers.invalid/v1", None, timeout=5.0), LeanWire)
+
+
+async def test_many_connections_look_their_host_up_once(monkeypatch: pytest.MonkeyPatch):
+    async with wired(saying(sized(BODY), pause=0.05)) as (wire, server):
+        loop, asked = asyncio.get_running_loop(), []
+        real = loop.getaddrinfo
+
+        async def counted(*words, **more):
+            asked.append(words)
+            if len(asked) == 1:
+                raise socket.gaierror("not now")
+            return await real(*words, **more)
+
+        monkeypatch.setattr(loop, "getaddrinfo", counted)
+        first = await asyncio.gather(*(wire.post("/x", {}) for _ in range(20)), return_exceptions=True)
+        assert all(isinstance(e, TeacherError) and "no host" in e.what for e in first)
+        assert len(asked) == 1
+        replies = await asyncio.gather(*(wire.post("/x", {}) for _ in range(20)))  # a failure is not kept
+        assert all(r.body == BODY for r in replies)
+        assert server.connections == 20
+        assert len(asked) == 2

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from synth.records import AnswerKind
-from synth.verify import compare_answers, extract_answer, infer_kind, split_answer
+from synth.verify import compare_answers, extract, extract_answer, infer_kind, split_answer
 from synth.verify.latex import last_boxed
 
 KINDS: tuple[AnswerKind, ...] = ("number", "choice", "math", "boolean", "text")
@@ -166,3 +166,45 @@ def test_time_grows_with_length_and_not_faster() -> None:
         [sys.executable, "-c", textwrap.dedent(HOSTILE)], capture_output=True, text=True, timeout=90, check=True
     )
     assert done.stdout == "done\n"
+
+
+_WORDS = st.sampled_from(
+    [
+        "answer",
+        "Option",
+        "choice",
+        "final",
+        "The",
+        "my",
+        "correct",
+        "is",
+        "are",
+        ":",
+        "=",
+        "**",
+        "_",
+        "here",
+        "so",
+        "thus,",
+        "42",
+        "A)",
+        "#",
+        "...",
+        "…",
+        "İ",
+        "ſ",
+        "\n",
+        "\n\n",
+        " ",
+        "to this question",
+        "would be",
+        "best answer choice",
+    ]
+)
+
+
+@given(st.lists(st.tuples(_WORDS, st.sampled_from(["", " ", "\n"])), max_size=60))
+def test_looking_near_the_words_finds_what_looking_everywhere_finds(parts: list[tuple[str, str]]):
+    text = "".join(word + space for word, space in parts)
+    found = [(m.span(), m[0]) for m in extract._find_statements(text)]
+    assert found == [(m.span(), m[0]) for m in extract._STATEMENT.finditer(text)]
