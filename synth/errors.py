@@ -84,6 +84,7 @@ class TeacherError(SynthError):
         fatal: whether every other call to this endpoint must fail for the same reason.
         retry_after: seconds the endpoint asked us to wait, if it did.
         raw: the reply as it came, if any.
+        stale: whether it went out on a connection that the endpoint was closing, and can be asked again at once.
     """
 
     def __init__(
@@ -96,9 +97,11 @@ class TeacherError(SynthError):
         retry_after: float | None = None,
         raw: str | None = None,
         remedy: str | None = None,
+        stale: bool = False,
     ) -> None:
         super().__init__(what, remedy=remedy)
         self.cause = cause
+        self.stale = stale
         self.retriable = retriable
         self.fatal = fatal
         self.retry_after = retry_after

@@ -268,7 +268,7 @@ class Caller:
             await asyncio.wait_for(self._closed.wait(), seconds)
 
     def _tell(self, state: RetryCallState) -> None:
-        if self._on_note is not None and state.outcome is not None and state.next_action is not None:
+        if self._on_note is not None and state.outcome is not None and state.next_action and state.next_action.sleep:
             self._on_note(f"{state.outcome.exception()} (again in {state.next_action.sleep:.1f} s)")
 
     async def _attempt(self, teacher: Teacher, request: Request, key: str, unit: str, *, again: bool) -> Completion:

@@ -66,6 +66,8 @@ class Patience:
             self.over = about_the_endpoint(error) or error.retry_after is not None
             return True
         alive, outside = self._alive(), about_the_endpoint(error)
+        if error.stale:  # it says nothing of the endpoint, and cannot be said twice: connections that old are not used again
+            return False
         self._counted += not (alive and outside)
         self._spoilt += error.cause in {"empty", "malformed"}
         if self._fixed and self._spoilt >= SAME_QUESTION:
@@ -80,5 +82,7 @@ class Patience:
     def wait(self, state: RetryCallState) -> float:
         """Seconds until the next attempt: what the endpoint asked for, and no more; else longer and longer ones."""
         error = state.outcome.exception() if state.outcome else None
+        if isinstance(error, TeacherError) and error.stale:
+            return 0.0
         # "At once" is what a server says that does not know: it would have all attempts within a second.
         return (error.retry_after if isinstance(error, TeacherError) else None) or _backoff(state)

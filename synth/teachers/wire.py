@@ -132,9 +132,10 @@ class LeanWire(Wire):
         except TooLargeError as error:
             raise TeacherError("malformed", f"{self._base_url}: {error}") from error
         except ConnectionResetError as error:
-            if rested is not None and rested > RESTED_SECONDS:  # it met the closing: this server waits less
-                self._idle_seconds = min(self._idle_seconds, rested / 2)
-            raise _cut(self._base_url, str(error)) from error
+            stale = rested is not None and rested > RESTED_SECONDS
+            if stale:  # it met the closing: this server waits less
+                self._idle_seconds = min(self._idle_seconds, (rested or 0.0) / 2)
+            raise _cut(self._base_url, str(error), stale=stale) from error
         except OSError as error:
             raise _cut(self._base_url, str(error)) from error
         except asyncio.CancelledError:  # its reply would be taken for that of the next request
@@ -361,8 +362,8 @@ def broken_off(url: str) -> TeacherError:
     return TeacherError("connection", f"{url} broke off in the middle of its reply", retriable=True)
 
 
-def _cut(url: str, said: str) -> TeacherError:
-    return TeacherError("connection", f"{url} cut the connection: {redact(said)}", retriable=True)
+def _cut(url: str, said: str, *, stale: bool = False) -> TeacherError:
+    return TeacherError("connection", f"{url} cut the connection: {redact(said)}", retriable=True, stale=stale)
 
 
 def _unreachable(url: str, said: str, remedy: str) -> TeacherError:

@@ -8,6 +8,7 @@ import socket
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 import orjson
 import pytest
@@ -15,11 +16,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from synth.errors import TeacherError
-from synth.teachers import connection
+from synth.records import Problem
+from synth.store.journal import Journal
+from synth.teachers import Caller, Ledger, Request, Task, connection
+from synth.teachers.endpoint import EndpointTeacher
 from synth.teachers.wire import LeanWire, ProxiedWire, lean_wire
 
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter, bytes], Awaitable[None]]
 BODY = b'{"said": "' + "größer ".encode() * 40 + b'"}'
+
+
+COMPLETION = b'{"model": "m", "choices": [{"message": {"content": "yes"}, "finish_reason": "stop"}]}'
+TASK = Task("other", Problem.root(question="?"))
 
 
 class Server:
@@ -357,3 +365,37 @@ async def test_many_connections_look_their_host_up_once(monkeypatch: pytest.Monk
         assert all(r.body == BODY for r in replies)
         assert server.connections == 20
         assert len(asked) == 2
+
+
+async def test_a_call_that_met_the_closing_of_an_old_connection_goes_out_again_at_once(tmp_path: Path):
+    seen: set[asyncio.StreamWriter] = set()
+
+    async def once_each(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _request: bytes) -> None:
+        if writer in seen:  # it would have closed it a moment later
+            writer.transport.abort()
+            return
+        seen.add(writer)
+        writer.write(sized(COMPLETION))
+
+    async with wired(once_each) as (_, server):
+        journal = Journal(tmp_path / "journal")
+        ledger, notes, pauses = Ledger(journal), [], []
+        caller = Caller(ledger, on_note=notes.append)
+        real = caller._pause
+
+        async def paused(seconds: float) -> None:
+            pauses.append(seconds)
+            await real(seconds)
+
+        caller._pause = paused
+        async with EndpointTeacher("t", base_url=server.url, model="m", concurrency=3) as teacher:
+            for wave in range(2):
+                asked = [Request(({"role": "user", "content": f"{wave} {i}"},), TASK) for i in range(3)]
+                replies = await asyncio.gather(*(caller.ask(teacher, r, unit="u") for r in asked))
+                assert [r.text for r in replies] == ["yes"] * 3
+                await asyncio.sleep(0.05)
+    journal.close()
+    assert pauses == [0.0] * 3
+    assert not notes
+    assert ledger.calls == 9  # six questions, and three attempts that are on record
+    assert server.connections == 6

@@ -168,39 +168,10 @@ def test_time_grows_with_length_and_not_faster() -> None:
     assert done.stdout == "done\n"
 
 
-_WORDS = st.sampled_from(
-    [
-        "answer",
-        "Option",
-        "choice",
-        "final",
-        "The",
-        "my",
-        "correct",
-        "is",
-        "are",
-        ":",
-        "=",
-        "**",
-        "_",
-        "here",
-        "so",
-        "thus,",
-        "42",
-        "A)",
-        "#",
-        "...",
-        "…",
-        "İ",
-        "ſ",
-        "\n",
-        "\n\n",
-        " ",
-        "to this question",
-        "would be",
-        "best answer choice",
-    ]
-)
+_SHORT = ["answer", "Option", "choice", "final", "The", "my", "correct", "is", "are", "here", "so", "thus,", "42", "A)"]
+_LONG = ["to this question", "would be", "best answer choice"]
+_SIGNS = [":", "=", "**", "_", "#", "...", "…", "İ", "ſ", "\n", "\n\n", " "]
+_WORDS = st.sampled_from([*_SHORT, *_LONG, *_SIGNS])
 
 
 @given(st.lists(st.tuples(_WORDS, st.sampled_from(["", " ", "\n"])), max_size=60))
