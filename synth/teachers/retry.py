@@ -66,7 +66,7 @@ class Patience:
             self.over = about_the_endpoint(error) or error.retry_after is not None
             return True
         alive, outside = self._alive(), about_the_endpoint(error)
-        if error.stale:  # it says nothing of the endpoint, and cannot be said twice: connections that old are not used again
+        if error.stale:  # it says nothing of the endpoint, nor for long: connections that old are not used again
             return False
         self._counted += not (alive and outside)
         self._spoilt += error.cause in {"empty", "malformed"}

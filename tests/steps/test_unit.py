@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import orjson
 import pytest
 
 from synth.records import Failure, Problem
 from synth.steps import Unit
-from synth.store.journal import Journal
+from synth.store.journal import Journal, read_entries
 from synth.teachers import Caller, Completion, Ledger, Reply, Request, ScriptedTeacher, Task
 
 PROBLEM = Problem.root(question="How many?", answer="5", answer_kind="number")
@@ -53,7 +54,9 @@ async def test_a_reply_without_its_shape_is_sent_back_once_with_what_is_wrong(le
     assert [m["role"] for m in second.messages] == ["user", "assistant", "user"]
     assert second.messages[1]["content"] == '{"number": "several"}'
     assert "number: Input should be a valid integer" in second.messages[2]["content"]
-    row = ledger._journal.read(ledger._good[got.key])
+    ledger._journal.flush()
+    rows = [orjson.loads(line)["body"] for _, line in read_entries(ledger._journal.folder)]
+    row = next(r for r in rows if r["id"] == got.call)
     assert (row["repairs"], row["shape"], row["id"]) == (
         ledger.last_attempt(ScriptedTeacher(script).key(first)),
         "Number",
