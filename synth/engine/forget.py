@@ -32,6 +32,7 @@ def forget(run: Path, calls: Sequence[str]) -> int:
     try:
         for key, unit in found:
             journal.append("forget", orjson.dumps({"key": key, "unit": unit}))
+        journal.flush()
     finally:
         journal.close()
         folder.close()

@@ -124,7 +124,9 @@ def to_problem(
         reference_solution=solution if isinstance(solution, str) and solution.strip() else None,
         evidence=tuple(map(str, evidence)) if isinstance(evidence, list) else (),
         rubric=got.get("rubric"),
-        media=tuple(one for name, kind in _MEDIA if got.get(name) for one in _media(kind, got[name], folder)),
+        media=tuple(
+            one for name, kind in _MEDIA if got.get(name) is not None for one in _media(kind, got[name], folder)
+        ),
         meta={k: _plain(v) for k, v in row.items() if k not in used},
     )
     for name in sorted(needs):

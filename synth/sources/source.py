@@ -184,10 +184,10 @@ class Source:
                 raise InputError(what, where=self.name, remedy="leave the input alone while a run reads it") from error
             if given is None:
                 continue
-            if not given.records:
+            id_ = given.problem.id
+            if not given.records and id_ not in self._last:
                 yield given
                 continue
-            id_ = given.problem.id
             problem, records = waiting.setdefault(id_, (given.problem, {}))
             self.repeated += sum(r.id in records for r in given.records)
             records.update((r.id, r) for r in given.records if r.id not in records)

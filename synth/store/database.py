@@ -67,8 +67,10 @@ def fold(run: Path) -> bool:
             con.close()
             path.unlink()
             con = duckdb.connect(str(path))
+            con.begin()  # all of them, or none
             _make_tables(con, "main")
             con.execute("CREATE TABLE folded (segment BIGINT, byte_offset BIGINT)")
+            con.commit()
     except duckdb.OperationalError:
         return False
     try:
@@ -116,10 +118,10 @@ def _add(con: duckdb.DuckDBPyConnection, journal: Path) -> None:
 
 def _is_current(con: duckdb.DuckDBPyConnection, database: str) -> bool:
     """Whether a database has the tables of today."""
-    have = "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE database_name = $1 AND table_name <> 'folded'"
+    have = "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE database_name = $1"
     found = set(con.execute(have, [database]).fetchall())
     wanted = {(t, n, sql) for t, kind in TABLES.items() for n, sql in {"owner": "VARCHAR", **columns(kind)}.items()}
-    return found == wanted
+    return found == wanted | {("folded", "segment", "BIGINT"), ("folded", "byte_offset", "BIGINT")}
 
 
 def _make_tables(con: duckdb.DuckDBPyConnection, schema: str) -> None:
@@ -146,6 +148,8 @@ class _Rows:
         self._replaced: list[str] = []
         """Whose commits come in the stead of earlier ones, if they have made any."""
         self._owners: set[bytes] = set()
+        self._waiting: set[bytes] = set()
+        """Owners of the rows that are not in the tables yet."""
 
     def __enter__(self) -> Self:
         return self
@@ -162,11 +166,12 @@ class _Rows:
             elif line.startswith(_COMMIT):
                 owner, first, rows = read_commit(line[len(_COMMIT) : -1])
                 if not first:
-                    if owner in self._owners:  # what it made before is among these rows
+                    if owner in self._waiting:  # what it made before is among these rows
                         self.insert()
                         calls = self._gathered.setdefault("calls", [])
                     self._replaced.append(orjson.loads(owner))
                 self._owners.add(owner)
+                self._waiting.add(owner)
                 for table, row in rows:
                     self._gathered.setdefault(table, []).append(row)
         self._put_down()
@@ -195,6 +200,7 @@ class _Rows:
             )
             file.unlink()
         self._replaced, self._longest = [], {}
+        self._waiting.clear()
 
     def owners(self) -> list[str]:
         """Whose commits were taken in."""
@@ -264,8 +270,13 @@ class Store:
         _make_tables(self._con, "tail")
         try:
             with _Rows(self._con, "tail") as rows:
+                size = 0
                 for _, lines in read_blocks(run / "journal", Position(*row) if row else START, _BLOCK_BYTES):
                     rows.take(lines)
+                    size += len(lines)
+                    if size >= _BATCH_BYTES:
+                        rows.insert()
+                        size = 0
                 rows.insert()
                 owners = rows.owners()
         except (duckdb.Error, ValueError, LookupError) as error:
@@ -302,8 +313,7 @@ class Store:
             self._con.execute(f"ATTACH '{quoted}' AS folded (READ_ONLY)")
         except duckdb.OperationalError:  # being folded this moment, here or elsewhere: the journal has it all
             return False
-        marks = "SELECT 1 FROM duckdb_tables() WHERE database_name = 'folded' AND table_name = 'folded'"
-        return self._con.execute(marks).fetchone() is not None and _is_current(self._con, "folded")
+        return _is_current(self._con, "folded")
 
     def _make_steps(self) -> None:
         manifest = orjson.loads((self.run / "run.json").read_bytes())

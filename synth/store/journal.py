@@ -176,8 +176,11 @@ class Journal:
         """Write one entry: `kind` and a JSON object as bytes.
 
         Raises:
-            Stopped: it could not be written, or an earlier one could not.
+            Stopped: it could not be written, or an earlier one could not; within an event loop the next append says so.
+            ValueError: the journal is closed.
         """
+        if self._closing.is_set():
+            raise ValueError("the journal is closed")
         line = b'{"kind":"' + kind.encode() + b'","body":' + body + b"}\n"
         with self._lock:
             if self._error is None and self._size >= SEGMENT_BYTES:
@@ -241,7 +244,10 @@ class Journal:
             self._hand_over()
         with (self.folder / _NAME.format(location.segment)).open("rb") as file:
             file.seek(location.offset)
-            entry: dict[str, Any] = orjson.loads(file.read(location.length))
+            line = file.read(location.length)
+        if len(line) < location.length and self._error is not None:
+            raise _write_failed(self._error, self.folder)
+        entry: dict[str, Any] = orjson.loads(line)
         body: dict[str, Any] = entry["body"]
         return body
 
@@ -267,8 +273,9 @@ class Journal:
 
     def close(self) -> None:
         """Make safe what is left and end the thread. Never raises: `append` and `flush` have said what failed."""
-        self._closing.set()
-        self._to_do.set()
+        with self._lock:
+            self._closing.set()
+            self._to_do.set()
         self._thread.join()
         with self._lock:
             self._sync_now()
@@ -280,6 +287,8 @@ class Journal:
             if self._closing.wait(GROUP_SECONDS):  # let a group gather
                 return
             with self._lock:
+                if self._closing.is_set():  # and nobody will wake us again
+                    return
                 self._to_do.clear()
                 self._unsynced = False
                 self._write()  # of a loop that has ended

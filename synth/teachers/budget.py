@@ -75,13 +75,18 @@ class Budget:
                 "or set a limit with --max-tokens or --max-calls",
             )
 
+    @property
+    def limited(self) -> bool:
+        """Whether there is any limit."""
+        return (self.max_calls, self.max_cost, self.max_tokens) != (None, None, None)
+
     async def reserve(self, ledger: Ledger, teacher: Teacher, request: Request) -> Reserve:
         """Count one attempt about to leave; wait where it does not fit beside those in flight.
 
         Raises:
             Stopped: it would go over a limit.
         """
-        if self.max_calls is None and self.max_cost is None and self.max_tokens is None:
+        if not self.limited:
             self.in_flight += 1
             return _NOTHING
         while True:

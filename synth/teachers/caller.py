@@ -31,7 +31,8 @@ FIRST_REFUSALS = 5
 """Calls that an endpoint must have refused, and none answered between them, for all to count as wrong."""
 GATHER_SECONDS, GATHER_FROM, GATHER_MOST = 0.025, 32, 64
 """Where so many calls are in flight, replies are written down and handed out in groups, so that what is done with them is
-done stage by stage (see `stages.py`): those that come within so many seconds, and so many at most."""
+done stage by stage (see `stages.py`): those that come within so many seconds, and so many at most. Not where there is a
+budget: what comes next is to know what they took."""
 LONG_PAUSE = 10.0
 """Seconds from which on a pause is told."""
 
@@ -291,6 +292,8 @@ class Caller:
                 try:
                     completion = await teacher.complete(request)
                     end, pause = completion.status, completion.pause
+                    self._alive.add(teacher.name)
+                    self._refusals.pop(teacher.name, None)
                 except TeacherError as caught:
                     error, end, pause = caught, _status(caught), caught.retry_after
                 except asyncio.CancelledError as caught:  # it has left, and may be paid for
@@ -298,7 +301,7 @@ class Caller:
                 finally:
                     limit.out -= 1
                 latency = time.perf_counter() - clock
-                if completion is not None and len(self._asking) >= GATHER_FROM:
+                if completion is not None and limit.out >= GATHER_FROM and not self.budget.limited:
                     has_turn = False
                     limit.leave(entered, end, pause=pause, tokens=_tokens(completion), expected=tokens)
                     try:
@@ -315,7 +318,13 @@ class Caller:
                 self.budget.release(reserve)
         finally:
             if has_turn:
-                limit.leave(entered, end, pause=pause, tokens=_tokens(completion), expected=tokens)
+                limit.leave(
+                    entered,
+                    None if cancelled is not None else end,
+                    pause=pause,
+                    tokens=_tokens(completion),
+                    expected=tokens,
+                )
         self.counts.sent += 1
         if completion is None:
             assert error is not None
@@ -323,9 +332,6 @@ class Caller:
             if self._refusals and (refusals := self._refusals.get(teacher.name)) is not None:
                 refusals.came_home(left)
             raise error
-        self._alive.add(teacher.name)
-        if self._refusals:
-            self._refusals.pop(teacher.name, None)
         if pause is not None and pause >= LONG_PAUSE:
             self._tell_pause(teacher, pause)
         self._compare_models(teacher, completion)

@@ -41,6 +41,8 @@ closing half-way is lost (uvicorn's default, which vLLM and SGLang keep). Less w
 
 BUFFER_BYTES = 2**16
 """Read from a connection at once, at most."""
+AT_ONCE_SECONDS = 1.0
+"""Within which a request meets the closing of its connection, if it does."""
 RESTED_SECONDS = 0.01
 """A connection that is lost after less rest says nothing of how long its server lets it rest."""
 
@@ -123,6 +125,7 @@ class LeanWire(Wire):
     async def _send(self, method: str, path: str, body: bytes) -> WireReply:
         connection = self._waiting() or await self._connect()
         rested = connection.idle_seconds if connection.used else None
+        sent = asyncio.get_running_loop().time()
         try:
             reply = await connection.ask(b"%b%d\r\n\r\n%b" % (self._head(method, path), len(body), body), self._timeout)
         except TimeoutError as error:
@@ -132,7 +135,8 @@ class LeanWire(Wire):
         except TooLargeError as error:
             raise TeacherError("malformed", f"{self._base_url}: {error}") from error
         except ConnectionResetError as error:
-            stale = rested is not None and rested > RESTED_SECONDS
+            at_once = asyncio.get_running_loop().time() < sent + AT_ONCE_SECONDS  # else it may have worked on it
+            stale = at_once and rested is not None and rested > RESTED_SECONDS
             if stale:  # it met the closing: this server waits less
                 self._idle_seconds = min(self._idle_seconds, (rested or 0.0) / 2)
             raise _cut(self._base_url, str(error), stale=stale) from error

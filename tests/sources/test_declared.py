@@ -219,6 +219,16 @@ def test_rows_of_one_problem_are_one_unit_in_whatever_order_they_stand(tmp_path:
         assert first[table] == second[table]
 
 
+def test_a_problem_that_stands_once_without_records_and_once_with_is_one_unit(tmp_path: Path):
+    rows = [
+        {"question": "What is 1 + 1?", "answer": "# 2", "generator": "m", "output": said}
+        for said in ([], ["1 + 1 = 2. The answer is 2."])
+    ]
+    run = imported(rows, "zeroeval", tmp_path / "a")
+    assert ask(run, "SELECT count(*) FROM problems") == [(1,)]
+    assert ask(run, "SELECT count(*) FROM rationales") == [(1,)]
+
+
 def test_more_rows_of_a_problem_do_that_problem_again_and_no_other(tmp_path: Path):
     def row(n: int, model: str) -> dict[str, Any]:
         return {"question": f"{n}?", "answer": "1", "generator": model, "output": ["The answer is 1."]}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import duckdb
 import orjson
 import pytest
 from hypothesis import given
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from support import ask
 
 from synth.records import Problem, Rationale, Score, UnitRecord
-from synth.store import commits
+from synth.store import commits, database
 from synth.store.commits import commit_body, read_commit
 from synth.store.database import fold
 from synth.store.journal import Journal
@@ -116,3 +117,33 @@ def test_what_an_owner_commits_last_is_what_is_there(steps: list[tuple[int, list
         assert sorted(q for (q,) in ask(folder, "SELECT question FROM problems")) == wanted
         fold(folder)
         assert sorted(q for (q,) in ask(folder, "SELECT question FROM problems")) == wanted
+
+
+def test_units_that_were_done_twice_do_not_take_a_statement_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    inserts: list[int] = []
+    real = database._Rows.insert
+    monkeypatch.setattr(database._Rows, "insert", lambda self: (inserts.append(1), real(self))[1])
+    journal = Journal(tmp_path / "journal")
+    (tmp_path / "run.json").write_text("{}")
+    for turn in range(2):
+        for i in range(50):
+            journal.append("commit", commit_body(f"u{i}", "f", [problem(f"q{turn} {i}", f"u{i}")], first=not turn))
+    journal.close()
+    assert ask(tmp_path, "SELECT count(*), min(question) FROM problems") == [(50, "q1 0")]
+    assert len(inserts) == 2
+    fold(tmp_path)
+    assert len(inserts) == 4
+    assert ask(tmp_path, "SELECT count(*), min(question) FROM problems") == [(50, "q1 0")]
+
+
+def test_a_store_that_was_left_half_made_is_made_anew(tmp_path: Path):
+    journal = Journal(tmp_path / "journal")
+    (tmp_path / "run.json").write_text("{}")
+    journal.append("commit", commit_body("u", "f", [problem("q", "u")], first=True))
+    journal.close()
+    fold(tmp_path)
+    with duckdb.connect(str(tmp_path / "corpus.duckdb")) as con:
+        con.execute("DROP TABLE folded")
+    assert ask(tmp_path, "SELECT question FROM problems") == [("q",)]
+    assert fold(tmp_path)
+    assert ask(tmp_path, "SELECT question FROM problems") == [("q",)]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -187,3 +188,16 @@ async def test_a_turn_that_cannot_be_written_is_told_and_the_next_append_refused
     with pytest.raises(Stopped, match="No space left"):
         journal.append("call", b"{}")
     journal.close()
+
+
+def test_closing_while_a_group_is_made_safe_ends_the_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Closed in every moment of a group's making, the one between its wait and its look at what there is included."""
+    monkeypatch.setattr(module, "GROUP_SECONDS", 0.002)
+    for i in range(150):
+        journal = Journal(tmp_path / f"j{i}")
+        journal.append("call", b"{}")
+        time.sleep(0.0018 + i % 15 * 0.00005)
+        ending = threading.Thread(target=journal.close, daemon=True)
+        ending.start()
+        ending.join(10)
+        assert not ending.is_alive()

@@ -161,6 +161,34 @@ async def test_a_port_that_never_replies_is_not_waited_for_six_times(ledger: Led
     assert len(teacher.asked) == 2
 
 
+async def test_a_reply_that_waits_for_others_counts_at_once(ledger: Ledger):
+    async def does(one: Request) -> Completion:
+        await asyncio.sleep(0.02 if one.sample == 0 else 0.025 if one.sample < 20 else 0.3)
+        if 0 < one.sample < 20:
+            raise http(400)
+        return said()
+
+    got = await everything(Caller(ledger), Told(does, 60), [request(i) for i in range(60)])
+    assert sum(isinstance(g, Completion) for g in got) == 41
+    assert sum(isinstance(g, TeacherError) and g.cause == "bad_request" for g in got) == 19
+
+
+async def test_a_reply_that_waits_for_others_is_on_record_though_its_call_is_given_up(ledger: Ledger):
+    async def does(one: Request) -> Completion:
+        return await asyncio.sleep(0.02 if one.sample < 5 else 60, said())
+
+    caller = Caller(ledger)
+    asked = asyncio.create_task(everything(caller, Told(does, 50), [request(i) for i in range(50)]))
+    async with asyncio.timeout(10):
+        while len(caller._gathered) < 5:
+            await asyncio.sleep(0)
+    assert ledger.calls == 0
+    await caller.drain(0)
+    await asked
+    assert ledger.calls == 50
+    assert sum(key in ledger for key in [Told(does).key(request(i)) for i in range(50)]) == 5
+
+
 async def test_a_call_given_up_while_under_way_is_on_record(ledger: Ledger):
     async def hang() -> Completion:
         await asyncio.sleep(60)

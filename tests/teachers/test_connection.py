@@ -399,3 +399,22 @@ async def test_a_call_that_met_the_closing_of_an_old_connection_goes_out_again_a
     assert not notes
     assert ledger.calls == 9  # six questions, and three attempts that are on record
     assert server.connections == 6
+
+
+async def test_the_time_of_a_request_is_its_own_on_a_connection_that_was_used_before():
+    waits = iter([0.0, 0.25, None])
+
+    async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _request: bytes) -> None:
+        wait = next(waits)
+        await asyncio.sleep(30 if wait is None else wait)
+        writer.write(sized(BODY))
+
+    async with wired(answer, timeout=0.4) as (wire, server):
+        await wire.post("", {})
+        await asyncio.sleep(0.25)
+        await wire.post("", {})  # half a second after the first was sent
+        async with asyncio.timeout(10):
+            with pytest.raises(TeacherError) as error:
+                await wire.post("", {})
+        assert error.value.cause == "timeout"
+        assert server.connections == 1

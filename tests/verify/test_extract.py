@@ -175,6 +175,10 @@ _WORDS = st.sampled_from([*_SHORT, *_LONG, *_SIGNS])
 
 
 @given(st.lists(st.tuples(_WORDS, st.sampled_from(["", " ", "\n"])), max_size=60))
+@example([("therefore,", "   "), ("a" * 20, "   "), ("answer", "   "), ("choice", "   "), ("is", " "), ("B", "")])
+@example(
+    [("option", " "), ("x" * 80, " "), ("the", " "), ("answer", " "), ("would be", ":"), ("\n\n", "   "), ("...", " ")]
+)
 def test_looking_near_the_words_finds_what_looking_everywhere_finds(parts: list[tuple[str, str]]):
     text = "".join(word + space for word, space in parts)
     found = [(m.span(), m[0]) for m in extract._find_statements(text)]
