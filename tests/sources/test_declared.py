@@ -220,11 +220,16 @@ def test_rows_of_one_problem_are_one_unit_in_whatever_order_they_stand(tmp_path:
 
 
 def test_a_problem_that_stands_once_without_records_and_once_with_is_one_unit(tmp_path: Path):
-    rows = [
-        {"question": "What is 1 + 1?", "answer": "# 2", "generator": "m", "output": said}
-        for said in ([], ["1 + 1 = 2. The answer is 2."])
-    ]
-    run = imported(rows, "zeroeval", tmp_path / "a")
+    mapping = yaml_file(
+        tmp_path / "mine.yaml",
+        """
+        mapping: mine
+        problem: {question: q, answer: a}
+        rationales: [{author: "'human'", text: said, when: said is not none}]
+        """,
+    )
+    rows = [{"q": "What is 1 + 1?", "a": "2", "said": said} for said in (None, "1 + 1 = 2.\nThe answer is 2.")]
+    run = imported(rows, str(mapping), tmp_path / "run")
     assert ask(run, "SELECT count(*) FROM problems") == [(1,)]
     assert ask(run, "SELECT count(*) FROM rationales") == [(1,)]
 
