@@ -163,14 +163,33 @@ async def test_a_port_that_never_replies_is_not_waited_for_six_times(ledger: Led
 
 async def test_a_reply_that_waits_for_others_counts_at_once(ledger: Ledger):
     async def does(one: Request) -> Completion:
-        await asyncio.sleep(0.02 if one.sample == 0 else 0.025 if one.sample < 20 else 0.3)
-        if 0 < one.sample < 20:
+        await asyncio.sleep(0.02 if one.sample == 0 else 0.025)
+        if one.sample:
             raise http(400)
         return said()
 
-    got = await everything(Caller(ledger), Told(does, 60), [request(i) for i in range(60)])
-    assert sum(isinstance(g, Completion) for g in got) == 41
-    assert sum(isinstance(g, TeacherError) and g.cause == "bad_request" for g in got) == 19
+    got = await everything(Caller(ledger), Told(does, 40), [request(i) for i in range(40)])
+    assert sum(isinstance(g, Completion) for g in got) == 1
+    assert sum(isinstance(g, TeacherError) and g.cause == "bad_request" for g in got) == 39
+
+
+@pytest.mark.parametrize("budget", [Budget(), Budget(max_calls=1000), Budget(max_tokens=10**6)])
+async def test_replies_wait_for_others_only_where_there_is_no_budget(ledger: Ledger, budget: Budget):
+    async def does(_: Request) -> Completion:
+        return await asyncio.sleep(0.02, said())
+
+    caller, waited = Caller(ledger, budget), 0
+    real = caller._gather
+
+    async def counted() -> None:
+        nonlocal waited
+        waited += 1
+        await real()
+
+    caller._gather = counted
+    await everything(caller, Told(does, 60), [request(i) for i in range(60)])
+    assert bool(waited) is not budget.limited
+    assert ledger.calls == 60
 
 
 async def test_a_reply_that_waits_for_others_is_on_record_though_its_call_is_given_up(ledger: Ledger):
@@ -207,7 +226,7 @@ async def test_a_call_given_up_while_under_way_is_on_record(ledger: Ledger):
 @settings(max_examples=30)
 @given(
     st.lists(st.integers(0, 400), min_size=1),
-    st.integers(1, 16),
+    st.integers(1, 48),
     st.integers(500, 5000),
     st.booleans(),
     st.integers(0, 99),

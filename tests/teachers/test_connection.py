@@ -402,7 +402,7 @@ async def test_a_call_that_met_the_closing_of_an_old_connection_goes_out_again_a
 
 
 async def test_the_time_of_a_request_is_its_own_on_a_connection_that_was_used_before():
-    waits = iter([0.0, 0.25, None])
+    waits = iter([0.0, 0.25, 0.0, None])
 
     async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _request: bytes) -> None:
         wait = next(waits)
@@ -413,8 +413,11 @@ async def test_the_time_of_a_request_is_its_own_on_a_connection_that_was_used_be
         await wire.post("", {})
         await asyncio.sleep(0.25)
         await wire.post("", {})  # half a second after the first was sent
+        await asyncio.sleep(0.45)  # the clock has run down
+        await wire.post("", {})
+        await asyncio.sleep(0.25)
         async with asyncio.timeout(10):
             with pytest.raises(TeacherError) as error:
-                await wire.post("", {})
+                await wire.post("", {})  # the clock was wound for the one before
         assert error.value.cause == "timeout"
         assert server.connections == 1
