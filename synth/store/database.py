@@ -44,8 +44,8 @@ _CALL, _COMMIT = b'{"kind":"call","body":', b'{"kind":"commit","body":'
 """How the entries that hold rows begin; the body ends one brace before the line does."""
 _RECORDS_AT_ONCE = 8192
 """That expressions are asked of: each batch looks through the tables once."""
-_MEMORY = "48MB"
-"""Half of it is what DuckDB needs at least."""
+_MEMORY = ("48MB", "256MB")
+"""What a fold may take; and where that was not enough, as for texts of 60 kB. Half of the first is what DuckDB needs at least."""
 VIEWS = Path(__file__).with_name("views.sql")
 """The views, with what is said of each and of its columns."""
 _READING = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN, duckdb.StatementType.MULTI)
@@ -60,7 +60,23 @@ def fold(run: Path) -> bool:
     Raises:
         RunFolderError: DuckDB cannot write it (a full disk).
     """
-    path = run / "corpus.duckdb"
+    path, journal = run / "corpus.duckdb", run / "journal"
+    try:
+        for memory in _MEMORY:
+            try:
+                return _fold_within(path, journal, memory)
+            except duckdb.Error:  # out of memory: there are several that say so, and in a checkpoint it is fatal
+                continue  # with what is not committed
+        return _fold_within(path, journal, None)
+    except (duckdb.Error, ValueError, LookupError) as error:
+        if (damage := find_damage(journal)) is not None:
+            raise damage from error
+        remedy = "make room and give the same command again: the journal has it all"
+        raise RunFolderError(f"DuckDB cannot write: {error}", where=str(path), remedy=remedy) from error
+
+
+def _fold_within(path: Path, journal: Path, memory: str | None) -> bool:
+    """Fold, and take so much memory; None for DuckDB's own limit, most of the machine's. False where it must wait."""
     try:
         con = duckdb.connect(str(path))
         if not _is_current(con, "corpus"):  # new, or of another version of ours: the journal has it all
@@ -73,27 +89,14 @@ def fold(run: Path) -> bool:
             con.commit()
     except duckdb.OperationalError:
         return False
-    try:
-        with con:
-            _fold_into(con, run / "journal")
-    except (duckdb.Error, ValueError, LookupError) as error:
-        if (damage := find_damage(run / "journal")) is not None:
-            raise damage from error
-        remedy = "make room and give the same command again: the journal has it all"
-        raise RunFolderError(f"DuckDB cannot write: {error}", where=str(path), remedy=remedy) from error
+    with con:
+        con.execute("SET threads = 1")  # a second one costs more than it gives
+        if memory is not None:
+            con.execute(f"SET memory_limit = '{memory}'")
+        if memory != _MEMORY[0]:  # long texts: each checkpoint would write anew those of some hundred MB
+            con.execute("SET wal_autocheckpoint = '128MB'")
+        _add(con, journal)
     return True
-
-
-def _fold_into(con: duckdb.DuckDBPyConnection, journal: Path) -> None:
-    # DuckDB would keep all it has touched in memory, up to most of the machine's; a second thread costs more than it gives.
-    con.execute(f"SET memory_limit = '{_MEMORY}'")
-    con.execute("SET threads = 1")
-    try:
-        _add(con, journal)
-    except duckdb.OutOfMemoryException:  # a unit far larger than usual: it may take what it needs
-        con.rollback()
-        con.execute("RESET memory_limit")
-        _add(con, journal)
 
 
 def _add(con: duckdb.DuckDBPyConnection, journal: Path) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from random import Random
 
 import duckdb
 import orjson
@@ -195,7 +196,7 @@ def test_a_database_of_another_version_is_made_anew_from_the_journal(folder: Pat
 
 
 def test_a_unit_far_larger_than_usual_is_folded_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(database, "_MEMORY", "8MB")
+    monkeypatch.setattr(database, "_MEMORY", ("8MB",))
     rows = [
         {"id": f"r{i}", "unit": "p", "step": "s", "problem": "p", "author": "human", "text": "word " * 400}
         for i in range(3000)
@@ -208,6 +209,24 @@ def test_a_unit_far_larger_than_usual_is_folded_too(tmp_path: Path, monkeypatch:
     fold(tmp_path)
     with duckdb.connect(str(tmp_path / "corpus.duckdb")) as con:
         assert con.execute("SELECT count(*), min(length(text)) FROM rationales").fetchall() == [(3000, 2000)]
+
+
+def test_long_texts_are_folded_though_a_checkpoint_of_them_takes_more_memory_than_usual(tmp_path: Path):
+    """Such as transcripts of reasoning models."""
+    random = Random(1)
+    words = ["".join(random.choices("abcdefghij", k=random.randint(2, 9))) for _ in range(5000)]
+    texts = [" ".join(random.choices(words, k=20_480)) for _ in range(400)]
+    journal = Journal(tmp_path / "journal")
+    for i, text in enumerate(texts):
+        unit = f"p{i:03}"
+        problem = {"id": unit, "unit": unit, "step": "input", "question": "?"}
+        row = {"id": f"r{i:03}", "unit": unit, "step": "s", "problem": unit, "author": "human", "text": text}
+        body = {"owner": unit, "fingerprint": "f", "records": {"problems": [problem], "rationales": [row]}}
+        journal.append("commit", orjson.dumps(body))
+    journal.close()
+    assert fold(tmp_path)
+    with duckdb.connect(str(tmp_path / "corpus.duckdb")) as con:
+        assert con.execute("SELECT text FROM rationales ORDER BY id").fetchall() == [(text,) for text in texts]
 
 
 def test_what_is_committed_again_replaces_what_was_there_before(tmp_path: Path):
