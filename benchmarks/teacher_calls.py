@@ -7,8 +7,9 @@
 
 Clients take turns within one run, each in a process of its own; CPU is that of the client's whole process tree, the
 server's not counted; medians over the rounds. Each does one row before the clock starts, so that what is loaded once is
-told apart: `start` is the time until then. synth keeps its ledger, validates every record and folds all into DuckDB;
-the others write one line a reply. `raw aiohttp` is the yardstick: `ratio` is rows/s against it in the same run.
+told apart: `start` is the time until then. synth reads its rows from a file, keeps its ledger, validates every record and
+folds all into DuckDB; the others make their prompts as they go and write one line a reply. `raw aiohttp` is the yardstick:
+`ratio` is rows/s against it in the same run.
 """
 
 from __future__ import annotations
@@ -84,18 +85,27 @@ async def official(url: str, n: int, out: Path, *, over_aiohttp: bool) -> None:
             await asyncio.gather(*(work() for _ in range(IN_FLIGHT)))
 
 
-def synth(url: str, n: int, folder: Path) -> None:
-    """The whole of a run: read, ask, validate, ledger, fold."""
+def synth(url: str, folder: Path) -> None:
+    """The whole of a run: check, read, ask, validate, ledger, fold, and what came of it."""
     import synth
     from synth.teachers.endpoint import EndpointTeacher
 
-    pipeline, rows = folder / "bench.yaml", folder / "in.jsonl"
-    pipeline.write_text(PIPELINE)
-    with rows.open("w") as file:
+    teacher = EndpointTeacher("mock", base_url=url, model="mock", concurrency=IN_FLIGHT)
+    synth.run(folder / "bench.yaml", folder / "in.jsonl", folder / "run", teachers=teacher)
+
+
+def give(n: int, folder: Path) -> None:
+    """The files that a run of synth is given."""
+    (folder / "bench.yaml").write_text(PIPELINE)
+    with (folder / "in.jsonl").open("w") as file:
         for i in range(n):
             file.write(json.dumps({"question": question(i), "answer": "5"}) + "\n")
-    teacher = EndpointTeacher("mock", base_url=url, model="mock", concurrency=IN_FLIGHT)
-    synth.run(pipeline, rows, folder / "run", teachers=teacher)
+
+
+def check(n: int, folder: Path) -> None:
+    """All rows are there."""
+    import synth
+
     with synth.open_store(folder / "run") as store:
         assert store.sql("SELECT count(*) FROM rationales").fetchall() == [(n,)]
 
@@ -117,26 +127,30 @@ def child(client: str, url: str, n: int) -> None:
     """Do one round in this process and print what it took, after one row that is not counted."""
     folder = Path(tempfile.mkdtemp(prefix="bench-"))
     try:
-        begun = time.perf_counter()
-        once(client, url, 1, folder / "first")
-        start, cpu_before = time.perf_counter() - begun, cpu_so_far()
-        once(client, url, n, folder / "all")
-        took = time.perf_counter() - begun - start
+        start, _ = once(client, url, 1, folder / "first")
+        seconds, cpu = once(client, url, n, folder / "all")
         peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-        print(json.dumps([took, cpu_so_far() - cpu_before, peak / 1024, start]))
+        print(json.dumps([seconds, cpu, peak / 1024, start]))
     finally:
         shutil.rmtree(folder)
 
 
-def once(client: str, url: str, n: int, folder: Path) -> None:
-    """So many rows through a client."""
+def once(client: str, url: str, n: int, folder: Path) -> tuple[float, float]:
+    """So many rows through a client; what it took, in seconds and in seconds of CPU."""
     folder.mkdir()
+    if client == "synth":
+        give(n, folder)
+    begun, cpu = time.perf_counter(), cpu_so_far()
     if client == "raw aiohttp":
         asyncio.run(raw_aiohttp(url, n, folder / "out.jsonl"))
     elif client == "synth":
-        synth(url, n, folder)
+        synth(url, folder)
     else:
         asyncio.run(official(url, n, folder / "out.jsonl", over_aiohttp="aiohttp" in client))
+    took = time.perf_counter() - begun, cpu_so_far() - cpu
+    if client == "synth":
+        check(n, folder)
+    return took
 
 
 def cpu_so_far() -> float:
@@ -219,7 +233,7 @@ def main() -> None:
         print(f"no latency, {IN_FLIGHT} in flight, n = {n:,}; marginal: CPU s a further 1,000 rows beyond {n // 5:,}")
         table(many, n, {c: (b - a) / (n - n // 5) * 1000 for c, (a, b) in cpu.items()})
     elif given.what in {"fixed", "lognormal"}:
-        latency, sigma, n = (0.2, 0.0, given.n or 5120) if given.what == "fixed" else (1.0, 0.6, given.n or 2560)
+        latency, sigma, n = (0.2, 0.0, given.n or 10_240) if given.what == "fixed" else (1.0, 0.6, given.n or 2560)
         with server(latency, sigma) as url:
             print(f"{latency} s a call (sigma {sigma}), {IN_FLIGHT} in flight, n = {n:,}")
             table(rounds(clients, url, n, given.rounds), n)

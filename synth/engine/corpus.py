@@ -28,7 +28,7 @@ def commit(
 
 
 def judge(
-    journal: Journal, run: Path, owner: str, steps: Iterable[CorpusStep], fingerprint: str, tell: Callable[[str], None]
+    journal: Journal, run: Path, owner: str, steps: Sequence[CorpusStep], fingerprint: str, tell: Callable[[str], None]
 ) -> None:
     """Let corpus steps look at a run, one after the other, each at what those before it left.
 
@@ -40,9 +40,9 @@ def judge(
         fingerprint: noted with the last row, so that it can be told whether all was done.
         tell: called with what steps have to say.
     """
-    commit(journal, owner, "", [])
+    commit(journal, owner, "" if steps else fingerprint, [])
     made: list[UnitRecord] = []
-    for step in steps:
+    for left, step in zip(reversed(range(len(steps))), steps, strict=True):
         journal.flush()
         fold(run)
         with open_store(run) as store:
@@ -51,8 +51,7 @@ def judge(
                     tell(f"{step.name}: {one}")
                 else:
                     made.append(one)
-        commit(journal, owner, "", made)
-    commit(journal, owner, fingerprint, made)
+        commit(journal, owner, "" if left else fingerprint, made)
     journal.flush()
 
 

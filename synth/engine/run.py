@@ -44,6 +44,8 @@ BURST_SECONDS = 0.01
 
 FOLD_SECONDS, FOLD_PAUSE = 1.0, 3.0
 """Between two folds of the journal while the run goes on; and at least so many times the work of the last one."""
+LAST_FOLD_SECONDS = 0.1
+"""The same when all units are begun: what is folded while the last calls are waited for, nobody waits for afterwards."""
 
 LAST_SECONDS = 10.0
 """How long calls in flight may take to come home when the run ends in an error."""
@@ -217,14 +219,17 @@ class _Run:
         self.tell = tell
         self.done: dict[str, str] = {}
         self.present: set[str] = set()
-        self.judged = {CORPUS: "", BY_HAND: ""}
+        self.judged: dict[str, str | None] = {CORPUS: None, BY_HAND: None}
+        """The fingerprints of the corpus steps that have looked at the run; "" where they did not come to an end."""
         self.committed = 0
         self.not_begun = 0
+        self.all_begun = asyncio.Event()
         self.journal = Journal(folder.path / "journal", on_error=self._cannot_write)
         self.ledger = Ledger(self.journal)
         self._replay_journal()
         self.caller = Caller(self.ledger, budget, keep_failures=keep_failures, on_note=tell)
         self.loop = asyncio.get_running_loop()
+        self.beside = ThreadPoolExecutor(1, "store")  # always the same: each thread keeps memory of its own
         self.fingerprint = content_id(
             [pipeline.fingerprint(), {role: [_identity(t) for t in some] for role, some in sorted(teachers.items())}]
         )
@@ -268,21 +273,22 @@ class _Run:
 
     async def go(self) -> Summary:
         stopped: Stopped | None = None
-        try:
-            self._tell_of_changes()
-            stopped = await self._units()
-            if stopped is None:
-                self._put_aside()
-            self.journal.flush()
-            if stopped is None:
-                self.progress.phase = "corpus steps"
-                await asyncio.to_thread(self._corpus)
-        except Stopped as error:
-            stopped = stopped or error
-        finally:
-            self.journal.close()
-        self.progress.phase = "folding into DuckDB"
-        return await asyncio.to_thread(self._summary, stopped)
+        with self.beside:
+            try:
+                self._tell_of_changes()
+                stopped = await self._units()
+                if stopped is None:
+                    self._put_aside()
+                self.journal.flush()
+                if stopped is None:
+                    self.progress.phase = "corpus steps"
+                    await self.loop.run_in_executor(self.beside, self._corpus)
+            except Stopped as error:
+                stopped = stopped or error
+            finally:
+                self.journal.close()
+            self.progress.phase = "folding into DuckDB"
+            return await self.loop.run_in_executor(self.beside, self._summary, stopped)
 
     def _tell_of_changes(self) -> None:
         earlier = self.folder.earlier
@@ -336,30 +342,33 @@ class _Run:
     @asynccontextmanager
     async def _folding_along(self) -> AsyncIterator[None]:
         """Fold while teachers are waited for, so that little is left to do at the end."""
-        ended = asyncio.Event()
-        with ThreadPoolExecutor(1, "fold") as thread:  # always the same: each thread keeps memory of its own
+        ended, all_begun = asyncio.Event(), self.all_begun
 
-            def work() -> float:
-                begun = time.thread_time()
-                with suppress(OSError, RunFolderError):  # told at the end, where it matters
-                    fold(self.folder.path)
-                return time.thread_time() - begun
+        def work() -> float:
+            begun = time.thread_time()
+            with suppress(OSError, RunFolderError):  # told at the end, where it matters
+                fold(self.folder.path)
+            return time.thread_time() - begun
 
-            async def fold_now_and_then() -> None:
-                pause = FOLD_SECONDS
-                while not ended.is_set():
-                    with suppress(TimeoutError):
-                        await asyncio.wait_for(ended.wait(), pause)
-                        return
-                    pause = max(FOLD_SECONDS, FOLD_PAUSE * await self.loop.run_in_executor(thread, work))
+        async def fold_now_and_then() -> None:
+            folded, pause = (self.ledger.calls, self.committed), FOLD_SECONDS
+            while not ended.is_set():
+                with suppress(TimeoutError):
+                    await asyncio.wait_for((ended if all_begun.is_set() else all_begun).wait(), pause)
+                written = (self.ledger.calls, self.committed)
+                if written == folded or ended.is_set():
+                    continue
+                took, folded = await self.loop.run_in_executor(self.beside, work), written
+                pause = LAST_FOLD_SECONDS if all_begun.is_set() else max(FOLD_SECONDS, FOLD_PAUSE * took)
 
-            task = asyncio.create_task(fold_now_and_then())
-            try:
-                yield
-            finally:
-                ended.set()
-                with suppress(asyncio.CancelledError):  # a second interrupt ends it too
-                    await task
+        task = asyncio.create_task(fold_now_and_then())
+        try:
+            yield
+        finally:
+            ended.set()
+            all_begun.set()
+            with suppress(asyncio.CancelledError):  # a second interrupt ends it too
+                await task
 
     async def _probe(self) -> None:
         """Find out what steps have use for and the profile does not say.
@@ -437,12 +446,15 @@ class _Run:
             if self.until is not None:
                 self.reached += self.until.count(records)
             await next_stage()
+        self.all_begun.set()
 
     def _enough(self) -> bool:
         return self.caller.closing is not None or (self.until is not None and self.reached >= self.until.n)
 
     def _corpus(self) -> None:
         added = by_hand(self.folder.path)
+        if not (self.pipeline.corpus or added or any(judged is not None for judged in self.judged.values())):
+            return
         wanted = {CORPUS: fingerprint_of(self.pipeline.corpus), BY_HAND: fingerprint_of(added) if added else ""}
         if self.judged == wanted and not self.committed:
             return

@@ -113,21 +113,24 @@ def to_problem(
     if answer is not None and kind is None:
         kind = infer_kind(answer, choices)
     context, evidence = got.get("context"), got.get("evidence")
+    fields: dict[str, Any] = {
+        "context": str(context).strip() if context not in (None, "") else None,
+        "choices": choices,
+        "answer": answer,
+        "answer_kind": kind,
+        "reference_solution": solution if isinstance(solution, str) and solution.strip() else None,
+        "evidence": tuple(map(str, evidence)) if isinstance(evidence, list) else (),
+        "rubric": got.get("rubric"),
+        "media": tuple(
+            one for name, kind in _MEDIA if got.get(name) is not None for one in _media(kind, got[name], folder)
+        ),
+    }
     used = mapping.values()
     problem = Problem.root(
         source=source,
         question=question.strip(),
-        context=str(context).strip() if context not in (None, "") else None,
-        choices=choices,
-        answer=answer,
-        answer_kind=kind,
-        reference_solution=solution if isinstance(solution, str) and solution.strip() else None,
-        evidence=tuple(map(str, evidence)) if isinstance(evidence, list) else (),
-        rubric=got.get("rubric"),
-        media=tuple(
-            one for name, kind in _MEDIA if got.get(name) is not None for one in _media(kind, got[name], folder)
-        ),
         meta={k: _plain(v) for k, v in row.items() if k not in used},
+        **{name: value for name, value in fields.items() if value is not None and value != ()},
     )
     for name in sorted(needs):
         if not getattr(problem, name):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -269,32 +270,18 @@ class Store:
         """What somebody else's last question is asked of."""
         folded = self._attach()
         row = self._con.execute("SELECT segment, byte_offset FROM folded.folded").fetchone() if folded else None
-        self._con.execute("CREATE SCHEMA tail")
-        _make_tables(self._con, "tail")
-        try:
-            with _Rows(self._con, "tail") as rows:
-                size = 0
-                for _, lines in read_blocks(run / "journal", Position(*row) if row else START, _BLOCK_BYTES):
-                    rows.take(lines)
-                    size += len(lines)
-                    if size >= _BATCH_BYTES:
-                        rows.insert()
-                        size = 0
-                rows.insert()
-                owners = rows.owners()
-        except (duckdb.Error, ValueError, LookupError) as error:
-            if (damage := find_damage(run / "journal")) is not None:
-                raise damage from error
-            raise
-        self._con.execute("CREATE TABLE tail.newer AS SELECT unnest($1::VARCHAR[]) AS owner", [owners])
-        newer = bool(owners) or self._con.execute("SELECT 1 FROM tail.calls LIMIT 1").fetchone() is not None
+        blocks = read_blocks(run / "journal", Position(*row) if row else START, _BLOCK_BYTES)
+        first = next(blocks, None)
+        newer = first is not None or not folded
+        if newer:
+            self._read_tail(lines for _, lines in chain([first] if first is not None else [], blocks))
         for table, kind in TABLES.items():
             names = ", ".join(f'"{c}"' for c in columns(kind))
             # Where all is folded, DuckDB is to see the bare table: it then reads texts only of rows that are asked for.
             old = f'SELECT {names} FROM folded.main."{table}"' if folded else ""
             if old and newer:
                 old += " WHERE owner IS NULL OR owner NOT IN (SELECT owner FROM tail.newer) UNION ALL "
-            new = f'SELECT {names} FROM tail."{table}"' if newer or not folded else ""
+            new = f'SELECT {names} FROM tail."{table}"' if newer else ""
             self._con.execute(f'CREATE VIEW "{table}" AS {old}{new}')
         self._make_steps()
         self._con.execute(VIEWS.read_text(encoding="utf-8"))
@@ -306,6 +293,27 @@ class Store:
         self._con.execute("SET autoload_known_extensions = false")
         self._con.execute("SET enable_external_access = false")
         self._con.execute("SET lock_configuration = true")
+
+    def _read_tail(self, blocks: Iterable[bytes]) -> None:
+        """Take in what is not folded yet, beside what is."""
+        self._con.execute("CREATE SCHEMA tail")
+        _make_tables(self._con, "tail")
+        try:
+            with _Rows(self._con, "tail") as rows:
+                size = 0
+                for lines in blocks:
+                    rows.take(lines)
+                    size += len(lines)
+                    if size >= _BATCH_BYTES:
+                        rows.insert()
+                        size = 0
+                rows.insert()
+                owners = rows.owners()
+        except (duckdb.Error, ValueError, LookupError) as error:
+            if (damage := find_damage(self.run / "journal")) is not None:
+                raise damage from error
+            raise
+        self._con.execute("CREATE TABLE tail.newer AS SELECT unnest($1::VARCHAR[]) AS owner", [owners])
 
     def _attach(self) -> bool:
         path = self.run / "corpus.duckdb"

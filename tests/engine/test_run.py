@@ -6,6 +6,7 @@ import sys
 from math import ceil
 from pathlib import Path
 
+import duckdb
 import pytest
 from support import ask, contents, run, sums, write_rows, yaml_file
 
@@ -413,3 +414,40 @@ async def test_folding_along_changes_nothing(tmp_path: Path, monkeypatch: pytest
     await run("fine-tune-cot", rows, tmp_path / "along", ScriptedTeacher(World(), latency=0.02, concurrency=4))
     assert len(folds) > 1  # the last is that of the end
     assert contents(tmp_path / "along") == contents(tmp_path / "plain")
+
+
+async def test_what_is_there_is_folded_while_the_last_calls_are_waited_for_and_nothing_is_folded_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """At the end there is the last answer to fold, and no more; a long wait costs no folds."""
+    module = sys.modules["synth.engine.run"]
+    script = World()
+    last = asyncio.Event()
+    folded: list[int] = []
+    plain = module.fold
+
+    def fold(path: Path) -> bool:
+        done = plain(path)
+        with duckdb.connect(str(path / "corpus.duckdb"), read_only=True) as con:
+            folded.append(con.execute("SELECT count(*) FROM calls").fetchall()[0][0])
+        return bool(done)
+
+    class Slow(ScriptedTeacher):
+        async def complete(self, request: Request) -> Completion:
+            if "Zoe" in str(request.messages):
+                await asyncio.sleep(1.0)
+                last.set()
+            return await super().complete(request)
+
+    monkeypatch.setattr(module, "fold", fold)
+    rows = [{"question": f"What is {i} + {i}?", "answer": str(2 * i)} for i in range(20)]
+    path = write_rows(tmp_path / "in.jsonl", [*rows, {"question": "Zoe has 2 apples. How many?", "answer": "2"}])
+    await run(pipeline(tmp_path, samples=1), path, tmp_path / "run", Slow(script, concurrency=4))
+    assert last.is_set()
+    assert folded[-2:] == [20, 21]
+    assert len(folded) <= 4
+
+
+async def test_where_no_corpus_step_ever_was_none_is_noted(tmp_path: Path):
+    await run(pipeline(tmp_path), sums(tmp_path / "in.jsonl", 2), tmp_path / "run", ScriptedTeacher(World()))
+    assert b'"owner":"corpus"' not in (tmp_path / "run/journal/000001.jsonl").read_bytes()
