@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from html import escape
 from itertools import islice
@@ -123,7 +124,7 @@ async def run_pipeline(
     if budget is not None:
         budget.check(t for some in teachers.values() for t in some)
     with ExitStack() as stack:
-        stack.enter_context(_rare_garbage_collection())
+        stack.enter_context(_rare_garbage_collection)
         progress.phase = "reading the input"
         problems = _scan(source, skip_bad, limit, progress, tell)
         folder = RunFolder(
@@ -487,19 +488,33 @@ class _Run:
         return summary
 
 
-@contextmanager
-def _rare_garbage_collection() -> Iterator[None]:
+class _RareGarbageCollection:
     """Look for cycles among what is new, and seldom: to walk over every unit in flight again and again is a quarter of
-    the time of a run.
+    the time of a run. Several runs may go on at once, in threads.
     """
-    thresholds = gc.get_threshold()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*thresholds)
-        gc.unfreeze()
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._runs = 0
+        self._usual = gc.get_threshold()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._runs:
+                self._usual = gc.get_threshold()
+                gc.freeze()
+                gc.set_threshold(50_000, 20, 20)
+            self._runs += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._runs -= 1
+            if not self._runs:
+                gc.set_threshold(*self._usual)
+                gc.unfreeze()
+
+
+_rare_garbage_collection = _RareGarbageCollection()
 
 
 def _in_bursts(problems: Iterator[Given], most: int) -> Iterator[Given]:

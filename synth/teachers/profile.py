@@ -146,7 +146,7 @@ def load_profile(path: Path | None = None) -> Profile:
     """
     import yaml
 
-    named = path or (Path(os.environ["SYNTH_TEACHERS"]) if "SYNTH_TEACHERS" in os.environ else None)
+    named = path or (Path(given) if (given := os.environ.get("SYNTH_TEACHERS")) else None)
     if named is not None and not named.is_file():
         raise SetupError(
             "there is no such profile file", where=str(named), remedy="see README.md, Teachers, for an example"

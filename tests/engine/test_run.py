@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 import sys
 from math import ceil
@@ -10,7 +11,7 @@ import duckdb
 import pytest
 from support import ask, contents, run, sums, write_rows, yaml_file
 
-from synth.engine import Progress, Target
+from synth.engine import Progress, Summary, Target
 from synth.engine.run import UNITS_AHEAD
 from synth.errors import InputError, RunFolderError, SetupError, TeacherError, UserError
 from synth.pipeline import load_pipeline
@@ -451,3 +452,18 @@ async def test_what_is_there_is_folded_while_the_last_calls_are_waited_for_and_n
 async def test_where_no_corpus_step_ever_was_none_is_noted(tmp_path: Path):
     await run(pipeline(tmp_path), sums(tmp_path / "in.jsonl", 2), tmp_path / "run", ScriptedTeacher(World()))
     assert b'"owner":"corpus"' not in (tmp_path / "run/journal/000001.jsonl").read_bytes()
+
+
+async def test_runs_that_overlap_leave_garbage_collection_as_it_was(tmp_path: Path):
+    before = gc.get_threshold(), gc.get_freeze_count()
+
+    def go(name: str) -> Summary:
+        rows, teacher = sums(tmp_path / f"{name}.jsonl", 2), ScriptedTeacher(World(), latency=0.5)
+        return asyncio.run(run(pipeline(tmp_path), rows, tmp_path / name, teacher))
+
+    first = asyncio.create_task(asyncio.to_thread(go, "first"))
+    await asyncio.sleep(0.3)
+    assert gc.get_threshold() != before[0]
+    await asyncio.to_thread(go, "second")
+    await first
+    assert (gc.get_threshold(), gc.get_freeze_count()) == before

@@ -121,6 +121,8 @@ def test_a_profile_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     assert load_profile().teachers == {}
+    monkeypatch.setenv("SYNTH_TEACHERS", "")  # as good as not set
+    assert load_profile().teachers == {}
     (tmp_path / "teachers.yaml").write_text(TEXT)
     assert set(load_profile().teachers) == {"gpt", "tiny"}
 
