@@ -17,7 +17,7 @@ from synth.errors import RunFolderError
 from synth.records import Pair, Problem, Rationale, Record, UnitRecord
 from synth.store.columns import TABLES, columns
 from synth.store.commits import read_commit
-from synth.store.journal import START, Position, find_damage, read_blocks
+from synth.store.journal import START, Position, find_damage, make_safe, reaches, read_blocks
 
 if TYPE_CHECKING:
     import datasets
@@ -80,9 +80,10 @@ def _fold_within(path: Path, journal: Path, memory: str | None) -> bool:
     """Fold, and take so much memory; None for DuckDB's own limit, most of the machine's. False where it must wait."""
     try:
         con = duckdb.connect(str(path))
-        if not _is_current(con, "corpus"):  # new, or of another version of ours: the journal has it all
+        if not _is_current(con, "corpus", journal):  # the journal has it all
             con.close()
-            path.unlink()
+            for file in (path, path.with_name(f"{path.name}.wal")):
+                file.unlink(missing_ok=True)
             con = duckdb.connect(str(path))
             con.begin()  # all of them, or none
             _make_tables(con, "main")
@@ -102,8 +103,8 @@ def _fold_within(path: Path, journal: Path, memory: str | None) -> bool:
 
 def _add(con: duckdb.DuckDBPyConnection, journal: Path) -> None:
     """Add what the tables lack of the journal."""
-    row = con.execute("SELECT segment, byte_offset FROM folded").fetchone()
-    blocks = read_blocks(journal, Position(*row) if row else START, _BLOCK_BYTES)
+    begin = _folded_up_to(con, "corpus")
+    blocks = read_blocks(journal, begin, _BLOCK_BYTES)
     while (first := next(blocks, None)) is not None:
         con.begin()
         with _Rows(con, "main") as rows:
@@ -115,17 +116,26 @@ def _add(con: duckdb.DuckDBPyConnection, journal: Path) -> None:
                 rows.take(lines)
                 size += len(lines)
             rows.insert()
+        make_safe(journal, begin, position)  # or a power cut would leave here what the journal has lost
+        begin = position
         con.execute("DELETE FROM folded")
         con.execute("INSERT INTO folded VALUES (?, ?)", [position.segment, position.offset])
         con.commit()
 
 
-def _is_current(con: duckdb.DuckDBPyConnection, database: str) -> bool:
-    """Whether a database has the tables of today."""
+def _folded_up_to(con: duckdb.DuckDBPyConnection, database: str) -> Position:
+    """The place in the journal up to which a database has it all."""
+    row = con.execute(f"SELECT segment, byte_offset FROM {database}.folded").fetchone()
+    return Position(*row) if row else START
+
+
+def _is_current(con: duckdb.DuckDBPyConnection, database: str, journal: Path) -> bool:
+    """Whether a database has the tables of today, and no more rows than the journal."""
     have = "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE database_name = $1"
     found = set(con.execute(have, [database]).fetchall())
     wanted = {(t, n, sql) for t, kind in TABLES.items() for n, sql in {"owner": "VARCHAR", **columns(kind)}.items()}
-    return found == wanted | {("folded", "segment", "BIGINT"), ("folded", "byte_offset", "BIGINT")}
+    wanted |= {("folded", "segment", "BIGINT"), ("folded", "byte_offset", "BIGINT")}
+    return found == wanted and reaches(journal, _folded_up_to(con, database))
 
 
 def _make_tables(con: duckdb.DuckDBPyConnection, schema: str) -> None:
@@ -269,8 +279,8 @@ class Store:
         self._asked: duckdb.DuckDBPyConnection | None = None
         """What somebody else's last question is asked of."""
         folded = self._attach()
-        row = self._con.execute("SELECT segment, byte_offset FROM folded.folded").fetchone() if folded else None
-        blocks = read_blocks(run / "journal", Position(*row) if row else START, _BLOCK_BYTES)
+        begin = _folded_up_to(self._con, "folded") if folded else START
+        blocks = read_blocks(run / "journal", begin, _BLOCK_BYTES)
         first = next(blocks, None)
         newer = first is not None or not folded
         if newer:
@@ -324,7 +334,7 @@ class Store:
             self._con.execute(f"ATTACH '{quoted}' AS folded (READ_ONLY)")
         except duckdb.OperationalError:  # being folded this moment, here or elsewhere: the journal has it all
             return False
-        return _is_current(self._con, "folded")
+        return _is_current(self._con, "folded", self.run / "journal")
 
     def _make_steps(self) -> None:
         manifest = orjson.loads((self.run / "run.json").read_bytes())

@@ -21,7 +21,17 @@ from synth.errors import RunFolderError, Stopped
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["Journal", "Location", "Position", "damaged", "find_damage", "read_blocks", "read_entries"]
+__all__ = [
+    "Journal",
+    "Location",
+    "Position",
+    "damaged",
+    "find_damage",
+    "make_safe",
+    "reaches",
+    "read_blocks",
+    "read_entries",
+]
 
 GROUP_SECONDS = 0.1
 SEGMENT_BYTES = 64 * 2**20
@@ -103,6 +113,21 @@ def read_blocks(folder: Path, start: Position, size: int) -> Iterator[tuple[Posi
                 yield Position(number, offset), whole
             if len(whole) < len(block):
                 break
+
+
+def reaches(folder: Path, position: Position) -> bool:
+    """Whether a journal goes as far as this; not where its end was lost, with the power or by hand."""
+    path = folder / _NAME.format(position.segment)
+    return position.offset == 0 or (path.is_file() and path.stat().st_size >= position.offset)
+
+
+def make_safe(folder: Path, start: Position, end: Position) -> None:
+    """Return when all between two places is safe against a power cut, whoever wrote it."""
+    for number in range(start.segment, end.segment + 1):
+        with (folder / _NAME.format(number)).open(
+            "rb+"
+        ) as file:  # "+", for Windows makes nothing safe that is only read
+            _sync(file.fileno())
 
 
 def _open_from(folder: Path, start: Position) -> Iterator[tuple[int, int, IO[bytes]]]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from support import ask, run, sums, yaml_file
 from synth.errors import RunFolderError
 from synth.records import RECORD_TYPES
 from synth.store import database
+from synth.store import journal as journal_module
 from synth.store.columns import TABLES, columns
 from synth.store.database import fold, open_store
 from synth.store.journal import Journal
@@ -227,6 +229,45 @@ def test_long_texts_are_folded_though_a_checkpoint_of_them_takes_more_memory_tha
     assert fold(tmp_path)
     with duckdb.connect(str(tmp_path / "corpus.duckdb")) as con:
         assert con.execute("SELECT text FROM rationales ORDER BY id").fetchall() == [(text,) for text in texts]
+
+
+def _noted(folder: Path, *units: str) -> None:
+    journal = Journal(folder / "journal")
+    for unit in units:
+        problem = {"id": unit, "unit": unit, "step": "input", "question": f"{unit}?"}
+        body = {"owner": unit, "fingerprint": "f", "records": {"problems": [problem]}}
+        journal.append("commit", orjson.dumps(body))
+    journal.close()
+
+
+def test_what_is_folded_is_safe_in_the_journal_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Else a power cut could leave rows that the journal has lost, and hide those that come after."""
+    _noted(tmp_path, "a", "b")
+    safe: dict[int, int] = {}
+    plain = journal_module._sync
+
+    def sync(descriptor: int) -> None:
+        plain(descriptor)
+        found = os.fstat(descriptor)
+        safe[found.st_ino] = found.st_size
+
+    monkeypatch.setattr(journal_module, "_sync", sync)
+    assert fold(tmp_path)
+    file = (tmp_path / "journal/000001.jsonl").stat()
+    assert safe == {file.st_ino: file.st_size}
+
+
+def test_a_journal_that_lost_its_end_is_folded_anew(tmp_path: Path):
+    (tmp_path / "run.json").write_text("{}")
+    _noted(tmp_path, "a", "b", "c")
+    assert fold(tmp_path)
+    path = tmp_path / "journal/000001.jsonl"
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:1]))
+    assert ask(tmp_path, "SELECT id FROM problems") == [("a",)]
+    _noted(tmp_path, "d")
+    assert ask(tmp_path, "SELECT id FROM problems ORDER BY id") == [("a",), ("d",)]
+    assert fold(tmp_path)
+    assert ask(tmp_path, "SELECT id FROM problems ORDER BY id") == [("a",), ("d",)]
 
 
 def test_what_is_committed_again_replaces_what_was_there_before(tmp_path: Path):
