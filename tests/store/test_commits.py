@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 import duckdb
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import ask
 
@@ -93,6 +93,7 @@ def test_the_fold_reads_no_commit_of_ours(tmp_path: Path, monkeypatch: pytest.Mo
     assert ask(tmp_path, "SELECT count(*), count(DISTINCT unit) FROM problems") == [(200, 200)]
 
 
+@settings(max_examples=25)  # each makes several databases
 @given(
     st.lists(
         st.tuples(st.integers(0, 3), st.lists(st.integers(0, 9), max_size=3, unique=True), st.booleans()), max_size=12
