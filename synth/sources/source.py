@@ -154,8 +154,8 @@ class Source:
                 continue
             found.good += 1
             found.problems += earlier == line
-            found.records.update(r.table for r in given.records)
             if given.records:
+                found.records.update(r.table for r in given.records)
                 self._last[problem.id] = line
         self._bad = frozenset(b.line for b in found.bad)
         return found

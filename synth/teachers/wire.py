@@ -411,6 +411,6 @@ def _certificates() -> ssl.SSLContext:
     import truststore
 
     context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    if (own := os.environ.get("SSL_CERT_FILE")) is not None:  # which macOS and Windows would not look at
+    if own := os.environ.get("SSL_CERT_FILE"):  # which macOS and Windows would not look at
         context.load_verify_locations(own)
     return context

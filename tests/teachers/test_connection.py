@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import gzip
 import socket
+import ssl
+import subprocess
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -61,11 +63,14 @@ class Server:
 
 
 @asynccontextmanager
-async def wired(answer: Answer, timeout: float = 5.0) -> AsyncIterator[tuple[LeanWire, Server]]:
+async def wired(
+    answer: Answer, timeout: float = 5.0, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[tuple[LeanWire, Server]]:
     """A wire to a server that answers so."""
     server = Server(answer)
-    listening = await asyncio.start_server(server.serve, "127.0.0.1", 0, backlog=1024)
-    server.url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/v1"
+    listening = await asyncio.start_server(server.serve, "127.0.0.1", 0, backlog=1024, ssl=tls)
+    port = listening.sockets[0].getsockname()[1]
+    server.url = f"https://localhost:{port}/v1" if tls is not None else f"http://127.0.0.1:{port}/v1"
     wire = LeanWire(server.url, None, timeout=timeout)
     try:
         yield wire, server
@@ -314,6 +319,35 @@ async def test_many_at_once_each_get_their_own_and_connections_are_used_again():
             replies = await asyncio.gather(*(wire.post("", {"n": n}) for n in numbers))
             assert [int(r.body) for r in replies] == list(numbers)
     assert server.connections == 200
+
+
+async def test_over_tls_many_at_once_each_get_their_own_however_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """As with every hosted endpoint: replies of up to some records of TLS, on connections that share a buffer."""
+    pem = tmp_path / "own.pem"
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    made += ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(tmp_path / "key.pem"), "-out", str(pem)]
+    try:
+        subprocess.run(made, check=True, capture_output=True)
+    except FileNotFoundError:
+        pytest.skip("needs openssl to make a certificate")
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(pem, tmp_path / "key.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+
+    def said(number: int) -> bytes:
+        return orjson.dumps({"said": f"{number} größer " * (number * number * 5 + 1)})
+
+    async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> None:
+        reply = sized(said(orjson.loads(request.partition(b"\r\n\r\n")[2])["number"]))
+        for part in (reply[: len(reply) // 3], reply[len(reply) // 3 :]):
+            writer.write(part)
+            await writer.drain()
+
+    async with wired(answer, 20.0, tls) as (wire, server):
+        for _ in range(2):
+            replies = await asyncio.gather(*(wire.post("/x", {"number": n}) for n in range(60)))
+            assert [r.body for r in replies] == [said(n) for n in range(60)]
+    assert server.connections <= 60
 
 
 async def test_through_a_proxy_the_same_goes_out_to_the_endpoint_by_its_name(monkeypatch: pytest.MonkeyPatch):
