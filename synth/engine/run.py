@@ -28,7 +28,7 @@ from synth.errors import InputError, RunFolderError, SetupError, Stopped
 from synth.pipeline import Pipeline
 from synth.records import content_id
 from synth.sources import Given, Source
-from synth.store.database import BY_HAND, CORPUS, Store, fold, open_store
+from synth.store.database import BY_HAND, CORPUS, HUMAN_OWNER, Store, fold, open_store
 from synth.store.journal import Journal, damaged, read_entries
 from synth.store.run_folder import RunFolder
 from synth.teachers import Budget, Caller, Completion, Ledger, Request, Teacher, next_stage, probe
@@ -256,6 +256,8 @@ class _Run:
                 self.judged[body["owner"]] = body["fingerprint"]
             else:
                 self.done[body["owner"]] = body["fingerprint"]
+                if not body["owner"].startswith(HUMAN_OWNER):  # no corpus step has seen it yet
+                    self.judged = {owner: judged and "" for owner, judged in self.judged.items()}
                 if self.until is not None:
                     self.yielded[body["owner"]] = self.until.count_rows(body["records"])
 

@@ -80,7 +80,10 @@ def _fold_within(path: Path, journal: Path, memory: str | None) -> bool:
     """Fold, and take so much memory; None for DuckDB's own limit, most of the machine's. False where it must wait."""
     try:
         con = duckdb.connect(str(path))
-        if not _is_current(con, "corpus", journal):  # the journal has it all
+        if not _is_current(con, "corpus", journal):  # the journal has it all, but where its end was lost
+            if _has_tables(con, "corpus"):
+                con.execute("CHECKPOINT")
+                path.replace(path.with_name("corpus.before.duckdb"))
             con.close()
             for file in (path, path.with_name(f"{path.name}.wal")):
                 file.unlink(missing_ok=True)
@@ -131,11 +134,16 @@ def _folded_up_to(con: duckdb.DuckDBPyConnection, database: str) -> Position:
 
 def _is_current(con: duckdb.DuckDBPyConnection, database: str, journal: Path) -> bool:
     """Whether a database has the tables of today, and no more rows than the journal."""
+    return _has_tables(con, database) and reaches(journal, _folded_up_to(con, database))
+
+
+def _has_tables(con: duckdb.DuckDBPyConnection, database: str) -> bool:
+    """Whether a database has the tables of today."""
     have = "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE database_name = $1"
     found = set(con.execute(have, [database]).fetchall())
     wanted = {(t, n, sql) for t, kind in TABLES.items() for n, sql in {"owner": "VARCHAR", **columns(kind)}.items()}
     wanted |= {("folded", "segment", "BIGINT"), ("folded", "byte_offset", "BIGINT")}
-    return found == wanted and reaches(journal, _folded_up_to(con, database))
+    return found == wanted
 
 
 def _make_tables(con: duckdb.DuckDBPyConnection, schema: str) -> None:

@@ -116,9 +116,11 @@ def read_blocks(folder: Path, start: Position, size: int) -> Iterator[tuple[Posi
 
 
 def reaches(folder: Path, position: Position) -> bool:
-    """Whether a journal goes as far as this; not where its end was lost, with the power or by hand."""
+    """Whether a journal goes as far as this; not where its end was lost, with the power or by hand. One that was taken away as a
+    whole holds against nothing.
+    """
     path = folder / _NAME.format(position.segment)
-    return position.offset == 0 or (path.is_file() and path.stat().st_size >= position.offset)
+    return not _segments(folder) or position.offset == 0 or (path.is_file() and path.stat().st_size >= position.offset)
 
 
 def make_safe(folder: Path, start: Position, end: Position) -> None:

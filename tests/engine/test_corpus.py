@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import orjson
 import pytest
 from click.testing import CliRunner
 from support import ask, contents, run, sums, write_rows, yaml_file
@@ -11,6 +12,7 @@ from support import ask, contents, run, sums, write_rows, yaml_file
 from synth.cli.main import cli
 from synth.engine import add_by_hand, by_hand, take_off
 from synth.errors import RunFolderError, SynthError, UserError
+from synth.store.journal import Journal
 from synth.store.run_folder import hold
 from synth.teachers import ScriptedTeacher, World
 
@@ -21,6 +23,7 @@ PIPELINE = """
     corpus:
       - {step: cap, at_most: 2, per: problem}
 """
+ALIKE = PIPELINE.replace("cap, at_most: 2, per: problem", "near_duplicates")
 
 
 def same_for_all(_request, _rng) -> str:
@@ -76,6 +79,22 @@ async def test_a_run_killed_while_a_step_judged_ends_as_if_it_had_not_been(
     assert ask(folder, "SELECT count(*) FROM rejections") == [(7,)]
     await run(made, rows, folder, teacher)
     assert contents(folder) == plain
+
+
+async def test_units_of_a_session_that_was_stopped_before_the_corpus_steps_are_judged_by_the_next(tmp_path: Path):
+    """Though the session before that had let the steps look at its own."""
+    made, folder = yaml_file(tmp_path / "p.yaml", ALIKE), tmp_path / "run"
+    rows, teacher = sums(tmp_path / "in.jsonl", 4), ScriptedTeacher(same_for_all)
+    await run(made, rows, tmp_path / "whole", teacher)
+    await run(made, rows, folder, teacher, limit=2)
+    journal = Journal(folder / "journal")
+    for line in (tmp_path / "whole/journal/000001.jsonl").read_bytes().splitlines():
+        entry = orjson.loads(line)
+        if entry["kind"] == "commit" and entry["body"]["owner"].startswith("b2:"):
+            journal.append("commit", orjson.dumps(entry["body"]))
+    journal.close()
+    await run(made, rows, folder, teacher)
+    assert contents(folder) == contents(tmp_path / "whole")
 
 
 def _held_without_noting(self, path: Path, _manifest: object) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -268,6 +269,17 @@ def test_a_journal_that_lost_its_end_is_folded_anew(tmp_path: Path):
     assert ask(tmp_path, "SELECT id FROM problems ORDER BY id") == [("a",), ("d",)]
     assert fold(tmp_path)
     assert ask(tmp_path, "SELECT id FROM problems ORDER BY id") == [("a",), ("d",)]
+    with duckdb.connect(str(tmp_path / "corpus.before.duckdb"), read_only=True) as con:  # nothing is thrown away
+        assert con.execute("SELECT id FROM problems ORDER BY id").fetchall() == [("a",), ("b",), ("c",)]
+
+
+def test_a_database_whose_journal_was_taken_away_is_read_and_left(tmp_path: Path):
+    (tmp_path / "run.json").write_text("{}")
+    _noted(tmp_path, "a", "b")
+    fold(tmp_path)
+    shutil.rmtree(tmp_path / "journal")
+    assert fold(tmp_path)
+    assert ask(tmp_path, "SELECT id FROM problems ORDER BY id") == [("a",), ("b",)]
 
 
 def test_what_is_committed_again_replaces_what_was_there_before(tmp_path: Path):
