@@ -125,11 +125,10 @@ def reaches(folder: Path, position: Position) -> bool:
 
 def make_safe(folder: Path, start: Position, end: Position) -> None:
     """Return when all between two places is safe against a power cut, whoever wrote it."""
-    for number in range(start.segment, end.segment + 1):
-        with (folder / _NAME.format(number)).open(
-            "rb+"
-        ) as file:  # "+", for Windows makes nothing safe that is only read
-            _sync(file.fileno())
+    for path in _segments(folder):
+        if start.segment <= int(path.stem) <= end.segment:
+            with path.open("rb+") as file:  # "+": Windows makes nothing safe that is only read
+                _sync(file.fileno())
 
 
 def _open_from(folder: Path, start: Position) -> Iterator[tuple[int, int, IO[bytes]]]:
