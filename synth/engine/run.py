@@ -46,7 +46,7 @@ BURST_SECONDS = 0.01
 FOLD_SECONDS, FOLD_PAUSE = 1.0, 3.0
 """Between two folds of the journal while the run goes on; and at least so many times the work of the last one."""
 LAST_FOLD_SECONDS = 0.1
-"""The same when all units are begun: what is folded while the last calls are waited for, nobody waits for afterwards."""
+"""The former when all units are begun: what is folded while the last calls are waited for, nobody waits for afterwards."""
 
 LAST_SECONDS = 10.0
 """How long calls in flight may take to come home when the run ends in an error."""
@@ -275,23 +275,33 @@ class _Run:
             self.progress.phase = "stopping: waiting for calls in flight"
 
     async def go(self) -> Summary:
-        stopped: Stopped | None = None
-        with self.beside:
-            try:
-                self._tell_of_changes()
-                stopped = await self._units()
-                if stopped is None:
-                    self._put_aside()
-                self.journal.flush()
-                if stopped is None:
-                    self.progress.phase = "corpus steps"
-                    await self.loop.run_in_executor(self.beside, self._corpus)
-            except Stopped as error:
-                stopped = stopped or error
-            finally:
-                self.journal.close()
+        try:
+            stopped = await self._go()
             self.progress.phase = "folding into DuckDB"
             return await self.loop.run_in_executor(self.beside, self._summary, stopped)
+        finally:
+            try:
+                self.beside.shutdown()
+            except KeyboardInterrupt:  # a second interrupt; asyncio would tell of it at length
+                raise asyncio.CancelledError from None
+
+    async def _go(self) -> Stopped | None:
+        """All but the last fold; returns why it stopped early, if it did."""
+        stopped: Stopped | None = None
+        try:
+            self._tell_of_changes()
+            stopped = await self._units()
+            if stopped is None:
+                self._put_aside()
+            self.journal.flush()
+            if stopped is None:
+                self.progress.phase = "corpus steps"
+                await self.loop.run_in_executor(self.beside, self._corpus)
+        except Stopped as error:
+            stopped = stopped or error
+        finally:
+            self.journal.close()
+        return stopped
 
     def _tell_of_changes(self) -> None:
         earlier = self.folder.earlier
@@ -358,11 +368,10 @@ class _Run:
             while not ended.is_set():
                 with suppress(TimeoutError):
                     await asyncio.wait_for((ended if all_begun.is_set() else all_begun).wait(), pause)
-                written = (self.ledger.calls, self.committed)
-                if written == folded or ended.is_set():
-                    continue
-                took, folded = await self.loop.run_in_executor(self.beside, work), written
-                pause = LAST_FOLD_SECONDS if all_begun.is_set() else max(FOLD_SECONDS, FOLD_PAUSE * took)
+                written, took = (self.ledger.calls, self.committed), 0.0
+                if written != folded and not ended.is_set():
+                    took, folded = await self.loop.run_in_executor(self.beside, work), written
+                pause = max(LAST_FOLD_SECONDS if all_begun.is_set() else FOLD_SECONDS, FOLD_PAUSE * took)
 
         task = asyncio.create_task(fold_now_and_then())
         try:

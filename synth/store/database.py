@@ -69,7 +69,7 @@ def fold(run: Path) -> bool:
             except duckdb.Error:  # out of memory: there are several that say so, and in a checkpoint it is fatal
                 continue  # with what is not committed
         return _fold_within(path, journal, None)
-    except (duckdb.Error, ValueError, LookupError) as error:
+    except (duckdb.Error, ValueError, LookupError, OSError) as error:
         if (damage := find_damage(journal)) is not None:
             raise damage from error
         remedy = "make room and give the same command again: the journal has it all"
