@@ -113,7 +113,7 @@ def to_problem(
     if answer is not None and kind is None:
         kind = infer_kind(answer, choices)
     context, evidence = got.get("context"), got.get("evidence")
-    fields: dict[str, Any] = {
+    fields: dict[str, Any] = {  # given only where there is something: each takes time, and most are empty in every row
         "context": str(context).strip() if context not in (None, "") else None,
         "choices": choices,
         "answer": answer,

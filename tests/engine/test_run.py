@@ -436,7 +436,7 @@ async def test_what_is_there_is_folded_while_the_last_calls_are_waited_for_and_n
     class Slow(ScriptedTeacher):
         async def complete(self, request: Request) -> Completion:
             if "Zoe" in str(request.messages):
-                await asyncio.sleep(1.0)
+                await asyncio.sleep(1.0)  # long enough for ten folds, were there anything to fold
                 last.set()
             return await super().complete(request)
 
@@ -462,7 +462,7 @@ async def test_runs_that_overlap_leave_garbage_collection_as_it_was(tmp_path: Pa
         return asyncio.run(run(pipeline(tmp_path), rows, tmp_path / name, teacher))
 
     first = asyncio.create_task(asyncio.to_thread(go, "first"))
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(0.3)  # until it is in the midst of its calls
     assert gc.get_threshold() != before[0]
     await asyncio.to_thread(go, "second")
     await first

@@ -6,7 +6,6 @@ import asyncio
 import gzip
 import socket
 import ssl
-import subprocess
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -16,6 +15,7 @@ import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support import own_certificate
 
 from synth.errors import TeacherError
 from synth.records import Problem
@@ -323,15 +323,9 @@ async def test_many_at_once_each_get_their_own_and_connections_are_used_again():
 
 async def test_over_tls_many_at_once_each_get_their_own_however_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """As with every hosted endpoint: replies of up to some records of TLS, on connections that share a buffer."""
-    pem = tmp_path / "own.pem"
-    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
-    made += ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(tmp_path / "key.pem"), "-out", str(pem)]
-    try:
-        subprocess.run(made, check=True, capture_output=True)
-    except FileNotFoundError:
-        pytest.skip("needs openssl to make a certificate")
+    pem, key = own_certificate(tmp_path)
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(pem, tmp_path / "key.pem")
+    tls.load_cert_chain(pem, key)
     monkeypatch.setenv("SSL_CERT_FILE", str(pem))
 
     def said(number: int) -> bytes:

@@ -6,7 +6,6 @@ import asyncio
 import socket
 import ssl
 import struct
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,7 +14,7 @@ from pathlib import Path
 import orjson
 import pytest
 from aiohttp import web
-from support import endpoint, reply
+from support import endpoint, own_certificate, reply
 
 from synth.errors import SetupError, Stopped, TeacherError
 from synth.records import Problem
@@ -286,14 +285,8 @@ async def test_a_host_that_does_not_exist_is_told(ledger: Ledger):
 
 
 async def test_a_certificate_nobody_signed_is_told_at_once(ledger: Ledger, tmp_path: Path):
-    pem = tmp_path / "own.pem"
-    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
-    try:
-        subprocess.run([*made, "-keyout", str(pem), "-out", str(tmp_path / "c.pem")], check=True, capture_output=True)
-    except FileNotFoundError:
-        pytest.skip("needs openssl to make a certificate")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(tmp_path / "c.pem", pem)
+    context.load_cert_chain(*own_certificate(tmp_path))
 
     def respond(connection: socket.socket) -> None:
         with context.wrap_socket(connection, server_side=True):
