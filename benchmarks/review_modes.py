@@ -21,10 +21,10 @@ from synth.measures import area_under_curve
 from synth.records import Problem, Rationale, Score
 from synth.steps import Unit
 from synth.steps.review import Review
-from synth.steps.segmentation import segment
+from synth.steps.segmentation import cut
 from synth.store.journal import Journal
 from synth.teachers import Caller, Ledger, load_profile, make_teacher
-from synth.verify import split_answer
+from synth.verify import find_answer
 
 MODES = {
     "spoken score": Review(name="r", sees_gold=False, max_tokens=256),
@@ -46,11 +46,11 @@ def solutions(path: Path, n: int) -> list[tuple[Problem, Rationale, bool]]:
             text, label = row[system]["solution"], bool(row[system]["is_correct"])
             if wanted[label]:
                 wanted[label] -= 1
-                body, answer = split_answer(text, kind="number", choices=())
-                steps, segmenter = segment(body)
+                answer, span = find_answer(text, kind="number")
+                steps, segmenter = cut(None, text, span)
                 rationale = Rationale.make(
                     unit=problem.id, step="given", because=[problem.id, system], problem=problem.id, author="teacher",
-                    teacher=system, text=body, steps=steps, segmenter=segmenter, answer=answer,
+                    teacher=system, response=text, answer_span=span, steps=steps, segmenter=segmenter, answer=answer,
                 )  # fmt: skip
                 found.append((problem, rationale, label))
                 break

@@ -78,12 +78,13 @@ class TeacherError(SynthError):
     """One call did not give a usable reply.
 
     Attributes:
-        cause: a stable word: `truncated`, `empty`, `refused`, `rate_limit`, `server`, `connection`, `timeout`,
-            `auth`, `not_found`, `bad_request`, `malformed`.
+        cause: a stable word: `truncated`, `thought_cut`, `only_thought`, `empty`, `refused`, `rate_limit`, `server`,
+            `connection`, `timeout`, `auth`, `not_found`, `bad_request`, `malformed`.
         retriable: whether asking the same again later may succeed.
         fatal: whether every other call to this endpoint must fail for the same reason.
         retry_after: seconds the endpoint asked us to wait, if it did.
         raw: the reply as it came, if any.
+        parameter: the sampling parameter that the endpoint does not take, where that is why it refused.
         stale: whether it went out on a connection that the endpoint was closing, and can be asked again at once.
     """
 
@@ -98,10 +99,12 @@ class TeacherError(SynthError):
         raw: str | None = None,
         remedy: str | None = None,
         stale: bool = False,
+        parameter: str | None = None,
     ) -> None:
         super().__init__(what, remedy=remedy)
         self.cause = cause
         self.stale = stale
+        self.parameter = parameter
         self.retriable = retriable
         self.fatal = fatal
         self.retry_after = retry_after

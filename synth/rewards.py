@@ -33,7 +33,8 @@ def correct(
 ) -> list[float]:
     """1.0 for each completion that states the gold answer, else 0.0; also where none can be read or it takes too long.
 
-    A thought in `<think>` tags states nothing: what is read is what follows it, and a thought that does not end has no answer.
+    A thought (in `<think>` tags, or those of other model families) states nothing: what is read is what follows it, and a
+    thought that does not end has no answer.
 
     Args:
         completions: what the model wrote.
@@ -48,7 +49,7 @@ def correct(
     kinds = answer_kind if answer_kind is not None else [None] * len(completions)
     options = choices if choices is not None else ["[]"] * len(completions)
     return [
-        float(verify_answer(_after_thought(_text(said)), gold, kind=kind, choices=orjson.loads(given)).label == "right")
+        float(verify_answer(_text(said), gold, kind=kind, choices=orjson.loads(given)).label == "right")
         for said, gold, kind, given in zip(completions, answer, kinds, options, strict=True)
     ]
 
@@ -67,10 +68,3 @@ def _text(completion: Any) -> str:
     if isinstance(said, list):  # in parts, as models that see images have it
         return "".join(part.get("text") or "" for part in said)
     return said or ""
-
-
-def _after_thought(text: str) -> str:
-    _, closing, answer = text.rpartition("</think>")
-    if closing:
-        return answer
-    return "" if "<think>" in text else text

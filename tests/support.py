@@ -81,6 +81,14 @@ async def run(
     )
 
 
+class StandIn(ScriptedTeacher):
+    """Stands for a language model: it answers by a script, and the ledger does not know it for the scripted model."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.endpoint = self.endpoint.replace("scripted:", "stand-in:", 1)
+
+
 def ask(folder: Path, query: str) -> list[tuple[Any, ...]]:
     """Rows of a question in SQL."""
     with open_store(folder) as store:
@@ -94,16 +102,23 @@ def contents(folder: Path) -> dict[str, list[tuple[Any, ...]]]:
         return {t: sorted(map(repr, store.sql(f"SELECT * FROM {t}").fetchall())) for t in tables}
 
 
-def synth(*words: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None, check: int | None = None):
-    """The command line, in a process of its own."""
-    done = subprocess.run(
+def synth(
+    *words: str | Path,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    check: int | None = None,
+    given: bytes | None = None,
+):
+    """The command line, in a process of its own; `given` is its standard input."""
+    raw = subprocess.run(
         [sys.executable, "-c", "from synth.cli import main; main()", *map(str, words)],
         capture_output=True,
-        text=True,
+        input=given,
         cwd=cwd,
         env=env,
         timeout=120,
     )
+    done = subprocess.CompletedProcess(raw.args, raw.returncode, raw.stdout.decode(), raw.stderr.decode())
     assert "Traceback" not in done.stderr, done.stderr
     if check is not None:
         assert done.returncode == check, done.stderr + done.stdout

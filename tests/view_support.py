@@ -1,7 +1,9 @@
-"""What the tests of pages share: hostile words, a run of given records, a served run."""
+"""What the tests of pages share: hostile words, a run of given records, a served run, a client."""
 
 from __future__ import annotations
 
+import http.client
+import re
 import signal
 import subprocess
 import sys
@@ -69,3 +71,36 @@ def viewing(*words: str | Path) -> Iterator[str]:
         server.wait()
         server.stdout.close()
         server.stderr.close()
+
+
+class Client:
+    """A browser without a window."""
+
+    def __init__(self, address: str) -> None:
+        self.host, self.token = re.match(r"http://([^/]+)/\?token=(.+)", address).groups()
+        self.cookie = ""
+
+    def ask(
+        self, path: str, method: str = "GET", body: str | None = None, **headers: str | None
+    ) -> tuple[int, dict[str, str], str]:
+        connection = http.client.HTTPConnection(self.host, timeout=30)
+        own: dict[str, str | None] = {
+            "Host": self.host,
+            "Cookie": self.cookie,
+            **{k.replace("_", "-"): v for k, v in headers.items()},
+        }
+        connection.putrequest(method, path, skip_host=True)
+        for name, value in own.items():
+            if value is not None:
+                connection.putheader(name, value)
+        if body is not None:
+            connection.putheader("Content-Length", str(len(body)))
+        connection.endheaders(body.encode() if body is not None else None)
+        reply = connection.getresponse()
+        text = reply.read().decode()
+        connection.close()
+        return reply.status, {k.lower(): v for k, v in reply.getheaders()}, text
+
+    def enter(self) -> None:
+        _, headers, _ = self.ask(f"/?token={self.token}")
+        self.cookie = headers["set-cookie"].split(";")[0]

@@ -50,6 +50,12 @@ def _near_duplicates(texts: Sequence[str | None] | None, threshold: float | None
     return [{"first": i + 1, "second": j + 1, "similarity": s} for i, j, s in pairs]  # SQL counts from 1
 
 
+def _template_marks(text: str | None) -> list[str]:
+    from synth.texts.thoughts import control_tokens, half_tags
+
+    return list(dict.fromkeys((*control_tokens(text), *half_tags(text)))) if text else []
+
+
 _Counts = Sequence[int] | None
 
 
@@ -92,6 +98,13 @@ FUNCTIONS = (
         "STRUCT(first BIGINT, second BIGINT, similarity DOUBLE)[]",
         "pairs of places in a list (from 1) whose texts have at least this Jaccard similarity, shingles of 3 words",
         _near_duplicates,
+    ),
+    SqlFunction(
+        "template_marks",
+        ("VARCHAR",),
+        "VARCHAR[]",
+        "tokens of chat templates, and thinking tags without their partner, that stand in a text outside of code",
+        _template_marks,
     ),
     SqlFunction(
         "cohen_kappa",

@@ -24,11 +24,11 @@ class Section(NamedTuple):
 
 _NUMBERLESS = """
 SELECT r.teacher, count(*) AS accepted,
-  count(*) FILTER (NOT regexp_matches(replace(r.text, ',', ''), '(^|[^0-9.])' || regexp_escape(replace(p.answer, ',', '')) || '($|[^0-9])'))
+  count(*) FILTER (NOT regexp_matches(replace(r.reasoning, ',', ''), '(^|[^0-9.])' || regexp_escape(replace(p.answer, ',', '')) || '($|[^0-9])'))
     AS without_gold
 FROM (
-  SELECT teacher, text, problem FROM rationales WHERE id IN (SELECT target FROM scores WHERE label = 'accepted') ORDER BY id LIMIT 10000
-) r JOIN problems p ON p.id = r.problem
+  SELECT id FROM rationales WHERE id IN (SELECT target FROM scores WHERE label = 'accepted') ORDER BY id LIMIT 10000
+) JOIN rationales r USING (id) JOIN problems p ON p.id = r.problem
 WHERE p.answer_kind = 'number' GROUP BY ALL ORDER BY ALL
 """
 
@@ -83,8 +83,8 @@ def _sections(store: Store) -> Iterator[Section]:
     )
     yield Section(
         "accepted without the gold number",
-        "accepted by reviewers though the text never names the gold number (numbers in words are not seen); 10,000 at random where "
-        "there are more",
+        "accepted by reviewers though neither thought nor response names the gold number but where the answer is stated "
+        "(numbers in words are not seen); 10,000 at random where there are more",
         store.rows(_NUMBERLESS),
     )
     yield Section(

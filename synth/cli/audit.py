@@ -82,6 +82,9 @@ def command(
     """
     from synth.audit import failing, run_audits
     from synth.audit.forms import as_json, as_junit
+    from synth.cli.tables import inert
+    from synth.store.database import open_store
+    from synth.store.invented import invented_in
 
     if look or leniency_file is not None:
         _look(run, leniency_file, review)
@@ -95,6 +98,9 @@ def command(
         _show(verdicts, fail_on)
     else:
         click.echo((as_json if form == "json" else as_junit)(verdicts, str(run), fail_on))
+    with open_store(run) as store:
+        if (invented := invented_in(store)) is not None:
+            click.echo(f"note: {inert(invented.sentence, 1000)}", err=True)
     if failing(verdicts, fail_on):
         sys.exit(1)
 

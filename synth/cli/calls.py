@@ -31,7 +31,9 @@ _GROUPS = {
 @click.option("--teacher", metavar="NAME", help="Only calls to this teacher.")
 @click.option("--step", metavar="NAME", help="Only calls of this step.")
 @click.option(
-    "--status", metavar="WORD", help="Only calls that ended so: ok, truncated, refused, rate_limit, server, …"
+    "--status",
+    metavar="WORD",
+    help="Only calls that ended so: ok, truncated, thought_cut, only_thought, refused, rate_limit, server, …",
 )
 @click.option("--forget", "forgetting", is_flag=True, help="Never serve these replies again: the next run asks anew.")
 @click.option("--yes", is_flag=True, help="Do not ask before forgetting.")
@@ -50,7 +52,7 @@ def command(
     """The ledger of RUN: every attempt that reached the wire. Works while the run goes on.
 
     Without more the latest calls are listed; CALL (an id, or the start of one) shows one in full: the messages as sent,
-    the parameters, what the model thought, if it said so, and its reply. With --forget replies are not served again; their rows stay, and the next
+    the parameters, what the model thought, where that was sent, and its reply. With --forget replies are not served again; their rows stay, and the next
     `synth run` asks anew and does their units again.
 
     \b
@@ -108,8 +110,8 @@ FROM calls WHERE true{where} ORDER BY started DESC LIMIT ?
 
 _GROUPED = """
 SELECT {group} AS {name}, count(*) AS calls, count(*) FILTER (status <> 'ok') AS failed,
-  sum(prompt_tokens)::BIGINT AS read, sum(completion_tokens)::BIGINT AS written, sum(price) AS USD,
-  count(*) FILTER (price IS NULL AND status IN ('ok', 'truncated', 'empty', 'refused')) AS unpriced
+  sum(prompt_tokens)::BIGINT AS read, sum(completion_tokens)::BIGINT AS written,
+  known_cost(price, status, completion_tokens, finish) AS USD, unpriced_calls(price, status, completion_tokens, finish) AS unpriced
 FROM calls WHERE true{where} GROUP BY 1 ORDER BY 1
 """
 
@@ -124,7 +126,7 @@ def _show(store: Store, call: str) -> None:
     out = output()
     (row,) = store.rows("SELECT * FROM calls WHERE id = ?", [call])
     messages: list[dict[str, Any]] = json.loads(row.pop("messages"))
-    said = {"thinking": row.pop("thinking"), "reply": row.pop("reply")}
+    said = {"thought": row.pop("thought"), "reply": row.pop("reply")}
     for name, value in row.items():
         if value is not None:
             out.print(Text(f"{name}: ", style="dim") + Text(inert(value)))

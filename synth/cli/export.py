@@ -48,30 +48,36 @@ def command(
     Each row carries its lineage (ids of record, problem and call, teacher, scores) in columns trainers pass over; for OpenAI,
     which takes no others, it lies in DIR/lineage. docs/export.md has a table of contracts, trainers, columns and options.
 
+    Several --to are checked before the first file is written: where one of them cannot be exported, none is.
+
     \b
       synth export runs/first --to sft --out data
       synth export runs/first --to sft --to dpo --out data --card --license cc-by-4.0
-      synth export runs/first --to sft --think --system "Think first." --out data
+      synth export runs/first --to sft --thinking tags --system "Think first." --out data
       synth export runs/first --to dpo --for llama-factory --out LLaMA-Factory/data
       python -c "from datasets import load_dataset; print(load_dataset('json', data_files='data/sft.jsonl'))"
     """
     from synth.errors import UserError
-    from synth.export import export_run
+    from synth.export import export_group
     from synth.export.options import options_of
 
     if not card and (license or input_license or teacher_licenses):
         raise UserError("licences are told by a card", remedy="--card, which writes one")
     options = options_of(contracts, options_from(replace=replace, **chosen))
-    for contract, mine in options.items():
-        made = export_run(run, contract, out, mine)
+    if card:
+        from synth.publish import check_card_place, write_card
+
+        check_card_place(run, out, replace=replace)
+    told: dict[str, None] = {}
+    for made in export_group(run, options, out).values():
         click.echo(f"{made.rows:,} rows in {', '.join(map(str, made.files))}")
         for path in made.beside:
             click.echo(f"beside: {path}")
         for line in (*made.left_out, *made.notes):
-            click.echo(f"note: {line}", err=True)
+            if line not in told:  # what holds of the run is the same for every contract
+                click.echo(f"note: {line}", err=True)
+        told.update(dict.fromkeys(made.notes))
     if card:
-        from synth.publish import write_card
-
         named = teachers_named(teacher_licenses)
         path = write_card(
             run, out, license=license, input_license=input_license, teacher_licenses=named, replace=replace

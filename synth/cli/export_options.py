@@ -16,8 +16,6 @@ __all__ = ["export_options", "license_options", "options_from", "teachers_named"
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_THINK = "<think>...</think>"
-
 _EXPORT = (
     click.option(
         "--to",
@@ -52,18 +50,31 @@ _EXPORT = (
     click.option("--system", metavar="TEXT", help="A system message for every row."),
     click.option(
         "--style",
-        type=click.Choice(["natural", "boxed", "delimiter"]),
-        default="natural",
+        type=click.Choice(["written", "natural", "boxed", "delimiter"]),
+        default="written",
         show_default=True,
-        help=r"natural: 'The answer is X.'; boxed: 'The answer is \boxed{X}.'; delimiter: 'question ###' and "
-        "'rationale --> X END' (arXiv:2212.10071).",
+        help=r"written: the answer as its author stated it; natural: also 'The answer is X.' where the author stated none; "
+        r"boxed: 'The answer is \boxed{X}.'; delimiter: 'question ###' and 'rationale --> X END' (arXiv:2212.10071).",
     ),
     click.option(
-        "--think",
-        is_flag=False,
-        flag_value=_THINK,
+        "--thinking",
+        type=click.Choice(["auto", "reasoning_content", "thinking", "tags", "drop"]),
+        default="auto",
+        show_default=True,
+        help="Where the thought of a reasoning model stands: in a field of its message, in tags before the response, or nowhere. "
+        "auto: reasoning_content where the trainer reads it, else tags.",
+    ),
+    click.option(
+        "--tags",
+        default="<think>...</think>",
+        show_default=True,
         metavar="OPEN...CLOSE",
-        help=f"Tags around the rationale, before the answer. Without a value: {_THINK}.",
+        help="The tags around a thought, where it stands in tags.",
+    ),
+    click.option(
+        "--as-thought",
+        is_flag=True,
+        help="Write the reasoning of a rationale without a thought as one, and the statement of its answer as the response.",
     ),
     click.option(
         "--order",
@@ -163,12 +174,12 @@ def license_options(command: F) -> F:
     return command
 
 
-def options_from(think: str | None, asks: Sequence[str], weights: Sequence[str], **chosen: Any) -> ExportOptions:
+def options_from(tags: str, asks: Sequence[str], weights: Sequence[str], **chosen: Any) -> ExportOptions:
     """The options of an export as they were given."""
     from synth.export import ExportOptions
 
     return ExportOptions(
-        think=None if think is None else _tags(think),
+        tags=_tags(tags),
         ask=dict(_named("--ask", item) for item in asks),
         weights={task: _number("--weight", weight) for task, weight in (_named("--weight", w) for w in weights)},
         **chosen,
@@ -183,7 +194,7 @@ def teachers_named(items: Sequence[str]) -> dict[str, str]:
 def _tags(given: str) -> tuple[str, str]:
     opening, dots, closing = given.replace("…", "...").partition("...")
     if not (opening and dots and closing):
-        raise UserError(f"--think {given} is not OPEN...CLOSE", remedy=f"for example --think '{_THINK}'")
+        raise UserError(f"--tags {given} is not OPEN...CLOSE", remedy="for example --tags '<think>...</think>'")
     return opening, closing
 
 

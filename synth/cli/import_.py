@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
+
+from synth.cli.options import mapping_of
 
 if TYPE_CHECKING:
     from synth.sources import Source
@@ -15,7 +19,19 @@ __all__ = ["command"]
 
 @click.command("import", short_help="Turn data you own into records of a run.")
 @click.argument("input_name", required=False, metavar="INPUT")
-@click.option("--mapping", metavar="NAME", help="How its rows are read: a shipped mapping, or a file of yours.")
+@click.option(
+    "--mapping",
+    metavar="NAME",
+    help="How its rows are read: a shipped mapping, or a file of yours. Default: the one that recognises them; else rows are "
+    "problems with their worked solutions.",
+)
+@click.option(
+    "--map",
+    "maps",
+    multiple=True,
+    metavar="FIELD=COLUMN",
+    help="Of rows that are problems: which column gives a field (question, answer, choices, …). May be given many times.",
+)
 @click.option(
     "--run", "run_path", type=click.Path(path_type=Path), metavar="DIR", help="The run folder. Default: runs/MAPPING."
 )
@@ -27,6 +43,7 @@ __all__ = ["command"]
 def command(
     input_name: str | None,
     mapping: str | None,
+    maps: tuple[str, ...],
     run_path: Path | None,
     limit: int | None,
     skip_bad: bool,
@@ -34,49 +51,87 @@ def command(
     listing: bool,
     shown: bool,
 ) -> None:
-    """Read INPUT by a declared mapping into a run of its own: problems, and the rationales, pairs, scores of steps or of
-    whole rationales, and critiques that its rows hold. Nothing is asked of any teacher.
+    """Read INPUT into a run of its own: problems, and the rationales, pairs, scores of steps or of whole rationales, and
+    critiques that its rows hold. No model is asked.
 
-    INPUT is a file (.jsonl, .csv, .tsv, .parquet) or a data set of the Hub (hub:OWNER/NAME?split=train). Every row that
-    does not fit is told, with line and reason, before anything is written. What comes of it is a run like any other:
-    `synth audit`, `synth view`, `synth export` work on it, and pipelines with `imports:` work on such input directly.
+    INPUT is a file (.jsonl, .json, .csv, .tsv, .parquet; also packed: .gz, .zst), `-` for standard input (copied into the run
+    folder), or a data set of the Hub (hub:OWNER/NAME?split=train). Common formats are recognised by their rows; --mapping
+    names how others are read. Every row that does not fit is reported, with line and reason, before anything is written.
+
+    A thought (`<think>…</think>` and the tags of other models, or a column of its own) is set apart from the response. Texts
+    that the data call bad (labelled wrong, a step labelled wrong, the rejected side of a pair) are rejected: no export
+    trains on them as good ones; dpo, reward, kto, prm and audits still see them.
+
+    What comes of it is a run like any other: `synth audit`, `synth view`, `synth export` work on it, and pipelines with
+    `imports:` work on such input directly.
 
     \b
       synth import --list
+      synth import gsm8k.jsonl                            # recognised: problems and their worked solutions
       synth import train.jsonl --mapping prm800k --run runs/prm800k
       synth import hub:Anthropic/hh-rlhf --mapping hh-rlhf --limit 1000 --dry-run
+      zcat chats.jsonl.gz | synth import - --run runs/chats
     """
-    from synth.cli.panel import show
-    from synth.engine import open_session
     from synth.errors import UserError
-    from synth.pipeline import read_pipeline
-    from synth.sources import load_mapping
     from synth.sources.mapping_files import find_mapping
 
     if listing:
         _list()
         return
-    if mapping is None:
-        raise UserError("no mapping is named", remedy="--mapping NAME; synth import --list shows them")
     if shown:
+        if mapping is None:
+            raise UserError("no mapping is named", remedy="--mapping NAME; synth import --list shows them")
         click.echo(find_mapping(mapping).read_text(encoding="utf-8"), nl=False)
         return
     if input_name is None:
-        raise UserError("no input is named", remedy="synth import FILE --mapping NAME")
-    declared = load_mapping(mapping)
+        raise UserError("no input is named", remedy="synth import FILE")
+    with TemporaryDirectory() as beside:
+        _import(
+            input_name, mapping, mapping_of(maps), run_path, limit, Path(beside), skip_bad=skip_bad, dry_run=dry_run
+        )
+
+
+def _import(
+    input_name: str,
+    mapping: str | None,
+    maps: Mapping[str, str],
+    run_path: Path | None,
+    limit: int | None,
+    beside: Path,
+    *,
+    skip_bad: bool,
+    dry_run: bool,
+) -> None:
+    """Read an input into a run, or show what would be read; `beside` is a folder for what came by standard input."""
+    from synth.cli.panel import show
+    from synth.engine import open_session
+    from synth.engine.stdin import keep_stdin
+    from synth.pipeline import read_pipeline
+    from synth.sources import load_mapping, mapping_for
+
+    if input_name == "-":
+        input_name = str(keep_stdin(beside if dry_run else run_path or Path("runs") / "stdin"))
+        run_path = run_path or Path("runs") / "stdin"
+    if mapping is None and not maps:
+        mapping = mapping_for(input_name)
+        how = f"the mapping {mapping}" if mapping is not None else "problems with their worked solutions"
+        click.echo(f"its rows are read as {how} (other ways: --mapping NAME, --map FIELD=COLUMN)", err=True)
+    declared = load_mapping(mapping) if mapping is not None else None
+    gives = declared.gives() if declared is not None else ("rationale",)
     draft = read_pipeline(
         {
-            "pipeline": f"import/{declared.mapping}",
-            "title": declared.title,
-            "cites": declared.cites,
-            "imports": declared.gives(),
+            "pipeline": f"import/{declared.mapping if declared is not None else 'problems'}",
+            "title": declared.title if declared is not None else "Problems with their worked solutions",
+            "cites": declared.cites if declared is not None else (),
+            "imports": gives,
         }
     )
-    session = open_session(draft, input_name=input_name, mapping=mapping)
+    session = open_session(draft, input_name=input_name, maps=maps, mapping=mapping, references=declared is None)
     if dry_run:
         _preview(session.source, limit)
         return
-    show(session, run_path or session.default_folder, limit=limit, skip_bad=skip_bad)
+    contracts = [c for c, given in (("dpo", "pair"), ("prm", "score.step_correct")) if given in gives]
+    show(session, run_path or session.default_folder, contracts=contracts, limit=limit, skip_bad=skip_bad)
 
 
 def _list() -> None:
@@ -117,4 +172,6 @@ def _preview(source: Source, limit: int | None) -> None:
             out.print(Text(record.table, style="bold"))
             shown = record.model_dump(mode="json", exclude_defaults=True, exclude={"id", "unit", "step", "problem"})
             out.print(record_of(shown))
+    for note in source.notes():
+        out.print(Text(inert_lines(note)))
     out.print("nothing was written (--dry-run)", highlight=False)

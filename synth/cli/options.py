@@ -10,7 +10,7 @@ import click
 
 from synth.errors import UserError
 
-__all__ = ["input_options", "mapping_of", "run_argument", "teacher_options", "thresholds_of"]
+__all__ = ["input_options", "mapping_of", "replace_input_option", "run_argument", "teacher_options", "thresholds_of"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -27,14 +27,15 @@ def input_options(command: F) -> F:
         "maps",
         multiple=True,
         metavar="FIELD=COLUMN",
-        help="Which column gives a field: question, answer, answer_index (from 0), choices, context, reference_solution, "
-        "answer_kind, evidence, rubric. May be given many times.",
+        help="Which column gives a field: question, answer, answer_index (from 0), answer_number (from 1), choices, context, "
+        "reference_solution, answer_kind, evidence, rubric. May be given many times.",
     )(command)
     return click.option(
         "--input",
         "input_name",
         metavar="FILE",
-        help="Problems: .jsonl, .csv, .tsv or .parquet; hub:OWNER/NAME?split=train for a data set of the Hub; or "
+        help="Problems: .jsonl, .json, .csv, .tsv or .parquet, also packed (.gz, .zst); - for standard input; "
+        "hub:OWNER/NAME?split=train for a data set of the Hub; or "
         "gym:TASK?size=100&seed=1 for procedural ones (extra gym). "
         "Default: the pipeline's own sample.",
     )(command)
@@ -55,6 +56,16 @@ def teacher_options(command: F) -> F:
         metavar="[ROLE=]NAME",
         help="Who plays a role (or every role): a teacher of the profile, local, local:MODEL, local:/path/to/model.gguf, "
         "scripted, or URL#MODEL. Several for one role: ROLE=A,B. Default: local, a small model on this machine.",
+    )(command)
+
+
+def replace_input_option(command: F) -> F:
+    """`--replace-input`."""
+    return click.option(
+        "--replace-input",
+        is_flag=True,
+        help="Where the run folder was made with problems that are not in this input (or beyond --limit): exclude them from the "
+        "run. Without it that is an error.",
     )(command)
 
 

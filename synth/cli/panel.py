@@ -6,6 +6,7 @@ import asyncio
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -19,6 +20,7 @@ from rich.text import Text
 
 from synth.cli.tables import inert_lines
 from synth.engine import Progress, Session, Summary
+from synth.errors import TeacherError
 from synth.redact import redact
 
 __all__ = ["Panel", "funnel_table", "show"]
@@ -86,7 +88,8 @@ class Panel:
     def _words(self) -> str:
         p = self._progress
         calls, left = p.calls, p.seconds_left()
-        parts = [f"{p.phase}: {p.earlier + p.done:,} of {p.total:,} problems"]
+        most = f"at most {p.total:,}" if p.until else f"{p.total:,}"
+        parts = [f"{p.phase}: {p.earlier + p.done:,} of {most} problems"]
         if calls is not None:
             seconds = max(time.monotonic() - p.started, 0.001)
             parts.append(f"{calls.sent:,} calls ({calls.sent / seconds:.1f}/s)")
@@ -97,7 +100,10 @@ class Panel:
             parts.append(f"{calls.prompt_tokens + calls.completion_tokens:,} tokens")
         if p.ledger is not None:
             parts.append(_money(p.ledger.cost, p.ledger.unpriced))
-        parts.append(f"{p.kept:,} kept")
+        when = [*(["in this session"] if p.earlier else []), *(["before the corpus steps"] if p.before_corpus else [])]
+        parts.append(f"{p.kept:,} rationales kept" + (f" ({', '.join(when)})" if when else ""))
+        if p.until:
+            parts.append(f"until {p.until} are kept in the end")
         if left is not None and left > 0:
             parts.append(f"{_span(left)} left")
         return ", ".join(parts)
@@ -118,28 +124,42 @@ class Panel:
             parts.append(steps)
         return Box(Group(*parts), title=Text(self._title), border_style="dim")
 
-    def close_with(self, summary: Summary) -> None:
-        """The closing summary: the funnel, the cost, and the next command to type."""
+    def close_with(self, summary: Summary, contracts: Sequence[str] = ()) -> None:
+        """The closing summary: the funnel, the cost, and the next command to type.
+
+        Args:
+            summary: how the run ended.
+            contracts: formats that fit what was imported, the best first.
+        """
         out = Console(stderr=True)
         p = summary.progress
         if summary.funnel:
             out.print(funnel_table(summary.funnel))
+        if summary.invented:
+            out.print(Text(inert_lines(summary.invented), style="bold yellow"))
         for note in summary.notes:
             out.print(Text(inert_lines(note)))
         if p.calls is not None:
             seconds = time.monotonic() - p.started
+            failed = f", {p.calls.failed:,} of them failed" if p.calls.failed else ""
             asked = (
-                f"{p.calls.sent:,} calls, {p.calls.replayed:,} replayed"
+                f"{p.calls.sent:,} calls{failed}, {p.calls.replayed:,} replayed"
                 if p.calls.sent or p.calls.replayed
                 else "0 calls"
             )
-            out.print(Text(f"{asked}, {_money(summary.cost, summary.unpriced)} in all sessions, {_span(seconds)}"))
+            spent = _money(summary.cost, summary.unpriced)
+            out.print(Text(f"{asked}, {_span(seconds)} in this session; {spent} in all sessions"))
         if summary.failures:
             causes = ", ".join(f"{n} {cause}" for cause, n in summary.failures.items())
-            out.print(Text(f"{sum(summary.failures.values())} failures: {causes}  (again: synth retry {summary.run})"))
+            again = f"synth retry {summary.run}" + ("" if summary.retriable else " --all")
+            out.print(Text(f"{sum(summary.failures.values())} failures: {causes}  (again: {again})"))
+        if _all_failed(summary) and p.calls is not None:
+            out.print(
+                Text("not one call gave a reply that can be used: ", style="bold red") + Text(_why(p.calls.last_error))
+            )
         if summary.stopped is not None:
             out.print(Text("stopped: ", style="bold yellow") + Text(inert_lines(str(summary.stopped))))
-        if p.earlier and not p.done and summary.stopped is None:
+        if p.earlier and not p.done and summary.stopped is None and not summary.not_begun:
             out.print(Text("nothing left to do: this run is complete"))
         if not summary.folded:
             out.print(
@@ -147,23 +167,39 @@ class Panel:
                     "another process reads corpus.duckdb: the newest rows are in the journal and are shown all the same"
                 )
             )
-        kept = dict(summary.funnel).get("kept", 0)
-        following = f"synth export {summary.run} --to sft --out data" if kept else f"synth status {summary.run}"
+        funnel = dict(summary.funnel)
+        counted = {"dpo": "pairs", "sft": "kept"}
+        contract = next((c for c in (*contracts, "sft") if c not in counted or funnel.get(counted[c], 0)), None)
+        following = (
+            f"synth export {summary.run} --to {contract} --out data" if contract else f"synth status {summary.run}"
+        )
         out.print(Text("next: ", style="bold") + Text(following))
 
 
-def show(session: Session, run: Path, **options: Any) -> Summary:
-    """Run a session with the panel, and tell how it ended; ends the process where it stopped early."""
+def show(session: Session, run: Path, *, contracts: Sequence[str] = (), **options: Any) -> Summary:
+    """Run a session with the panel, and report how it ended; ends the process where it stopped early."""
     progress = Progress()
     with Panel(progress, f"{session.pipeline.pipeline} → {run}") as panel:
         try:
             summary = asyncio.run(session.go(run, progress=progress, on_note=panel.note, **options))
         except asyncio.CancelledError:  # interrupted twice: the calls in flight were not waited for
             raise KeyboardInterrupt from None
-    panel.close_with(summary)
+    panel.close_with(summary, contracts)
     if summary.stopped is not None:
         sys.exit(summary.stopped.exit_code)
+    if _all_failed(summary):
+        sys.exit(2)
     return summary
+
+
+def _all_failed(summary: Summary) -> bool:
+    """Whether calls were made, and none of them nor of earlier sessions gave a reply that can be used."""
+    calls = summary.progress.calls
+    return calls is not None and calls.last_error is not None and not calls.ok and not calls.replayed
+
+
+def _why(error: TeacherError | None) -> str:
+    return inert_lines(redact(str(error)))
 
 
 def funnel_table(funnel: list[tuple[str, int]]) -> Table:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
@@ -44,15 +45,31 @@ def command(
     Every mistake is told at once, with file, line and remedy. The estimate says what it assumes; a price that is not
     in the profile is unknown, not 0.
     """
+    with TemporaryDirectory() as beside:
+        _plan(pipeline, input_name, maps, mapping, given, profile, limit, run_path, Path(beside))
+
+
+def _plan(
+    pipeline: str,
+    input_name: str | None,
+    maps: tuple[str, ...],
+    mapping: str | None,
+    given: tuple[str, ...],
+    profile: Path | None,
+    limit: int | None,
+    run_path: Path | None,
+    beside: Path,
+) -> None:
+    """Show the plan; `beside` is a folder for what came by standard input."""
     from rich.table import Table
 
     from synth.cli.tables import output
     from synth.engine import open_session
-    from synth.errors import InputError
     from synth.pipeline.plan import make_plan
 
     session = open_session(
         pipeline,
+        folder=beside,
         input_name=input_name,
         maps=mapping_of(maps),
         mapping=mapping,
@@ -63,12 +80,11 @@ def command(
     scan = session.source.scan()
     out = output()
     if not scan.good:
-        raise InputError("no row of the input is usable", where=session.source.name, remedy=scan.bad[0].why)
+        raise session.source.nothing_fits(scan)
     total = min(scan.problems, limit) if limit else scan.problems
+    measured, rehearsed = _measured(run_path)
     plan = asyncio.run(
-        make_plan(
-            session.pipeline, list(islice(session.source.problems(), 20)), total, session.teachers, _measured(run_path)
-        )
+        make_plan(session.pipeline, list(islice(session.source.problems(), 20)), total, session.teachers, measured)
     )
     out.print(
         f"{session.pipeline.pipeline}: no mistakes. {total:,} problems from {session.source.name}", highlight=False
@@ -90,25 +106,31 @@ def command(
     out.print(table)
     for assumption in plan.assumptions:
         out.print(f"assumed: {assumption}", highlight=False, markup=False)
+    if rehearsed:
+        out.print(f"{run_path} is a rehearsal: its calls and tokens are those of the scripted model", markup=False)
 
 
 def _usd(cost: float | None) -> str:
     return "unknown" if cost is None else f"{cost:,.4f}"
 
 
-def _measured(run: Path | None) -> list[Measured]:
+def _measured(run: Path | None) -> tuple[list[Measured], bool]:
+    """What a run folder measured, and whether that was the scripted model. A call that no reply came for took no tokens."""
     if run is None:
-        return []
+        return [], False
     from synth.pipeline.plan import Measured
     from synth.store.database import open_store
+    from synth.store.invented import invented_in
 
     with open_store(run) as store:
+        rehearsed = invented_in(store) is not None
         rows = store.sql(
             """
             SELECT step, teacher, count(*) / (SELECT count(*) FROM problems WHERE step = 'input'),
-              avg(prompt_tokens), avg(completion_tokens)
+              avg(prompt_tokens) * avg(got_reply(status, completion_tokens, finish)::INT),
+              avg(completion_tokens) * avg(got_reply(status, completion_tokens, finish)::INT)
             FROM calls WHERE unit IN (SELECT id FROM problems) GROUP BY ALL
             HAVING avg(prompt_tokens) IS NOT NULL AND avg(completion_tokens) IS NOT NULL
             """
         ).fetchall()
-    return [Measured(*row) for row in rows]
+    return [Measured(*row) for row in rows], rehearsed

@@ -78,7 +78,8 @@ def command(
 
     A new repository is private. What an earlier push wrote and this one does not is removed; files of others stay.
     Nothing is sent that the Hub has already: cut off half way, the same command goes on, and until its end nothing of it is to
-    be seen. What fails an audit, or holds what looks like a key, is not published (exit code 1).
+    be seen. What fails an audit, or holds what looks like a key, is not published (exit code 1). Nor is what the scripted model
+    wrote (synth rehearse, --teacher scripted): its text is invented.
 
     The token is that of HF_TOKEN, or of `hf auth login`. HF_ENDPOINT names another Hub. docs/publish.md tells more.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from synth.cli.options import input_options, mapping_of
+from synth.cli.options import input_options, mapping_of, replace_input_option
 
 __all__ = ["command"]
 
@@ -22,6 +22,8 @@ __all__ = ["command"]
     help="The run folder. Default: runs/rehearsal-PIPELINE.",
 )
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N problems.")
+@click.option("--thinking", is_flag=True, help="The scripted model thinks before it replies, as reasoning models do.")
+@replace_input_option
 @click.option("--skip-bad", is_flag=True, help="Where some rows are no problems, list them and go on with the others.")
 def command(
     pipeline: str,
@@ -30,20 +32,30 @@ def command(
     mapping: str | None,
     run_path: Path | None,
     limit: int | None,
+    thinking: bool,
+    replace_input: bool,
     skip_bad: bool,
 ) -> None:
     """Do the whole of PIPELINE with the scripted teacher: no model, no key, no cost, some seconds.
 
     The scripted teacher solves 60 % of the problems, writes unsound steps in the others, guesses right now and then,
     and does not answer at all one time in twenty: what a real teacher gives, too. What you see is the shape of the result, not its quality.
+
+    With --thinking its working stands in a thought, the response only states the answer, and one thought in twenty does not
+    come to its end.
     """
     from synth.cli.panel import show
     from synth.engine import open_session
+    from synth.engine.session import default_folder
     from synth.pipeline import load_pipeline
 
     found = load_pipeline(pipeline)
     most = {r: max(s.fewest_teachers() for s in found.teacher_steps if r in s.roles()) for r in found.role_names}
-    given = [f"{role}=scripted" + "".join(f",scripted:{i}" for i in range(1, n)) for role, n in most.items()]
-    session = open_session(pipeline, input_name=input_name, maps=mapping_of(maps), mapping=mapping, given=given)
-    folder = run_path or session.default_folder.with_name(f"rehearsal-{session.default_folder.name}")
-    show(session, folder, limit=limit, skip_bad=skip_bad)
+    name = "scripted:thinking" if thinking else "scripted"
+    given = [f"{role}={name}" + "".join(f",{name}:{i}" for i in range(1, n)) for role, n in most.items()]
+    usual = default_folder(found)
+    folder = run_path or usual.with_name(f"rehearsal-{usual.name}")
+    session = open_session(
+        pipeline, input_name=input_name, maps=mapping_of(maps), mapping=mapping, folder=folder, given=given
+    )
+    show(session, folder, limit=limit, skip_bad=skip_bad, replace_input=replace_input)

@@ -20,7 +20,10 @@ __all__ = ["command"]
     help="Also failures that asking again is not expected to mend (refusals, bad requests).",
 )
 def command(run: Path, everything: bool) -> None:
-    """Do the units of RUN again in which something failed. Replies on record are used again; only the failed calls are asked."""
+    """Do the units of RUN again in which something failed. Replies on record are used again; only the failed calls are asked.
+
+    No other problems are begun: where a run ended early, the command of the run goes on with it.
+    """
     from synth.cli.panel import show
     from synth.engine import failed_units, reopen
     from synth.store.run_folder import read_manifest
@@ -32,4 +35,4 @@ def command(run: Path, everything: bool) -> None:
         click.echo(f"nothing to retry{more}")
         return
     words = manifest["words"]
-    show(reopen(run, words), run, limit=manifest["limit"], skip_bad=words["skip_bad"], again=units)
+    show(reopen(run, words), run, limit=manifest["limit"], skip_bad=words["skip_bad"], again=units, again_only=True)

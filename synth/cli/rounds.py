@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from synth.cli.options import input_options, mapping_of, teacher_options
+from synth.cli.options import input_options, mapping_of, replace_input_option, teacher_options
 
 __all__ = ["command"]
 
@@ -33,6 +33,7 @@ __all__ = ["command"]
     help="Which rows; may be given again.",
 )
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N problems.")
+@replace_input_option
 @click.option("--skip-bad", is_flag=True, help="Where some rows are no problems, list them and go on with the others.")
 def command(
     pipeline: str,
@@ -47,6 +48,7 @@ def command(
     role: str,
     contracts: tuple[str, ...],
     limit: int | None,
+    replace_input: bool,
     skip_bad: bool,
 ) -> None:
     """Do PIPELINE, write its rows, run COMMAND, and begin again with the student it made; so N times.
@@ -68,11 +70,15 @@ def command(
     from synth.cli.tables import inert, output, table_of
     from synth.engine import open_session, train, walk_rounds
     from synth.errors import UserError
-    from synth.export import CONTRACTS, export_run
+    from synth.export import CONTRACTS, ExportOptions, export_group
     from synth.pipeline import load_pipeline
     from synth.store.database import open_store
 
     names = load_pipeline(pipeline).role_names
+    if input_name == "-":
+        raise UserError(
+            "each round reads the input, and standard input can be read once", remedy="give a file: --input"
+        )
     if role not in names:
         raise UserError(f"the pipeline has no role {role!r}", remedy=f"--role is one of: {', '.join(names)}")
     for contract in contracts:
@@ -95,9 +101,8 @@ def command(
                 given=bound,
                 profile_path=profile,
             )
-            show(session, this.run, limit=limit, skip_bad=skip_bad)
-            for contract in contracts:
-                made = export_run(this.run, contract, this.data)
+            show(session, this.run, limit=limit, skip_bad=skip_bad, replace_input=replace_input)
+            for made in export_group(this.run, dict.fromkeys(contracts, ExportOptions()), this.data).values():
                 out.print(f"{made.rows:,} rows in {', '.join(map(str, made.files))}")
         trained = train(
             this, training, contracts, on_line=lambda line: out.print(Text(f"  {inert(line)}", style="dim"))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from synth.cli.options import input_options, mapping_of, teacher_options
+from synth.cli.options import input_options, mapping_of, replace_input_option, teacher_options
 
 __all__ = ["command"]
 
@@ -19,6 +19,7 @@ __all__ = ["command"]
 )
 @teacher_options
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N problems.")
+@replace_input_option
 @click.option("--skip-bad", is_flag=True, help="Where some rows are no problems, list them and go on with the others.")
 @click.option(
     "--max-calls",
@@ -41,7 +42,8 @@ __all__ = ["command"]
 @click.option(
     "--until",
     metavar="YIELD",
-    help="Begin no more problems once there are so many: '2000 kept' (rationales) or '500 pairs', before corpus steps.",
+    help="Stop when so many are kept in the end, corpus steps included: '2000 kept' (rationales) or '500 pairs'. Where corpus "
+    "steps leave fewer, more problems are begun.",
 )
 @click.option(
     "--keep-failures",
@@ -57,6 +59,7 @@ def command(
     given: tuple[str, ...],
     profile: Path | None,
     limit: int | None,
+    replace_input: bool,
     skip_bad: bool,
     max_calls: int | None,
     max_cost: float | None,
@@ -70,7 +73,8 @@ def command(
     that can be seen to be wrong is told before the first call: the pipeline, the teachers, every row of the input.
 
     Interrupt it or kill it at any time: the same command goes on, and nothing paid for is paid again. A finished run
-    asks nothing. One interrupt waits for the calls in flight; a second one does not.
+    asks nothing. More rows in the input are new problems; an input (or --limit) that lacks problems of the run is refused.
+    One interrupt waits for the calls in flight; a second one does not.
 
     \b
       synth run fine-tune-cot --run runs/first
@@ -83,8 +87,23 @@ def command(
 
     target = Target.parse(until) if until is not None else None
     session = open_session(
-        pipeline, input_name=input_name, maps=mapping_of(maps), mapping=mapping, given=given, profile_path=profile
+        pipeline,
+        input_name=input_name,
+        maps=mapping_of(maps),
+        mapping=mapping,
+        folder=run_path,
+        given=given,
+        profile_path=profile,
     )
     folder = run_path or session.default_folder
     budget = Budget(max_calls, max_cost, max_tokens)
-    show(session, folder, limit=limit, skip_bad=skip_bad, budget=budget, until=target, keep_failures=keep_failures)
+    show(
+        session,
+        folder,
+        limit=limit,
+        skip_bad=skip_bad,
+        replace_input=replace_input,
+        budget=budget,
+        until=target,
+        keep_failures=keep_failures,
+    )

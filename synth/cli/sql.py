@@ -142,8 +142,7 @@ def _print_schema(store: Store) -> None:
 
     from synth.audit import FUNCTIONS
     from synth.cli.tables import inert, output
-    from synth.documented import field_docs
-    from synth.store.columns import TABLES, columns
+    from synth.store.columns import TABLES, column_docs, columns
     from synth.store.views import view_docs
 
     out = output()
@@ -151,7 +150,7 @@ def _print_schema(store: Store) -> None:
         out.print(Text(f"{table}", style="bold") + Text(f"  {(kind.__doc__ or '').splitlines()[0]}"))
         grid = Table.grid(padding=(0, 2))
         for name, sql in columns(kind).items():
-            grid.add_row(Text(f"  {name}"), Text(sql), Text(field_docs(kind).get(name, "")))
+            grid.add_row(Text(f"  {name}"), Text(sql), Text(column_docs(kind).get(name, "")))
         out.print(grid)
     for view, doc in view_docs().items():
         out.print(Text(f"view {view}", style="bold") + Text(f"  {doc.meaning}"))

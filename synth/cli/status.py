@@ -27,12 +27,15 @@ def command(run: Path) -> None:
     from synth.cli.panel import funnel_table
     from synth.cli.tables import inert, output, table_of
     from synth.store.database import open_store
+    from synth.store.invented import invented_in
     from synth.store.run_folder import read_manifest
 
     manifest = read_manifest(run)
     out = output()
     out.print(Text(inert(f"{manifest['pipeline']}, input {manifest['source']['name']}")))
     with open_store(run) as store:
+        if (invented := invented_in(store)) is not None:
+            out.print(Text(inert(invented.sentence, 1000), style="bold yellow"))
         out.print(funnel_table(store.sql("SELECT stage, n FROM funnel ORDER BY position").fetchall()))
         for title, query in (
             ("out, by step and rule", "SELECT step, rule, target_table AS of, n FROM rejection_reasons"),

@@ -30,7 +30,9 @@ def command(names: tuple[str, ...], check: bool, profile_path: Path | None) -> N
     """List the teachers of the profile; with --check, ask NAMES (or all) whether they are as the profile says.
 
     A check makes some six small calls to each teacher: a sample reply, and one question for each capability whose
-    answer shows that it was used. It exits with 1 where a teacher does not answer, or lacks what the profile says it
+    answer shows that it was used. Whether the model thinks, and where its thought is sent, is seen on the way.
+
+    It exits with 1 where a teacher does not answer, or lacks what the profile says it
     has. Profiles for the usual endpoints are in docs/endpoints.md.
 
     \b
@@ -106,9 +108,28 @@ def _check(name: str, profile: Profile) -> bool:
     click.echo(f"  can: {has}" + (f"; cannot: {has_not}" if has_not else ""))
     for capability, why in report.open_.items():
         click.echo(f"  whether it can {capability} could not be found out: {inert(why, 200)}")
+    click.echo(f"  thinks: {_thinks(report, given.reasoning if given is not None else None)}")
     if lacking:
         click.echo(f"  the profile says it has {', '.join(lacking)}, and it does not")
     return not lacking
+
+
+def _thinks(report: Report, said: bool | int | None) -> str:
+    """Whether the model thinks and where that is sent, and what the profile should say."""
+    from synth.cli.tables import inert
+
+    tokens = f", {report.thought_tokens:,} tokens in a small question" if report.thought_tokens else ""
+    if report.thought_kind is None:
+        return "no sign of it" + ("; the profile says that it does" if said else "")
+    if report.thought_kind == "hidden":
+        where = f"yes, hidden: the endpoint sends no text of it{tokens}"
+    else:
+        where = (
+            f"yes, in {inert(report.thought_from)}{' as a summary' if report.thought_kind == 'summary' else ''}{tokens}"
+        )
+    if said is None:
+        where += "; reasoning: true in the profile leaves room for it beside max_tokens of the steps"
+    return where + ("; the profile says that it does not" if said is False else "")
 
 
 def _tell(report: Report) -> None:

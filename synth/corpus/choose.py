@@ -169,7 +169,7 @@ class Diverse(CorpusStep):
     with the records times `keep`, for `coverage` also times 20,000 at most: of more than that a sample is to be covered.
     """
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     step: Literal["diverse"] = "diverse"
     target: Target = "rationale"

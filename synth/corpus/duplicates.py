@@ -27,7 +27,7 @@ class NearDuplicates(FileStep):
     870,540 pairs of other questions; it hardly sees numbers, and other questions with the same story are alike to it.
     """
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     step: Literal["near_duplicates"] = "near_duplicates"
     target: Target = "rationale"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ShingleIndex"]
 
-_FORMAT = 3
+_FORMAT = 4
 _SEED = 1
 _ADDED_AT_ONCE = 100_000
 _SKETCHED_AT_ONCE = 2048
@@ -45,7 +45,10 @@ class ShingleIndex:
         made = {"format": _FORMAT, "shingle": shingle or 5}
         self._made: dict[str, int] = json.loads(about.read_text()) if about.is_file() else made
         if self._made["format"] != _FORMAT:
-            raise ValueError(f"{folder} is an index of another version ({self._made['format']}, not {_FORMAT})")
+            raise ValueError(
+                f"{folder} is an index of another version ({self._made['format']}, not {_FORMAT}), in which texts were cut"
+                " into words in another way: delete it, and make it again with synth index"
+            )
         if shingle is not None and self._made["shingle"] != shingle:
             raise ValueError(f"{folder} was made with shingles of {self._made['shingle']} words, not {shingle}")
         self._permutations = permutations

@@ -9,6 +9,8 @@ from functools import cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from synth.corpus.signs import spaced
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -17,17 +19,42 @@ __all__ = ["Hashed", "Unit", "hash_shingles", "mixed", "normalise", "ragged", "s
 Unit = Literal["word", "char"]
 
 # Scripts written without spaces: each character counts as a word.
-_WORD = re.compile(
-    r"[\u2e80-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff66-\uff9f]|[^\W_\u2e80-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff66-\uff9f]+|[^\w\s\x00-\x7f]"
-)
+_WIDE = re.compile(r"[\u2e80-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff66-\uff9f]+")
+_OTHER = re.compile(r"[^\w\x00-\x7f]")
+# NFKC would make 102 of 10² and 21⁄2 of 2½.
+_RAISED = re.compile(r"([⁰¹²³⁴-⁹⁺⁻⁼⁽⁾ⁿⁱ]+)|([₀-₎]+)|([¼-¾⅐-⅞↉])")
+_DASHES = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2212"), "-") | {ord("′"): "'"}
 
 
 def normalise(text: str) -> tuple[str, ...]:
-    """The words of a text: NFKC, case folded, without punctuation; other signs (emoji, ≠ …) count as words."""
+    """The words of a text: NFKC, case folded, without punctuation.
+
+    Signs that are not punctuation (emoji, ≠, the operators of ASCII, decimal points, brackets of a formula) are words of
+    their own; see `synth.corpus.signs` for which of the signs of ASCII count where.
+    """
+    line, _ = spaced(_FRONT + _plain(text) + _END)
+    return tuple(word.decode("utf-8", "surrogatepass") for word in line.split())
+
+
+def _plain(text: str) -> bytes:
+    """A text in UTF-8; outside ASCII its words and signs stand apart, and its punctuation is gone."""
     if text.isascii():
-        return tuple(_WORD.findall(text.lower()))
-    found = _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
-    return tuple(w for w in found if w[0].isalnum() or unicodedata.category(w[0])[0] != "P")
+        return text.encode()
+    text = _RAISED.sub(_lowered, text.translate(_DASHES))
+    text = unicodedata.normalize("NFKC", text).casefold()
+    text = _WIDE.sub(lambda run: f" {' '.join(run[0])} ", text)
+    return _OTHER.sub(_apart, text).encode("utf-8", "surrogatepass")
+
+
+def _lowered(found: re.Match[str]) -> str:
+    plain = unicodedata.normalize("NFKC", found[0]).replace("\u2212", "-").replace("\u2044", "/")
+    return f" {plain} " if found[3] else f"{'^' if found[1] else '_'}{plain}"
+
+
+def _apart(found: re.Match[str]) -> str:
+    sign = found[0]
+    dropped = sign.isspace() or (unicodedata.category(sign)[0] == "P" and sign not in "‰‱")
+    return " " if dropped else f" {sign} "
 
 
 def shingle_set(text: str, size: int, unit: Unit = "word") -> frozenset[tuple[str, ...] | str]:
@@ -39,12 +66,11 @@ def shingle_set(text: str, size: int, unit: Unit = "word") -> frozenset[tuple[st
     return frozenset([words[i : i + size] for i in range(max(1, len(words) - size + 1))] if words else ())
 
 
-# As `normalise` has it, for texts of ASCII: letters and digits in lower case, all else a space. Other texts come here as
-# their words already, in UTF-8, whose further bytes all belong to words.
-_FOLD = bytes(ord(chr(b).lower()) if b >= 128 or chr(b).isalnum() else 32 for b in range(256))
 _LONG = 256
 """Bytes from which on a word is hashed by itself."""
-_PAD = b" " * 8
+_FRONT = b"\n" * 4
+_END = b"\n" * 9
+"""What stands before the first text and after the last: as much as rules for signs and words of eight bytes look beyond."""
 
 
 class Hashed(NamedTuple):
@@ -120,9 +146,10 @@ def _words(texts: Sequence[str], *, compiled: bool) -> tuple[np.ndarray[Any, Any
     """The hashes of all words; and the index of the first word of each text, with the end."""
     import numpy as np
 
-    parts = [t.encode() if t.isascii() else " ".join(normalise(t)).encode("utf-8", "surrogatepass") for t in texts]
-    line = (b" ".join(parts) + _PAD).translate(_FOLD)
-    stops = np.cumsum(np.fromiter(map(len, parts), np.int64, len(parts)) + 1)
+    parts = [_plain(t) for t in texts]
+    # No rule for signs looks across the end of a line, so none looks into another text.
+    lengths = np.fromiter(map(len, parts), np.int64, len(parts))
+    line, stops = spaced(_FRONT + b"\n".join(parts) + _END, len(_FRONT) + np.cumsum(lengths + 1))
     # Eight bytes from every place on: a word is read in one go, and masked to its length.
     eight = np.ndarray(shape=(len(line) - 7,), dtype="<u8", buffer=line, strides=(1,))
     if compiled:

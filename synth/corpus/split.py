@@ -24,6 +24,7 @@ class Split(CorpusStep):
     when rows are added, unless these tie two families together.
     """
 
+    version: ClassVar[int] = 2
     once: ClassVar[bool] = True
     gives_scores: ClassVar[tuple[str, ...]] = ("split",)
 

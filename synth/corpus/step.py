@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from synth.corpus.near_duplicates import Texts
 from synth.errors import UserError
 from synth.prompts import Expression
-from synth.records import Pair, Problem, Rationale, Rejection, Score, content_id
+from synth.records import Pair, Problem, Rationale, Rejection, Score, content_id, record_fields
 
 __all__ = [
     "CorpusRecord",
@@ -183,7 +183,7 @@ _SEEN: dict[str, frozenset[str] | None] = {
     "record": None,
     "score": None,
     "label": None,
-    **{kind.alias: frozenset({*kind.model_fields}) for kind in (Problem, Rationale, Pair)},
+    **{kind.alias: record_fields(kind) for kind in (Problem, Rationale, Pair)},
 }
 
 

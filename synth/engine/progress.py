@@ -25,13 +25,17 @@ class Progress:
     """Counts that grow as a run goes on; the panel reads them."""
 
     total: int = 0
-    """Units of this run."""
+    """Units of this run; at most, where it ends at a yield."""
+    until: str | None = None
+    """The yield at which it ends, in words."""
     earlier: int = 0
     """Units that were done before this session."""
     done: int = 0
     """Units done in this session."""
     kept: int = 0
-    """Rationales kept in the units done in this session."""
+    """Rationales kept in the units done in this session, before the corpus steps."""
+    before_corpus: bool = False
+    """Whether corpus steps are still to look at what is kept."""
     steps: dict[str, StepCounts] = field(default_factory=dict)
     phase: str = "starting"
     """What is going on, in a word or two."""
@@ -40,8 +44,8 @@ class Progress:
     ledger: Ledger | None = None
 
     def seconds_left(self) -> float | None:
-        """Estimate from the pace so far; None before the first unit is done."""
-        if not self.done:
+        """Estimate from the pace so far; None before the first unit is done, and where the run ends at a yield."""
+        if not self.done or self.until is not None:
             return None
         left = self.total - self.earlier - self.done
         return (time.monotonic() - self.started) / self.done * left

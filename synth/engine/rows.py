@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,16 +12,19 @@ import orjson
 
 from synth.errors import InputError
 from synth.records import Problem
-from synth.store.run_folder import INPUT, hold
+from synth.store.run_folder import INPUT, INPUT_BEFORE, hold
 
-__all__ = ["Rows", "keep_rows"]
+__all__ = ["Rows", "keep_rows", "restore_rows"]
 
 Rows = Iterable[Mapping[str, Any] | Problem]
 """Rows of columns, or problems; a frame of polars or pandas and a `datasets.Dataset` are taken too."""
 
 
 def keep_rows(folder: Path, rows: Rows) -> Path:
-    """Write rows to `input.jsonl` in a run folder; what it held before is replaced. Returns the file.
+    """Write rows to `input.jsonl` in a run folder. Returns the file.
+
+    What the file held before stays beside it until a run has begun with the new rows (`RunFolder.begin`); where none begins,
+    `restore_rows` brings it back.
 
     Raises:
         InputError: a row is no mapping, or holds what JSON cannot.
@@ -29,7 +34,27 @@ def keep_rows(folder: Path, rows: Rows) -> Path:
     with hold(folder):
         draft = folder / f"{INPUT}.new"
         draft.write_bytes(b"".join(lines))
-        return draft.replace(folder / INPUT)
+        file, before = folder / INPUT, folder / INPUT_BEFORE
+        if file.is_file() and not before.exists():
+            copy = folder / f"{INPUT_BEFORE}.new"
+            copy.unlink(missing_ok=True)
+            try:
+                os.link(file, copy)
+            except OSError:  # not every file system has links
+                shutil.copyfile(file, copy)
+            copy.replace(before)
+        return draft.replace(file)
+
+
+def restore_rows(folder: Path) -> None:
+    """Bring back the `input.jsonl` that rows took the place of, where no run has begun with them.
+
+    Raises:
+        RunFolderError: another process is at work on this run, or the folder cannot be written.
+    """
+    if (folder / INPUT_BEFORE).is_file():
+        with hold(folder):
+            (folder / INPUT_BEFORE).replace(folder / INPUT)
 
 
 def _each(rows: Any) -> Iterable[Any]:

@@ -15,7 +15,7 @@ from html import escape
 from itertools import islice
 from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -26,9 +26,10 @@ from synth.engine.target import Target
 from synth.engine.units import run_unit
 from synth.errors import InputError, RunFolderError, SetupError, Stopped
 from synth.pipeline import Pipeline
-from synth.records import content_id
+from synth.records import Rationale, content_id
 from synth.sources import Given, Source
 from synth.store.database import BY_HAND, CORPUS, HUMAN_OWNER, Store, fold, open_store
+from synth.store.invented import SCRIPTED, invented_in
 from synth.store.journal import Journal, damaged, read_entries
 from synth.store.run_folder import RunFolder
 from synth.teachers import Budget, Caller, Completion, Ledger, Request, Teacher, next_stage, probe
@@ -48,6 +49,16 @@ FOLD_SECONDS, FOLD_PAUSE = 1.0, 3.0
 LAST_FOLD_SECONDS = 0.1
 """The former when all units are begun: what is folded while the last calls are waited for, nobody waits for afterwards."""
 
+LEAST_KEPT = 0.05
+"""The smallest share kept by corpus steps that is reckoned with when more units are begun: some may keep none of the first ones."""
+
+LEAST_IN_VAIN, IN_VAIN = 50, 0.25
+"""Of what units keep, so many in a row, and so large a share of all before them, that none of it is kept in the end: then corpus steps
+keep no more, as a cap that is full.
+"""
+FULL = "kept_no_more"
+"""Under which word `run.json` notes that, so that the same command does not try again."""
+
 LAST_SECONDS = 10.0
 """How long calls in flight may take to come home when the run ends in an error."""
 
@@ -62,9 +73,17 @@ class Summary:
     """Why it ended early, if it did."""
     funnel: list[tuple[str, int]] = field(default_factory=list)
     failures: dict[str, int] = field(default_factory=dict)
-    """Failed calls by cause."""
+    """How many records could not be made, by cause."""
+    retriable: int = 0
+    """How many of these may succeed when they are asked again."""
     cost: float = 0.0
+    """US dollars of all sessions, as far as prices are known."""
     unpriced: int = 0
+    """Calls that a reply came for, and whose price is not known."""
+    not_begun: int = 0
+    """Problems that were not begun, because the yield asked for was reached before."""
+    invented: str | None = None
+    """The warning that the scripted model wrote text of this run; None where it did not."""
     folded: bool = True
     notes: list[str] = field(default_factory=list)
 
@@ -76,8 +95,9 @@ class Summary:
         """The funnel, as a notebook shows it."""
         rows = "".join(f"<tr><td>{escape(stage)}</td><td>{n:,}</td></tr>" for stage, n in self.funnel)
         cost = f"{self.cost:.4f} USD" + (f", price of {self.unpriced:,} calls unknown" if self.unpriced else "")
-        failed = "".join(f"<br>{n:,} calls failed: {escape(cause)}" for cause, n in self.failures.items())
-        return f"<table>{rows}</table><p>{escape(str(self.run))}: {cost}{failed}</p>"
+        failed = "".join(f"<br>{n:,} records could not be made: {escape(cause)}" for cause, n in self.failures.items())
+        invented = f"<p><b>{escape(self.invented)}</b></p>" if self.invented else ""
+        return f"<table>{rows}</table>{invented}<p>{escape(str(self.run))}: {cost}{failed}</p>"
 
 
 async def run_pipeline(
@@ -91,7 +111,9 @@ async def run_pipeline(
     budget: Budget | None = None,
     until: Target | None = None,
     again: frozenset[str] = frozenset(),
+    again_only: bool = False,
     keep_failures: bool = False,
+    replace_input: bool = False,
     remember: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
     on_note: Callable[[str], None] | None = None,
@@ -106,17 +128,20 @@ async def run_pipeline(
         limit: only the first so many problems.
         skip_bad: go on with the good rows where some are bad; else that is an error before any call.
         budget: what may be spent.
-        until: the yield at which no more units are begun; those in flight end, and the corpus steps run.
+        until: the yield to stop at, counted when the corpus steps have run: where they leave fewer, more units are begun. When
+            it is reached, those in flight end.
         again: units to do again though they are done (their failures may succeed now; replies on record are used).
+        again_only: begin no other units.
         keep_failures: replies on record that were of no use (refused, cut off, empty) stand; else they are asked again
             where a unit is done again.
+        replace_input: exclude units of earlier sessions that the source (or `limit`) has no more; without it that is an error.
         remember: more to note in `run.json`, so that the run can be taken up by `retry`.
         progress: counts for whoever looks on.
         on_note: called with lines worth telling.
 
     Raises:
         InputError: bad rows; nothing was asked.
-        RunFolderError: the folder cannot be used.
+        RunFolderError: the folder cannot be used; units would be excluded from it. Nothing was asked, and nothing changed.
         SetupError: a teacher can never answer; a limit on cost, and no price.
     """
     progress = progress or Progress()
@@ -136,17 +161,27 @@ async def run_pipeline(
                 "described": pipeline.described(),
                 "introduced": pipeline.introduced(),
                 "corpus": [s.described() for s in pipeline.corpus],
+                "writers": [s.name for s in pipeline.teacher_steps if Rationale in s.gives_types()],
                 "source": source.describe(),
                 "limit": limit,
                 "teachers": {role: [_identity(t) for t in some] for role, some in teachers.items()},
                 **(remember or {}),
             },
+            later=True,
         )
         stack.callback(folder.close)
         work = _Run(pipeline, problems, folder, teachers, budget, until, again, keep_failures, progress, tell)
+        work.again_only = again_only
+        try:
+            now = _Input(source.name, limit)
+            work.compare_models()
+            work.compare_input(_first(source.problems(), limit), now, replace=replace_input)
+            folder.begin()
+        except BaseException:
+            work.abandon()
+            raise
         summary = await work.go()
-        if source.repeated:
-            summary.notes.append(f"{source.repeated:,} records stood in the input more than once, and are there once")
+        summary.notes += source.notes()
         return summary
 
 
@@ -155,13 +190,15 @@ def _scan(
 ) -> Iterator[Given]:
     scan = source.scan()
     if scan.bad:
+        if not scan.good:
+            raise source.nothing_fits(scan)
         n = len(scan.bad)
         shown = "\n".join(f"  line {b.line}: {b.why}" for b in scan.bad[:20]) + (
             f"\n  … and {n - 20} more" if n > 20 else ""
         )
         rows = f"{n} of {n + scan.good} rows {'are' if n != 1 else 'is'} not usable:\n{shown}"
-        if not skip_bad or not scan.good:
-            remedy = "mend them, or go on with the good ones: --skip-bad" if scan.good else "mend them"
+        if not skip_bad:
+            remedy = "correct them, or continue with the good ones: --skip-bad"
             raise InputError(rows, where=source.name, remedy=remedy)
         tell(f"{source.name}: {rows}\n  going on with the other {scan.good}")
     progress.total = min(scan.problems, limit) if limit is not None else scan.problems
@@ -173,6 +210,18 @@ def _first(problems: Iterator[Given], limit: int | None) -> Iterator[Given]:
         if limit is not None and count >= limit:
             return
         yield problem
+
+
+class _Input(NamedTuple):
+    """What a session works on."""
+
+    name: str
+    limit: int | None
+
+    @property
+    def words(self) -> str:
+        """It in words."""
+        return f"the first {self.limit:,} problems of {self.name}" if self.limit is not None else self.name
 
 
 def _identity(teacher: Teacher) -> list[Any]:
@@ -213,17 +262,38 @@ class _Run:
         self.teachers = teachers
         self.by_name = _by_name(teachers)
         self.until = until
+        self.goal = until.n if until is not None else 0
+        """What the units are to have kept before the corpus steps look at them."""
         self.yielded: dict[str, int] = {}
         self.reached = 0
+        """What the units done have kept, before the corpus steps."""
+        self.counted = 0
+        """How many units these are."""
+        self.kept = 0
+        """What is kept in the end."""
+        self.most = 0
+        """The most that was kept in the end in this session, and what the units had kept by then."""
+        self.reached_then = 0
+        self.full = False
+        """Whether the corpus steps keep no more, whatever is made."""
+        self.flying = 0
+        """Units begun, and not done."""
+        self.landed = asyncio.Condition()
         self.again = again
+        self.again_only = False
         self.progress = progress
         self.tell = tell
         self.done: dict[str, str] = {}
-        self.present: set[str] = set()
+        self.forgotten: set[str] = set()
+        """Units of which replies were forgotten: they are to be done again, and their records stand until then."""
+        self.gone: set[str] = set()
+        """Units that are done, and that are not in the input any more."""
         self.judged: dict[str, str | None] = {CORPUS: None, BY_HAND: None}
         """The fingerprints of the corpus steps that have looked at the run; "" where they did not come to an end."""
         self.committed = 0
         self.not_begun = 0
+        self.stale = 0
+        """Of these, units that were done by another pipeline, or by other teachers."""
         self.all_begun = asyncio.Event()
         self.journal = Journal(folder.path / "journal", on_error=self._cannot_write)
         self.ledger = Ledger(self.journal)
@@ -235,6 +305,12 @@ class _Run:
             [pipeline.fingerprint(), {role: [_identity(t) for t in some] for role, some in sorted(teachers.items())}]
         )
         progress.calls, progress.ledger = self.caller.counts, self.ledger
+        progress.until = f"{until.n:,} {until.words}" if until is not None else None
+        progress.before_corpus = bool(pipeline.corpus or self.folder.curated)
+        self.in_flight = ceil(UNITS_AHEAD * sum(t.concurrency for t in self.by_name.values())) if self.by_name else 16
+        self.started = False
+        # One by one, and never started twice: what is read ahead when the yield is reached is there when more is needed.
+        self.todo = _in_bursts(self._todo(), min(BURST, self.in_flight))
 
     def _replay_journal(self) -> None:
         """Take in what earlier sessions did: calls, units and corpus steps."""
@@ -251,11 +327,14 @@ class _Run:
                 self.ledger.note_of(body["teacher"], body["note"])
             elif entry["kind"] == "forget":
                 self.ledger.forget(body["key"])
+                if self.done.get(body["unit"]):
+                    self.forgotten.add(body["unit"])
                 self.done[body["unit"]] = ""
             elif body["owner"] in self.judged:
                 self.judged[body["owner"]] = body["fingerprint"]
             else:
                 self.done[body["owner"]] = body["fingerprint"]
+                self.forgotten.discard(body["owner"])
                 if not body["owner"].startswith(HUMAN_OWNER):  # no corpus step has seen it yet
                     self.judged = {owner: judged and "" for owner, judged in self.judged.items()}
                 if self.until is not None:
@@ -285,23 +364,138 @@ class _Run:
             except KeyboardInterrupt:  # a second interrupt; asyncio would tell of it at length
                 raise asyncio.CancelledError from None
 
+    def compare_models(self) -> None:
+        """Find out whether the scripted model would take the place of language models.
+
+        Raises:
+            RunFolderError: it would, and units are done already.
+        """
+        earlier = self.folder.earlier or {}
+        had = [t for some in (earlier.get("teachers") or {}).values() for t in some]
+        scripted = sorted(t.name for t in self.by_name.values() if t.endpoint.startswith(SCRIPTED))
+        if not scripted or not had or any(str(t[1]).startswith(SCRIPTED) for t in had) or not any(self.done.values()):
+            return
+        names = ", ".join(dict.fromkeys(str(t[0]) for t in had))
+        raise RunFolderError(
+            f"this run was made with language models ({names}); the scripted model ({', '.join(scripted)}) would replace what they "
+            "wrote with invented text",
+            where=str(self.folder.path),
+            remedy="give the rehearsal a folder of its own: --run",
+        )
+
+    def compare_input(self, present: Iterator[Given], now: _Input, *, replace: bool) -> None:
+        """Find out which units of earlier sessions are not in the input any more.
+
+        Args:
+            present: the input, all of it that is to be done.
+            now: what it is.
+            replace: whether such units may be excluded from the run.
+
+        Raises:
+            RunFolderError: there are some, and they may not.
+        """
+        held = {unit for unit, fingerprint in self.done.items() if fingerprint} | self.forgotten
+        missing, new = set(held), 0
+        if missing:
+            for given in present:
+                missing.discard(given.problem.id)
+                new += given.problem.id not in held
+                if not missing:
+                    break
+        self.gone = missing
+        if missing and not replace:
+            earlier = self.folder.earlier or {}
+            before = _Input(str((earlier.get("source") or {}).get("name", "an input")), earlier.get("limit"))
+            what = (
+                f"{len(missing):,} of the {len(held):,} problems of this run are not in {now.words}: they would be excluded from the "
+                f"run, and {new:,} problems would be new. The run was made with {before.words}"
+            )
+            raise RunFolderError(
+                what,
+                where=str(self.folder.path),
+                remedy="give the other input a folder of its own (--run); or exclude these problems with synth run … --replace-input "
+                "(replace_input=True in Python): their calls stay on record",
+            )
+
+    def abandon(self) -> None:
+        """End before anything was done."""
+        self.journal.close()
+        self.beside.shutdown()
+
     async def _go(self) -> Stopped | None:
         """All but the last fold; returns why it stopped early, if it did."""
         stopped: Stopped | None = None
         try:
             self._tell_of_changes()
-            stopped = await self._units()
-            if stopped is None:
-                self._put_aside()
+            async with AsyncExitStack() as stack:
+                while True:
+                    stopped = await self._units(stack)
+                    if self.until is None or stopped is not None:
+                        await stack.aclose()  # what the teachers hold in memory, the corpus steps may need
+                    if stopped is not None:
+                        break
+                    self._put_aside()
+                    self.journal.flush()
+                    self.progress.phase = "corpus steps"
+                    await self.loop.run_in_executor(self.beside, self._corpus)
+                    if self.until is None or not await self._more(self.until):
+                        break
+            if stopped is None and self.until is not None:
+                for given in self.todo:
+                    self.not_begun += 1
+                    self.stale += bool(self.done.get(given.problem.id))
             self.journal.flush()
-            if stopped is None:
-                self.progress.phase = "corpus steps"
-                await self.loop.run_in_executor(self.beside, self._corpus)
         except Stopped as error:
             stopped = stopped or error
         finally:
             self.journal.close()
         return stopped
+
+    async def _more(self, until: Target) -> bool:
+        """Count what is kept in the end; where that is too little and problems are left, set the units another goal.
+
+        Raises:
+            Stopped: the run was interrupted meanwhile.
+        """
+        self.kept = await self.loop.run_in_executor(self.beside, self._count_kept, until)
+        missing = until.n - self.kept
+        if missing <= 0 or not self._is_any_left():
+            return False
+        if self.kept > self.most:
+            self.most, self.reached_then = self.kept, self.reached
+        in_vain = self.reached - self.reached_then
+        looking = fingerprint_of([*self.pipeline.corpus, *by_hand(self.folder.path)])
+        state = {"made_by": self.fingerprint, "looked_at_by": looking, "of": until.of, "kept": self.kept}
+        if in_vain >= max(LEAST_IN_VAIN, IN_VAIN * self.reached_then):
+            self.folder.remember(FULL, state)
+        if self.folder.remembered(FULL) == state:  # a cap that is full, say: all the input would be paid for in vain
+            self.full = True
+            return False
+        if self.caller.closing is not None:
+            raise self.caller.closing
+        # Corpus steps may reject most of what is made: half of what it takes at this rate, so that little is made in vain and the
+        # steps, which look at all there is each time, need not run often.
+        rate = max(LEAST_KEPT, min(1.0, self.kept / self.reached)) if self.reached else 1.0
+        self.goal = self.reached + max(missing, ceil(missing / rate / 2), in_vain)
+        self.tell(
+            f"{self.kept:,} of the {until.n:,} {until.words} are kept after the corpus steps: more problems are begun"
+        )
+        return True
+
+    def _count_kept(self, until: Target) -> int:
+        self.journal.flush()
+        with suppress(OSError, RunFolderError):  # the journal has it all, and is read
+            fold(self.folder.path)
+        with open_store(self.folder.path) as store:
+            return int(store.sql(until.query).fetchall()[0][0])
+
+    def _is_any_left(self) -> bool:
+        """Whether there is a problem that is not begun; it stays the next one."""
+        given = next(self.todo, None)
+        if given is None:
+            return False
+        self.todo = _chain(given, self.todo)
+        return True
 
     def _tell_of_changes(self) -> None:
         earlier = self.folder.earlier
@@ -310,47 +504,53 @@ class _Run:
                 "the pipeline has changed since the last session: units are done again, and only what changed is asked"
             )
 
-    async def _units(self) -> Stopped | None:
-        """Do every unit that is not done; returns why it stopped early, if it did."""
-        todo = iter(self._todo())
-        first = next(todo, None)
-        if first is None or self._enough():
-            self.not_begun = sum(1 for _ in todo) + (first is not None)
-            return None
-        self.progress.phase = "starting the teachers"
-        async with AsyncExitStack() as stack:
-            started = self.by_name
-            for teacher in started.values():
-                teacher.keep(self.ledger.notebook(teacher.name, self.tell))
-                await stack.enter_async_context(teacher)
-            self.progress.phase = "asking what the teachers can do"
-            await self._probe()
-            in_flight = ceil(UNITS_AHEAD * sum(t.concurrency for t in started.values())) if started else 16
-            self.progress.phase = "asking"
-            with suppress(NotImplementedError, ValueError, RuntimeError):  # not in this thread, or not on this system
-                for how in (signal.SIGINT, signal.SIGTERM):
-                    self.loop.add_signal_handler(how, self._interrupted)
-                    stack.callback(self.loop.remove_signal_handler, how)
-            await stack.enter_async_context(self._folding_along())
-            rest = _in_bursts(_chain(first, todo), min(BURST, in_flight))
-            try:
-                async with asyncio.TaskGroup() as group:
-                    for _ in range(in_flight):
-                        group.create_task(self._work(rest))
-            except BaseExceptionGroup as group_of_errors:
-                error = _first_of(group_of_errors)
-                if not isinstance(error, Stopped):
-                    self.caller.close(Stopped("another teacher failed"))
-                    await self.caller.drain(LAST_SECONDS)
-                    raise error from None
-                self._close(error)
-            except asyncio.CancelledError:
-                if self.caller.closing is None:
-                    raise
-            await self.caller.drain()
-        if self.caller.closing is None:
-            self.not_begun = sum(1 for _ in todo)  # and by that all that is present is known
+    async def _units(self, stack: AsyncExitStack) -> Stopped | None:
+        """Do units until none is left or the goal is reached; returns why it stopped early, if it did.
+
+        Args:
+            stack: holds the teachers, from when the first unit is begun.
+        """
+        if not self._is_any_left() or self._enough():
+            return self.caller.closing
+        if not self.started:
+            await self._start(stack)
+        self.progress.phase = "asking"
+        self.all_begun.clear()
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(self.in_flight):
+                    group.create_task(self._work())
+        except BaseExceptionGroup as group_of_errors:
+            error = _first_of(group_of_errors)
+            if not isinstance(error, Stopped):
+                self.caller.close(Stopped("another teacher failed"))
+                await self.caller.drain(LAST_SECONDS)
+                raise error from None
+            self._close(error)
+        except asyncio.CancelledError:
+            if self.caller.closing is None:
+                raise
+        await self.caller.drain()
         return self.caller.closing
+
+    async def _start(self, stack: AsyncExitStack) -> None:
+        """Bring up all that asks, and what goes on beside it.
+
+        Raises:
+            SetupError: a teacher lacks what a step needs.
+        """
+        self.progress.phase = "starting the teachers"
+        for teacher in self.by_name.values():
+            teacher.keep(self.ledger.notebook(teacher.name, self.tell))
+            await stack.enter_async_context(teacher)
+        self.progress.phase = "asking what the teachers can do"
+        await self._probe()
+        with suppress(NotImplementedError, ValueError, RuntimeError):  # not in this thread, or not on this system
+            for how in (signal.SIGINT, signal.SIGTERM):
+                self.loop.add_signal_handler(how, self._interrupted)
+                stack.callback(self.loop.remove_signal_handler, how)
+        await stack.enter_async_context(self._folding_along())
+        self.started = True
 
     @asynccontextmanager
     async def _folding_along(self) -> AsyncIterator[None]:
@@ -406,27 +606,28 @@ class _Run:
         return await self.caller.ask(teacher, request, unit="probe")
 
     def _put_aside(self) -> None:
-        """Take out units that are no longer in the input, so that a run is what its command says."""
-        gone = [unit for unit, fingerprint in self.done.items() if fingerprint and unit not in self.present]
-        for unit in gone:
+        """Exclude units that are no longer in the input, so that a run is what its command says."""
+        for unit in self.gone:
             commit(self.journal, unit, "", [])
-        if gone:
-            self.committed += len(gone)
+        if self.gone:
+            self.committed += len(self.gone)
             self.tell(
-                f"{len(gone)} problems of earlier sessions are not in this input any more and were put aside; "
+                f"{len(self.gone)} problems of earlier sessions are not in this input any more and were excluded; "
                 "should they come back, their calls are on record"
             )
+        self.gone = set()
 
     def _todo(self) -> Iterator[Given]:
         for given in self.problems:
             unit = given.problem.id
-            if self.done:
-                self.present.add(unit)
             if self.done.get(unit) == self._fingerprint_of(given) and unit not in self.again:
                 self.progress.earlier += 1
+                self.counted += 1
                 self.reached += self.yielded.get(unit, 0)
-            else:
+            elif not self.again_only or unit in self.again:
                 yield given
+            else:
+                self.progress.total -= 1
 
     def _fingerprint_of(self, given: Given) -> str:
         """All a unit's outcome depends on, beside its problem: the run's, and what the source brings of it."""
@@ -438,10 +639,18 @@ class _Run:
                 task.cancel()
         self._close(Stopped("interrupted", remedy="give the same command again to go on: nothing paid is paid twice"))
 
-    async def _work(self, problems: Iterator[Given]) -> None:
-        while not self._enough() and (given := next(problems, None)) is not None:
+    async def _work(self) -> None:
+        while (given := await self._next()) is not None:
+            self.flying += 1
             try:
                 records = await run_unit(given, self.pipeline, self.caller, self.teachers, self.progress)
+                id_ = given.problem.id
+                commit(self.journal, id_, self._fingerprint_of(given), records, first=id_ not in self.done)
+                self.committed += 1
+                self.progress.done += 1
+                if self.until is not None:
+                    self.reached += self.until.count(records)
+                    self.counted += 1
             except Stopped as why:
                 self._close(why)
                 return
@@ -451,17 +660,30 @@ class _Run:
                     raise error from None
                 self._close(error)
                 return
-            id_ = given.problem.id
-            commit(self.journal, id_, self._fingerprint_of(given), records, first=id_ not in self.done)
-            self.committed += 1
-            self.progress.done += 1
-            if self.until is not None:
-                self.reached += self.until.count(records)
+            finally:
+                self.flying -= 1
+                if self.until is not None:
+                    async with self.landed:
+                        self.landed.notify_all()
             await next_stage()
         self.all_begun.set()
 
+    async def _next(self) -> Given | None:
+        """The next problem to begin; None where no more is to be begun.
+
+        Where the units in flight are expected to bring what is missing, at the rate of those done, it waits for one of them: what
+        is made beyond the goal is paid for in vain.
+        """
+        while not self._enough():
+            expected = self.flying * (self.reached + 1) / (self.counted + 1)
+            if self.until is None or not self.flying or self.reached + expected < self.goal:
+                return next(self.todo, None)
+            async with self.landed:
+                await self.landed.wait()
+        return None
+
     def _enough(self) -> bool:
-        return self.caller.closing is not None or (self.until is not None and self.reached >= self.until.n)
+        return self.caller.closing is not None or (self.until is not None and self.reached >= self.goal)
 
     def _corpus(self) -> None:
         added = by_hand(self.folder.path)
@@ -478,17 +700,32 @@ class _Run:
 
     def _summary(self, stopped: Stopped | None) -> Summary:
         summary = Summary(
-            self.folder.path, self.progress, stopped, cost=self.ledger.cost, unpriced=self.ledger.unpriced
+            self.folder.path,
+            self.progress,
+            stopped,
+            cost=self.ledger.cost,
+            unpriced=self.ledger.unpriced,
+            not_begun=self.not_begun,
         )
         if self.until is not None and stopped is None:
             more = f"; {self.not_begun:,} problems were not begun" if self.not_begun else ", and no problem is left"
-            summary.notes.append(f"{self.reached:,} {self.until.of} of the {self.until.n:,} asked for{more}")
+            if self.full:
+                more += ": the corpus steps kept none of the last ones, so that more would be made in vain"
+            if self.stale:
+                more += (
+                    f", {self.stale:,} of them with records of an earlier pipeline or other teachers, which count too"
+                )
+            counted = f"{self.kept:,} {self.until.words} kept in the end, after the corpus steps"
+            summary.notes.append(f"{counted}, of the {self.until.n:,} asked for{more}")
         try:
             summary.folded = fold(self.folder.path)
             with open_store(self.folder.path) as store:
+                invented = invented_in(store)
+                summary.invented = invented.sentence if invented is not None else None
                 summary.funnel = [
                     (s, n) for s, n in store.sql("SELECT stage, n FROM funnel ORDER BY position").fetchall()
                 ]
+                summary.retriable = store.sql("SELECT count(*) FROM failures WHERE retriable").fetchall()[0][0]
                 summary.failures = dict(
                     store.sql("SELECT cause, count(*) FROM failures GROUP BY 1 ORDER BY 2 DESC").fetchall()
                 )

@@ -15,8 +15,9 @@ from typing import Any
 from synth.engine.again import failed_units
 from synth.engine.bar import Bar
 from synth.engine.progress import Progress
-from synth.engine.rows import Rows, keep_rows
+from synth.engine.rows import Rows, keep_rows, restore_rows
 from synth.engine.run import Summary, run_pipeline
+from synth.engine.stdin import keep_stdin
 from synth.engine.target import Target
 from synth.errors import UserError
 from synth.pipeline import Draft, Pipeline, read_pipeline
@@ -53,7 +54,9 @@ class Session:
         budget: Budget | None = None,
         until: Target | None = None,
         again: frozenset[str] = frozenset(),
+        again_only: bool = False,
         keep_failures: bool = False,
+        replace_input: bool = False,
         progress: Progress | None = None,
         on_note: Callable[[str], None] | None = None,
     ) -> Summary:
@@ -69,7 +72,9 @@ class Session:
             budget=budget,
             until=until,
             again=again,
+            again_only=again_only,
             keep_failures=keep_failures,
+            replace_input=replace_input,
             remember={"words": {**words, "skip_bad": skip_bad}},
             progress=progress,
             on_note=on_note,
@@ -87,6 +92,8 @@ def open_session(
     input_name: str | None = None,
     maps: Mapping[str, str] | None = None,
     mapping: str | None = None,
+    references: bool = False,
+    folder: Path | None = None,
     given: Sequence[str] = (),
     own: Teacher | Mapping[str, Teacher | Sequence[Teacher]] | None = None,
     profile_path: Path | None = None,
@@ -99,6 +106,8 @@ def open_session(
         input_name: the problems; None for the pipeline's sample.
         maps: which column gives which field.
         mapping: or how whole rows are read: the name of a declared mapping, or the path of one.
+        references: where no mapping is named: whether the worked solutions of rows are records of the run.
+        folder: the run folder, into which standard input (`-`) is copied; None: where it runs if nobody says where.
         given: who plays which role, as `--teacher` takes it.
         own: teachers of the caller's making, for every role or by role; they go before names.
         profile_path: the profile file; None for the usual places.
@@ -122,7 +131,9 @@ def open_session(
         }
         draft.check_teachers(teachers)
     pipeline = draft.checked()
-    source = _source(pipeline, input_name, maps, mapping)
+    if input_name == "-":
+        input_name = str(keep_stdin(folder or default_folder(pipeline)))
+    source = _source(pipeline, input_name, maps, mapping, references=references)
     if prepare:
         for teacher in {t.name: t for some in teachers.values() for t in some}.values():
             if isinstance(teacher, EmbeddedTeacher):
@@ -134,6 +145,7 @@ def open_session(
         "input": Path(input_name) if input_name is not None and Path(input_name).is_file() else input_name,
         "map": dict(maps or {}),
         "mapping": Path(mapping) if mapping is not None and Path(mapping).is_file() else mapping,
+        "references": references,
         "teacher": list(given),
         "own": sorted(mine),
         "profile": profile_path,
@@ -153,19 +165,28 @@ def _some(given: Teacher | Sequence[Teacher]) -> list[Teacher]:
     return [given] if isinstance(given, Teacher) else list(given)
 
 
-def _source(pipeline: Pipeline, name: str | None, maps: Mapping[str, str] | None, mapping: str | None) -> Source:
+def _source(
+    pipeline: Pipeline, name: str | None, maps: Mapping[str, str] | None, mapping: str | None, *, references: bool
+) -> Source:
     if name is None and pipeline.sample is None:
         raise UserError("the pipeline names no sample", remedy="give the problems: --input FILE")
     where = name if name is not None else str(shipped("samples") / str(pipeline.sample))
     declared = load_mapping(mapping) if mapping is not None else None
     if declared is not None and maps:
         raise UserError("a declared mapping says which column gives what", remedy="give --mapping, or --map")
-    brought = declared.gives() if declared is not None else ()
+    brought = declared.gives() if declared is not None else ("rationale",) if references else ()
     if lacking := [kind for kind in pipeline.imports if kind not in brought]:
         what = f"the pipeline works on what its input brings, and this input brings no {', no '.join(lacking)}"
         gives = f"; {mapping} gives {', '.join(brought) or 'problems alone'}" if mapping is not None else ""
         raise UserError(what + gives, where=where, remedy="name a mapping that does: --mapping (synth import --list)")
-    return open_source(where, mapping=maps, declared=declared, needs=pipeline.needs, unfit=pipeline.unfit)
+    return open_source(
+        where,
+        mapping=maps,
+        declared=declared,
+        references=references,
+        needs=pipeline.needs,
+        unfit=pipeline.unfit,
+    )
 
 
 def reopen(run: Path, words: Mapping[str, Any]) -> Session:
@@ -184,6 +205,7 @@ def reopen(run: Path, words: Mapping[str, Any]) -> Session:
             where=str(run),
             remedy="give the same call again there: it goes on, and asks again what failed with again=True",
         )
+    restore_rows(run)
     pipeline, source, profile = words["pipeline"], words["input"], words["profile"]
     mapping = words.get("mapping")
     named = str(run / pipeline) if str(pipeline).endswith((".yaml", ".yml")) else pipeline
@@ -192,6 +214,7 @@ def reopen(run: Path, words: Mapping[str, Any]) -> Session:
         input_name=source if source is None or source.startswith(("gym:", "hub:")) else str(run / source),
         maps=words["map"],
         mapping=str(run / mapping) if mapping and mapping.endswith((".yaml", ".yml")) else mapping,
+        references=bool(words.get("references")),
         given=words["teacher"],
         profile_path=run / profile if profile else None,
     )
@@ -234,6 +257,7 @@ def run(
     until: str | None = None,
     again: bool = False,
     keep_failures: bool = False,
+    replace_input: bool = False,
     progress: bool | None = None,
     on_note: Callable[[str], None] | None = None,
 ) -> Summary:
@@ -255,9 +279,11 @@ def run(
         max_calls: most calls of the run folder.
         max_cost: most US dollars of the run folder.
         max_tokens: most tokens, read and written, of the run folder.
-        until: a yield to stop at, such as `"2000 kept"` or `"500 pairs"`.
+        until: a yield to stop at, such as `"2000 kept"` or `"500 pairs"`: so many are kept in the end, corpus steps included.
         again: also do the units again in which something failed, whatever it was; replies on record are used.
         keep_failures: where units are done again, do not ask again what was refused, cut off or empty.
+        replace_input: exclude from the run the problems it was made with that `input` (or `limit`) has no more; without it
+            such an input is an error. More problems are none.
         progress: whether a bar is shown; None: in a terminal and in a notebook.
         on_note: called with lines worth telling.
 
@@ -273,35 +299,39 @@ def run(
         given = [f"{role}={t}" for role, t in teachers.items() if isinstance(t, str)]
     draft = Draft(pipeline) if isinstance(pipeline, Pipeline) else read_pipeline(pipeline)
     where = Path(folder) if folder is not None else default_folder(draft.checked())
-    if not isinstance(input, (str, Path, NoneType)):
-        input = keep_rows(where, input)  # noqa: A001
-    session = open_session(
-        draft,
-        input_name=None if input is None else str(input),
-        maps=map,
-        mapping=None if mapping is None else str(mapping),
-        given=given,
-        own=own,
-        profile_path=Path(profile) if profile else None,
-    )
     budget = Budget(max_calls, max_cost, max_tokens)
     target = Target.parse(until) if until is not None else None
-    failed = failed_units(where, everything=True)[0] if again and (where / "run.json").is_file() else frozenset()
-    counts = Progress()
-    with Bar(counts, session.pipeline.pipeline, progress):
-        summary = _finish(
-            session.go(
-                where,
-                limit=limit,
-                skip_bad=skip_bad,
-                budget=budget,
-                until=target,
-                again=failed,
-                keep_failures=keep_failures,
-                progress=counts,
-                on_note=on_note,
-            )
+    try:
+        if not isinstance(input, (str, Path, NoneType)):
+            input = keep_rows(where, input)  # noqa: A001
+        session = open_session(
+            draft,
+            input_name=None if input is None else str(input),
+            maps=map,
+            mapping=None if mapping is None else str(mapping),
+            given=given,
+            own=own,
+            profile_path=Path(profile) if profile else None,
         )
+        failed = failed_units(where, everything=True)[0] if again and (where / "run.json").is_file() else frozenset()
+        counts = Progress()
+        with Bar(counts, session.pipeline.pipeline, progress):
+            summary = _finish(
+                session.go(
+                    where,
+                    limit=limit,
+                    skip_bad=skip_bad,
+                    budget=budget,
+                    until=target,
+                    again=failed,
+                    keep_failures=keep_failures,
+                    replace_input=replace_input,
+                    progress=counts,
+                    on_note=on_note,
+                )
+            )
+    finally:
+        restore_rows(where)
     if summary.stopped is not None:
         raise summary.stopped
     return summary

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import Literal, NamedTuple, get_args
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple, get_args
 
 from synth.errors import UserError
 from synth.records import Pair, Rationale, Rejection, UnitRecord
 
-__all__ = ["Target", "Yield"]
+__all__ = ["Target", "Yield", "count_kept"]
 
 Yield = Literal["kept", "pairs"]
-"""What can be counted: rationales kept, or preference pairs; both before the corpus steps, which may put some out."""
+"""What can be counted: rationales kept, or preference pairs kept; both in the end, after the corpus steps."""
 _WORDS = re.compile(r"\s*([\d_,]+)\s+(\w+)\s*")
+_COUNTED: dict[Yield, type[Rationale | Pair]] = {"kept": Rationale, "pairs": Pair}
 
 
 class Target(NamedTuple):
-    """So many of something; the run ends when the units done have as many."""
+    """So many of something; the run ends when so many are kept, corpus steps included.
+
+    `count` and `count_rows` are for one unit, before the corpus steps; `query` is for the run.
+    """
 
     n: int
     of: Yield
@@ -35,17 +39,31 @@ class Target(NamedTuple):
             raise UserError(f"{text!r} is no yield to stop at", remedy=f"write {kinds}")
         return cls(int(re.sub(r"[_,]", "", found[1])), found[2])  # type: ignore[arg-type]
 
-    def count(self, records: Iterable[UnitRecord]) -> int:
-        """How many of it the records of a unit hold."""
-        some = list(records)
-        if self.of == "pairs":
-            return sum(isinstance(r, Pair) for r in some)
-        out = {r.target for r in some if isinstance(r, Rejection)}
-        return sum(isinstance(r, Rationale) and r.id not in out for r in some)
+    @property
+    def words(self) -> str:
+        """What is counted, in words."""
+        return "rationales" if self.of == "kept" else "pairs"
 
-    def count_rows(self, tables: dict[str, list[dict[str, str]]]) -> int:
+    @property
+    def query(self) -> str:
+        """How many of it a run has kept, as a question in SQL."""
+        return "SELECT count(*) FROM kept_rationales" if self.of == "kept" else "SELECT count(*) FROM kept_pairs"
+
+    def count(self, records: Iterable[UnitRecord]) -> int:
+        """How many of it a unit has kept."""
+        return count_kept(records, _COUNTED[self.of])
+
+    def count_rows(self, tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> int:
         """The same for a unit as the journal has it."""
-        if self.of == "pairs":
-            return len(tables.get("pairs", ()))
         out = {r["target"] for r in tables.get("rejections", ())}
-        return sum(r["id"] not in out for r in tables.get("rationales", ()))
+        rows = tables.get(_COUNTED[self.of].table, ())
+        return sum(out.isdisjoint((r["id"], r["problem"], r["unit"])) for r in rows)
+
+
+def count_kept(records: Iterable[UnitRecord], kind: type[Rationale | Pair] = Rationale) -> int:
+    """How many rationales (or pairs) a unit has kept, as `kept_rationales` counts them: neither they, nor their problem, nor the
+    root problem is rejected.
+    """
+    unit = list(records)
+    out = {r.target for r in unit if isinstance(r, Rejection)}
+    return sum(isinstance(r, kind) and out.isdisjoint((r.id, r.problem, r.unit)) for r in unit)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from synth.engine.progress import Progress, StepCounts
+from synth.engine.target import count_kept
 from synth.pipeline import Pipeline
 from synth.prompts import Expression
-from synth.records import Failure, Rationale, Rejection, UnitRecord
+from synth.records import Failure, Rejection, UnitRecord
 from synth.sources import Given
 from synth.steps import Step, Unit
 from synth.teachers import Caller, Teacher, next_stage
@@ -20,7 +21,7 @@ async def run_unit(
 ) -> list[UnitRecord]:
     """Everything derived from a root problem, in an order that does not depend on who answered first."""
     unit = Unit(given.problem, caller, teachers)
-    unit.add(given.records)
+    unit.add(r for r in given.records if not isinstance(r, Rejection))
     counts: dict[str, StepCounts] = {}
     for index, step in enumerate(pipeline.steps):
         records = unit.made_by(step.takes_type(), pipeline.sources_of(index))
@@ -36,13 +37,15 @@ async def run_unit(
             rejected=sum(isinstance(r, Rejection) for r in new),
             failed=sum(isinstance(r, Failure) for r in new),
         )
+    # Steps see all that the input brings, also what it says is bad: they criticise it, or pair it with what is better.
+    unit.add([r for r in given.records if isinstance(r, Rejection) and unit.live(unit.get(r.target))])
     for name, count in counts.items():
         total = progress.steps.setdefault(name, StepCounts())
         total.taken += count.taken
         total.made += count.made
         total.rejected += count.rejected
         total.failed += count.failed
-    progress.kept += len(unit.all(Rationale))
+    progress.kept += count_kept(unit.records)
     # Failures are noted in the order in which calls came back, which no two runs share.
     failures = sorted((r for r in unit.records if isinstance(r, Failure)), key=lambda r: r.id)
     return [*(r for r in unit.records if not isinstance(r, Failure)), *failures]

@@ -2,7 +2,7 @@
 
 from synth.export.contracts import CONTRACTS, ROWS, DpoRow, Message, SftRow
 from synth.export.options import TRAINERS, ExportOptions
-from synth.export.write import Exported, export_dataset, export_run
+from synth.export.write import Exported, export_dataset, export_group, export_run
 
 __all__ = [
     "CONTRACTS",
@@ -14,5 +14,6 @@ __all__ = [
     "Message",
     "SftRow",
     "export_dataset",
+    "export_group",
     "export_run",
 ]

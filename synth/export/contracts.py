@@ -54,6 +54,10 @@ class Message(_Row):
     """Who speaks."""
     content: str
     """What is said."""
+    reasoning_content: str | None = None
+    """The thought before it, of the assistant; in this field where the export has it there, as Qwen3, GLM and others read it."""
+    thinking: str | None = None
+    """The same in the field that gpt-oss and LFM2.5 read."""
 
 
 class _OfProblem(_Row):
@@ -81,8 +85,7 @@ class _Supervised(_OfProblem):
     call_id: str
     """The ledger row that made it; empty where none did."""
     answer: str
-    """The answer that the row states: the gold one where that is what the rationale says, else what it says; empty where there is
-    none."""
+    """The answer as the author states it; empty where there is none. Never the gold answer under a reply that has another."""
     hinted: bool
     """Whether its author was shown the gold answer."""
     scores: str
@@ -93,7 +96,8 @@ class SftRow(_Supervised):
     """Supervised fine-tuning, conversational: TRL's language-modelling format, and what most trainers take."""
 
     messages: list[Message]
-    """The question and the rationale with its answer; or, for the task `feedback`, a wrong answer and what is wrong in it."""
+    """The question, and the rationale as its author wrote it, with the thought in `reasoning_content`; or, for the
+    task `feedback`, a wrong answer and what is wrong in it."""
 
 
 class TextRow(_Supervised):

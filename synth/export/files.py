@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import NoneType, UnionType
@@ -104,13 +104,18 @@ class Folder:
         names: a regular expression for the names its files can have.
         run: the run it is of.
         replace: whether files that are no export of this run may be replaced.
+        invented: names of scripted models that wrote text of the run; noted with the files.
 
     Raises:
         UserError: there are such files, and they may not.
     """
 
-    def __init__(self, out: Path, key: str, names: str, run: Path, *, replace: bool) -> None:
+    def __init__(
+        self, out: Path, key: str, names: str, run: Path, *, replace: bool, invented: Sequence[str] = ()
+    ) -> None:
         self.out, self._key, self._run = out, key, str(run.resolve())
+        self._more = {"invented": list(invented)} if invented else {}
+        self._absent = [p for p in (out / "lineage", out, *out.parents) if not p.exists()]
         self._parts: dict[str, Part] = {}
         if out.exists() and not out.is_dir():
             raise UserError("this is a file", where=str(out), remedy="name a folder")
@@ -147,6 +152,17 @@ class Folder:
         """Names of the files that this export takes the place of."""
         return [path.relative_to(self.out).as_posix() for path in self._old]
 
+    def check(self, beside: Iterable[str] = ()) -> None:
+        """Raise where a file of this export would replace one that no export has written, and may not.
+
+        Args:
+            beside: names of its files that are not parts.
+
+        Raises:
+            UserError: there is such a file.
+        """
+        self._refuse_strange([*self._parts, *beside])
+
     def keep(self, beside: Mapping[str, bytes], shared: Mapping[str, bytes]) -> None:
         """Put the files in place of the earlier ones. Killed midway, files are missing, not mixed.
 
@@ -155,7 +171,7 @@ class Folder:
             shared: files that are not of this export alone, and outlive it.
         """
         files = [*self._parts, *beside]
-        self._refuse_strange(files)
+        self.check(beside)
         for part in self._parts.values():
             part.close()
         self._note([*self.earlier, *files])  # so that whoever is killed here can give the same command again
@@ -168,7 +184,8 @@ class Folder:
         self._note(files)
 
     def _note(self, files: Sequence[str]) -> None:
-        self._exports[self._key] = {"run": self._run, "files": list(dict.fromkeys(files))}
+        self._exports = exports_in(self.out)  # others of the same group may have been written meanwhile
+        self._exports[self._key] = {"run": self._run, "files": list(dict.fromkeys(files)), **self._more}
         _write(self.out / MANIFEST, orjson.dumps(self._exports, option=orjson.OPT_INDENT_2))
 
     def __enter__(self) -> Self:
@@ -177,6 +194,9 @@ class Folder:
     def __exit__(self, *_: object) -> None:
         for part in self._parts.values():
             part.discard()
+        for made in self._absent:
+            with suppress(OSError):  # it holds something
+                made.rmdir()
 
 
 def exports_in(out: Path) -> dict[str, Any]:
@@ -190,7 +210,7 @@ def exports_in(out: Path) -> dict[str, Any]:
         return {}
     try:
         found = orjson.loads(path.read_bytes())
-        return {str(k): {"run": str(v["run"]), "files": [str(f) for f in v["files"]]} for k, v in found.items()}
+        return {str(k): {**v, "run": str(v["run"]), "files": [str(f) for f in v["files"]]} for k, v in found.items()}
     except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError) as error:
         raise UserError("this cannot be read", where=str(path), remedy="remove it, or take another folder") from error
 
@@ -211,32 +231,35 @@ def _inside(name: str) -> bool:
     return not Path(name).is_absolute() and ".." not in Path(name).parts
 
 
-def arrow_schema(kind: type[BaseModel], *, plain: bool) -> pa.Schema:
+def arrow_schema(kind: type[BaseModel], *, plain: bool, without: frozenset[str] = frozenset()) -> pa.Schema:
     """The columns of a row type with their Arrow types: the same in every file, whatever is in it.
 
     Args:
         kind: the row type.
         plain: which form texts have that may be messages or plain strings.
+        without: fields of messages that these rows do not have.
     """
     import pyarrow as pa
 
-    annotations = {name: kind.model_fields[name].annotation for name in columns_of(kind)}
-    return pa.schema([pa.field(name, _arrow_type(a, plain=plain)) for name, a in annotations.items()])
+    annotations = {name: kind.model_fields[name].annotation for name in columns_of(kind) if name not in without}
+    return pa.schema([pa.field(name, _arrow_type(a, plain=plain, without=without)) for name, a in annotations.items()])
 
 
-def _arrow_type(annotation: Any, *, plain: bool) -> pa.DataType:
+def _arrow_type(annotation: Any, *, plain: bool, without: frozenset[str]) -> pa.DataType:
     import pyarrow as pa
 
     origin, args = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        return _arrow_type(args[0], plain=plain)
+        return _arrow_type(args[0], plain=plain, without=without)
     if origin is Literal:
         return pa.string()
     if origin in {Union, UnionType}:
-        kinds = [a for a in args if a is not NoneType and (a is str) == plain] if str in args else list(args)
-        return _arrow_type(kinds[0], plain=plain)
+        kinds = [a for a in args if a is not NoneType]
+        if str in kinds and len(kinds) > 1:
+            kinds = [a for a in kinds if (a is str) == plain]
+        return _arrow_type(kinds[0], plain=plain, without=without)
     if origin is list:
-        return pa.list_(_arrow_type(args[0], plain=plain))
+        return pa.list_(_arrow_type(args[0], plain=plain, without=without))
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return pa.struct(arrow_schema(annotation, plain=plain))
+        return pa.struct(arrow_schema(annotation, plain=plain, without=without))
     return {str: pa.string(), bool: pa.bool_(), int: pa.int64(), float: pa.float64()}[annotation]

@@ -11,9 +11,11 @@ from typing import Literal, get_args
 from synth.errors import UserError
 from synth.export.contracts import CONTRACTS, Task
 
-__all__ = ["TRAINERS", "ExportOptions", "Trainer", "checked", "options_of", "weights_of"]
+__all__ = ["TRAINERS", "ExportOptions", "Thinking", "Trainer", "checked", "options_of", "thought_place", "weights_of"]
 
 Trainer = Literal["trl", "axolotl", "llama-factory", "openai"]
+
+Thinking = Literal["auto", "reasoning_content", "thinking", "tags", "drop"]
 
 TRAINERS: dict[str, frozenset[str]] = {
     "trl": frozenset({*CONTRACTS, "parquet"}),
@@ -48,11 +50,19 @@ class ExportOptions:
     """For `sft`: one conversation (or text) a row, or prompt and completion apart, where TRL's loss is on the completion alone."""
     system: str | None = None
     """A system message for every row; in the plain layout the first paragraph of the prompt."""
-    style: Literal["natural", "boxed", "delimiter"] = "natural"
-    """How the answer is stated. `natural`: in a sentence. `boxed`: the same with `\\boxed{}`. `delimiter`: `question ###` and
-    `rationale --> answer END`, as arXiv:2212.10071."""
-    think: tuple[str, str] | None = None
-    """Tags around the rationale, such as `("<think>", "</think>")`; the answer stands after them."""
+    style: Literal["written", "natural", "boxed", "delimiter"] = "written"
+    """How the answer is stated. `written`: as its author stated it, byte for byte. `natural`: the same, and where the author
+    stated none in a place of its own, a last line "The answer is X." with the answer that was read. `boxed`: in a `\\boxed{}`,
+    which takes the place of another statement. `delimiter`: `question ###` and `rationale --> answer END`, as arXiv:2212.10071."""
+    thinking: Thinking = "auto"
+    """Where the thought of a reasoning model stands. `reasoning_content`, `thinking`: in the field of that name of its message.
+    `tags`: in tags before the response. `drop`: nowhere. `auto`: in `reasoning_content` where the trainer reads messages with it,
+    else in tags."""
+    tags: tuple[str, str] = ("<think>", "</think>")
+    """The tags around a thought."""
+    as_thought: bool = False
+    """Whether a rationale without a thought is written as one: its reasoning as the thought, the statement of its answer as the
+    response."""
     order: Literal["rationale-first", "answer-first"] = "rationale-first"
     """Whether the rationale stands before its answer or after it."""
     target: Literal["rationale", "answer", "both"] = "rationale"
@@ -84,16 +94,17 @@ class ExportOptions:
 
 
 _DEFAULT = ExportOptions()
-_TEXT = {"layout", "system", "style", "think", "order", "per_problem"}
+_THOUGHTS = {"thinking", "tags"}
+_TEXT = {"layout", "system", "style", "order", "per_problem", "as_thought", *_THOUGHTS}
 _ALWAYS = {"trainer", "file_format", "replace"}
 _APPLY: dict[str, set[str]] = {
     "sft": _TEXT | {"shape", "target", "ask", "stages", "weights"},
     "dpo": _TEXT,
     "kto": _TEXT,
     "reward": _TEXT | {"margin"},
-    "prm": {"layout", "system", "per_problem", "labels", "step_score", "label_from"},
+    "prm": {"layout", "system", "per_problem", "labels", "step_score", "label_from", *_THOUGHTS},
     "grpo": {"layout", "system"},
-    "judge": {"per_problem"},
+    "judge": {"per_problem", *_THOUGHTS},
     "contrast": {"system"},
     "twins": {"system"},
     "parquet": set(),
@@ -192,28 +203,61 @@ def _check_trainer(contract: str, options: ExportOptions) -> None:
         raise UserError("LLaMA-Factory's reward models know no margin", remedy="leave --margin out, or --for trl")
 
 
+def thought_place(contract: str, options: ExportOptions) -> Literal["reasoning_content", "thinking", "tags", "drop"]:
+    """Where the thoughts of an export stand, with `auto` decided."""
+    if options.thinking != "auto":
+        return options.thinking
+    messages = options.layout != "plain" and contract != "prm"
+    # Axolotl's pairs and LLaMA-Factory's and OpenAI's lines have no field for it.
+    reads_field = options.trainer == "trl" or (options.trainer == "axolotl" and contract in {"sft", "judge"})
+    return "reasoning_content" if messages and reads_field else "tags"
+
+
 def _check_texts(contract: str, options: ExportOptions) -> None:
-    if options.style == "delimiter" and (options.think or options.order == "answer-first"):
+    if options.style == "delimiter" and options.order == "answer-first":
         raise UserError(
             "the delimiters of --style delimiter stand between rationale and answer, in that order",
-            remedy="leave out --think and --order, or --style",
+            remedy="leave out --order, or --style",
         )
-    if options.think and options.order == "answer-first":
-        raise UserError("what is thought stands before the answer", remedy="leave out --think, or --order")
-    if options.think and not all(re.fullmatch(r"\S(?:.*\S)?", tag) for tag in options.think):
+    if options.as_thought and (options.order == "answer-first" or options.style == "delimiter"):
         raise UserError(
-            f"--think {options.think!r} does not name two tags", remedy='for example --think "<think>...</think>"'
+            "with --as-thought the reasoning stands in the thought, and the answer after it",
+            remedy="leave out --as-thought, or --order and --style",
         )
-    if options.think and options.think[0] == options.think[1]:
-        raise UserError("the tags of --think must differ, or nobody can tell where the thought ends")
-    if options.stages == "two" and (options.target != "rationale" or options.order == "answer-first" or options.think):
+    if options.as_thought and options.thinking == "drop":
+        raise UserError(
+            "--as-thought writes the reasoning as a thought, and --thinking drop leaves thoughts out",
+            remedy="leave out one of them",
+        )
+    if options.thinking in {"reasoning_content", "thinking"} and (options.layout == "plain" or contract == "prm"):
+        raise UserError(
+            f"--thinking {options.thinking} is a field of a message, and these rows are strings",
+            remedy="--thinking tags or --thinking drop",
+        )
+    if (
+        options.thinking in {"reasoning_content", "thinking"}
+        and thought_place(contract, replace(options, thinking="auto")) == "tags"
+    ):
+        raise UserError(
+            f"{options.trainer} does not read the field {options.thinking} in rows of {contract}",
+            remedy="--thinking tags or --thinking drop",
+        )
+    if not all(re.fullmatch(r"\S(?:.*\S)?", tag) for tag in options.tags):
+        raise UserError(
+            f"--tags {options.tags!r} does not name two tags", remedy='for example --tags "<think>...</think>"'
+        )
+    if options.tags[0] == options.tags[1]:
+        raise UserError("the tags of --tags must differ, or nobody can tell where the thought ends")
+    if options.stages == "two" and (
+        options.target != "rationale" or options.order == "answer-first" or options.as_thought
+    ):
         raise UserError(
             "with --stages two rationale and answer are rows of their own, in that order",
-            remedy="leave out --target, --order and --think, or --stages",
+            remedy="leave out --target, --order and --as-thought, or --stages",
         )
-    if options.target == "answer" and (options.order == "answer-first" or options.think):
+    if options.target == "answer" and (options.order == "answer-first" or options.as_thought):
         raise UserError(
-            "with --target answer no rationale is written", remedy="leave out --order and --think, or --target"
+            "with --target answer no rationale is written", remedy="leave out --order and --as-thought, or --target"
         )
     for name, given in (("ask", options.ask), ("weights", options.weights)):
         for task in given:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -23,14 +24,26 @@ from synth.export.contracts import (
     RewardRow,
     SftRow,
     Span,
+    Task,
     TextRow,
     TwinRow,
 )
-from synth.export.options import ExportOptions, weights_of
-from synth.export.wording import Conversation, as_text, completion_text, prompt, prompt_text, reply
+from synth.export.options import ExportOptions, thought_place, weights_of
+from synth.export.wording import (
+    Conversation,
+    Thoughts,
+    Writing,
+    answer_alone,
+    as_text,
+    completion_text,
+    prompt,
+    prompt_text,
+    reply,
+    said,
+)
 from synth.store.database import Store
 
-__all__ = ["LeftOut", "rows_of"]
+__all__ = ["LeftOut", "rows_of", "thoughts_of"]
 
 REWARD = "synth.rewards.correct"
 """The function that rewards the completions of prompts in `grpo` rows."""
@@ -76,12 +89,13 @@ def _capped(rows: Iterator[BaseModel], limit: int, left_out: LeftOut) -> Iterato
 
 _PROBLEM = "p.question, p.context, p.rubric, p.evidence, p.choices, p.media, coalesce(p.source, '') AS source"
 
-# The gold answer is put under a rationale where that is what it says; under another it would make the two contradict.
-_ANSWER = """CASE WHEN r.answer IS NULL OR r.id IN (SELECT target FROM scores WHERE label = 'right')
-  THEN coalesce(p.answer, r.answer) ELSE r.answer END AS answer"""
+_WRITTEN = (
+    "{0}.response AS {1}response, {0}.thought AS {1}thought, {0}.answer AS {1}stated, {0}.answer_span AS {1}answer_span"
+)
+"""The columns of `Writing.of`."""
 
 _SFT = f"""
-SELECT r.id, r.problem, r.unit, r.teacher, r.call, r.text, r.hinted, {_PROBLEM}, {_ANSWER},
+SELECT r.id, r.problem, r.unit, r.teacher, r.call, r.hinted, {_WRITTEN.format("r", "")}, {_PROBLEM},
   (SELECT json_group_object(s.name, s.value) FROM scores s WHERE s.target = r.id AND s.step_index IS NULL) AS scores,
   c.label AS scheduled
 FROM kept_rationales r JOIN problems p ON p.id = r.problem
@@ -93,22 +107,24 @@ ORDER BY {{schedule}} p.source, r.problem, r.id
 _SCHEDULE = "c.value NULLS LAST, r.id,"
 
 _FEEDBACK = f"""
-SELECT q.id, q.unit, q.critic, q.call, q.explanation, q.correction, r.text, r.answer AS stated, r.problem, {_PROBLEM}, p.answer,
+SELECT q.id, q.unit, q.critic, q.call, q.explanation, q.correction, {_WRITTEN.format("r", "")}, r.problem, {_PROBLEM}, p.answer AS gold,
+  c.thought AS critic_thought,
   (SELECT json_group_object(s.name, s.value) FROM scores s WHERE s.target = q.id AND s.step_index IS NULL) AS scores
-FROM kept_critiques q JOIN rationales r ON r.id = q.target JOIN problems p ON p.id = r.problem ORDER BY p.source, r.problem, q.id
+FROM kept_critiques q JOIN rationales r ON r.id = q.target JOIN problems p ON p.id = r.problem LEFT JOIN calls c ON c.id = q.call
+ORDER BY p.source, r.problem, q.id
 """
 
 _KTO = f"""
-SELECT r.id, r.problem, r.unit, r.teacher, r.text, r.answer AS stated, {_PROBLEM}, k.id IS NOT NULL AS kept,
+SELECT r.id, r.problem, r.unit, r.teacher, {_WRITTEN.format("r", "")}, {_PROBLEM}, k.id IS NOT NULL AS kept,
   (SELECT json_group_object(s.name, s.value) FROM scores s WHERE s.target = r.id AND s.step_index IS NULL) AS scores
 FROM rationales r JOIN problems p ON p.id = r.problem LEFT JOIN kept_rationales k ON k.id = r.id
-WHERE trim(r.text) <> '' AND r.unit NOT IN (SELECT target FROM rejections) AND r.problem NOT IN (SELECT target FROM rejections)
+WHERE r.reasoning <> '' AND r.unit NOT IN (SELECT target FROM rejections) AND r.problem NOT IN (SELECT target FROM rejections)
   AND (k.id IS NOT NULL OR r.id IN (SELECT target FROM scores WHERE label IN ('wrong', 'rejected')))
 ORDER BY p.source, r.problem, r.id
 """
 
 _JUDGE = """
-SELECT v.*, c.messages, c.reply, coalesce(p.source, '') AS source, s.unit FROM reviews v JOIN scores s ON s.id = v.id
+SELECT v.*, c.messages, c.reply, c.thought, coalesce(p.source, '') AS source, s.unit FROM reviews v JOIN scores s ON s.id = v.id
 JOIN calls c ON c.id = v.call JOIN problems p ON p.id = s.unit
 WHERE v.value IS NOT NULL AND c.shape = 'Rated' ORDER BY p.source, v.target, v.reviewer
 """
@@ -128,9 +144,13 @@ SELECT id, problem, text, parts FROM kept_rationales WHERE style = 'options' ORD
 """
 
 _PAIRS = f"""
-SELECT a.*, {_PROBLEM}, p.answer, c.text AS chosen_text, c.answer AS chosen_answer, c.teacher AS chosen_teacher,
-  d.text AS rejected_text, d.answer AS rejected_answer, d.teacher AS rejected_teacher
+WITH repeated AS (
+  SELECT j.target, any_value(j.rule) AS rule FROM rejections j JOIN pipeline_steps s ON s.name = j.step
+  WHERE s.step IN ('deduplicate', 'near_duplicates', 'decontaminate') GROUP BY j.target)
+SELECT a.*, {_PROBLEM}, {_WRITTEN.format("c", "chosen_")}, c.teacher AS chosen_teacher,
+  {_WRITTEN.format("d", "rejected_")}, d.teacher AS rejected_teacher, x.rule AS chosen_out, y.rule AS rejected_out
 FROM kept_pairs a JOIN problems p ON p.id = a.problem JOIN rationales c ON c.id = a.chosen JOIN rationales d ON d.id = a.rejected
+LEFT JOIN repeated x ON x.target = c.id LEFT JOIN repeated y ON y.target = d.id
 ORDER BY p.source, a.problem, a.id
 """
 
@@ -143,7 +163,7 @@ WHERE p.answer IS NOT NULL AND p.unit NOT IN (SELECT target FROM rejections) ORD
 """
 
 _STEPWISE = f"""
-SELECT r.id, r.problem, r.unit, r.teacher, r.steps, r.segmenter, r.answer AS stated, {_PROBLEM}, l.labels, l.labelled_by,
+SELECT r.id, r.problem, r.unit, r.teacher, r.steps, r.segmenter, r.thought, r.answer AS stated, {_PROBLEM}, l.labels, l.labelled_by,
   r.id IN (SELECT target FROM scores WHERE name = 'correct' AND value = 1) AS "right"
 FROM rationales r JOIN problems p ON p.id = r.problem JOIN ({{labels}}) l ON l.target = r.id
 WHERE r.unit NOT IN (SELECT target FROM rejections) AND r.problem NOT IN (SELECT target FROM rejections)
@@ -185,22 +205,36 @@ def _plain(options: ExportOptions) -> bool:
     return options.layout == "plain"
 
 
-def _left(
-    row: Mapping[str, Any], options: ExportOptions, answers: tuple[str | None, ...], texts: tuple[str, ...]
-) -> str | None:
-    """Why no row can be made of a record, if none can. `answers` and `texts` are those that the row is to hold."""
+def _left(row: Mapping[str, Any], options: ExportOptions, thoughts: Thoughts, *writings: Writing) -> str | None:
+    """Why no row can be made of a record that is to hold these texts, if none can."""
     if _has_media(row):
         return "its problem has images or sounds, which these rows cannot carry"
-    if any(not text.strip() for text in texts):
-        return "it has no text"
-    if any(a is None for a in answers) and (
-        options.think or options.style == "delimiter" or options.order == "answer-first"
-    ):
-        return "it states no answer"
-    for tag in options.think or ():
-        if any(tag in text for text in texts):
-            return f"its text holds the tag {tag}"
+    for writing in writings:
+        if writing.empty:
+            return "it has no text"
+        if not writing.response.strip():
+            return "it is a thought without a response, such as one that was cut off"
+        states_answer = options.style == "delimiter" or options.order == "answer-first" or options.as_thought
+        if states_answer and writing.answer is None:
+            return "it states no answer"
+        if (writing.thought or options.as_thought) and (why := _tag_within(thoughts, writing)):
+            return why
     return None
+
+
+def _tag_within(thoughts: Thoughts, writing: Writing) -> str | None:
+    """Why a text cannot have its thought in tags, if it cannot: nobody could tell where the thought ends."""
+    if thoughts.place == "tags":
+        for tag in thoughts.tags:
+            if tag in writing.response or tag in (writing.thought or ""):
+                return f"its text holds the tag {tag}"
+    return None
+
+
+def thoughts_of(contract: str, store: Store, options: ExportOptions) -> Thoughts:
+    """How the thoughts of an export are written."""
+    found = "SELECT EXISTS (FROM rationales WHERE thought IS NOT NULL) OR EXISTS (FROM calls WHERE thought IS NOT NULL)"
+    return Thoughts(thought_place(contract, options), options.tags, store.sql(found).fetchall()[0][0])
 
 
 def _has_media(row: Mapping[str, Any]) -> bool:
@@ -232,92 +266,104 @@ def _sft(store: Store, options: ExportOptions, left_out: LeftOut) -> Iterator[Ba
     told = {**(ASKS if options.target == "both" else {}), **options.ask}
     asks = {task: f"\n\n{text}" for task, text in told.items() if text}
 
+    thoughts = thoughts_of("sft", store, options)
+
     def made(
-        row: dict[str, Any], task: str, more: str, said: Conversation, teacher: str | None, hinted: bool
+        row: dict[str, Any], task: Task, more: str, turn: Conversation, teacher: str | None, hinted: bool
     ) -> BaseModel:
         lineage = _lineage(row) | {
             "task": task,
             "weight": weights[task],
             "teacher": teacher or "",
             "call_id": row["call"] or "",
-            "answer": row["answer"] or "",
+            "answer": row["gold" if task == "feedback" else "stated"] or "",
             "hinted": hinted,
             "scores": _as_json(row["scores"]),
         }
         asked = prompt(row, options, more + asks.get(task, ""))
         if options.shape == "prompt-completion":
-            return PromptCompletionRow(**lineage, **_two_columns(asked, said, options))
+            return PromptCompletionRow(**lineage, **_two_columns(asked, turn, options))
         if _plain(options):
-            return TextRow(**lineage, text=as_text(asked, said, options))
-        return SftRow(**lineage, messages=[*asked, *said])
+            return TextRow(**lineage, text=as_text(asked, turn, options))
+        return SftRow(**lineage, messages=[*asked, *turn])
 
     answered: set[str] = set()
     for row in store.each(_SFT.format(schedule=_SCHEDULE if scheduled else "")):
-        answer = row["answer"]
-        if scheduled:
-            alone = row["scheduled"] == "answer"
-            if why := _left(row, options, (answer,), () if alone else (row["text"],)):
-                left_out.add(row["id"], why)
-            elif alone and answer is None:
-                left_out.add(row["id"], "it states no answer, and is scheduled to stand for the answer alone")
-            else:
-                task, text = ("answer", "") if alone else ("rationale", row["text"])
-                yield made(row, task, "", reply(text, answer, options), row["teacher"], row["hinted"])
-            continue
-        if why := _left(row, options, (answer,), (row["text"],) if rationales else ()):
+        writing, author = Writing.of(row), (row["teacher"], row["hinted"])
+        alone = scheduled and row["scheduled"] == "answer"
+        if why := _left(row, options, thoughts, *([writing] if rationales and not alone else [])):
             left_out.add(row["id"], why)
             continue
-        said = reply(row["text"], answer, options) if options.stages == "one" else _said(row["text"])
-        if rationales:
-            yield made(row, "rationale", "", said, row["teacher"], row["hinted"])
-        if not answers:
+        if alone and writing.answer is None:
+            left_out.add(row["id"], "it states no answer, and is scheduled to stand for the answer alone")
             continue
-        if answer is None:
+        if options.stages == "two" and not _shown(writing, thoughts):
+            left_out.add(row["id"], "without the statement of its answer it has no text")
+            continue
+        if rationales and not alone:
+            whole = _reasons(writing, thoughts) if options.stages == "two" else reply(writing, thoughts, options)
+            yield made(row, "rationale", "", whole, *author)
+        if not (answers if not scheduled else alone):
+            continue
+        if writing.answer is None:
             left_out.add(row["id"], "it states no answer")
-        elif options.stages == "two":
-            more = f"\n\nReasoning:\n{row['text']}"
-            yield made(row, "answer", more, reply("", answer, options), row["teacher"], row["hinted"])
-        elif row["problem"] not in answered:  # the answer alone is the same whoever reasoned
+            continue
+        turn = said(answer_alone(writing.answer, options), None, thoughts)
+        if options.stages == "two":
+            yield made(row, "answer", f"\n\nReasoning:\n{_shown(writing, thoughts)}", turn, *author)
+        elif scheduled or row["problem"] not in answered:  # the answer alone is the same whoever reasoned
             answered.add(row["problem"])
-            yield made(row, "answer", "", reply("", answer, options), row["teacher"], row["hinted"])
+            yield made(row, "answer", "", turn, *author)
 
     for row in store.each(_FEEDBACK):
-        if why := _left(row, ExportOptions(), (), (row["explanation"],)):
+        correction = f"\nIt should have been: {row['correction']}" if row["correction"] else ""
+        writing = Writing(row["explanation"] + correction, row["critic_thought"])
+        if not row["explanation"].strip():
+            left_out.add(row["id"], "it has no text")
+        elif why := _left(
+            row, replace(options, style="written", order="rationale-first", as_thought=False), thoughts, writing
+        ):
             left_out.add(row["id"], why)
-            continue
-        said = _said(
-            "\n".join(
-                [row["explanation"], *([f"It should have been: {row['correction']}"] if row["correction"] else [])]
-            )
-        )
-        yield made(row, "feedback", _wrong(row), said, row["critic"], True)
+        else:
+            yield made(row, "feedback", _wrong(row), said(*writing[:2], thoughts), row["critic"], True)
 
 
-def _said(text: str) -> Conversation:
-    return [Message(role="assistant", content=text)]
+def _shown(writing: Writing, thoughts: Thoughts | None = None) -> str:
+    """A solution as a prompt shows it, without its answer; the thought where nothing else is left of it and thoughts are written."""
+    dropped = thoughts is not None and thoughts.place == "drop"
+    return writing.solution or ("" if dropped else (writing.thought or "").strip())
 
 
-def _two_columns(asked: Conversation, said: Conversation, options: ExportOptions) -> dict[str, Any]:
+def _reasons(writing: Writing, thoughts: Thoughts) -> Conversation:
+    """A turn that holds the reasoning without the answer. A thought that is all of it is its text: a turn is not to be empty."""
+    return said(_shown(writing, thoughts), writing.thought if writing.solution else None, thoughts)
+
+
+def _two_columns(asked: Conversation, turn: Conversation, options: ExportOptions) -> dict[str, Any]:
     if _plain(options):
-        return {"prompt": prompt_text(asked, options), "completion": completion_text(said, options)}
-    return {"prompt": asked, "completion": said}
+        return {"prompt": prompt_text(asked, options), "completion": completion_text(turn, options)}
+    return {"prompt": asked, "completion": turn}
 
 
 def _wrong(row: dict[str, Any]) -> str:
     """What the task `feedback` adds to the question: question, wrong answer and gold answer are its input, arXiv:2410.03663."""
-    stated = f"\nThe answer is {row['stated']}." if row["stated"] is not None else ""
-    gold = f"The right answer is {row['answer']}. " if row["answer"] is not None else ""
-    return f"\n\nA wrong solution:\n{row['text']}{stated}\n\n{gold}What is wrong in the solution?"
+    writing = Writing.of(row)
+    parts = [_shown(writing), writing.statement]
+    gold = f"The right answer is {row['gold']}. " if row["gold"] is not None else ""
+    solution = "\n".join(part for part in parts if part)
+    return f"\n\nA wrong solution:\n{solution}\n\n{gold}What is wrong in the solution?"
 
 
 def _kto(store: Store, options: ExportOptions, left_out: LeftOut) -> Iterator[BaseModel]:
+    thoughts = thoughts_of("kto", store, options)
     for row in store.each(_KTO):
-        if why := _left(row, options, (row["stated"],), (row["text"],)):
+        writing = Writing.of(row)
+        if why := _left(row, options, thoughts, writing):
             left_out.add(row["id"], why)
             continue
         yield KtoRow(
             **_lineage(row),
-            **_two_columns(prompt(row, options), reply(row["text"], row["stated"], options), options),
+            **_two_columns(prompt(row, options), reply(writing, thoughts, options), options),
             label=row["kept"],
             teacher=row["teacher"] or "",
             scores=_as_json(row["scores"]),
@@ -325,24 +371,32 @@ def _kto(store: Store, options: ExportOptions, left_out: LeftOut) -> Iterator[Ba
 
 
 def _dpo(store: Store, options: ExportOptions, left_out: LeftOut) -> Iterator[BaseModel]:
-    return _pairs(store, options, left_out, DpoRow, states_margin=True)
+    return _pairs(store, "dpo", options, left_out, DpoRow, states_margin=True)
 
 
 def _reward(store: Store, options: ExportOptions, left_out: LeftOut) -> Iterator[BaseModel]:
-    return _pairs(store, options, left_out, RewardRow, states_margin=options.margin)
+    return _pairs(store, "reward", options, left_out, RewardRow, states_margin=options.margin)
 
 
 def _pairs(
-    store: Store, options: ExportOptions, left_out: LeftOut, kind: type[BaseModel], *, states_margin: bool
+    store: Store,
+    contract: str,
+    options: ExportOptions,
+    left_out: LeftOut,
+    kind: type[BaseModel],
+    *,
+    states_margin: bool,
 ) -> Iterator[BaseModel]:
+    thoughts = thoughts_of(contract, store, options)
     for row in store.each(_PAIRS):
-        answers, texts = (row["chosen_answer"], row["rejected_answer"]), (row["chosen_text"], row["rejected_text"])
-        if why := _left(row, options, answers, texts):
+        # Both sides state their own answer: the loser must be seen to lose.
+        sides = [Writing.of(row, "chosen_"), Writing.of(row, "rejected_")]
+        out = [f"its {side} side was rejected: {row[f'{side}_out']}" for side in _SIDES if row[f"{side}_out"]]
+        if why := (out[0] if out else _left(row, options, thoughts, *sides)):
             left_out.add(row["id"], why)
             continue
-        # Both sides state their own answer: the loser must be seen to lose.
-        chosen, rejected = (reply(text, answer, options) for text, answer in zip(texts, answers, strict=True))
-        if chosen[0].content.split() == rejected[0].content.split():
+        chosen, rejected = (reply(side, thoughts, options) for side in sides)
+        if _seen(chosen) == _seen(rejected):
             left_out.add(row["id"], "its chosen and rejected sides are equal")
             continue
         asked = prompt(row, options)
@@ -363,12 +417,21 @@ def _pairs(
         )
 
 
+_SIDES = ("chosen", "rejected")
+
+
+def _seen(turn: Conversation) -> list[list[str]]:
+    """What a trainer sees of a turn, without regard to white space."""
+    return [(text or "").split() for text in (turn[0].content, turn[0].reasoning_content, turn[0].thinking)]
+
+
 def _prm(store: Store, options: ExportOptions, left_out: LeftOut) -> Iterator[BaseModel]:
     where = options.labels
     if where == "auto":
         there = "SELECT count(*) FROM scores WHERE step_index IS NOT NULL AND value IS NOT NULL AND name = $1"
         where = "scores" if store.sql(there, [options.step_score]).fetchall()[0][0] else "tree"
     given = (options.step_score, options.label_from) if where == "scores" else ()
+    thoughts = thoughts_of("prm", store, options)
     for row in store.each(_STEPWISE.format(labels=_LABELS[where]), given):
         steps, labels = row["steps"] or [], [label["value"] for label in row["labels"]]
         places = [label["step"] for label in row["labels"]]
@@ -382,12 +445,24 @@ def _prm(store: Store, options: ExportOptions, left_out: LeftOut) -> Iterator[Ba
         if _has_media(row):
             left_out.add(row["id"], "its problem has images or sounds, which these rows cannot carry")
             continue
+        of_thought = (row["segmenter"] or "").startswith("thought ")
+        if of_thought and thoughts.place == "drop":
+            left_out.add(row["id"], "its steps are those of its thought, which --thinking drop leaves out")
+            continue
         steps = steps[: len(labels)]
         if where == "tree":  # a path ends right or wrong by its answer, which does not stand in its last thought
-            steps, labels = [*steps, f"The answer is {row['stated']}."], [*labels, row["right"]]
+            steps, labels = [*steps, answer_alone(row["stated"], options)], [*labels, row["right"]]
+        asked = prompt_text(prompt(row, options), options)
+        if row["thought"] and thoughts.place == "tags" and not of_thought:
+            if why := _tag_within(thoughts, Writing("\n".join(steps), row["thought"])):
+                left_out.add(row["id"], why)
+                continue
+            asked += (
+                f"{options.tags[0]}\n{row['thought']}\n{options.tags[1]}\n\n"  # read before the steps that are judged
+            )
         yield PrmRow(
             **_lineage(row),
-            prompt=prompt_text(prompt(row, options), options),
+            prompt=asked,
             completions=steps,
             labels=labels,
             labelled_by=row["labelled_by"] or "",
@@ -399,7 +474,7 @@ def _prm(store: Store, options: ExportOptions, left_out: LeftOut) -> Iterator[Ba
 
 def _grpo(store: Store, options: ExportOptions, left_out: LeftOut) -> Iterator[BaseModel]:
     for row in store.each(_GRPO):
-        if why := _left(row, options, (), ()):
+        if why := _left(row, options, Thoughts("drop")):
             left_out.add(row["id"], why)
             continue
         asked = prompt(row, options)
@@ -415,13 +490,17 @@ def _grpo(store: Store, options: ExportOptions, left_out: LeftOut) -> Iterator[B
         )
 
 
-def _judge(store: Store, options: ExportOptions, left_out: LeftOut) -> Iterator[BaseModel]:  # noqa: ARG001  # the conversation is as it was
+def _judge(store: Store, options: ExportOptions, left_out: LeftOut) -> Iterator[BaseModel]:
     known = {1.0: "yes", 0.0: "no"}
+    thoughts = thoughts_of("judge", store, options)
     for row in store.each(_JUDGE):
+        if row["thought"] and (why := _tag_within(thoughts, Writing(row["reply"], row["thought"]))):
+            left_out.add(row["id"], why)
+            continue
         yield JudgeRow(
             messages=[
                 *(Message(**m) for m in orjson.loads(row["messages"])),
-                Message(role="assistant", content=row["reply"]),
+                *said(row["reply"], row["thought"], thoughts),
             ],
             value=row["value"],
             record_id=row["id"],

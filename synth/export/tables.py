@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from synth.export.files import Folder
+from synth.export.files import Folder, Part
 from synth.store.columns import TABLES
 from synth.store.database import Store
 
-__all__ = ["write_tables"]
+__all__ = ["TABLE_FILES", "draft_tables"]
+
+_NAMES = (*TABLES, "wide_rationales")
+TABLE_FILES = rf"({'|'.join(_NAMES)})\.parquet"
+"""The names of the files, as a regular expression."""
 
 
-def write_tables(store: Store, run: Path, out: Path, *, replace: bool) -> dict[Path, int]:
-    """Write every table of a run, and `wide_rationales`, as `out/TABLE.parquet`; returns how many rows each has.
+def draft_tables(store: Store, folder: Folder) -> list[Part]:
+    """Every table of a run, and `wide_rationales`, as `TABLE.parquet` in a folder that has yet to be kept.
 
     What no step has put out is what `wide_rationales` calls kept; why the others are out stands in `rejections`.
-
-    Raises:
-        UserError: the folder holds such files that are no export of this run, and they may not be replaced.
     """
     import pyarrow as pa
 
-    names = [*TABLES, "wide_rationales"]
-    with Folder(out, "parquet", rf"({'|'.join(names)})\.parquet", run, replace=replace) as folder:
-        parts = []
-        for name in names:
-            reader = store.batches(f'SELECT * FROM "{name}" ORDER BY id')
-            # DuckDB's JSON is text with a mark that some readers do not know.
-            schema = pa.schema([pa.field(f.name, f.type) for f in reader.schema])
-            parts.append(folder.part(f"{name}.parquet", schema.names, schema))
-            for batch in reader:
-                parts[-1].add_batch(batch)
-        folder.keep({}, {})
-    return {part.path: part.rows for part in parts}
+    parts = []
+    for name in _NAMES:
+        reader = store.batches(f'SELECT * FROM "{name}" ORDER BY id')
+        # DuckDB's JSON is text with a mark that some readers do not know.
+        schema = pa.schema([pa.field(f.name, f.type) for f in reader.schema])
+        parts.append(folder.part(f"{name}.parquet", schema.names, schema))
+        for batch in reader:
+            parts[-1].add_batch(batch)
+    return parts

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from synth.errors import UserError
 from synth.export.contracts import CONTRACTS
-from synth.export.files import Folder, arrow_schema, columns_of
+from synth.export.files import Folder, Part, arrow_schema, columns_of
 from synth.export.nothing import nothing
 from synth.export.options import ExportOptions, checked
-from synth.export.rows import LeftOut, rows_of
-from synth.export.tables import write_tables
+from synth.export.rows import LeftOut, rows_of, thoughts_of
+from synth.export.tables import TABLE_FILES, draft_tables
 from synth.export.trainers import DATASET_INFO, axolotl_settings, dataset_info, merged_info, reshape, row_type
-from synth.store.database import open_store
+from synth.export.wording import THOUGHT_FIELDS
+from synth.store.database import Store, open_store
+from synth.store.invented import Invented, invented_in
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from datasets import Dataset, DatasetDict
+    from pydantic import BaseModel
 
-__all__ = ["Exported", "export_dataset", "export_run"]
+__all__ = ["Exported", "export_dataset", "export_group", "export_run"]
 
 OPENAI_LEAST = 10
 """Rows below which OpenAI refuses a training file."""
@@ -59,52 +64,156 @@ def export_run(run: Path | str, contract: str, out: Path | str, options: ExportO
         UserError: there is no such contract, or nothing to export; an option does not apply; the folder holds files of that
             name that are no export of this run.
     """
-    options = options or ExportOptions()
-    checked(contract, options)
+    return export_group(run, {contract: options or ExportOptions()}, out)[contract]
+
+
+def export_group(run: Path | str, contracts: Mapping[str, ExportOptions], out: Path | str) -> dict[str, Exported]:
+    """Write the kept records of a run as rows of several contracts into one folder: all of them, or none.
+
+    Every contract is exported as `export_run` says. All rows are made, and all that can be wrong is found, before the first file
+    takes the place of an earlier one.
+
+    Args:
+        run: the run folder.
+        contracts: what is exported, each with its options.
+        out: the folder.
+
+    Returns:
+        What was written, by contract.
+
+    Raises:
+        UserError: as `export_run`; of several contracts that cannot be exported, each with its reason. Nothing was written.
+    """
+    run, out = Path(run), Path(out)
+    wrong: dict[str, UserError] = {}
+    for contract, options in contracts.items():
+        try:
+            checked(contract, options)
+        except UserError as error:
+            wrong[contract] = error
+    if len(wrong) == len(contracts):
+        raise _together(wrong, len(contracts), run)
+    with open_store(run) as store, ExitStack() as stack:
+        invented = invented_in(store)
+        drafts: dict[str, _Draft] = {}
+        for contract, options in contracts.items():
+            if contract in wrong:
+                continue
+            try:
+                drafts[contract] = _draft(store, run, contract, out, options, invented, stack)
+            except UserError as error:
+                wrong[contract] = error
+        if wrong:
+            raise _together(wrong, len(contracts), run)
+        return {contract: draft.keep() for contract, draft in drafts.items()}
+
+
+def _together(wrong: Mapping[str, UserError], of: int, run: Path) -> UserError:
+    """What is wrong with some contracts of a group, as one error."""
+    (first, *others) = wrong.values()
+    if of == 1:
+        return first
+    if not others:
+        (contract,) = wrong
+        return UserError(f"{contract}: {first.what}", where=first.where, remedy=f"{first.remedy}; no file was written")
+    told = "".join(
+        f"\n  {contract}: {str(error).replace(chr(10), chr(10) + '  ')}" for contract, error in wrong.items()
+    )
+    what = f"{len(wrong)} of the {of} exports cannot be written:{told}"
+    return UserError(
+        what, where=str(run), remedy="no file was written; leave those out, or do what is said beside them"
+    )
+
+
+@dataclass
+class _Draft:
+    """The files of one contract: checked, and written under other names until all of the group are."""
+
+    contract: str
+    options: ExportOptions
+    folder: Folder
+    parts: Mapping[str, Part]
+    """By split; of the contract `parquet` by table."""
+    beside: Mapping[str, bytes]
+    entries: Mapping[str, dict[str, Any]]
+    """Of `dataset_info.json`."""
+    left_out: LeftOut
+    notes: tuple[str, ...]
+
+    @property
+    def info(self) -> bytes | None:
+        """`dataset_info.json` with these files in it; None where nobody needs one."""
+        folder = self.folder
+        return merged_info(folder.out / DATASET_INFO, self.entries, folder.earlier, replace=self.options.replace)
+
+    def keep(self) -> Exported:
+        """Give the files their names."""
+        out, options = self.folder.out, self.options
+        info = self.info if self.contract != "parquet" else None
+        self.folder.keep(self.beside, {DATASET_INFO: info} if info is not None else {})
+        files = tuple(part.path for part in self.parts.values())
+        apart = [out / "lineage" / p.name for p in files] if options.trainer == "openai" else []
+        shared = [out / DATASET_INFO] if self.entries else []
+        rows = sum(part.rows for part in self.parts.values())
+        beside = (*(out / name for name in self.beside), *shared, *apart)
+        return Exported(files, rows, beside, tuple(self.left_out.told()), self.notes)
+
+
+def _draft(
+    store: Store,
+    run: Path,
+    contract: str,
+    out: Path,
+    options: ExportOptions,
+    invented: Invented | None,
+    stack: ExitStack,
+) -> _Draft:
+    """Make and check all that `export_run` writes; what is not kept when `stack` ends is removed.
+
+    Raises:
+        UserError: as `export_run`.
+    """
+    models, warnings = (invented.models, [invented.sentence]) if invented is not None else ((), [])
+    if contract == "parquet":
+        place = Folder(out, contract, TABLE_FILES, run, replace=options.replace, invented=models)
+        folder = stack.enter_context(place)
+        tables = {part.path.name: part for part in draft_tables(store, folder)}
+        return _Draft(contract, replace(options, trainer="trl"), folder, tables, {}, {}, LeftOut(), tuple(warnings))
     if contract == "prm":
         options = replace(options, layout="plain")
-    run, out = Path(run), Path(out)
-    with open_store(run) as store:
-        if contract == "parquet":
-            written = write_tables(store, run, out, replace=options.replace)
-            return Exported(tuple(written), sum(written.values()))
-        splits = dict(store.sql(_SPLITS).fetchall())
-        suffix = options.file_format
-        kind = row_type(contract, options)
-        schema = arrow_schema(kind, plain=options.layout == "plain") if suffix == "parquet" else None
-        columns, lineage = columns_of(kind), _lineage_columns(contract)
-        left_out, labels = LeftOut(), {True: 0, False: 0}
-        names = rf"{contract}(\.\w+)?\.{suffix}"
-        with Folder(out, f"{contract}.{suffix}", names, run, replace=options.replace) as folder:
-            parts = {}
-            for row in rows_of(contract, store, options, left_out):
-                split = splits.get(row.unit, "unassigned") if splits else ""  # type: ignore[attr-defined]
-                name = f"{contract}.{split}.{suffix}" if split else f"{contract}.{suffix}"
-                parts[split] = folder.part(name, columns, schema)
-                parts[split].add(reshape(row, contract, options).model_dump())
-                if options.trainer == "openai":
-                    folder.part(f"lineage/{name}", lineage).add(row.model_dump())
-                if contract == "kto":
-                    labels[row.label] += 1  # type: ignore[attr-defined]
-            if not parts:
-                raise nothing(store, contract, run, options, left_out)
-            files = {split: part.path for split, part in parts.items()}
-            beside = {}
-            if options.trainer == "axolotl":
-                beside[f"{contract}.axolotl.yaml"] = axolotl_settings(contract, options, files).encode()
-            entries = dataset_info(contract, options, files) if options.trainer == "llama-factory" else {}
-            ordered = contract == "sft" and options.target == "rationale" and store.sql(_ORDERED).fetchall()[0][0]
-            info = merged_info(out / DATASET_INFO, entries, folder.earlier, replace=options.replace)
-            folder.keep(beside, {DATASET_INFO: info} if info is not None else {})
+    splits = dict(store.sql(_SPLITS).fetchall())
+    suffix = options.file_format
+    kind = row_type(contract, options)
+    schema = _schema(kind, contract, store, options) if suffix == "parquet" else None
+    columns, lineage = columns_of(kind), _lineage_columns(contract)
+    left_out, labels = LeftOut(), {True: 0, False: 0}
+    names = rf"{contract}(\.\w+)?\.{suffix}"
+    place = Folder(out, f"{contract}.{suffix}", names, run, replace=options.replace, invented=models)
+    folder = stack.enter_context(place)
+    parts: dict[str, Part] = {}
+    for row in rows_of(contract, store, options, left_out):
+        split = splits.get(row.unit, "unassigned") if splits else ""  # type: ignore[attr-defined]
+        name = f"{contract}.{split}.{suffix}" if split else f"{contract}.{suffix}"
+        parts[split] = folder.part(name, columns, schema)
+        parts[split].add(reshape(row, contract, options).model_dump(exclude_none=True))
+        if options.trainer == "openai":
+            folder.part(f"lineage/{name}", lineage).add(row.model_dump(exclude_none=True))
+        if contract == "kto":
+            labels[row.label] += 1  # type: ignore[attr-defined]
+    if not parts:
+        raise nothing(store, contract, run, options, left_out)
+    files = {split: part.path for split, part in parts.items()}
+    beside = {}
+    if options.trainer == "axolotl":
+        beside[f"{contract}.axolotl.yaml"] = axolotl_settings(contract, options, files).encode()
+    entries = dataset_info(contract, options, files) if options.trainer == "llama-factory" else {}
+    ordered = contract == "sft" and options.target == "rationale" and store.sql(_ORDERED).fetchall()[0][0]
     sizes = {split: part.rows for split, part in parts.items()}
-    apart = [out / "lineage" / p.name for p in files.values()] if options.trainer == "openai" else []
-    return Exported(
-        tuple(files.values()),
-        sum(sizes.values()),
-        (*(out / name for name in beside), *([out / DATASET_INFO] if entries else []), *apart),
-        tuple(left_out.told()),
-        tuple(_notes(contract, options, sizes, labels, ordered=bool(ordered))),
-    )
+    notes = (*warnings, *_notes(contract, options, sizes, labels, ordered=bool(ordered)))
+    draft = _Draft(contract, options, folder, parts, beside, entries, left_out, notes)
+    folder.check(beside)
+    _ = draft.info  # it cannot be merged where others have written it
+    return draft
 
 
 def export_dataset(run: Path | str, contract: str, options: ExportOptions | None = None) -> Dataset | DatasetDict:
@@ -130,6 +239,13 @@ def export_dataset(run: Path | str, contract: str, options: ExportOptions | None
 _SPLITS = "SELECT target, any_value(label) FROM scores WHERE name = 'split' AND label IS NOT NULL GROUP BY target"
 
 _ORDERED = "SELECT coalesce(min(value) < max(value), false) FROM scores WHERE name = 'cot_share'"
+
+
+def _schema(kind: type[BaseModel], contract: str, store: Store, options: ExportOptions) -> pa.Schema:
+    """The Arrow schema of the rows; messages have the one field of thoughts that this export writes, or none."""
+    thoughts = thoughts_of(contract, store, options)
+    used = {thoughts.place} if thoughts.everywhere else set()
+    return arrow_schema(kind, plain=options.layout == "plain", without=THOUGHT_FIELDS - used)
 
 
 def _lineage_columns(contract: str) -> list[str]:

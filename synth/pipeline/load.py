@@ -20,8 +20,8 @@ from synth.pipeline.lines import Path as YamlPath
 from synth.pipeline.lines import load_with_lines
 from synth.pipeline.spec import Pipeline, PipelineHead
 from synth.prompts import Expression
-from synth.records import Critique, Pair, Problem, Rationale, UnitRecord
-from synth.steps import UNIT_VARIABLES, Step, TeacherStep, all_steps, record_fields
+from synth.records import Critique, Pair, Problem, Rationale, UnitRecord, record_fields
+from synth.steps import UNIT_VARIABLES, Step, TeacherStep, all_steps
 from synth.teachers import Teacher
 
 __all__ = ["Draft", "Finding", "load_pipeline", "read_pipeline"]

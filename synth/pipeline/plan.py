@@ -19,6 +19,8 @@ CHARACTERS_A_TOKEN = 4
 """English text; our rule of thumb, said in the plan."""
 ASSUMED_REPLY_TOKENS = 200
 """A short rationale, where nothing has been measured yet."""
+ASSUMED_THOUGHT_TOKENS = 2000
+"""The thought of a model that is known to think: about what R1 and its like take for a problem of school mathematics."""
 ASSUMED_MEDIA_TOKENS = 1000
 """An image or a sound: providers count from some 85 to a few thousand, by size and model; said in the plan."""
 
@@ -32,9 +34,9 @@ class Measured:
     calls: float
     """Calls for each problem that was done; repeated attempts count."""
     prompt_tokens: float
-    """Mean of a call."""
+    """Mean of a call; of one that no reply came for, 0."""
     completion_tokens: float
-    """Mean of a call."""
+    """The same."""
 
 
 @dataclass
@@ -121,6 +123,7 @@ async def make_plan(
         for teacher in (t for r in step.roles() for t in teachers.get(r, ())):
             read, written = await _tokens(step, problems, teacher, teachers, known, plan)
             cost = teacher.price.of(round(each * read), round(each * written)) if teacher.price else None
+            cost = cost if each else 0.0
             plan.steps.append(PlannedStep(step.name, teacher.name, each, each * read, each * written, cost))
     if upper:
         plan.assumptions.append("steps with where: are counted as if it were always true (an upper bound)")
@@ -144,6 +147,10 @@ async def _tokens(
             plan.assumptions.append("tokens a call: measured in this run folder")
             return known.prompt_tokens, known.completion_tokens
     written = min(ASSUMED_REPLY_TOKENS, step.max_tokens or ASSUMED_REPLY_TOKENS)
+    if teacher.reasoning:
+        thought = min(ASSUMED_THOUGHT_TOKENS, teacher.thinking_tokens)
+        written += thought
+        plan.assumptions.append(f"{thought:,} tokens a thought of {teacher.name} (from some hundred to many thousand)")
     if measured:
         others = ", ".join(m.teacher for m in measured)
         plan.assumptions.append(f"tokens read by a call of {step.name}: as measured with {others}")

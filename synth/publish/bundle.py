@@ -13,7 +13,7 @@ import yaml
 
 from synth.audit import Verdict
 from synth.audit.forms import as_json
-from synth.export import ExportOptions, export_run
+from synth.export import ExportOptions, export_group
 from synth.publish.card import CARD, Licenses, card_of
 from synth.publish.configs import configs_of
 from synth.store.database import open_store
@@ -77,8 +77,7 @@ def make_bundle(
         UserError: there is nothing to export.
     """
     data, left_out, notes = folder / "data", [], []
-    for contract, options in contracts.items():
-        made = export_run(run, contract, data, options)
+    for contract, made in export_group(run, contracts, data).items():
         left_out += [f"{contract}: {line}" for line in made.left_out]
         notes += [f"{contract}: {line}" for line in made.notes]
     configs = configs_of(data, run, "data/")

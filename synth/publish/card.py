@@ -20,9 +20,11 @@ from synth.publish.markdown import Ours, code, escaped, title
 from synth.store.database import Store, open_store
 from synth.teachers import Profile, load_profile
 
-__all__ = ["BESIDE", "CARD", "Licenses", "card_of", "write_card"]
+__all__ = ["BESIDE", "CARD", "INVENTED", "Licenses", "card_of", "check_card_place", "write_card"]
 
 CARD = "README.md"
+INVENTED = "invented-text"
+"""The tag of a data set whose text the scripted model wrote."""
 
 _SIZES = [(10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M")]
 _LARGEST = "10M<n<100M"
@@ -112,6 +114,20 @@ def card_of(
     return f"---\n{header}---\n\n{body}"
 
 
+def check_card_place(run: Path | str, out: Path | str, *, replace: bool = False) -> None:
+    """Find out whether `write_card` may write there, before anything is written.
+
+    Args:
+        run: the run folder.
+        out: the folder the exports go to.
+        replace: whether a `README.md` that is no card of this run may be replaced.
+
+    Raises:
+        UserError: there is a `README.md` that may not be replaced, or `out` cannot hold it.
+    """
+    Folder(Path(out), "card", re.escape(CARD), Path(run), replace=replace)
+
+
 def write_card(
     run: Path | str,
     out: Path | str,
@@ -153,7 +169,7 @@ def _header(facts: Facts, configs: Sequence[Config], licenses: Licenses, called:
     rows = sum(config.rows for config in configs)
     made = facts.asked or any(author in {"teacher", "student"} for author, _, _ in facts.authors)
     contracts = [c for c in dict.fromkeys(config.contract for config in configs) if c != "parquet"]
-    tags = [*(["synthetic"] if made else []), "synth", "reasoning", *contracts]
+    tags = [*([INVENTED] if facts.invented else []), *(["synthetic"] if made else []), "synth", "reasoning", *contracts]
     tasks = [
         "text-generation",
         *(["question-answering"] if facts.gold else []),
@@ -180,6 +196,8 @@ def _header(facts: Facts, configs: Sequence[Config], licenses: Licenses, called:
 
 def _limits(facts: Facts, verdicts: Sequence[Verdict]) -> Iterator[str]:
     """What whoever uses the rows should know, as far as the run tells it."""
+    if facts.invented:
+        yield facts.invented
     if facts.kept and facts.verified == facts.kept:
         yield "Every kept rationale ends in the answer that is known to be right; whether its reasoning is right was not proved by that."
     elif facts.kept and facts.verified:

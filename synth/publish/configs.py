@@ -12,7 +12,7 @@ import orjson
 from synth.documented import field_docs
 from synth.export.contracts import ROWS
 from synth.export.files import columns_of, exports_in
-from synth.store.columns import TABLES
+from synth.store.columns import TABLES, column_docs
 from synth.store.views import view_docs
 
 __all__ = ["Config", "Split", "configs_of"]
@@ -98,7 +98,7 @@ def _table(folder: Path, path: str) -> Config | None:
     if not rows:
         return None
     if name in TABLES:
-        about, docs = (TABLES[name].__doc__ or "").partition("\n")[0], field_docs(TABLES[name])
+        about, docs = (TABLES[name].__doc__ or "").partition("\n")[0], column_docs(TABLES[name])
     else:
         view = view_docs()[name]
         about, docs = view.meaning, {c: view.column(c) for c in columns}

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from synth.store.database import Store
+from synth.store.invented import invented_in
 from synth.store.run_folder import read_manifest
 from synth.teachers.local import CATALOGUE
 from synth.view.summary import Stage, funnel_of
@@ -124,6 +125,8 @@ class Facts(NamedTuple):
     """Kept problems that a step made."""
     asked: bool
     """Whether any teacher was asked."""
+    invented: str
+    """The warning that the scripted model wrote text of this run; empty where it did not."""
 
 
 def facts_of(store: Store, run: Path, licenses: Mapping[str, str]) -> Facts:
@@ -174,6 +177,7 @@ def facts_of(store: Store, run: Path, licenses: Mapping[str, str]) -> Facts:
         choices=count("SELECT count(*) FROM kept_problems WHERE len(choices) > 0") > 0,
         derived=count("SELECT count(*) FROM kept_problems WHERE parent IS NOT NULL"),
         asked=bool(taught),
+        invented=invented.sentence if (invented := invented_in(store)) is not None else "",
     )
 
 

@@ -16,6 +16,8 @@ from synth.publish.bundle import NOTE, Bundle, make_bundle
 from synth.publish.card import Licenses
 from synth.publish.hub import Hub, There
 from synth.publish.scan import Found, secrets_here, secrets_in
+from synth.store.database import open_store
+from synth.store.invented import invented_in
 from synth.store.run_folder import read_manifest
 from synth.teachers import Profile, load_profile
 
@@ -113,7 +115,8 @@ def push(
     Raises:
         CheckFailed: audits fail, or there is a secret in what would be published.
         UserError: there is nothing to export, no such contract, an option does not apply; the name is none; files there that
-            are not ours would be overwritten (`options.replace` allows it), or the repository is public.
+            are not ours would be overwritten (`options.replace` allows it), or the repository is public; the scripted model
+            wrote text of the run.
         SetupError: there is no token, or it may not write there; the Hub cannot be reached.
         Stopped: the connection was lost; the same call goes on.
     """
@@ -130,7 +133,7 @@ def push(
     contracts = {c: o if c == "parquet" else replace(o, file_format="parquet") for c, o in applied.items()}
     known = load_profile(Path(profile) if profile is not None else None)
     licenses = Licenses.known(known, license, input_license, teacher_licenses)
-    read_manifest(run)
+    _refuse_invented(run)
     hub = Hub(repo, branch)
     there = hub.look()
     if there.exists and not there.private and not public:
@@ -181,6 +184,19 @@ def _refuse_failed(run: Path, verdicts: Sequence[Verdict]) -> None:
             f"{len(failed)} audits fail:{told}" if len(failed) > 1 else f"an audit fails:{told}",
             where=str(run),
             remedy=f"synth audit {run} tells what to do; --despite-audits publishes all the same, and the card says so",
+        )
+
+
+def _refuse_invented(run: Path) -> None:
+    """Raise where the scripted model wrote text of the run: no option publishes that."""
+    read_manifest(run)
+    with open_store(run) as store:
+        invented = invented_in(store)
+    if invented is not None:
+        raise UserError(
+            f"{invented.sentence} It is not published",
+            where=str(run),
+            remedy="run the pipeline with a language model, in a folder of its own: synth run PIPELINE --run DIR --teacher NAME",
         )
 
 

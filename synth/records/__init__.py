@@ -17,8 +17,11 @@ from synth.records.models import (
     Record,
     Rejection,
     Score,
+    ThoughtKind,
     UnitRecord,
+    record_fields,
 )
+from synth.records.parts import solution_of
 
 __all__ = [
     "RECORD_TYPES",
@@ -36,7 +39,10 @@ __all__ = [
     "Record",
     "Rejection",
     "Score",
+    "ThoughtKind",
     "UnitRecord",
     "canonical_json",
     "content_id",
+    "record_fields",
+    "solution_of",
 ]

@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from synth.records.identity import content_id
+from synth.records.parts import BLANKS, solution_of
 
 __all__ = [
     "RECORD_TYPES",
@@ -28,7 +29,9 @@ __all__ = [
     "Record",
     "Rejection",
     "Score",
+    "ThoughtKind",
     "UnitRecord",
+    "record_fields",
 ]
 
 AnswerKind = Literal["number", "choice", "math", "text", "boolean"]
@@ -40,6 +43,8 @@ Author = Literal["teacher", "student", "human", "reference", "perturbed", "progr
 CallStatus = Literal[
     "ok",
     "truncated",
+    "thought_cut",
+    "only_thought",
     "empty",
     "refused",
     "malformed",
@@ -52,9 +57,14 @@ CallStatus = Literal[
     "bad_request",
     "cancelled",
 ]
-"""How one attempt ended; `cancelled`: we gave it up while it was under way. Only `ok` is ever served again from the
-ledger.
+"""How one attempt ended. `truncated`: the response was cut off at the limit of tokens; `thought_cut`: the thought was, so
+that there is no response; `only_thought`: the endpoint sent the whole reply as reasoning; `cancelled`: we gave it up while
+it was under way. Only `ok` is ever served again from the ledger.
 """
+
+ThoughtKind = Literal["raw", "summary", "hidden"]
+"""What is known of a thought. `raw`: the reasoning trace itself; `summary`: what the provider writes about it; `hidden`:
+the model reasoned, and no text of it was sent."""
 
 
 class Record(BaseModel):
@@ -188,14 +198,24 @@ class Rationale(UnitRecord):
     """Name of the teacher that wrote it, where one did."""
     style: str = "free"
     """How it was asked for: `free`, `json`, or the name of a format."""
-    text: str
-    """The reasoning in full, without the line that states the answer."""
-    steps: tuple[str, ...] = ()
-    """The reasoning cut into steps; how is told by `segmenter`."""
-    segmenter: str | None = None
-    """Definition of "step" used for the cut, with its version, such as `lines/1`; None where it was not cut."""
+    thought: str | None = None
+    """The reasoning trace of a reasoning model, verbatim and without its tags; None where there is none."""
+    thought_kind: ThoughtKind | None = None
+    """What the thought is: `raw`, a `summary` by the provider, or `hidden`: the model reasoned and its provider shows none
+    of it. None where there is no sign of a thought."""
+    response: str
+    """The visible reply, verbatim, with the statement of its answer. Of a reply with named fields (JSON): the fields laid out
+    as text."""
     answer: str | None = None
-    """The final answer as stated; None where none could be read."""
+    """The final answer as the response states it; None where none could be read. Never read from the thought."""
+    answer_span: tuple[int, int] | None = None
+    """Where `response` states the answer, as (start, end) in characters; None where it states none in a place of its own, such
+    as where the last number was taken."""
+    steps: tuple[str, ...] = ()
+    """The reasoning cut into steps; `segmenter` says how."""
+    segmenter: str | None = None
+    """Definition of "step" used for the cut, with its version, such as `lines/1`, or `thought lines/1` where the thought was
+    cut; None where it was not cut."""
     hinted: bool = False
     """Whether the author was shown the gold answer."""
     sample: int = 0
@@ -210,6 +230,19 @@ class Rationale(UnitRecord):
     """The leaf of a thought tree whose path it tells."""
     call: str | None = None
     """The ledger row that made it."""
+
+    @property
+    def text(self) -> str:
+        """The reasoning that a reader is shown: the response without the statement of its answer; where nothing else is left of
+        it, the thought. Empty where there is neither.
+        """
+        return solution_of(self.response, self.answer_span) or (self.thought or "").strip(BLANKS)
+
+    @property
+    def reasoning(self) -> str:
+        """All the reasoning there is: the thought, and after a blank line the response without the statement of its answer."""
+        both = ((self.thought or "").strip(BLANKS), solution_of(self.response, self.answer_span))
+        return "\n\n".join(part for part in both if part)
 
 
 class Node(UnitRecord):
@@ -339,8 +372,9 @@ class Failure(UnitRecord):
     target: str
     """Id of the record the step was working on."""
     cause: str
-    """A stable word: `truncated`, `refused`, `server`, …, how the last attempt ended; `shape` where a reply did not have
-    the shape it was to have, `restarted` where it began anew instead of going on."""
+    """A stable word: `truncated`, `thought_cut`, `only_thought`, `refused`, `server`, …, how the last attempt ended (see the
+    status of calls); `shape` where a reply did not have the shape it was to have, `restarted` where it began anew instead
+    of going on."""
     message: str
     """What happened, in words."""
     raw: str | None = None
@@ -389,9 +423,14 @@ class Call(Record):
     status: CallStatus
     """How it ended."""
     reply: str | None = None
-    """The text of the reply."""
-    thinking: str | None = None
-    """Reasoning the endpoint returns apart from the reply."""
+    """The visible text of the reply, without the thought."""
+    thought: str | None = None
+    """The reasoning trace, wherever in the endpoint's reply it stood; several parts are joined by a blank line."""
+    thought_kind: ThoughtKind | None = None
+    """What is known of the thought; None where there is no sign of one."""
+    thought_from: str | None = None
+    """Where the thought stood: the name of the field (`reasoning_content`, `reasoning`, `thinking`, `reasoning_details`),
+    `parts` of the content, or the family of the tags within the content; None where no text came."""
     finish: str | None = None
     """The endpoint's `finish_reason`."""
     logprobs: JsonValue = None
@@ -399,7 +438,9 @@ class Call(Record):
     prompt_tokens: int | None = None
     """Tokens read, as the endpoint counts them; None where it does not say."""
     completion_tokens: int | None = None
-    """Tokens written; None where the endpoint does not say."""
+    """Tokens written, those of the thought included; None where the endpoint does not say."""
+    reasoning_tokens: int | None = None
+    """Of these, the tokens of the thought, where the endpoint counts them apart."""
     price: float | None = None
     """US dollars, at the price in the profile; None where the price or the tokens are unknown."""
     started: float
@@ -421,3 +462,9 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     Failure,
     Call,
 )
+
+
+def record_fields(kind: type[UnitRecord]) -> frozenset[str]:
+    """What templates and expressions may read of a record of this type."""
+    properties = {n for n in dir(kind) if isinstance(getattr(kind, n, None), property) and not n.startswith("model_")}
+    return frozenset(kind.model_fields) | properties

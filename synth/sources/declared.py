@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 from synth.errors import InputError
 from synth.prompts import Expression
 from synth.records import Author, Critique, Pair, Problem, Rationale, Score, UnitRecord, content_id
 from synth.sources.formats import FUNCTIONS
 from synth.sources.mapping import to_problem
-from synth.sources.mapping_files import CritiqueMap, Declared, PairMap, RationaleMap, ScoreMap
-from synth.verify import split_answer
+from synth.sources.mapping_files import Columns, CritiqueMap, Declared, PairMap, RationaleMap, ScoreMap
+from synth.texts import split_thought
+from synth.verify import FoundAnswer, compare_answers, find_answer
 
-__all__ = ["read_row"]
+__all__ = ["STEP", "read_row", "reference_of", "said_by"]
 
 STEP = "input"
 """The step that records of a source belong to."""
+
+RIGHT_FROM = 0.5
+"""The value of the score `correct` from which on its label is `right`."""
 
 _Row = Mapping[str, Any]
 
@@ -42,7 +46,7 @@ def read_row(
     Raises:
         InputError: the row does not fit; says where in the mapping and why.
     """
-    seen = {**dict.fromkeys(columns), **row, **FUNCTIONS, "row": _Columns(row), "line": int(source.rpartition(":")[2])}
+    seen = {**dict.fromkeys(columns), **row, **FUNCTIONS, "row": Columns(row), "line": int(source.rpartition(":")[2])}
     if by.where is not None and not _value(by.where, seen, "where"):
         return None
     fields = {name: _value(expression, seen, f"problem.{name}") for name, expression in by.problem.items()}
@@ -56,11 +60,34 @@ def read_row(
     return problem, reader.records
 
 
-class _Columns(dict[str, Any]):
-    """A row by the names of its columns; one it does not have is null."""
+def reference_of(problem: Problem, row: _Row, mapping: Mapping[str, str]) -> tuple[UnitRecord, ...]:
+    """The worked solution that a row gives of its problem, as a rationale, with the statement of its answer; none if it has none.
 
-    def __missing__(self, name: str) -> None:
-        return None
+    Args:
+        problem: the problem of the row.
+        row: the row.
+        mapping: field to column.
+    """
+    if problem.reference_solution is None:
+        return ()
+    given = row.get(mapping.get("reference_solution", ""))
+    whole = row.get(mapping.get("answer", ""))  # GSM8K has solution and answer in one column
+    text = given if isinstance(given, str) and given.strip() else str(whole)
+    said = said_by(text, "the solution")
+    stated, span = _stated(said.response, problem)
+    made = Rationale.make(
+        unit=problem.id,
+        step=STEP,
+        because=[problem.id, "reference", None, said.thought, said.response, (), stated],
+        problem=problem.id,
+        author="reference",
+        thought=said.thought,
+        thought_kind="raw" if said.thought is not None else None,
+        response=said.response,
+        answer_span=span,
+        answer=stated if stated is not None or said.thought is not None else problem.answer,
+    )
+    return (made,)
 
 
 class _Reader:
@@ -101,17 +128,19 @@ class _Reader:
             if not isinstance(given, (list, tuple)) or not given:
                 raise InputError(f"{place}.steps is {_shown(given)}, not a list of texts")
             steps = tuple(_text(step, f"{place}.steps[{i}]") for i, step in enumerate(given))
-            text, stated = "\n".join(steps), None
-            if by.answer is None:
-                _, stated = split_answer(text, kind=self.problem.compared_as, choices=self.problem.choices)
+            said = Said(None, "\n".join(steps))
         else:
             assert by.text is not None
-            text, stated = _text(_value(by.text, seen, f"{place}.text"), f"{place}.text"), None
-            if by.answer is None:
-                text, stated = split_answer(text, kind=self.problem.compared_as, choices=self.problem.choices)
+            said = said_by(_value(by.text, seen, f"{place}.text"), f"{place}.text")
+        if by.thought is not None and (thought := _value(by.thought, seen, f"{place}.thought")) is not None:
+            said = said.after(thought, f"{place}.thought")
+        if not said.response.strip() and said.thought is None:
+            raise InputError(f"{place}.text is empty")
+        stated, span = _stated(said.response, self.problem)
         if by.answer is not None:
             answer = _value(by.answer, seen, f"{place}.answer")
-            stated = None if answer is None else str(answer).strip() or None
+            given_answer = None if answer is None else str(answer).strip() or None
+            stated, span = given_answer, span if given_answer == stated else None
         author = _value(by.author, seen, f"{place}.author")
         if author not in get_args(Author):
             raise InputError(f"{place}.author is {_shown(author)}, not one of {', '.join(get_args(Author))}")
@@ -119,11 +148,14 @@ class _Reader:
         made = Rationale.make(
             unit=self.problem.id,
             step=STEP,
-            because=self._id([self.problem.id, author, teacher, text, steps, stated]),
+            because=self._id([self.problem.id, author, teacher, said.thought, said.response, steps, stated]),
             problem=self.problem.id,
             author=author,
             teacher=teacher,
-            text=text,
+            thought=said.thought,
+            thought_kind="raw" if said.thought is not None else None,
+            response=said.response,
+            answer_span=span,
             steps=steps,
             segmenter="given/1" if steps else None,
             answer=stated,
@@ -132,8 +164,44 @@ class _Reader:
         self._named[by.name] = made
         for i, score in enumerate(by.scores):
             self._scores(score, made.id, seen, f"{place}.scores[{i}]", len(steps))
+        if by.checked:
+            self._check(made)
         for i, critique in enumerate(by.critiques):
             self._critique(critique, made, seen, f"{place}.critiques[{i}]")
+
+    def _check(self, made: Rationale) -> None:
+        """Compare the answer of a rationale with that of the problem, where both have one."""
+        problem = self.problem
+        if problem.answer is None or made.answer is None:
+            return
+        verdict = compare_answers(made.answer, problem.answer, kind=problem.compared_as, choices=problem.choices)
+        self._score(made.id, "correct", float(verdict.label == "right"), verdict.label, verdict.method, verdict.detail)
+
+    def _score(
+        self,
+        target: str,
+        name: str,
+        value: float | None,
+        label: str | None,
+        judge: str,
+        reason: str | None = None,
+        index: int | None = None,
+        because: str | None = None,
+    ) -> None:
+        self.records.append(
+            Score.make(
+                unit=self.problem.id,
+                step=STEP,
+                because=self._id([target, name, judge, index, value, label, *([because] if because else [])]),
+                target=target,
+                step_index=index,
+                name=name,
+                value=value,
+                label=label,
+                judge=judge,
+                reason=reason,
+            )
+        )
 
     def _scores(self, by: ScoreMap, target: str, seen: _Row, place: str, steps: int) -> None:
         if by.when is not None and not _value(by.when, seen, f"{place}.when"):
@@ -141,21 +209,9 @@ class _Reader:
         judge = _optional(by.judge, seen, f"{place}.judge") or "unknown"
         reason = _optional(by.reason, seen, f"{place}.reason")
         for index, value, label in self._verdicts(by, seen, place, steps):
-            because = self._id([target, by.name, judge, index, value, label])
-            self.records.append(
-                Score.make(
-                    unit=self.problem.id,
-                    step=STEP,
-                    because=because,
-                    target=target,
-                    step_index=index,
-                    name=by.name,
-                    value=value,
-                    label=label,
-                    judge=judge,
-                    reason=reason,
-                )
-            )
+            if by.name == "correct" and index is None and label is None and value is not None:
+                label = "right" if value >= RIGHT_FROM else "wrong"  # noqa: PLW2901
+            self._score(target, by.name, value, label, judge, reason, index)
 
     def _verdicts(
         self, by: ScoreMap, seen: _Row, place: str, steps: int
@@ -211,7 +267,8 @@ class _Reader:
         if by.chosen not in self._named or by.rejected not in self._named:
             raise InputError(f"{place}: the row has no {by.chosen if by.chosen not in self._named else by.rejected}")
         chosen, rejected = self._named[by.chosen], self._named[by.rejected]
-        if (chosen.text, chosen.steps, chosen.answer) == (rejected.text, rejected.steps, rejected.answer):
+        sides = [(r.thought, r.response, r.steps, r.answer) for r in (chosen, rejected)]
+        if sides[0] == sides[1]:
             raise InputError(f"{place}: chosen and rejected are the same")
         margin = None if by.margin is None else _value(by.margin, self.seen, f"{place}.margin")
         differing = next(
@@ -227,11 +284,50 @@ class _Reader:
             reason=_optional(by.reason, self.seen, f"{place}.reason") or "preference",
             margin=None if margin is None else _number(margin, f"{place}.margin"),
             first_differing_step=differing,
-            length_difference=len(chosen.text) - len(rejected.text),
+            length_difference=len(chosen.reasoning) - len(rejected.reasoning),
         )
         self.records.append(made)
+        for side, value, label in ((chosen, 1.0, "chosen"), (rejected, 0.0, "rejected")):
+            self._score(side.id, "preference", value, label, made.reason, because=made.id)
         for i, score in enumerate(by.scores):
             self._scores(score, made.id, self.seen, f"{place}.scores[{i}]", 0)
+
+
+class Said(NamedTuple):
+    """What an author wrote, with the thought apart."""
+
+    thought: str | None
+    response: str
+
+    def after(self, thought: Any, place: str) -> Said:
+        """The same with a thought that stood elsewhere; of one that is in the response too, once."""
+        if not isinstance(thought, str):
+            raise InputError(f"{place} is {_shown(thought)}, not text")
+        split = split_thought(thought)
+        parts = [split.thought, split.response.strip() and split.response] if split.thought is not None else [thought]
+        parts += [self.thought] if self.thought is not None and self.thought not in parts else []
+        both = "\n\n".join(part for part in parts if part and part.strip())
+        return Said(both or None, self.response)
+
+
+def said_by(text: Any, place: str) -> Said:
+    """A text with the thought that it begins with set apart; all of a thought that does not end is thought.
+
+    Raises:
+        InputError: it is not text, or empty.
+    """
+    text = _text(text, place)
+    split = split_thought(text)
+    return Said(None, text) if split.thought is None and split.finished else Said(split.thought, split.response)
+
+
+def _stated(response: str, problem: Problem) -> FoundAnswer:
+    """The answer that a response states; a short reply to a question that nobody knows an answer to is no statement of one."""
+    found = find_answer(response, kind=problem.compared_as, choices=problem.choices)
+    nothing_known = problem.answer is None and not problem.choices
+    if nothing_known and found.span is not None and response[slice(*found.span)].strip() == response.strip():
+        return FoundAnswer(None, None)
+    return found
 
 
 def _value(source: str, seen: _Row, place: str) -> Any:

@@ -6,7 +6,18 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-__all__ = ["FUNCTIONS", "match", "math_shepherd_question", "math_shepherd_steps", "prm800k_steps", "turns"]
+from synth.sources.chats import context_of, question_of, reply_of, thought_of
+
+__all__ = [
+    "FUNCTIONS",
+    "at",
+    "first",
+    "match",
+    "math_shepherd_question",
+    "math_shepherd_steps",
+    "prm800k_steps",
+    "turns",
+]
 
 _STEP = re.compile(r"(?m)(?=^\s*Step \d+\s*:)|(?<=[.?!:])\s+(?=Step 1\s*:)")
 _MARK = re.compile(r"\s*[+-]\s*\Z")
@@ -70,7 +81,32 @@ def match(text: str | None, pattern: str) -> str | None:
     return found[1 if found.re.groups else 0] if found else None
 
 
+def at(values: Sequence[Any] | None, index: int) -> Any:
+    """The item of a list at a place, from 0; null where there is no list, or it ends before."""
+    return values[index] if values is not None and 0 <= index < len(values) else None
+
+
+def first(value: Any) -> Any:
+    """The first item of a list; null of an empty one; anything else as it is."""
+    if isinstance(value, (list, tuple)):
+        return value[0] if value else None
+    return value
+
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    f.__name__: f for f in (prm800k_steps, math_shepherd_question, math_shepherd_steps, turns, match)
+    f.__name__: f
+    for f in (
+        at,
+        context_of,
+        first,
+        match,
+        math_shepherd_question,
+        math_shepherd_steps,
+        prm800k_steps,
+        question_of,
+        reply_of,
+        thought_of,
+        turns,
+    )
 }
 """What expressions can call, by name."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import mimetypes
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, time
+from decimal import Decimal
 from pathlib import Path
 from types import NoneType
 from typing import Any, Literal, get_args
@@ -12,6 +14,7 @@ from typing import Any, Literal, get_args
 from synth.errors import InputError
 from synth.media import check_media
 from synth.records import AnswerKind, Media, Problem
+from synth.sources.json_values import NotJson, Written, parse_json
 from synth.verify import infer_kind
 
 __all__ = ["FIELDS", "choose_mapping", "to_problem"]
@@ -20,6 +23,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "question": ("question", "problem", "prompt", "query"),
     "answer": ("answer", "gold", "target", "correct", "answerKey"),
     "answer_index": ("answer_index",),
+    "answer_number": ("answer_number",),
     "choices": ("choices", "options"),
     "context": ("context", "passage"),
     "reference_solution": ("reference_solution", "solution", "rationale"),
@@ -30,10 +34,12 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "audio": ("audio",),
     "media": ("media",),
 }
-"""Fields of a problem that rows can give, each with the names of columns taken for it unless a mapping says otherwise."""
+"""Fields of a problem that rows can give, each with the names of columns taken for it (in whatever case) unless a mapping says
+otherwise. `answer_index` counts from 0, `answer_number` from 1."""
 
 _LETTERED = re.compile(r"\A\s*\(?([A-Za-z])[).:]\s*(.*)\Z", re.DOTALL)
 _MARK = "####"
+_MMLU_CHOICES = 4
 _MEDIA: tuple[tuple[str, Literal["image", "audio"] | None], ...] = (
     ("images", "image"),
     ("audio", "audio"),
@@ -60,16 +66,28 @@ def choose_mapping(columns: Sequence[str], given: Mapping[str, str]) -> dict[str
             )
         if column not in columns:
             raise InputError(f"the input has no column {column!r}", remedy=f"its columns: {have}")
+    free = [c for c in columns if c not in given.values()]
+    exactly, anyhow = {c: c for c in free}, {c.casefold(): c for c in reversed(free)}
     found = {
-        name: next((c for c in names if c in columns and c not in given.values()), None)
+        name: next((c for n in names if (c := exactly.get(n) or anyhow.get(n.casefold())) is not None), None)
         for name, names in FIELDS.items()
     }
     mapping = {**{k: v for k, v in found.items() if v is not None}, **given}
-    if "answer_index" in mapping and "answer" not in given:
+    if "answer" not in given and ("answer_index" in mapping or "answer_number" in mapping):
         mapping.pop("answer", None)
     if "question" not in mapping:
-        raise InputError("no column gives the question", remedy=f"name it: --map question=COLUMN; the columns: {have}")
+        meant = _meant(columns)
+        raise InputError(
+            f"no column gives the question; its columns: {have}",
+            remedy=f"name it, such as: --map question={meant}" if meant else "name it: --map question=COLUMN",
+        )
     return mapping
+
+
+def _meant(columns: Sequence[str]) -> str | None:
+    """The column that is most likely the question."""
+    words = ("question", "problem", "prompt", "query", "instruction", "input", "quiz", "puzzle", "text", "ask", "task")
+    return next((c for word in words for c in columns if word in c.casefold()), None)
 
 
 def to_problem(
@@ -93,14 +111,24 @@ def to_problem(
     """
     got = {name: row.get(column) for name, column in mapping.items()}
     question = got.get("question")
+    if isinstance(question, Mapping) and "stem" in question:  # CommonsenseQA, OpenBookQA, ARC as first published
+        got.setdefault("choices", question.get("choices"))
+        row = {**row, **{k: v for k, v in question.items() if k not in {"stem", "choices", *row}}}
+        question = question["stem"]
     if question is None:
         raise InputError(f"{mapping['question']!r} is missing")
     if not isinstance(question, str):
         raise InputError(f"{mapping['question']!r} is a {type(question).__name__}, not text")
     if not question.strip():
         raise InputError(f"{mapping['question']!r} is empty")
-    choices = _choices(got.get("choices"))
-    answer, solution = _answer(got, choices), got.get("reference_solution")
+    choices, labels = _choices(got.get("choices"))
+    answer, solution = _answer(got, choices, labels, row), got.get("reference_solution")
+    if (
+        answer is None
+        and isinstance(solution, str)
+        and not {"answer", "answer_index", "answer_number"} & mapping.keys()
+    ):
+        answer = _final(solution)  # MATH: the answer is in the box of the solution
     if answer is not None and _MARK in answer:  # GSM8K and its kin: worked solution, ####, answer
         head, _, answer = answer.rpartition(_MARK)
         answer = answer.strip()
@@ -109,7 +137,7 @@ def to_problem(
     if kind is not None and kind not in get_args(AnswerKind):
         raise InputError(f"answer_kind is {kind!r}, not one of {', '.join(get_args(AnswerKind))}")
     if choices and answer is not None and kind in {None, "choice"}:
-        answer, kind = _letter(answer, choices), "choice"
+        answer, kind = _letter(answer, choices, labels), "choice"
     if answer is not None and kind is None:
         kind = infer_kind(answer, choices)
     context, evidence = got.get("context"), got.get("evidence")
@@ -129,7 +157,7 @@ def to_problem(
     problem = Problem.root(
         source=source,
         question=question.strip(),
-        meta={k: _plain(v) for k, v in row.items() if k not in used},
+        meta={str(k): _plain(v) for k, v in row.items() if k not in used},
         **{name: value for name, value in fields.items() if value is not None and value != ()},
     )
     for name in sorted(needs):
@@ -143,21 +171,74 @@ def to_problem(
     return problem
 
 
-def _answer(got: Mapping[str, Any], choices: Sequence[str]) -> str | None:
-    index = got.get("answer_index")
-    if index is not None:
-        try:
-            return chr(ord("A") + range(len(choices))[int(index)]) if int(index) >= 0 else _no_choice(index, choices)
-        except (IndexError, ValueError):
-            return _no_choice(index, choices)
+def _answer(
+    got: Mapping[str, Any], choices: Sequence[str], labels: Sequence[str], row: Mapping[str, Any]
+) -> str | None:
+    for name, first in (("answer_index", 0), ("answer_number", 1)):
+        if (index := got.get(name)) is not None:
+            return _place(name, index, first, choices)
     answer = got.get("answer")
-    if answer is None or answer == "":
+    if answer is None or answer == "" or answer != answer:  # noqa: PLR0124 - not a number: missing
         return None
     if isinstance(answer, bool):
         return "yes" if answer else "no"
-    if isinstance(answer, (str, int, float)):
+    if isinstance(answer, int) and choices and not labels:
+        return _by_number(answer, choices, row)
+    if isinstance(answer, (str, int, float, Decimal)):
         return str(answer).strip()
+    if isinstance(answer, (date, time)):
+        return answer.isoformat()
     raise InputError(f"the answer is a {type(answer).__name__}, not text or a number")
+
+
+def _place(name: str, index: Any, first: int, choices: Sequence[str]) -> str:
+    """The letter of a choice by its place, which counts from `first`."""
+    try:
+        place = int(index) - first
+    except (TypeError, ValueError):
+        place = -1
+    if not 0 <= place < len(choices):
+        raise InputError(f"{name} is {index!r}, and there are {len(choices)} choices (counted from {first})")
+    return chr(ord("A") + place)
+
+
+def _by_number(answer: int, choices: Sequence[str], row: Mapping[str, Any]) -> str:
+    """The choice that a JSON number without labels names, where that is beyond doubt: as text, or as MMLU counts.
+
+    Raises:
+        InputError: it could be a text, an index from 0, or a number from 1.
+    """
+    if "subject" in row and len(choices) == _MMLU_CHOICES and 0 <= answer < _MMLU_CHOICES:
+        return chr(ord("A") + answer)
+    if str(answer) in choices and not 0 <= answer <= len(choices):
+        return str(answer)
+    could = [
+        *(["the text of a choice"] if str(answer) in choices else []),
+        *(["an index from 0 (--map answer_index=COLUMN)"] if 0 <= answer < len(choices) else []),
+        *(["a number from 1 (--map answer_number=COLUMN)"] if 1 <= answer <= len(choices) else []),
+    ]
+    said = (
+        f"could be {', or '.join(could)}" if could else f"is none of the {len(choices)} choices, nor the place of one"
+    )
+    raise InputError(f"the answer {answer} {said}")
+
+
+def _final(solution: str) -> str | None:
+    """The answer that a worked solution ends in: behind `####`, or in its last box."""
+    if _MARK in solution:
+        return solution.rpartition(_MARK)[2].strip() or None
+    start = max(solution.rfind("\\boxed"), solution.rfind("\\fbox"))
+    if start < 0:
+        return None
+    rest = solution[start:].partition("box" if solution.startswith("\\fbox", start) else "boxed")[2]
+    if not rest.startswith("{"):
+        return rest.split("$")[0].strip().rstrip(".") or None  # \boxed 5
+    depth = 0
+    for at, sign in enumerate(rest):
+        depth += (sign == "{") - (sign == "}")
+        if depth == 0:
+            return rest[1:at].strip() or None
+    return None
 
 
 def _media(kind: Literal["image", "audio"] | None, value: Any, folder: Path) -> Iterator[Media]:
@@ -190,21 +271,33 @@ def _kind_of(uri: str, said: Any) -> Literal["image", "audio"]:
     return "image" if said == "image" else "audio"
 
 
-def _no_choice(index: Any, choices: Sequence[str]) -> str:
-    raise InputError(f"answer_index is {index!r}, and there are {len(choices)} choices (counted from 0)")
-
-
-def _choices(value: Any) -> tuple[str, ...]:
-    if value is None:
-        return ()
+def _choices(value: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The options, and the labels that the row gives them: none, or as many."""
+    if isinstance(value, str):  # a list in a cell of CSV
+        try:
+            parsed = parse_json(value.encode("utf-8", "surrogatepass"))
+        except NotJson:
+            parsed = value
+        value = parsed if isinstance(parsed, (list, dict)) else value
+    if value is None or value == "":
+        return (), ()
+    labels: list[Any] = []
     if isinstance(value, dict):  # {"text": [...], "label": [...]} or {"A": ..., "B": ...}
-        value = value["text"] if isinstance(value.get("text"), list) else [value[k] for k in sorted(value)]
+        texts = value.get("text")
+        if isinstance(texts, list):
+            labels = value["label"] if isinstance(value.get("label"), list) else []
+            value = texts
+        else:
+            labels = sorted(value)
+            value = [value[k] for k in labels]
     if not isinstance(value, list):
         raise InputError(f"the choices are a {type(value).__name__}, not a list")
-    texts = [str(c["text"]) if isinstance(c, dict) and "text" in c else c for c in value]
-    if not all(isinstance(t, (str, int, float)) for t in texts):
+    if value and all(isinstance(c, dict) and "text" in c for c in value):
+        labels = [c["label"] for c in value if c.get("label") is not None]
+        value = [c["text"] for c in value]
+    if not all(isinstance(t, (str, int, float, Decimal)) for t in value):
         raise InputError("the choices are not all text")
-    plain = [str(t).strip() for t in texts]
+    plain = [str(t).strip() for t in value]
     lettered = [_LETTERED.match(t) for t in plain]
     if all(m is not None and m[1].upper() == chr(ord("A") + i) for i, m in enumerate(lettered)):  # "A)32400"
         plain = [m[2].strip() for m in lettered if m is not None]
@@ -215,27 +308,49 @@ def _choices(value: Any) -> tuple[str, ...]:
         raise InputError(f"the choice {twice!r} is given twice")
     if len(plain) == 1:
         raise InputError("there is only one choice")
-    return tuple(plain)
+    named = [str(label).strip() for label in labels]
+    if named and (len(named) != len(plain) or len({n.casefold() for n in named}) < len(named)):
+        raise InputError(f"the labels of the choices are {', '.join(named)}: not one for each of {len(plain)} choices")
+    return tuple(plain), tuple(named)
 
 
-def _letter(answer: str, choices: Sequence[str]) -> str:
-    """The letter of the right option, given as a letter or as its text."""
+def _letter(answer: str, choices: Sequence[str], labels: Sequence[str] = ()) -> str:
+    """The letter of the right option, given by the label that the row gives it, as a letter, or as its text.
+
+    Raises:
+        InputError: it is none of the options; or it is the letter of one and the text of another.
+    """
     letters = [chr(ord("A") + i) for i in range(len(choices))]
-    bare = answer.strip().strip("().").upper()
-    if bare in letters:
-        return bare
-    if answer in choices:
-        return letters[choices.index(answer)]
+    bare = answer.strip().strip("().").casefold()
+    named = [label.casefold() for label in labels or letters]
+    by_label = letters[named.index(bare)] if bare in named else None
     folded = [c.casefold() for c in choices]
-    if folded.count(answer.casefold()) == 1:
-        return letters[folded.index(answer.casefold())]
+    by_text = (
+        letters[choices.index(answer)]
+        if answer in choices
+        else letters[folded.index(answer.casefold())]
+        if folded.count(answer.casefold()) == 1
+        else None
+    )
+    if by_label is not None and by_text not in {None, by_label} and not labels:
+        raise InputError(
+            f"the answer {answer!r} is the letter of the choice {choices[letters.index(by_label)]!r} and the text of another:"
+            " give its place (--map answer_index=COLUMN counts from 0)"
+        )
+    if (found := by_label or by_text) is not None:
+        return found
     raise InputError(
-        f"the answer {answer!r} is none of the choices {letters[0]}–{letters[-1]} (for an index from 0: --map answer_index=COLUMN)"
+        f"the answer {answer!r} is none of the choices {(labels or letters)[0]}–{(labels or letters)[-1]}, nor the text of one"
+        " (for an index from 0: --map answer_index=COLUMN, for a number from 1: --map answer_number=COLUMN)"
     )
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON has it; Parquet knows more kinds."""
+    """A value as JSON has it, with all its digits; Parquet knows more kinds."""
+    if isinstance(value, Written):
+        return value.as_json()
+    if isinstance(value, int) and not isinstance(value, bool) and not -(2**63) <= value < 2**63:
+        return str(value)  # readers of JSON make a double of it
     if value is None or isinstance(value, (str, int, float, bool)):
         return value
     if isinstance(value, dict):

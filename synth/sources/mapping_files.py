@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +18,7 @@ from synth.sources.formats import FUNCTIONS
 from synth.sources.mapping import FIELDS
 
 __all__ = [
+    "Columns",
     "CritiqueMap",
     "Declared",
     "Expr",
@@ -24,6 +27,7 @@ __all__ = [
     "ScoreMap",
     "find_mapping",
     "load_mapping",
+    "recognised_by",
     "shipped_mappings",
 ]
 
@@ -32,6 +36,13 @@ _FOLDER = Path(__file__).parent / "mappings"
 Expr = Annotated[str, Field(min_length=1)]
 """A Jinja2 expression over the columns of a row: a column's name is its value, `'words'` in quotes are themselves, `row`
 is the whole row (`row['a name with spaces']`), `line` its number from 1; and the functions of `synth.sources.formats`."""
+
+
+class Columns(dict[str, Any]):
+    """A row by the names of its columns; one it does not have is null."""
+
+    def __missing__(self, name: str) -> None:
+        return None
 
 
 class _Part(BaseModel):
@@ -87,11 +98,15 @@ class RationaleMap(_Part):
     when: Expr | None = None
     """Only where this is true."""
     text: Expr | None = None
-    """The reasoning."""
+    """The reply as its author wrote it. A thought inside of it, in the tags of any family of models, is set apart."""
+    thought: Expr | None = None
+    """The thought before it, where it stands in a place of its own."""
     steps: Expr | None = None
-    """Or: its steps, a list of texts, kept as they are."""
+    """Or, instead of the text: its steps, a list of texts, kept as they are."""
     answer: Expr | None = None
-    """The answer it states. If not given, it is read out of the text; null: it states none."""
+    """The answer it states. If not given, it is read out of the response, never out of a thought; null: it states none."""
+    checked: bool = False
+    """Whether its answer is compared with that of the problem; the verdict is the score `correct`."""
     author: Expr = "'teacher'"
     """What kind of author: teacher, student, human, reference, perturbed or program."""
     teacher: Expr | None = None
@@ -130,6 +145,8 @@ class Declared(_Part):
     """What is to be known of them."""
     cites: tuple[str, ...] = ()
     """Where the format comes from."""
+    recognised: Expr | None = None
+    """True for a row that this mapping reads: it is taken for input of which no mapping is named. Sees `row`, not the columns."""
     where: Expr | None = None
     """Rows for which this is not true are none of ours, and passed over."""
     problem: dict[str, Expr]
@@ -150,7 +167,10 @@ class Declared(_Part):
             "critique": any(r.critiques for r in rationales),
             "pair": bool(self.pairs),
         }
-        return (*(kind for kind, there in kinds.items() if there), *dict.fromkeys(f"score.{s.name}" for s in scores))
+        named = [s.name for s in scores]
+        named += ["correct"] if any(r.checked for r in rationales) else []
+        named += ["preference"] if self.pairs else []
+        return (*(kind for kind, there in kinds.items() if there), *dict.fromkeys(f"score.{name}" for name in named))
 
     def expressions(self) -> list[tuple[str, str, bool]]:
         """All its expressions, as (place, expression, whether it sees `item`)."""
@@ -174,7 +194,7 @@ class Declared(_Part):
         names = [r.name for r in self.rationales]
         for i, one in enumerate(self.rationales):
             if (one.text is None) == (one.steps is None):
-                found.append(f"rationales[{i}]: either text or steps is to be given")
+                found.append(f"rationales[{i}]: give either text or steps")
             if names.count(one.name) > 1:
                 found.append(f"rationales[{i}].name: the name {one.name!r} is taken")
         for i, pair in enumerate(self.pairs):
@@ -185,12 +205,22 @@ class Declared(_Part):
                     )
                 elif any(r.name == getattr(pair, side) and r.each is not None for r in self.rationales):
                     found.append(f"pairs[{i}].{side}: {getattr(pair, side)!r} is many rationales (each)")
-        for place, source, _ in self.expressions():
+        itself = [("recognised", self.recognised, False)] if self.recognised is not None else []
+        for place, source, _ in (*itself, *self.expressions()):
             try:
                 Expression(source)
             except TemplateError as error:
                 found.append(f"{place}: {source!r} does not compile: {error}")
         return found
+
+    def recognises(self, columns: list[str], row: Mapping[str, Any]) -> bool:
+        """Whether it says that it reads such rows."""
+        if self.recognised is None:
+            return False
+        try:
+            return bool(Expression(self.recognised)({**dict.fromkeys(columns), **FUNCTIONS, "row": Columns(row)}))
+        except Exception:  # noqa: BLE001 - an expression that fails on a row is not about such rows
+            return False
 
     def unknown_columns(self, columns: list[str]) -> list[str]:
         """What it calls by names that no row has."""
@@ -216,7 +246,7 @@ def _expressions(part: _Part, place: str, *, seen: bool) -> list[tuple[str, str,
         if name in {"scores", "critiques"}:
             for i, inner in enumerate(value):
                 found += _expressions(inner, f"{place}.{name}[{i}]", seen=seen)
-        elif value is not None and name not in {"name", "chosen", "rejected"}:
+        elif isinstance(value, str) and name not in {"name", "chosen", "rejected"}:
             found.append((f"{place}.{name}", value, seen and name != "each"))
     return found
 
@@ -260,7 +290,7 @@ def load_mapping(name: str) -> Declared:
     try:
         data: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"this is not YAML: {error}", where=str(path), remedy="mend the file") from error
+        raise InputError(f"this is not YAML: {error}", where=str(path), remedy="correct the file") from error
     try:
         made = Declared.model_validate(data)
     except ValidationError as error:
@@ -268,6 +298,21 @@ def load_mapping(name: str) -> Declared:
     if mistakes := made.mistakes():
         raise _refused(path, mistakes)
     return made
+
+
+@cache
+def _shipped(name: str) -> Declared:
+    return load_mapping(name)
+
+
+def recognised_by(columns: list[str], row: Mapping[str, Any]) -> list[str]:
+    """The shipped mappings that read such rows, by name.
+
+    Args:
+        columns: the columns of the input.
+        row: one of its rows.
+    """
+    return [name for name in shipped_mappings() if _shipped(name).recognises(columns, row)]
 
 
 def _refused(path: Path, mistakes: list[str]) -> InputError:
@@ -290,7 +335,8 @@ def _told(error: Any) -> str:
     place = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in error["loc"]).lstrip(".")
     if error["type"] == "extra_forbidden":
         inside = next((_KEYS[p] for p in reversed(error["loc"][:-1]) if p in _KEYS), Declared)
-        return f"{place}: unknown key{_near(str(error['loc'][-1]), inside.model_fields)}"
+        key = str(error["loc"][-1])
+        return f"{place}: unknown key{_near(key, inside.model_fields)}"
     if error["type"] == "missing":
         return f"{place} is missing"
     return f"{place or 'the file'}: {error['msg']}"

@@ -10,14 +10,19 @@ from typing import Any, NamedTuple
 
 from synth.errors import InputError
 from synth.records import Problem, UnitRecord
-from synth.sources.declared import read_row
+from synth.sources.declared import read_row, reference_of
 from synth.sources.files import Row, read_rows
 from synth.sources.gym import gym_rows
 from synth.sources.hub import hub_rows
 from synth.sources.mapping import choose_mapping, to_problem
-from synth.sources.mapping_files import Declared
+from synth.sources.mapping_files import Declared, load_mapping, recognised_by
+from synth.sources.standing import known_bad
 
 __all__ = ["BadRow", "Given", "Scan", "Source", "open_source"]
+
+
+_LOOKED_AT = 100
+"""Rows whose columns are those of the input."""
 
 
 class BadRow(NamedTuple):
@@ -56,6 +61,7 @@ class Source:
         name: the path of a file, `gym:TASK?size=100&seed=1`, or `hub:OWNER/NAME?split=train`.
         mapping: the user's own mapping, field to column.
         declared: how whole rows are read; rows of one problem are then one unit. It goes before `mapping`.
+        references: where no mapping is declared: whether the worked solutions of rows are records too.
         needs: fields the pipeline cannot do without.
         unfit: says why the pipeline cannot work on a problem, or None.
 
@@ -69,11 +75,13 @@ class Source:
         *,
         mapping: Mapping[str, str] | None = None,
         declared: Declared | None = None,
+        references: bool = False,
         needs: frozenset[str] = frozenset(),
         unfit: Callable[[Problem], str | None] | None = None,
     ) -> None:
         self.name = name
         self.declared = declared
+        self.references = references
         self.needs = needs
         self._unfit = unfit
         self._label = Path(name).name
@@ -82,39 +90,30 @@ class Source:
         self._last: dict[str, int] = {}
         self.repeated = 0
         """Records that stood in the input again, seen while problems were read; each is taken once."""
-        first = next((row for _, row in self._rows() if isinstance(row, dict)), None)
-        if first is None:
-            if next(self._rows(), None) is None:
-                raise InputError("the input is empty", where=name, remedy="give a file with one problem a line")
-            raise InputError(
-                "not one row of the input can be read", where=name, remedy="see --help for the kinds of input"
-            )
-        self.columns = self._columns()
+        self._notes: Counter[str] = Counter()
+        self.columns, first = _beginning(self._rows, name)
         self.mapping: Mapping[str, str] = {}
-        if declared is not None:
-            if mistakes := declared.unknown_columns(self.columns):
-                what = "\n  ".join([f"the mapping {declared.mapping} does not fit:", *mistakes])
-                raise InputError(what, where=name, remedy=f"its columns: {', '.join(self.columns)}")
+        if declared is None:
+            try:
+                self.mapping = choose_mapping(self.columns, mapping or {})
+            except InputError as error:
+                known = [] if mapping else recognised_by(self.columns, first)
+                if len(known) != 1:
+                    meant = f", or one of --mapping {', '.join(known)}" if known else ""
+                    raise InputError(error.what, where=name, remedy=f"{error.remedy}{meant}") from error
+                # Of rows that hold more than problems the problems.
+                declared = load_mapping(known[0]).model_copy(update={"rationales": (), "pairs": ()})
+                self.declared = declared
+        if declared is None:
             return
-        try:
-            self.mapping = choose_mapping(self.columns, mapping or {})
-        except InputError as error:
-            raise InputError(error.what, where=name, remedy=error.remedy) from error
+        if mistakes := declared.unknown_columns(self.columns):
+            known = [k for k in recognised_by(self.columns, first) if k != declared.mapping]
+            meant = f"; probably meant: --mapping {' or '.join(known)}" if known else ""
+            what = "\n  ".join([f"the mapping {declared.mapping} does not fit:", *mistakes])
+            raise InputError(what, where=name, remedy=f"its columns: {', '.join(self.columns)}{meant}")
 
     def _rows(self) -> Iterator[Row]:
-        kind, _, rest = self.name.partition(":")
-        made_by = {"gym": gym_rows, "hub": hub_rows}.get(kind)
-        return made_by(rest) if made_by is not None else read_rows(Path(self.name))
-
-    def _columns(self) -> list[str]:
-        """Columns of the first hundred rows: JSONL rows may leave some out."""
-        seen: dict[str, None] = {}
-        for count, (_, row) in enumerate(self._rows()):
-            if count >= 100:
-                break
-            if isinstance(row, dict):
-                seen.update(dict.fromkeys(row))
-        return list(seen)
+        return _rows_of(self.name, self._notes)
 
     def _read(self, line: int, row: Mapping[str, Any] | str) -> Given | None:
         """What a row gives; None where it is none of those that are read."""
@@ -122,7 +121,8 @@ class Source:
             raise InputError(row)
         where = f"{self._label}:{line}"
         if self.declared is None:
-            given = Given(to_problem(row, self.mapping, where, self.needs, self._folder))
+            problem = to_problem(row, self.mapping, where, self.needs, self._folder)
+            given = Given(problem, reference_of(problem, row, self.mapping) if self.references else ())
         else:
             found = read_row(row, self.columns, self.declared, where, self.needs, self._folder)
             if found is None:
@@ -135,6 +135,7 @@ class Source:
     def scan(self) -> Scan:
         """Read it all once and list what is wrong."""
         found = Scan()
+        self._notes.clear()
         asked: dict[int, tuple[int, int, int]] = {}
         for line, row in self._rows():
             try:
@@ -172,6 +173,8 @@ class Source:
         if self._bad is None:
             self.scan()
         assert self._bad is not None
+        self.repeated = 0
+        self._notes.clear()
         waiting: dict[str, tuple[Problem, dict[str, UnitRecord]]] = {}
         for line, row in self._rows():
             if line in self._bad:
@@ -191,13 +194,98 @@ class Source:
             self.repeated += sum(r.id in records for r in given.records)
             records.update((r.id, r) for r in given.records if r.id not in records)
             if self._last.get(id_, line) <= line:
-                yield Given(problem, tuple(waiting.pop(id_)[1].values()))
+                known = tuple(waiting.pop(id_)[1].values())
+                yield Given(problem, (*known, *known_bad(known, self._notes)))
+
+    def nothing_fits(self, found: Scan) -> InputError:
+        """The error where a scan found not one row that can be used: the first reason, the columns, and what is probably meant."""
+        first = found.bad[0]
+        rest = Counter(b.why for b in found.bad)
+        alike = rest[first.why]
+        what = f"not one of the {len(found.bad):,} rows can be used: line {first.line}: {first.why}"
+        if alike > 1:
+            what += f" (so say {alike:,} rows)"
+        row = next((r for _, r in self._rows() if isinstance(r, dict)), {})
+        known = [k for k in recognised_by(self.columns, row) if self.declared is None or k != self.declared.mapping]
+        taken = ", ".join(f"{field}={column}" for field, column in self.mapping.items())
+        meant = [
+            *([f"--mapping {' or '.join(known)}"] if known else []),
+            *([f"other columns than {taken}: --map FIELD=COLUMN"] if taken else []),
+        ]
+        remedy = f"its columns: {', '.join(self.columns)}" + (
+            f"; probably meant: {', or '.join(meant)}" if meant else ""
+        )
+        return InputError(what, where=self.name, remedy=remedy)
+
+    def notes(self) -> list[str]:
+        """What was found in the last reading and has to be reported."""
+        again = (
+            [f"{self.repeated:,} records stood in the input more than once, and are there once"]
+            if self.repeated
+            else []
+        )
+        return [*again, *(f"{what}: {n:,}" for what, n in sorted(self._notes.items()) if n)]
 
     def describe(self) -> dict[str, Any]:
         """What the run folder remembers of it."""
         if self.declared is not None:
             return {"name": self.name, "declared": self.declared.model_dump(mode="json", exclude_defaults=True)}
         return {"name": self.name, "mapping": self.mapping}
+
+
+def mapping_for(name: str) -> str | None:
+    """The shipped mapping that recognises the rows of an input; None where they are problems, and no more.
+
+    Raises:
+        InputError: they cannot be read, or are of no known kind, or several mappings read them.
+    """
+    columns, first = _beginning(lambda: _rows_of(name, None), name)
+    known = recognised_by(columns, first)
+    if len(known) == 1:
+        return known[0]
+    if known:
+        raise InputError(
+            f"{len(known)} mappings read such rows: {', '.join(known)}", where=name, remedy="name one: --mapping NAME"
+        )
+    try:
+        choose_mapping(columns, {})
+    except InputError as error:
+        remedy = f"{error.remedy}; or how its rows are read: --mapping NAME (synth import --list)"
+        raise InputError(error.what, where=name, remedy=remedy) from error
+    return None
+
+
+def _beginning(rows: Callable[[], Iterator[Row]], name: str) -> tuple[list[str], Mapping[str, Any]]:
+    """The columns of the first hundred rows, for rows of JSON may leave some out; and the first row.
+
+    Raises:
+        InputError: there is none.
+    """
+    seen: dict[str, None] = {}
+    first: Mapping[str, Any] | None = None
+    why: tuple[int, str] | None = None
+    for count, (line, row) in enumerate(rows()):
+        if isinstance(row, str):
+            why = why or (line, row)
+            continue
+        if count >= _LOOKED_AT and first is not None:
+            break
+        first = first if first is not None else row
+        seen.update(dict.fromkeys(row))
+    if first is not None:
+        return list(seen), first
+    if why is None:
+        raise InputError("the input is empty", where=name, remedy="give a file with one problem a line")
+    remedy = "correct its rows"
+    if "not JSON" in why[1] and Path(name.removesuffix(".gz").removesuffix(".zst")).suffix != ".json":
+        remedy = "give one object a line; for one JSON text over many lines name the file .json"
+    raise InputError(f"not one row of the input can be read: line {why[0]}: {why[1]}", where=name, remedy=remedy)
+
+
+def _rows_of(name: str, notes: Counter[str] | None) -> Iterator[Row]:
+    kind, _, rest = name.partition(":")
+    made_by = {"gym": gym_rows, "hub": hub_rows}.get(kind)
+    return made_by(rest) if made_by is not None else read_rows(Path(name), notes)
 
 
 def _question(problem: Problem) -> int:
@@ -210,8 +298,9 @@ def open_source(
     *,
     mapping: Mapping[str, str] | None = None,
     declared: Declared | None = None,
+    references: bool = False,
     needs: frozenset[str] = frozenset(),
     unfit: Callable[[Problem], str | None] | None = None,
 ) -> Source:
     """The source of that name; see `Source`."""
-    return Source(name, mapping=mapping, declared=declared, needs=needs, unfit=unfit)
+    return Source(name, mapping=mapping, declared=declared, references=references, needs=needs, unfit=unfit)

@@ -7,11 +7,12 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from synth.records import Problem, Rationale, UnitRecord
+from synth.records import Problem, Rationale, UnitRecord, record_fields
 from synth.steps.analysis import analysis_shape, write_analysis
-from synth.steps.step import Flow, TeacherStep, record_fields
+from synth.steps.step import Flow, TeacherStep
 from synth.steps.unit import Unit
 from synth.teachers import Capability, Request, Task, Teacher
+from synth.verify import state_answer
 
 __all__ = ["AnalyseOptions"]
 
@@ -69,6 +70,7 @@ class AnalyseOptions(TeacherStep):
                 continue
             problem = request.task.problem
             text, steps = write_analysis(reply.value)
+            response, span = state_answer(text, reply.value.answer, kind="choice", choices=problem.choices)
             made.append(
                 Rationale.make(
                     unit=problem.unit,
@@ -78,7 +80,10 @@ class AnalyseOptions(TeacherStep):
                     author="teacher",
                     teacher=teacher.name,
                     style="options",
-                    text=text,
+                    thought=reply.thought,
+                    thought_kind=reply.thought_kind,
+                    response=response,
+                    answer_span=span,
                     steps=steps,
                     segmenter="options/1",
                     answer=reply.value.answer,

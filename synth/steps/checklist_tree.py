@@ -11,10 +11,10 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 from pydantic import BeforeValidator, Field
 
 from synth.errors import UserError
-from synth.records import Failure, Node, Problem, Rejection, Score, UnitRecord, content_id
+from synth.records import Failure, Node, Problem, Rejection, Score, UnitRecord, content_id, record_fields
 from synth.steps.rejection import reject
 from synth.steps.rubric import Element, Rubric, read_rubric
-from synth.steps.step import Flow, TeacherStep, record_fields
+from synth.steps.step import Flow, TeacherStep
 from synth.steps.unit import Unit
 from synth.teachers import Capability, Completion, Reply, Request, Task, Teacher
 from synth.verify import find_quote

@@ -37,7 +37,7 @@ class Consensus(Step):
         for problem in dict.fromkeys(r.problem for r in records):
             mine = [r for r in records if r.problem == problem]
             for one in mine:
-                shared = [token_f1(one.text, other.text) for other in mine if other.id != one.id]
+                shared = [token_f1(one.reasoning, other.reasoning) for other in mine if other.id != one.id]
                 made.append(
                     Score.make(
                         unit=one.unit,

@@ -15,8 +15,8 @@ from synth.corpus.benchmark import BenchmarkItem, read_items
 from synth.corpus.coverage import meanings
 from synth.corpus.overlap import common_words
 from synth.corpus.step import digest_of
-from synth.records import Problem, Rationale, Score, UnitRecord
-from synth.steps.step import Flow, TeacherStep, record_fields
+from synth.records import Problem, Rationale, Score, UnitRecord, record_fields
+from synth.steps.step import Flow, TeacherStep
 from synth.steps.text import text_of
 from synth.steps.unit import Unit
 from synth.steps.yes_or_no import YES_OR_NO, probability_of_yes

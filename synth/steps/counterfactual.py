@@ -10,9 +10,9 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from synth.records import Failure, Problem, Rationale, Score, UnitRecord
+from synth.records import Failure, Problem, Rationale, Score, UnitRecord, record_fields
 from synth.steps.analysis import Analysis, Relation, analysis_of
-from synth.steps.step import Flow, TeacherStep, record_fields
+from synth.steps.step import Flow, TeacherStep
 from synth.steps.unit import Unit
 from synth.teachers import Capability, Reply, Task, Teacher
 from synth.verify import find_quote

@@ -9,8 +9,8 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Field
 
 from synth.records import Critique as CritiqueRecord
-from synth.records import Problem, Rationale, UnitRecord
-from synth.steps.step import Flow, TeacherStep, record_fields
+from synth.records import Problem, Rationale, UnitRecord, record_fields
+from synth.steps.step import Flow, TeacherStep
 from synth.steps.unit import Unit
 from synth.teachers import Capability, Reply, Task, Teacher
 

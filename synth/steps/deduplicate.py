@@ -29,7 +29,7 @@ class Deduplicate(Step):
     """Words in a shingle."""
 
     async def run(self, records: Sequence[Rationale], unit: Unit) -> Iterable[UnitRecord]:  # noqa: ARG002
-        found = near_duplicates([r.text for r in records], threshold=self.threshold, shingle=self.shingle)
+        found = near_duplicates([r.reasoning for r in records], threshold=self.threshold, shingle=self.shingle)
         return [
             reject(
                 records[d.item],

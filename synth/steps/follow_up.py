@@ -8,8 +8,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
-from synth.records import Problem, Rationale, Score, UnitRecord
-from synth.steps.step import Flow, TeacherStep, record_fields
+from synth.records import Problem, Rationale, Score, UnitRecord, record_fields
+from synth.steps.step import Flow, TeacherStep
 from synth.steps.unit import Unit
 from synth.teachers import Capability, Completion, Reply, Request, Task, Teacher
 

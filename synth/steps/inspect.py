@@ -103,8 +103,8 @@ class Inspect(Step):
             "language": lambda r, _: _language(text_of(r)),
             "length": lambda r, _: _Seen(len(text_of(r).split())),
             "repetition": lambda r, _: _Seen(round(repeated_share(text_of(r)), 4)),
-            "refusal": lambda r, _: _found(refusal(text_of(r))),
-            "boilerplate": lambda r, _: _phrases(boilerplate(text_of(r))),
+            "refusal": lambda r, _: _found(refusal(_said(r))),
+            "boilerplate": lambda r, _: _phrases(boilerplate(_said(r))),
             "answer_in_question": lambda _, p: _found(_announced(p)),
             "prompt_in_reply": lambda r, _: self._prompt_in(text_of(r)),
             "personal_data": lambda r, _: self._personal(text_of(r)),
@@ -144,6 +144,11 @@ def _announced(problem: Problem) -> str | None:
     shown = "\n".join(filter(None, (problem.context, problem.question)))
     said = (problem.answer, problem.answer_text) if problem.answer is not None else ()
     return next((found for answer in dict.fromkeys(said) if (found := announces_answer(shown, answer or ""))), None)
+
+
+def _said(record: UnitRecord) -> str:
+    """What a record says to its reader: how a model talks to itself in a thought is no refusal."""
+    return record.response if isinstance(record, Rationale) else text_of(record)
 
 
 def _language(text: str) -> _Seen:

@@ -72,12 +72,12 @@ class Pair(Step):
         every = list({r.id: r for r in (*records, *also)}.values())
         made: list[UnitRecord] = []
         for problem in dict.fromkeys(r.problem for r in every):
-            rationales = [r for r in every if r.problem == problem and r.text.strip()]
+            rationales = [r for r in every if r.problem == problem and r.reasoning]
             winners = [r for r in rationales if r.step not in losing]
             losers = [r for r in rationales if r.step in losing] if losing else winners
             if self.reason == "counterfactual":
                 original = unit.problem_of(winners[0]).parent if winners else None
-                losers = [r for r in every if r.problem == original and r.text.strip()]
+                losers = [r for r in every if r.problem == original and r.reasoning]
                 found = [_Candidate(a, b, None) for a, b in product(winners, losers) if a.answer != b.answer]
             else:
                 found = list(self._candidates(winners, losers, unit))
@@ -153,7 +153,7 @@ class Pair(Step):
             return lambda c: -_first_difference(c.chosen.steps, c.rejected.steps)
         return {
             "order": lambda _: 0.0,
-            "length": lambda c: abs(len(c.chosen.text) - len(c.rejected.text)),
+            "length": lambda c: abs(len(c.chosen.reasoning) - len(c.rejected.reasoning)),
             "heaviest": lambda c: -heavy(c.chosen) - heavy(c.rejected),
             "closest": lambda c: len(_content(c.chosen) ^ _content(c.rejected)),
         }[self.match]
@@ -172,13 +172,13 @@ class Pair(Step):
             reason=f"score {self.score}" if reason == "score" else reason,
             margin=margin,
             first_differing_step=_first_difference(chosen.steps, rejected.steps),
-            length_difference=len(chosen.text) - len(rejected.text),
+            length_difference=len(chosen.reasoning) - len(rejected.reasoning),
         )
 
 
 def _whole(r: Rationale) -> tuple[str, str | None]:
     """What a reader sees of a rationale, without regard to white space."""
-    return " ".join(r.text.split()), r.answer
+    return " ".join(r.reasoning.split()), r.answer
 
 
 def _distance(a: Rationale, b: Rationale) -> float | None:

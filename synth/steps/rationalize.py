@@ -7,8 +7,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from synth.records import Problem, Rationale, UnitRecord
-from synth.steps.step import Flow, record_fields
+from synth.records import Problem, Rationale, UnitRecord, record_fields
+from synth.steps.step import Flow
 from synth.steps.unit import Unit
 from synth.steps.writing import WritingStep
 from synth.teachers import Request, Task, Teacher

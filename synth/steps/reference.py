@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from typing import ClassVar, Literal
 
 from synth.records import Author, Problem, Rationale, UnitRecord
-from synth.steps.segmentation import Segmenter, segment
+from synth.steps.segmentation import Segmenter, cut
 from synth.steps.step import Step
 from synth.steps.unit import Unit
-from synth.verify import split_answer
+from synth.texts import split_thought
+from synth.verify import find_answer
 
 __all__ = ["Reference"]
 
@@ -31,8 +32,9 @@ class Reference(Step):
         for problem in records:
             if problem.reference_solution is None:
                 continue
-            text, answer = split_answer(problem.reference_solution, kind=problem.compared_as, choices=problem.choices)
-            steps, segmenter = segment(text, self.segment)
+            solution = split_thought(problem.reference_solution)
+            answer, span = find_answer(solution.response, kind=problem.compared_as, choices=problem.choices)
+            steps, segmenter = cut(solution.thought, solution.response, span, self.segment)
             made.append(
                 Rationale.make(
                     unit=problem.unit,
@@ -40,7 +42,10 @@ class Reference(Step):
                     because=[self.version, problem.id, segmenter],
                     problem=problem.id,
                     author=self.author,
-                    text=text,
+                    thought=solution.thought,
+                    thought_kind="raw" if solution.thought else None,
+                    response=solution.response,
+                    answer_span=span,
                     steps=steps,
                     segmenter=segmenter,
                     # Collections often keep the answer in a column of its own and leave it out of the solution.

@@ -15,9 +15,9 @@ from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 
 from synth.errors import UserError
 from synth.prompts import Prompt
-from synth.records import Critique, Problem, Rationale, Score, UnitRecord
+from synth.records import Critique, Problem, Rationale, Score, UnitRecord, record_fields
 from synth.steps.rationalize import Rationalize
-from synth.steps.step import Flow, ScoreName, TeacherStep, record_fields
+from synth.steps.step import Flow, ScoreName, TeacherStep
 from synth.steps.unit import Unit
 from synth.steps.yes_or_no import YES_OR_NO, probability_of_yes
 from synth.teachers import Capability, Completion, Reply, Request, Task, Teacher

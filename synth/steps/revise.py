@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar, Literal
 
-from synth.records import Critique, Problem, Rationale, UnitRecord
-from synth.steps.step import Flow, record_fields
+from synth.records import Critique, Problem, Rationale, UnitRecord, record_fields
+from synth.steps.step import Flow
 from synth.steps.unit import Unit
 from synth.steps.writing import WritingStep
 from synth.teachers import Task

@@ -5,10 +5,15 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-__all__ = ["Segmenter", "segment"]
+from synth.records import solution_of
+
+__all__ = ["Part", "Segmenter", "cut", "segment"]
 
 Segmenter = Literal["steps", "lines", "sentences"]
 """`lines`: each line that is not empty. `sentences`: each sentence. `steps`: the lines, or the sentences of a text on one line."""
+
+Part = Literal["response", "thought"]
+"""Which part of a rationale is cut."""
 
 _VERSION = 1
 _SENTENCE_END = re.compile(
@@ -28,6 +33,25 @@ def segment(text: str, by: Segmenter = "steps") -> tuple[tuple[str, ...], str]:
     else:
         steps = tuple(s for line in lines for s in _sentences(line))
     return steps, f"{by}/{_VERSION}"
+
+
+def cut(
+    thought: str | None, response: str, span: tuple[int, int] | None, by: Segmenter = "steps", part: Part | None = None
+) -> tuple[tuple[str, ...], str]:
+    """The steps of a rationale, and the name and version of the definition used, with `thought` before it where that was cut.
+
+    Args:
+        thought: its thought.
+        response: its visible reply.
+        span: where the response states the answer, which is no step.
+        by: the definition of "step".
+        part: which part is cut; None for the response, or where that holds no reasoning the thought.
+    """
+    solution = solution_of(response, span)
+    if part == "thought" or (part is None and not solution and thought):
+        steps, segmenter = segment(thought or "", by)
+        return steps, f"thought {segmenter}"
+    return segment(solution, by)
 
 
 def _sentences(line: str) -> list[str]:

@@ -12,11 +12,11 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from synth.prompts import Prompt, load_prompt
-from synth.records import Problem, UnitRecord
+from synth.records import Problem, UnitRecord, record_fields
 from synth.steps.unit import Unit
 from synth.teachers import Capability, Completion, Reply, Request, Task, Teacher, attach
 
-__all__ = ["Flow", "ScoreName", "Step", "TeacherStep", "record_fields"]
+__all__ = ["Flow", "ScoreName", "Step", "TeacherStep"]
 
 ScoreName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 """The name of a score: a word that expressions and columns can be called by."""
@@ -29,12 +29,6 @@ class Flow(NamedTuple):
     """Calls it makes."""
     records: float
     """Records it gives, at most."""
-
-
-def record_fields(kind: type[UnitRecord]) -> frozenset[str]:
-    """What templates and expressions may read of a record of this type."""
-    properties = {n for n in dir(kind) if isinstance(getattr(kind, n, None), property) and not n.startswith("model_")}
-    return frozenset(kind.model_fields) | properties
 
 
 class Step(BaseModel, ABC):

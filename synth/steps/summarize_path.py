@@ -7,14 +7,14 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, JsonValue
 
-from synth.records import Node, Problem, Rationale, Rejection, Score, UnitRecord
+from synth.records import Node, Problem, Rationale, Rejection, Score, UnitRecord, record_fields
 from synth.steps.rejection import reject
 from synth.steps.rubric import read_rubric
 from synth.steps.segmentation import segment
-from synth.steps.step import Flow, TeacherStep, record_fields
+from synth.steps.step import Flow, TeacherStep
 from synth.steps.unit import Unit
 from synth.teachers import Capability, Completion, Reply, Task, Teacher
-from synth.verify import find_quote, quotes_in
+from synth.verify import find_quote, quotes_in, state_answer
 
 __all__ = ["SummarizePath"]
 
@@ -94,6 +94,7 @@ class SummarizePath(TeacherStep):
         suggestion = "" if full else said.suggestion
         text = f"{said.rationale}\nSuggestion: {suggestion}" if suggestion else said.rationale
         steps, segmenter = segment(text)
+        response, span = state_answer(text, str(leaf.answer), kind=problem.compared_as)
         rationale = Rationale.make(
             unit=leaf.unit,
             step=self.name,
@@ -102,7 +103,10 @@ class SummarizePath(TeacherStep):
             author="teacher",
             teacher=teacher.name,
             style=f"path_summary/{form}",
-            text=text,
+            thought=reply.thought,
+            thought_kind=reply.thought_kind,
+            response=response,
+            answer_span=span,
             steps=steps,
             segmenter=segmenter,
             answer=leaf.answer,

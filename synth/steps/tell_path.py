@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 from synth.records import Node, Rationale, UnitRecord
 from synth.steps.step import Step
 from synth.steps.unit import Unit
+from synth.verify import state_answer
 
 __all__ = ["TellPath"]
 
@@ -23,7 +24,10 @@ class TellPath(Step):
     async def run(self, records: Sequence[Node], unit: Unit) -> Iterable[UnitRecord]:
         made = []
         for leaf in (n for n in records if n.terminal and n.answer is not None):
-            steps = tuple(n.text for n in unit.path_to(leaf))
+            steps, problem = tuple(n.text for n in unit.path_to(leaf)), unit.problem_of(leaf)
+            response, span = state_answer(
+                "\n".join(steps), str(leaf.answer), kind=problem.compared_as, choices=problem.choices
+            )
             made.append(
                 Rationale.make(
                     unit=leaf.unit,
@@ -33,7 +37,8 @@ class TellPath(Step):
                     author="teacher",
                     teacher=leaf.teacher,
                     style="path",
-                    text="\n".join(steps),
+                    response=response,
+                    answer_span=span,
                     steps=steps,
                     segmenter="given/1",
                     answer=leaf.answer,

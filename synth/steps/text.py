@@ -13,7 +13,7 @@ def text_of(record: UnitRecord) -> str:
         case Problem():
             return "\n".join(filter(None, (record.context, record.question, *record.choices)))
         case Rationale():
-            return "\n".join(filter(None, (record.text, record.answer)))
+            return "\n".join(filter(None, (record.reasoning, record.answer)))
         case Critique():
             return "\n".join(filter(None, (record.explanation, record.correction)))
     raise TypeError(f"no text of a {type(record).__name__} to look at")

@@ -8,9 +8,9 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field
 
-from synth.records import Node, Problem, UnitRecord
+from synth.records import Node, Problem, UnitRecord, record_fields
 from synth.steps.search import SEARCHES, Scored
-from synth.steps.step import Flow, TeacherStep, record_fields
+from synth.steps.step import Flow, TeacherStep
 from synth.steps.unit import Unit
 from synth.teachers import Capability, Completion, Reply, Request, Task, Teacher
 

@@ -9,13 +9,16 @@ from typing import Any, TypeVar
 from synth.errors import SetupError, TeacherError
 from synth.records import Failure, Node, Problem, Rejection, Score, UnitRecord
 from synth.teachers import Caller, Capability, Completion, Request, Teacher, Unreadable, read_structured, repair_turn
+from synth.teachers.base import THINKING_TOKENS
 from synth.teachers.continuation import Restarted, strip_prefix
 
 __all__ = ["UNIT_VARIABLES", "Unit"]
 
 R = TypeVar("R", bound=UnitRecord)
 
-_MENDED_BY_OTHERS = frozenset({"truncated", "connection", "auth", "not_found", "shape", "restarted"})
+_MENDED_BY_OTHERS = frozenset(
+    {"truncated", "thought_cut", "only_thought", "connection", "auth", "not_found", "shape", "restarted"}
+)
 """Causes that asking at once would not mend, and a larger limit, another model behind the address, or a mended server
 may.
 """
@@ -141,7 +144,7 @@ class Unit:
                         because=[target.id, key],
                         target=target.id,
                         cause=error.cause,
-                        message=error.what,
+                        message=f"{error.what} → {error.remedy}" if error.remedy else error.what,
                         raw=error.raw,
                         attempts=self._caller.ledger.next_attempt(key) - 1,
                         retriable=error.retriable or error.cause in _MENDED_BY_OTHERS,
@@ -177,21 +180,47 @@ class Unit:
             raise _Failed(TeacherError("shape", what, raw=mended.text), mend) from why
 
     async def _longer(self, teacher: Teacher, request: Request) -> Completion:
-        """The reply; where it was cut off, the longer one the request allows for."""
+        """The reply; where it was cut off, the longer one the request allows for.
+
+        A thought that was cut off shows that the model thinks, where nobody has said so: it is asked once more with room
+        for the thought, also where the request names no larger limit.
+        """
         ask = partial(self._caller.ask, teacher, unit=self.problem.id)
-        if request.max_tokens_if_cut is None:
+        thinks = False
+        limit = request.max_tokens_if_cut
+        given = request.parameters.get("max_tokens")
+        if limit is None and teacher.reasoning is None and isinstance(given, int):
+            thinks, limit = True, given + THINKING_TOKENS
+        if limit is None:
             return await ask(request)
-        limit = {"max_tokens": request.max_tokens_if_cut}
-        longer = request._replace(parameters={**request.parameters, **limit}, max_tokens_if_cut=None)
-        if teacher.key(longer) not in self._caller.ledger:  # else it was cut off in an earlier session
+        longer = request._replace(parameters={**request.parameters, "max_tokens": limit}, max_tokens_if_cut=None)
+        ledger = self._caller.ledger
+        cut: TeacherError | None = None
+        if (thinks and teacher.name not in ledger.thoughts_cut) or teacher.key(longer) not in ledger:
             try:
                 return await ask(request)
             except TeacherError as error:
-                if error.cause != "truncated":
+                if error.cause not in ({"thought_cut"} if thinks else {"truncated", "thought_cut"}):
                     raise
+                failed = ledger.failed_reply(teacher.key(request))
+                if failed is not None and not failed[0].cut_off:  # it ended by itself, within its thought
+                    raise
+                cut = error
+        if cut is not None and teacher.key(longer) == teacher.key(
+            request
+        ):  # the profile has a limit, which goes before
+            raise cut
+        if thinks:
+            self._caller.report_once(
+                teacher,
+                f"it thinks, and its thought did not fit into max_tokens: {given:,}; it is asked once more with {limit:,}. "
+                "reasoning: true in its profile (teachers.yaml) allows for thoughts from the start",
+            )
         try:
             return await ask(longer)
         except TeacherError as error:
+            if cut is not None and error.cause == "bad_request":  # so large a limit is not taken
+                raise cut from error
             raise _Failed(error, longer) from error
 
 

@@ -13,10 +13,10 @@ from pydantic import Field, create_model
 from synth.errors import UserError
 from synth.records import Author, Problem, Rationale
 from synth.shipped import shipped
-from synth.steps.segmentation import Segmenter, segment
+from synth.steps.segmentation import Segmenter, cut
 from synth.steps.step import TeacherStep
 from synth.teachers import Capability, Completion, Reply, Request, Task, Teacher
-from synth.verify import infer_kind, split_answer
+from synth.verify import find_answer, infer_kind, state_answer
 
 __all__ = ["WritingStep"]
 
@@ -38,7 +38,11 @@ class WritingStep(TeacherStep):
     """Worked examples shown first: `none`, a JSONL file (question, steps, answer, choices), or `auto`: the shipped
     ones for small models, none for others."""
     segment: Segmenter = "steps"
-    """The definition of "step" by which a reply in text is cut."""
+    """The definition of "step" by which a reply in text is cut: its response, or where that holds no reasoning its thought."""
+    thought: Literal["keep", "only", "drop"] = "keep"
+    """What becomes of the thought of a reasoning model. `keep`: it stands beside the response. `only`: of the response no more
+    is kept than the statement of its answer (all of it, where it states none in a place of its own). `drop`: the response alone is
+    kept; the ledger has the thought."""
 
     def uses_of(self, teacher: Teacher) -> frozenset[Capability]:
         wants_json = self.format == "json" or (self.format == "auto" and teacher.small)
@@ -69,32 +73,46 @@ class WritingStep(TeacherStep):
         self, problem: Problem, teacher: Teacher, request: Request, reply: Completion, *, parent: str | None = None
     ) -> Rationale:
         """The rationale a reply holds."""
+        thought = reply.thought if self.thought != "drop" else None
         answer: str | None
+        span: tuple[int, int] | None
         if reply.value is not None:
-            steps, answer = tuple(s.strip() for s in reply.value.steps if s.strip()), reply.value.answer
-            text, segmenter = "\n".join(steps), "given/1"
+            steps, answer = tuple(s.strip() for s in reply.value.steps if s.strip()), str(reply.value.answer)
+            response, span = state_answer("\n".join(steps), answer, kind=problem.compared_as, choices=problem.choices)
+            segmenter = "given/1"
         else:
-            text, answer = split_answer(reply.text, kind=problem.compared_as, choices=problem.choices)
-            steps, segmenter = segment(text, self.segment)
+            response, steps, segmenter = reply.text, (), ""
+            answer, span = find_answer(response, kind=problem.compared_as, choices=problem.choices)
+        if self.thought == "only" and thought and span is not None:
+            response, span, steps = response[slice(*span)], (0, span[1] - span[0]), ()
+        if not steps:
+            steps, segmenter = cut(thought, response, span, self.segment)
         author: Author = self.author
         return Rationale.make(
             unit=problem.unit,
             step=self.name,
-            because=[self.version, problem.id, reply.key, *([parent] if parent else [])],
+            because=[self.version, problem.id, reply.key, *([parent] if parent else []), *self._part_kept()],
             problem=problem.id,
             author=author,
             teacher=teacher.name,
             style=request.task.format,
-            text=text,
+            thought=thought,
+            thought_kind=reply.thought_kind if self.thought != "drop" else None,
+            response=response,
+            answer=answer,
+            answer_span=span,
             steps=steps,
             segmenter=segmenter,
-            answer=answer,
             hinted=request.task.hint is not None,
             sample=request.sample,
             tokens=reply.completion_tokens,
             parent=parent,
             call=reply.call,
         )
+
+    def _part_kept(self) -> list[str]:
+        """What the option `thought` adds to an id: other options leave the same reply the same record."""
+        return [] if self.thought == "keep" else [f"thought: {self.thought}"]
 
     def _examples(self, problem: Problem, teacher: Teacher, form: Form) -> list[_Shown]:
         if self.examples == "none" or (self.examples == "auto" and not teacher.small):
@@ -151,7 +169,7 @@ def _load_examples(path: str) -> tuple[_Example, ...]:
 def _write(example: _Example, form: str) -> str:
     if form == "json":
         return orjson.dumps({"steps": list(example.steps), "answer": example.problem.answer}).decode()
-    return "\n".join([*example.steps, f"The answer is {example.problem.answer}."])
+    return state_answer("\n".join(example.steps), str(example.problem.answer), kind="text").response
 
 
 class _Written(Reply):

@@ -15,7 +15,7 @@ import orjson
 
 from synth.errors import RunFolderError
 from synth.records import Pair, Problem, Rationale, Record, UnitRecord
-from synth.store.columns import TABLES, columns
+from synth.store.columns import TABLES, columns, derived_columns, stored_columns
 from synth.store.commits import read_commit
 from synth.store.journal import START, Position, find_damage, make_safe, reaches, read_blocks
 
@@ -148,8 +148,11 @@ def _has_tables(con: duckdb.DuckDBPyConnection, database: str) -> bool:
 
 def _make_tables(con: duckdb.DuckDBPyConnection, schema: str) -> None:
     for table, kind in TABLES.items():
-        typed = ", ".join(f'"{name}" {sql}' for name, sql in columns(kind).items())
-        con.execute(f'CREATE TABLE IF NOT EXISTS {schema}."{table}" (owner VARCHAR, {typed})')
+        typed = [f'"{name}" {sql}' for name, sql in stored_columns(kind).items()]
+        derived = [
+            f'"{name}" VARCHAR GENERATED ALWAYS AS ({sql}) VIRTUAL' for name, sql in derived_columns(kind).items()
+        ]
+        con.execute(f'CREATE TABLE IF NOT EXISTS {schema}."{table}" (owner VARCHAR, {", ".join(typed + derived)})')
 
 
 class _Rows:
@@ -246,19 +249,23 @@ def _take_out(con: duckdb.DuckDBPyConnection, schema: str, owners: Sequence[str]
 def _row_of(table: str) -> str:
     """The columns of a table, as `read_json` wants them."""
     owned = {} if table == "calls" else {"owner": "VARCHAR"}
-    return "{" + ", ".join(f"{_quote(n)}: {_quote(t)}" for n, t in {**owned, **columns(TABLES[table])}.items()) + "}"
+    return (
+        "{"
+        + ", ".join(f"{_quote(n)}: {_quote(t)}" for n, t in {**owned, **stored_columns(TABLES[table])}.items())
+        + "}"
+    )
 
 
 def _quote(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-_SIDE = """SELECT a.id, a.unit, 'pairs' AS tab, a.step, a.problem, r.teacher, p.source, p.answer, r.text
+_SIDE = """SELECT a.id, a.unit, 'pairs' AS tab, a.step, a.problem, r.teacher, p.source, p.answer, r.reasoning AS text
   FROM kept_pairs a JOIN problems p ON p.id = a.problem JOIN rationales r ON r.id = a."""
 _SEEN = {
     "problem": """SELECT id, unit, 'problems' AS tab, step, id AS problem, NULL AS teacher, source, answer,
       concat_ws(' ', context, question, array_to_string(choices, ' ')) AS text FROM kept_problems""",
-    "rationale": """SELECT r.id, r.unit, 'rationales' AS tab, r.step, r.problem, r.teacher, p.source, p.answer, r.text
+    "rationale": """SELECT r.id, r.unit, 'rationales' AS tab, r.step, r.problem, r.teacher, p.source, p.answer, r.reasoning AS text
       FROM kept_rationales r JOIN problems p ON p.id = r.problem""",
     "chosen": f"{_SIDE}chosen",
     "rejected": f"{_SIDE}rejected",
@@ -352,9 +359,10 @@ class Store:
             *manifest.get("curated", []),
         ]
         self._con.execute(
-            """CREATE TABLE pipeline_steps AS SELECT i AS position, s->>'name' AS name, s->>'step' AS step, s AS options
+            """CREATE TABLE pipeline_steps AS SELECT i AS position, s->>'name' AS name, s->>'step' AS step, s AS options,
+              (s->>'name') IN (SELECT unnest($2::VARCHAR[])) AS writes
             FROM (SELECT unnest($1::JSON[]) AS s, generate_subscripts($1::JSON[], 1) AS i)""",
-            [[orjson.dumps(s).decode() for s in steps]],
+            [[orjson.dumps(s).decode() for s in steps], manifest.get("writers", [])],
         )
 
     def _make_wide(self) -> None:
@@ -453,7 +461,7 @@ class Store:
         """
         if kept and not issubclass(kind, UnitRecord):
             raise ValueError(f"{kind.table} are neither kept nor put out")
-        typed = columns(kind)
+        typed = stored_columns(kind)
         owners = [c for c in ("id", "problem", "unit") if c in typed]
         among = " AND ".join(f"{c} NOT IN (SELECT target FROM rejections)" for c in owners) if kept else "true"
         names = ", ".join(f'"{c}"' for c in typed)
@@ -507,7 +515,7 @@ class Store:
                 yield seen
 
     def _of_ids(self, kind: type[Any], ids: Iterable[str]) -> dict[str, Any]:
-        names = ", ".join(f'"{c}"' for c in columns(kind))
+        names = ", ".join(f'"{c}"' for c in stored_columns(kind))
         query = f'SELECT {names} FROM "{kind.table}" WHERE id IN (SELECT unnest($1::VARCHAR[]))'
         return {r.id: r for r in _typed(self._con.cursor().execute(query, [list(set(ids))]), kind)}
 
@@ -539,7 +547,7 @@ class Store:
 
 
 def _typed(found: duckdb.DuckDBPyConnection, kind: type[R]) -> Iterator[R]:
-    typed = columns(kind)
+    typed = stored_columns(kind)
     as_json = [name for name, sql in typed.items() if sql == "JSON"]
     while some := found.fetchmany(1024):
         for values in some:

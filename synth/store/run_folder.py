@@ -10,7 +10,7 @@ from filelock import FileLock, Timeout
 
 from synth.errors import RunFolderError
 
-__all__ = ["FORMAT", "INPUT", "RunFolder", "hold", "read_manifest"]
+__all__ = ["FORMAT", "INPUT", "INPUT_BEFORE", "STDIN", "RunFolder", "hold", "read_manifest"]
 
 FORMAT = 1
 """Version of the layout of a run folder."""
@@ -18,8 +18,20 @@ FORMAT = 1
 INPUT = "input.jsonl"
 """The file in a run folder for problems that were given from Python."""
 
-_OURS = {".lock", "journal", "run.json.new", INPUT, f"{INPUT}.new"}
+INPUT_BEFORE = f"{INPUT}.before"
+"""What that file was before, until a run has begun with the new one."""
+
+_OURS = {".lock", "journal", "run.json.new", INPUT, f"{INPUT}.new", INPUT_BEFORE, f"{INPUT_BEFORE}.new"}
 """What may lie in a folder before there is a run in it."""
+
+STDIN = "stdin"
+"""The folder in a run folder for what came by standard input."""
+
+_OURS.add(STDIN)
+
+
+_LASTING = ("curated", "kept_no_more")
+"""What a manifest keeps from session to session."""
 
 
 def hold(path: Path) -> FileLock:
@@ -81,12 +93,13 @@ class RunFolder:
     Args:
         path: the folder; made if absent.
         manifest: what this run is: `pipeline` and more.
+        later: whether that is noted by `begin` only, and not at once.
 
     Raises:
         RunFolderError: it belongs to another pipeline or version, another process holds it, or it cannot be written.
     """
 
-    def __init__(self, path: Path, manifest: dict[str, Any]) -> None:
+    def __init__(self, path: Path, manifest: dict[str, Any], *, later: bool = False) -> None:
         self.path = path
         existing = read_manifest(path) if (path / "run.json").is_file() else None
         if existing is None and path.is_dir() and any(p.name not in _OURS for p in path.iterdir()):
@@ -102,12 +115,43 @@ class RunFolder:
         self._lock = hold(path)
         self.earlier = existing
         """The manifest of the session before; None for a new run."""
-        added = {key: existing[key] for key in ("curated",) if existing is not None and key in existing}
+        added = {key: existing[key] for key in _LASTING if existing is not None and key in existing}
+        self._manifest = {**added, **manifest, "format": FORMAT}
+        if later:
+            return
         try:
-            self.note({**added, **manifest, "format": FORMAT})
+            self.begin()
         except RunFolderError:
             self._lock.release()
             raise
+
+    @property
+    def curated(self) -> list[dict[str, Any]]:
+        """The corpus steps that were added by hand."""
+        steps: list[dict[str, Any]] = self._manifest.get("curated", [])
+        return steps
+
+    def remembered(self, key: str) -> Any:
+        """What the manifest says under this word; None where it says nothing."""
+        return self._manifest.get(key)
+
+    def remember(self, key: str, value: Any) -> None:
+        """Add something to the manifest, to be kept from session to session.
+
+        Raises:
+            RunFolderError: it cannot be written.
+        """
+        self._manifest[key] = value
+        self.note(self._manifest)
+
+    def begin(self) -> None:
+        """Note what this run is from now on; with that its input is the new one.
+
+        Raises:
+            RunFolderError: it cannot be written.
+        """
+        self.note(self._manifest)
+        (self.path / INPUT_BEFORE).unlink(missing_ok=True)
 
     def note(self, manifest: dict[str, Any]) -> None:
         """Note what this run is, in the stead of what was noted.

@@ -6,8 +6,7 @@ import re
 from functools import cache
 from typing import NamedTuple
 
-from synth.documented import field_docs
-from synth.store.columns import TABLES
+from synth.store.columns import TABLES, column_docs
 from synth.store.database import VIEWS
 
 __all__ = ["ViewDoc", "view_docs"]
@@ -38,6 +37,6 @@ def view_docs() -> dict[str, ViewDoc]:
         columns = {m[1]: m[2] for line in lines if (m := _COLUMN.fullmatch(line))}
         meaning = " ".join(line.removeprefix("-- ") for line in lines if not _COLUMN.fullmatch(line))
         like = _LIKE.search(meaning)
-        inherited = field_docs(TABLES[like[1]]) if like else {}
+        inherited = column_docs(TABLES[like[1]]) if like else {}
         docs[view] = ViewDoc(_LIKE.sub("", meaning), {**inherited, **columns})
     return docs

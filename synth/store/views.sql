@@ -1,16 +1,32 @@
 -- Views over the record tables. `synth sql RUN --schema` shows the comment of each view and the line of each column; a column
 -- without one is that of the table named after "as in".
 
+-- Whether a reply came for a call: it used tokens and is paid for, whatever it was worth. Errors of the connection and of the server
+-- (HTTP 4xx and 5xx, also where a filter refuses the prompt) bring none, and cost nothing; of calls that were given up nobody knows.
+-- The ledger counts by the same words, `got_reply` in synth/teachers/ledger.py.
+CREATE MACRO got_reply(status, completion_tokens, finish) AS
+  status IN ('ok', 'truncated', 'thought_cut', 'only_thought', 'empty') OR completion_tokens IS NOT NULL OR finish IS NOT NULL;
+
+-- US dollars of some calls: 0 where no reply came, the known part of it where only some prices are known, NULL where none is.
+CREATE MACRO known_cost(price, status, completion_tokens, finish) AS
+  CASE WHEN count(price) > 0 OR NOT coalesce(bool_or(got_reply(status, completion_tokens, finish)), false)
+    THEN coalesce(sum(price), 0) END;
+
+-- Calls whose price is not known: a reply came for them, and the model has no price or its tokens were not counted.
+CREATE MACRO unpriced_calls(price, status, completion_tokens, finish) AS
+  count(*) FILTER (price IS NULL AND got_reply(status, completion_tokens, finish));
+
 -- what the pipeline is made of, in order; a table
 --   position: from 1
 --   name: what this use of the step is called; what the column `step` of records names
 --   step: which step it is
 --   options: all its options, as JSON
+--   writes: whether it asks a model for rationales
 -- CREATE VIEW pipeline_steps, made by database.py
 
 -- records no step has put out, of problems that are in; as in problems
 CREATE VIEW kept_problems AS
-  SELECT * FROM problems WHERE id NOT IN (SELECT target FROM rejections);
+  SELECT * FROM problems WHERE id NOT IN (SELECT target FROM rejections) AND unit NOT IN (SELECT target FROM rejections);
 
 -- rationales no step has put out, of problems that are in; as in rationales
 CREATE VIEW kept_rationales AS
@@ -43,30 +59,52 @@ CREATE VIEW kept_pairs AS
 CREATE VIEW current_calls AS
   SELECT * FROM calls WHERE id IN (
     SELECT call FROM rationales UNION ALL SELECT call FROM nodes UNION ALL SELECT call FROM scores
-    UNION ALL SELECT call FROM critiques UNION ALL SELECT call FROM failures);
+    UNION ALL SELECT call FROM critiques UNION ALL SELECT call FROM failures
+    UNION ALL SELECT meta->'counterfactual'->>'call' FROM problems WHERE parent IS NOT NULL);
 
--- how much of what was asked was kept
+-- calls that were to make a rationale, one row each, and what came of it; reviews, critiques, votes and thoughts are not among
+-- them. Attempts that were repeated are the last one, so each is what one record stems from
+--   call: id of the ledger row
+--   step: the step that asked
+--   record: the rationale it made, the first of several; else the failure
+--   answered: whether a reply came, of whatever worth: also one that was cut off, empty, refused or not in its format
+--   parsed: whether an answer could be read out of the reply, and compared where it was verified
+CREATE VIEW rationale_calls AS
+  WITH outcomes AS (
+    SELECT call, step, id, answer IS NOT NULL AND id NOT IN (SELECT target FROM scores WHERE label = 'unparsed') AS parsed
+    FROM rationales WHERE call IS NOT NULL
+    UNION ALL
+    SELECT call, step, id, false FROM failures WHERE call IS NOT NULL AND step IN (
+      SELECT name FROM pipeline_steps WHERE writes UNION SELECT step FROM rationales WHERE call IS NOT NULL))
+  SELECT o.call, any_value(o.step) AS step, min(o.id) AS record,
+    bool_or(o.parsed OR coalesce(got_reply(c.status, c.completion_tokens, c.finish), true)) AS answered, bool_or(o.parsed) AS parsed
+  FROM outcomes o LEFT JOIN calls c ON c.id = o.call GROUP BY o.call;
+
+-- from problems to what is kept. Asked, answered and parsed count calls that were to make a rationale (`rationale_calls`); rationales
+-- that no call of this run made (imported; by a program, a person or from a reference solution) have lines of their own, and count as
+-- parsed where they have an answer
 --   position: order of the stages, from 1
 --   stage: what is counted
 --   n: how many
 CREATE VIEW funnel AS
-  WITH made AS MATERIALIZED (SELECT id, coalesce(call, id) AS one, answer FROM rationales WHERE call IS NOT NULL OR step = 'input'),
-    kept AS MATERIALIZED (SELECT problem FROM kept_rationales WHERE call IS NOT NULL OR step = 'input'),
-    called AS MATERIALIZED (SELECT bool_or(status = 'ok') AS ok FROM current_calls GROUP BY key)
+  WITH made AS MATERIALIZED (SELECT id, coalesce(call, id) AS one, step, call, answer FROM rationales),
+    kept AS MATERIALIZED (SELECT problem FROM kept_rationales),
+    unread AS MATERIALIZED (SELECT target FROM scores WHERE label = 'unparsed'),
+    asked AS MATERIALIZED (SELECT answered FROM rationale_calls)
   SELECT * FROM (VALUES
     (1, 'problems', (SELECT count(*) FROM problems)),
-    (2, 'imported', (SELECT count(*) FROM rationales WHERE step = 'input')),
-    (3, 'asked', (SELECT count(*) FROM called)),
-    (4, 'answered', (SELECT count(*) FROM called WHERE ok)),
-    (5, 'parsed', (SELECT count(DISTINCT one) FROM made WHERE answer IS NOT NULL)),
-    (6, 'verified', (SELECT count(DISTINCT m.one) FROM scores s JOIN made m ON m.id = s.target WHERE s.label = 'right')),
-    (7, 'kept', (SELECT count(*) FROM kept)),
-    (8, 'problems with a kept rationale', (SELECT count(DISTINCT problem) FROM kept)),
-    (9, 'pairs', (SELECT count(*) FROM kept_pairs))
+    (2, 'imported', (SELECT count(*) FROM made WHERE step = 'input')),
+    (3, 'made without a call', (SELECT count(*) FROM made WHERE step <> 'input' AND call IS NULL)),
+    (4, 'asked', (SELECT count(*) FROM asked)),
+    (5, 'answered', (SELECT count(*) FROM asked WHERE answered)),
+    (6, 'parsed', (SELECT count(DISTINCT one) FROM made WHERE answer IS NOT NULL AND id NOT IN (FROM unread))),
+    (7, 'verified', (SELECT count(DISTINCT m.one) FROM scores s JOIN made m ON m.id = s.target WHERE s.label = 'right')),
+    (8, 'kept', (SELECT count(*) FROM kept)),
+    (9, 'problems with a kept rationale', (SELECT count(DISTINCT problem) FROM kept)),
+    (10, 'pairs', (SELECT count(*) FROM kept_pairs))
   ) t(position, stage, n)
-  WHERE CASE stage WHEN 'imported' THEN n > 0
-    WHEN 'asked' THEN n > 0 OR NOT EXISTS (FROM rationales WHERE step = 'input')
-    WHEN 'answered' THEN EXISTS (FROM calls) OR NOT EXISTS (FROM rationales WHERE step = 'input') ELSE true END;
+  WHERE CASE WHEN stage IN ('imported', 'made without a call') THEN n > 0
+    WHEN stage IN ('asked', 'answered') THEN EXISTS (FROM asked) OR NOT EXISTS (FROM made WHERE call IS NULL) ELSE true END;
 
 -- why records are out
 --   step: name of the step that put them out
@@ -102,24 +140,26 @@ CREATE VIEW contamination AS
 --   teacher: name in the profile
 --   model: the model that was asked
 --   endpoint: where it was asked
+--   invented: whether it is the scripted model, which invents its texts: a rehearsal, or a test
 --   attempts: calls that reached the wire, failed ones too
---   ok: calls that were answered
---   failed: calls that were not
+--   ok: calls whose reply was of use
+--   failed: the other calls
 --   prompt_tokens: tokens read, as the endpoint counts them
 --   completion_tokens: tokens written
---   cost_usd: US dollars; NULL where no price is known
---   unpriced: calls that were answered, and whose price is not known
---   median_latency_s: seconds from sending to the end of the reply, the median
+--   cost_usd: US dollars, as far as prices are known; 0 where no reply came, for that costs nothing; NULL where no price is known
+--   unpriced: calls a reply came for, and whose price is not known
+--   median_latency_s: seconds from sending to the end of the reply, the median; of calls a reply came for
 CREATE VIEW teachers AS
   SELECT teacher, model, endpoint,
+    starts_with(endpoint, 'scripted:') AS invented,
     count(*) AS attempts,
     count(*) FILTER (status = 'ok') AS ok,
     count(*) FILTER (status <> 'ok') AS failed,
-    sum(prompt_tokens)::BIGINT AS prompt_tokens,
-    sum(completion_tokens)::BIGINT AS completion_tokens,
-    sum(price) AS cost_usd,
-    count(*) FILTER (price IS NULL AND status IN ('ok', 'truncated', 'empty', 'refused')) AS unpriced,
-    median(latency) AS median_latency_s
+    CASE WHEN bool_or(got_reply(status, completion_tokens, finish)) THEN sum(prompt_tokens) ELSE 0 END::BIGINT AS prompt_tokens,
+    CASE WHEN bool_or(got_reply(status, completion_tokens, finish)) THEN sum(completion_tokens) ELSE 0 END::BIGINT AS completion_tokens,
+    known_cost(price, status, completion_tokens, finish) AS cost_usd,
+    unpriced_calls(price, status, completion_tokens, finish) AS unpriced,
+    median(latency) FILTER (got_reply(status, completion_tokens, finish)) AS median_latency_s
   FROM calls GROUP BY ALL ORDER BY teacher, model;
 
 -- of replies that were to have a shape: how many were plain JSON, were mended by a further call, or could not be read
@@ -211,14 +251,16 @@ CREATE VIEW lineage AS
 --   question: of the problem
 --   gold: the gold answer of the problem; NULL where it is not known
 --   teacher: who wrote the rationale; NULL of a pair, as what follows
---   text: of the rationale
+--   thought: of the rationale; a revision has the same
+--   response: of the rationale
 --   answer: of the rationale
 --   revised: id of the rationale as edited; NULL where it was not
---   revised_text: its text
+--   revised_response: its response
 --   revised_answer: its answer
 CREATE VIEW human_verdicts AS
   SELECT s.target, 'rationales' AS target_table, s.judge AS reviewer, s.label AS verdict, s.reason AS comment, r.problem, p.question,
-    p.answer AS gold, r.teacher, r.text, r.answer, n.id AS revised, n.text AS revised_text, n.answer AS revised_answer
+    p.answer AS gold, r.teacher, r.thought, r.response, r.answer, n.id AS revised, n.response AS revised_response,
+    n.answer AS revised_answer
   FROM scores s JOIN rationales r ON r.id = s.target JOIN problems p ON p.id = r.problem
   LEFT JOIN rationales n ON n.parent = s.target AND n.step = 'human_review' AND n.teacher = s.judge
   WHERE s.name = 'human' AND r.step <> 'human_review'

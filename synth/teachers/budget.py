@@ -33,7 +33,7 @@ def expected(ledger: Ledger, teacher: Teacher, request: Request) -> tuple[float,
     usage = ledger.usage.get(teacher.name)
     if usage is not None:
         return usage.read / usage.replies, usage.written / usage.replies
-    given = {**teacher.parameters, **request.parameters}
+    given = teacher.wire_parameters(request)
     most = given.get("max_tokens") or given.get("max_completion_tokens")
     return letters_of(request.messages) / LETTERS, float(most) if isinstance(most, (int, float)) else REPLY_TOKENS
 

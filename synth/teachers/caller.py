@@ -24,6 +24,7 @@ from synth.teachers.limits import Limit
 from synth.teachers.request import Completion, Request
 from synth.teachers.retry import MOST_SECONDS, Patience
 from synth.teachers.stages import next_stage
+from synth.teachers.thought import FIELDS
 
 __all__ = ["CallCounts", "Caller"]
 
@@ -43,7 +44,11 @@ class CallCounts:
     def __init__(self) -> None:
         self.sent = 0
         self.replayed = 0
+        self.ok = 0
+        """Calls of this session that gave a usable reply."""
         self.failed = 0
+        self.last_error: TeacherError | None = None
+        """How the last call ended that gave none."""
         self.prompt_tokens = 0
         self.completion_tokens = 0
 
@@ -112,7 +117,7 @@ class Caller:
         self._gathering: asyncio.TimerHandle | None = None
         self._alive: set[str] = set()
         self._refusals: dict[str, _Refusals] = {}
-        self._other_models: set[tuple[str, str]] = set()
+        self._told: set[tuple[str, str]] = set()
         self._useless: dict[str, SetupError] = {}
         self._paused: dict[str, float] = {}
 
@@ -150,7 +155,7 @@ class Caller:
         if self._keep_failures and (failed := self.ledger.failed_reply(key)) is not None:
             self.counts.replayed += 1
             completion, status = failed
-            error = _unusable(status, completion)
+            error = _unusable(status, completion, teacher, request)
             if completion.finish is None and completion.refusal:  # it came as an error
                 error = TeacherError(status, completion.refusal, raw=completion.text or None)
             raise error
@@ -235,6 +240,7 @@ class Caller:
         if error.cause == "rate_limit" and not error.fatal:
             raise Stopped(error.what, where=where, remedy="give the same command again later")
         wrong = error.fatal or error.retriable or error.cause in {"auth", "not_found"}
+        wrong = wrong or (error.parameter is not None and counts)  # of a probe, it is the answer
         if not wrong and error.cause == "bad_request" and counts:
             # One prompt that is too long says nothing of the others, which may be slower to come home.
             refusals = self._refusals.setdefault(teacher.name, _Refusals())
@@ -329,17 +335,22 @@ class Caller:
         if completion is None:
             assert error is not None
             self.counts.failed += 1
+            self.counts.last_error = error
             if self._refusals and (refusals := self._refusals.get(teacher.name)) is not None:
                 refusals.came_home(left)
             raise error
         if pause is not None and pause >= LONG_PAUSE:
             self._tell_pause(teacher, pause)
         self._compare_models(teacher, completion)
+        for note in completion.notes:
+            self.report_once(teacher, note)
         self.counts.prompt_tokens += completion.prompt_tokens or 0
         self.counts.completion_tokens += completion.completion_tokens or 0
         if end != "ok":
             self.counts.failed += 1
-            raise _unusable(end, completion)
+            self.counts.last_error = _unusable(end, completion, teacher, request)
+            raise self.counts.last_error
+        self.counts.ok += 1
         return completion._replace(key=key, call=call.id)
 
     async def _gather(self) -> None:
@@ -381,12 +392,18 @@ class Caller:
     def _compare_models(self, teacher: Teacher, completion: Completion) -> None:
         """Tell once where another model answers than the one asked for; a dated or prefixed name is the same."""
         served = completion.served_model
-        if not served or self._on_note is None or (teacher.name, served) in self._other_models:
+        if not served or self._on_note is None or (teacher.name, served) in self._told:
             return
-        self._other_models.add((teacher.name, served))
         ours, theirs = teacher.model.lower().rsplit("/", 1)[-1], served.lower().rsplit("/", 1)[-1]
         if ours not in theirs and theirs not in ours:
             self._on_note(f"teacher {teacher.name}: {teacher.model} was asked, and {served} says it answered")
+        self._told.add((teacher.name, served))
+
+    def report_once(self, teacher: Teacher, what: str) -> None:
+        """Report something about a model, the first time it is found."""
+        if self._on_note is not None and (teacher.name, what) not in self._told:
+            self._told.add((teacher.name, what))
+            self._on_note(f"teacher {teacher.name}: {what}")
 
     def _limit(self, teacher: Teacher) -> Limit:
         where = (teacher.endpoint, teacher.model)
@@ -418,12 +435,15 @@ class Caller:
         if completion is not None:
             reply = {
                 "reply": completion.text,
-                "thinking": completion.thinking,
+                "thought": completion.thought,
+                "thought_kind": completion.thought_kind,
+                "thought_from": completion.thought_from,
                 "finish": completion.finish,
                 "logprobs": completion.logprobs,
                 "served_model": completion.served_model,
                 "prompt_tokens": completion.prompt_tokens,
                 "completion_tokens": completion.completion_tokens,
+                "reasoning_tokens": completion.reasoning_tokens,
                 "error": completion.refusal,
             }
         elif error is not None:
@@ -455,25 +475,62 @@ def _status(error: TeacherError) -> CallStatus:
     return error.cause  # type: ignore[return-value]  # the causes of a TeacherError are statuses, a test holds it
 
 
-def _unusable(status: CallStatus, completion: Completion) -> TeacherError:
-    what = {
-        "truncated": "the reply was cut off at the token limit",
-        "empty": "the reply was empty",
-        "refused": "the teacher refused",
-        "server": f"the reply broke off (finish_reason {completion.finish})",
-        "malformed": f"the reply is no text, but the call of a tool (finish_reason {completion.finish})",
+def _unusable(status: CallStatus, completion: Completion, teacher: Teacher, request: Request) -> TeacherError:
+    """Why a reply is of no use, and what to do about it."""
+    what, remedy = {
+        "truncated": (
+            f"the reply was cut off at the token limit{_limit_of(teacher, request)}",
+            "raise max_tokens of the step",
+        ),
+        "thought_cut": _thought_cut(completion, teacher, request),
+        "only_thought": _only_thought(completion),
+        "empty": ("the reply was empty", None),
+        "refused": ("the teacher refused", None),
+        "server": (f"the reply broke off (finish_reason {completion.finish})", None),
+        "malformed": (f"the reply is no text, but the call of a tool (finish_reason {completion.finish})", None),
     }[status]
-    remedy = "raise max_tokens of the step" if status == "truncated" else None
-    if status == "truncated" and completion.finish == "stop":
-        what = "the reply broke off while the model was still thinking"
     return TeacherError(
         status,
         what,
         # A hiccup of a server as often as a habit of a model: worth another attempt.
         retriable=status in {"empty", "server", "malformed"},
-        raw=completion.text or completion.refusal,
+        raw=completion.text
+        or completion.refusal
+        or (completion.thought if status in {"thought_cut", "only_thought"} else None),
         remedy=remedy,
     )
+
+
+def _limit_of(teacher: Teacher, request: Request) -> str:
+    """The limit that was sent, in words."""
+    sent = teacher.wire_parameters(request)
+    found = next(((n, sent[n]) for n in ("max_tokens", "max_completion_tokens") if isinstance(sent.get(n), int)), None)
+    return f" ({found[0]}: {found[1]:,})" if found is not None else ""
+
+
+def _thought_cut(completion: Completion, teacher: Teacher, request: Request) -> tuple[str, str]:
+    remedy = (
+        "reasoning: N in the profile of this model (teachers.yaml) allows N tokens for its thought beside max_tokens of the "
+        "step; or raise max_tokens, or set max_tokens_if_cut, with which it is asked once more"
+    )
+    if "max_completion_tokens" in teacher.parameters:
+        remedy = "raise max_completion_tokens in the profile of this model (teachers.yaml)"
+    if not completion.cut_off:
+        return "the thought does not end: the reply broke off while the model was still thinking", remedy
+    return f"the thought was cut off at the token limit{_limit_of(teacher, request)}: there is no response", remedy
+
+
+def _only_thought(completion: Completion) -> tuple[str, str]:
+    if completion.thought_from in {*FIELDS, "reasoning_details", "parts"}:
+        what = f"the text came as reasoning ({completion.thought_from}), and the content is empty"
+        remedy = (
+            "a server's reasoning parser does that where the model does not think, or never ends its thought: start the "
+            "server without it (vLLM, SGLang: --reasoning-parser; llama.cpp: --reasoning-format none), or switch thinking off "
+            "in the profile of this model (such as parameters: {chat_template_kwargs: {enable_thinking: false}})"
+        )
+        return what, remedy
+    what = f"the reply is a thought ({completion.thought_from}) and no response"
+    return what, "ask for a response in the prompt; synth calls RUN CALL shows what the model wrote"
 
 
 def _tokens(completion: Completion | None) -> int:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import orjson
 
-from synth.errors import SynthError
-from synth.records import Problem
+from synth.errors import SynthError, TeacherError
+from synth.records import Problem, ThoughtKind
 from synth.teachers.base import Capability, Teacher
 from synth.teachers.endpoint import EndpointTeacher
-from synth.teachers.probe import PROBES, probe
+from synth.teachers.probe import PROBES, probe, puzzle
 from synth.teachers.request import Completion, Request, Task
 
 __all__ = ["Report", "check_teacher"]
@@ -36,6 +37,12 @@ class Report:
     """Seconds the sample reply took."""
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    thought_kind: ThoughtKind | None = None
+    """What a reply showed of a thought; None where none did."""
+    thought_from: str | None = None
+    """Where the thought stood."""
+    thought_tokens: int | None = None
+    """The tokens of that thought, where the endpoint counts them apart."""
     capabilities: dict[Capability, bool] = field(default_factory=dict)
     """What was found out, and whether it has it."""
     open_: dict[Capability, str] = field(default_factory=dict)
@@ -43,11 +50,18 @@ class Report:
 
 
 async def check_teacher(teacher: Teacher) -> Report:
-    """Ask for one reply, and one small question for each capability; some six calls, which no ledger records."""
+    """Ask for one reply, and one small question for each capability; some six calls, which no ledger records.
+
+    Whether it thinks is seen from these; where none shows it, one question more is asked that takes a thought.
+    """
     report = Report(teacher.name, teacher.model, teacher.endpoint)
 
     async def ask(one: Teacher, request: Request) -> Completion:
-        return await one.complete(request)
+        reply = await one.complete(request)
+        if report.thought_kind in {None, "hidden"} and reply.thought_kind is not None:
+            report.thought_kind, report.thought_from = reply.thought_kind, reply.thought_from
+            report.thought_tokens = reply.reasoning_tokens
+        return reply
 
     try:
         async with teacher:
@@ -56,7 +70,7 @@ async def check_teacher(teacher: Teacher) -> Report:
                 report.listed = await _listed(teacher)
             messages = ({"role": "user", "content": QUESTION},)
             began = time.perf_counter()
-            got = await teacher.complete(Request(messages, Task("other", Problem.root(question=QUESTION))))
+            got = await ask(teacher, Request(messages, Task("other", Problem.root(question=QUESTION))))
             report.latency = time.perf_counter() - began
             report.reply, report.served_model = got.text.strip() or (got.refusal or ""), got.served_model
             report.prompt_tokens, report.completion_tokens = got.prompt_tokens, got.completion_tokens
@@ -64,6 +78,9 @@ async def check_teacher(teacher: Teacher) -> Report:
             teacher.unknown = frozenset(PROBES)  # also what the profile says: it is looked whether that is so
             teacher.capabilities = declared - teacher.unknown
             report.open_ = await probe(teacher, teacher.unknown, ask)
+            if report.thought_kind is None and teacher.reasoning is not False:
+                with suppress(TeacherError):
+                    await ask(teacher, puzzle())
             report.capabilities = {c: c in teacher.capabilities for c in PROBES if c not in report.open_}
     except SynthError as error:
         report.problem = error

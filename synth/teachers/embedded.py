@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
 from weakref import WeakSet
 
 from synth.teachers.base import Price
 from synth.teachers.endpoint import EndpointTeacher
+from synth.texts.thoughts import Mark
 
 __all__ = ["EmbeddedTeacher"]
 
@@ -24,9 +26,19 @@ class EmbeddedTeacher(EndpointTeacher):
     Args:
         name: how records and the ledger call it.
         spec: a name of the catalogue, a path to a GGUF file, or `hf:owner/repo/file.gguf@revision`.
+
+    The others are as in `EndpointTeacher`.
     """
 
-    def __init__(self, name: str, spec: str, *, parameters: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        spec: str,
+        *,
+        parameters: dict[str, Any] | None = None,
+        reasoning: bool | int | None = None,
+        marks: Sequence[Mark] = (),
+    ) -> None:
         super().__init__(
             name,
             base_url="http://127.0.0.1/v1",
@@ -37,6 +49,8 @@ class EmbeddedTeacher(EndpointTeacher):
             capabilities=frozenset({"chat", "json_schema", "seed", "logprobs", "prefill"}),
             small=True,
             timeout=600.0,
+            reasoning=reasoning,
+            marks=marks,
         )
         self._spec = spec
         self._file: Any = None

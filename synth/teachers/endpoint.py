@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from synth.errors import SetupError
 from synth.redact import keep_secret, redact, scrub
-from synth.teachers.base import Capability, Price, Teacher
+from synth.teachers.base import Capability, Price, Teacher, asks_to_think
 from synth.teachers.keys import fill_in, find_key
 from synth.teachers.media import with_media
 from synth.teachers.reading import read_reply
 from synth.teachers.request import CHAT, COMPLETIONS, Completion, Message, Request
 from synth.teachers.wire import OfficialWire, Wire, WireReply, lean_wire
+from synth.texts.thoughts import TABLE, Mark
 
 __all__ = ["HOW_TO_LOG_IN", "Client", "Continuation", "EndpointTeacher", "holds_password"]
 
@@ -53,6 +54,10 @@ class EndpointTeacher(Teacher):
         timeout: seconds one attempt may take, from sending to the end of the reply.
         capabilities: what it can do; None where that is to be found out.
         continuation: how a reply's beginning is given to it.
+        reasoning: whether it thinks, or how many tokens its thought may take; None: as its parameters say, else not known.
+        summarised: whether what it sends as reasoning is a summary, and not the trace.
+        marks: more tags by which a thought within the content is known; they go before those of `synth.texts.thoughts`.
+        stream: whether replies are asked for as streams, for endpoints that have no others.
         client: `lean`, our own; or `openai`, the official one, at twenty times the CPU.
 
     The others are as in `Teacher`.
@@ -79,6 +84,10 @@ class EndpointTeacher(Teacher):
         small: bool = False,
         client: Client = "lean",
         continuation: Continuation = "prefill",
+        reasoning: bool | int | None = None,
+        summarised: bool = False,
+        marks: Sequence[Mark] = (),
+        stream: bool = False,
     ) -> None:
         if (why := holds_password(base_url)) is not None:
             raise SetupError(why, where=f"teacher {redact(name)}", remedy=HOW_TO_LOG_IN)
@@ -94,6 +103,10 @@ class EndpointTeacher(Teacher):
         self.requests_per_minute = requests_per_minute
         self.tokens_per_minute = tokens_per_minute
         self.small = small
+        self.reasoning = reasoning if reasoning is not None else asks_to_think(self.parameters)
+        self._marks = (*marks, *TABLE)
+        self._summarised = summarised
+        self._stream = stream
         self._key_variable = key_variable
         self._headers = dict(headers or {})
         self._timeout = timeout
@@ -123,6 +136,8 @@ class EndpointTeacher(Teacher):
 
     def _connect(self, base_url: str, key: str | None, headers: Mapping[str, str] | None = None) -> None:
         wire = lean_wire if self._client == "lean" else OfficialWire
+        if self._stream:
+            headers = {"Accept": "text/event-stream, application/json", **(headers or {})}
         self._wire = wire(base_url, key, timeout=self._timeout, headers=headers or {})
 
     async def stop(self) -> None:
@@ -138,6 +153,9 @@ class EndpointTeacher(Teacher):
 
     def wire_parameters(self, request: Request) -> dict[str, Any]:
         merged = super().wire_parameters(request)
+        if self._stream:
+            own = {"stream": True, "stream_options": {"include_usage": True}}  # else no tokens are counted
+            merged |= {name: value for name, value in own.items() if name not in self.parameters}
         if self._continuation == "vllm" and (request.continue_from or request.score):
             merged |= {"add_generation_prompt": False, "continue_final_message": True}
         if request.score is not None:
@@ -174,7 +192,16 @@ class EndpointTeacher(Teacher):
     def read(self, reply: WireReply, request: Request) -> Completion:
         """What the endpoint's reply to a request means; errors as for `complete`."""
         reply = reply._replace(body=scrub(reply.body))
-        return read_reply(reply, self.base_url, model=self.model, key_variable=self._key_variable, scored=request.score)
+        return read_reply(
+            reply,
+            self.base_url,
+            model=self.model,
+            key_variable=self._key_variable,
+            scored=request.score,
+            marks=self._marks,
+            summarised=self._summarised,
+            sent=self.wire_parameters(request) if reply.status >= 400 else (),
+        )
 
     def body(self, request: Request) -> dict[str, Any]:
         """What is posted for a request."""

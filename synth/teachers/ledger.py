@@ -11,7 +11,7 @@ from synth.records import Call, CallStatus, content_id
 from synth.store.journal import Journal, Location
 from synth.teachers.request import Completion
 
-__all__ = ["Ledger", "Notebook", "Usage", "call_id", "letters_of"]
+__all__ = ["Ledger", "Notebook", "Usage", "call_id", "got_reply", "letters_of"]
 
 
 def call_id(key: str, attempt: int) -> str:
@@ -19,8 +19,8 @@ def call_id(key: str, attempt: int) -> str:
     return content_id([Call.table, key, attempt])
 
 
-REPLIED = frozenset({"ok", "truncated", "empty", "refused"})
-"""How a call ends that was answered, and so is paid for."""
+REPLIED = frozenset({"ok", "truncated", "thought_cut", "only_thought", "empty", "refused"})
+"""How a call ends that the model itself brought to an end."""
 LETTERS = 4
 """Letters in a token, where nobody has counted them: the usual figure for English."""
 
@@ -44,13 +44,23 @@ class Usage:
         if read is None:
             read = letters_of(row["messages"]) // LETTERS
         if written is None:
-            written = len((row.get("thinking") or "") + (row.get("reply") or "")) // LETTERS
+            written = len((row.get("thought") or "") + (row.get("reply") or "")) // LETTERS
         self.replies += 1
         self.read += read
         self.written += written
         if row.get("price") is None:
             self.unpriced_read += read
             self.unpriced_written += written
+
+
+def got_reply(row: Mapping[str, Any]) -> bool:
+    """Whether a reply came for a call, so that it is paid for; `got_reply` in `views.sql` says the same in SQL.
+
+    An endpoint that refuses the request (HTTP 4xx, also where a filter refuses the prompt) or breaks down gives none.
+    """
+    if row["status"] in REPLIED - {"refused"}:
+        return True
+    return row.get("completion_tokens") is not None or row.get("finish") is not None
 
 
 def letters_of(messages: Iterable[Mapping[str, Any]]) -> int:
@@ -79,13 +89,15 @@ class Ledger:
         self.cost = 0.0
         """US dollars spent so far, as far as prices are known."""
         self.unpriced = 0
-        """Calls that were answered, and whose price is not known."""
+        """Calls that a reply came for, and whose price is not known."""
         self.tokens = 0
         """Tokens read and written so far, as far as endpoints say."""
         self.answered: set[tuple[str, str]] = set()
         """Endpoints and models that have ever given a reply."""
         self.usage: dict[str, Usage] = {}
         """What the replies of each teacher took."""
+        self.thoughts_cut: set[str] = set()
+        """Teachers of which a thought was ever cut off."""
         self._cancelled: dict[str, int] = {}
 
     def note(self, location: Location, row: Mapping[str, Any]) -> None:
@@ -95,7 +107,7 @@ class Ledger:
         read, written = row.get("prompt_tokens"), row.get("completion_tokens")
         if price is not None:
             self.cost += price
-        if status in REPLIED or written is not None:
+        if got_reply(row):
             self.answered.add((row["endpoint"], row["model"]))
             if price is None:
                 self.unpriced += 1
@@ -104,6 +116,8 @@ class Ledger:
             if usage is None:
                 usage = self.usage[row["teacher"]] = Usage()
             usage.add(row, read, written)
+            if status == "thought_cut":
+                self.thoughts_cut.add(row["teacher"])
         elif status == "cancelled":
             self._cancelled[key] = self._cancelled.get(key, 0) + 1
         if status == "ok":
@@ -175,9 +189,12 @@ def _completion_of(row: Mapping[str, Any]) -> Completion:
     return Completion(
         text=row.get("reply") or "",
         finish=row.get("finish"),
-        thinking=row.get("thinking"),
+        thought=row.get("thought"),
+        thought_kind=row.get("thought_kind"),
+        thought_from=row.get("thought_from"),
         prompt_tokens=row.get("prompt_tokens"),
         completion_tokens=row.get("completion_tokens"),
+        reasoning_tokens=row.get("reasoning_tokens"),
         logprobs=row.get("logprobs"),
         served_model=row.get("served_model"),
         refusal=row.get("error"),

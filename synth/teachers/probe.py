@@ -20,11 +20,24 @@ from synth.teachers.media import attach
 from synth.teachers.request import Completion, Request, Task
 from synth.teachers.structured import Reply
 
-__all__ = ["PROBES", "probe"]
+__all__ = ["PROBES", "observe", "probe", "puzzle"]
 
 _TOKENS = 2048
 """Room for models that think first."""
-_TRANSIENT = frozenset({"truncated", "empty", "refused", "rate_limit", "server", "connection", "timeout", "malformed"})
+_TRANSIENT = frozenset(
+    {
+        "truncated",
+        "thought_cut",
+        "only_thought",
+        "empty",
+        "refused",
+        "rate_limit",
+        "server",
+        "connection",
+        "timeout",
+        "malformed",
+    }
+)
 """Ends of a call that say nothing of what an endpoint can do."""
 
 
@@ -35,6 +48,20 @@ class _Sky(Reply):
 def _request(text: str, **more: object) -> Request:
     task = Task("other", Problem.root(question=text))
     return Request(({"role": "user", "content": text},), task, step="probe", **more)  # type: ignore[arg-type]
+
+
+def observe(teacher: Teacher, reply: Completion) -> None:
+    """Note that a teacher thinks, where a reply shows it and nobody has said whether it does."""
+    if teacher.reasoning is None and reply.thought_kind is not None:
+        teacher.reasoning = True
+
+
+def puzzle() -> Request:
+    """A question over which models think that think at all; easy ones get no thought from some."""
+    return _request(
+        "A bat and a ball cost 1.10 in total, and the bat costs 1.00 more than the ball. A second ball costs a fifth of the "
+        "first and the bat together. What do the two balls cost? Reply with the number alone."
+    )
 
 
 def _plain() -> Request:
@@ -97,7 +124,7 @@ async def probe(
     """Move each wanted capability of a teacher out of `unknown`, into `capabilities` if it has it.
 
     Args:
-        teacher: it is changed.
+        teacher: it is changed; also `reasoning`, where nobody has said whether it thinks and a reply shows that it does.
         wanted: what there is use for.
         ask: asks one question; its calls are calls like any other.
 
@@ -131,7 +158,7 @@ async def probe(
 
 def _roomy(request: Request, teacher: Teacher) -> Request:
     """With room for the reply; models that count what they think have a limit of their own in the profile."""
-    if {"max_tokens", "max_completion_tokens"} & teacher.parameters.keys():
+    if teacher.parameters.get("max_tokens", teacher.parameters.get("max_completion_tokens")) is not None:
         return request
     return request._replace(parameters={**request.parameters, "max_tokens": _TOKENS})
 
@@ -147,11 +174,14 @@ async def _shown(
         reply = await ask(teacher, request)
     except TeacherError as error:
         no_scores = error.cause == "malformed" and request.score is not None  # a reply without what was asked for
+        if error.cause == "thought_cut" and teacher.reasoning is None:
+            teacher.reasoning = True
         if error.cause in _TRANSIENT and not no_scores:
             if error.fatal:
                 raise
             return None, error.what
         return False, error.what
+    observe(teacher, reply)
     if shows(reply):
         return True, ""
     return (False, "") if reply.status == "ok" else (None, f"the reply was {reply.status}")

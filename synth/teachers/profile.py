@@ -6,10 +6,11 @@ import math
 import os
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -18,10 +19,22 @@ from synth.redact import redact
 from synth.teachers.base import MOST_SEED, Capability, Price, Teacher
 from synth.teachers.batch import BatchSettings, BatchTeacher
 from synth.teachers.endpoint import HOW_TO_LOG_IN, Client, Continuation, holds_password
+from synth.texts.thoughts import Mark
 
 __all__ = ["Profile", "TeacherProfile", "bind_roles", "load_profile", "make_teacher"]
 
 PROFILE_NAME = "teachers.yaml"
+
+
+class ThoughtMarks(BaseModel):
+    """Marks that a model writes around its thought."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    open: str | None = None
+    """Before the thought, such as `<plan>`; left out where the chat template writes it into the prompt."""
+    close: Annotated[str, Field(pattern=r"\S")]
+    """After the thought, such as `</plan>`."""
 
 
 class TeacherProfile(BaseModel):
@@ -41,7 +54,17 @@ class TeacherProfile(BaseModel):
     """More headers for every request. `$NAME` stands for what that environment variable holds; one that is a secret is
     given so, and never written down or shown."""
     parameters: Annotated[dict[str, Any], Field(default_factory=dict)]
-    """Sampling parameters for every request, unless a step says otherwise."""
+    """Sampling parameters for every request, unless a step says otherwise; one that is null is not sent, even where a step
+    has it: `{max_tokens: null, temperature: null}`."""
+    reasoning: bool | Annotated[int, Field(ge=1)] | None = None
+    """Whether the model thinks before it replies: `max_tokens` of the steps is then for the visible reply, and 16,384 tokens
+    more are allowed for the thought; or how many. Left out: as `parameters` say, else as a probe finds."""
+    thoughts: Literal["raw", "summary"] = "raw"
+    """What the endpoint sends as reasoning: the trace itself, or a summary of it (OpenAI, Claude, Gemini)."""
+    thought_marks: Annotated[tuple[ThoughtMarks, ...], Field(default_factory=tuple)]
+    """Marks around the thought within the content, beside those of the families we know."""
+    stream: bool = False
+    """Whether replies are asked for as streams, for endpoints that have no others."""
     price: Price | None = None
     """US dollars for a million tokens."""
     concurrency: Annotated[int, Field(ge=1, le=4096)] = 32
@@ -71,6 +94,8 @@ class TeacherProfile(BaseModel):
             raise ValueError("give either base_url and model, or local")
         if self.local is not None and self.batch:
             raise ValueError("a local teacher has no batch interface")
+        if self.stream and (self.batch or self.local is not None):
+            raise ValueError("stream is for endpoints that are asked call by call")
         if self.base_url is not None and self.model is None:
             raise ValueError("base_url needs a model")
         if self.key is not None and not re.fullmatch(r"\w+|keyring:[^/]+/.+", self.key):
@@ -170,7 +195,8 @@ def make_teacher(name: str, profile: Profile) -> Teacher:
     """The teacher of that name.
 
     Args:
-        name: one of the profile; or `local`, `local:MODEL`, `scripted` (`scripted:1` is another), or `URL#MODEL` for a server without a key.
+        name: one of the profile; or `local`, `local:MODEL`, `scripted` (`scripted:1` is another; `scripted:thinking` thinks,
+            `scripted:thinking:1` too), or `URL#MODEL` for a server without a key.
         profile: where the others are looked up.
 
     Raises:
@@ -182,7 +208,9 @@ def make_teacher(name: str, profile: Profile) -> Teacher:
 
     given = profile.teachers.get(name)
     if given is not None and given.local is not None:
-        return EmbeddedTeacher(name, given.local, parameters=given.parameters)
+        return EmbeddedTeacher(
+            name, given.local, parameters=given.parameters, reasoning=given.reasoning, marks=_marks_of(given)
+        )
     if given is not None:
         assert given.base_url is not None
         assert given.model is not None
@@ -204,11 +232,18 @@ def make_teacher(name: str, profile: Profile) -> Teacher:
             continuation=given.continuation,
             client=given.client,
             small=given.small,
+            reasoning=given.reasoning,
+            summarised=given.thoughts == "summary",
+            marks=_marks_of(given),
+            stream=given.stream,
         )
     if name == "local" or name.startswith("local:"):
         return EmbeddedTeacher(name, name.partition(":")[2])
-    if name == "scripted" or (name.startswith("scripted:") and name[9:].isdecimal()):
-        return ScriptedTeacher(World(malformed_rate=0.05), name=name, seed=int(name[9:] or 0))
+    if found := re.fullmatch(r"scripted(:thinking)?(?::(\d{1,9}))?", name):
+        world = World(malformed_rate=0.05)
+        if found[1]:
+            world = replace(world, thinks=1.0, unfinished_rate=0.05)
+        return ScriptedTeacher(world, name=name, seed=int(found[2] or 0))
     if name.startswith(("http://", "https://")) and "#" in name:
         url, _, model = name.partition("#")
         return EndpointTeacher(model, base_url=url, model=model)
@@ -217,6 +252,14 @@ def make_teacher(name: str, profile: Profile) -> Teacher:
     raise SetupError(
         f"there is no teacher {redact(name)!r}",
         remedy=(f"did you mean {near[0]!r}? " if near else "") + f"known: {', '.join(known)}; or URL#MODEL",
+    )
+
+
+def _marks_of(given: TeacherProfile) -> tuple[Mark, ...]:
+    """The marks of a profile, as the reader takes them."""
+    return tuple(
+        Mark((m.open or m.close).strip(), (m.open.strip(),) if m.open else (), (m.close.strip(),))
+        for m in given.thought_marks
     )
 
 

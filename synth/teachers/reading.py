@@ -10,7 +10,7 @@ import json
 import math
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Annotated, Any
@@ -20,13 +20,15 @@ from pydantic import Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from synth.errors import TeacherError
-from synth.redact import redact
+from synth.redact import redact, scrub
 from synth.teachers.request import Completion
+from synth.teachers.stream import assembled, is_stream
+from synth.teachers.thought import part
 from synth.teachers.wire import WireReply
+from synth.texts.thoughts import TABLE, Mark
 
 __all__ = ["read_reply", "refusal_of_server"]
 
-_THINKING = re.compile(r"\A\s*(?:<think(?:ing)?>)?(.*?)</think(?:ing)?>\s*", re.DOTALL)
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _LONG_AGO = 1e9
@@ -36,7 +38,15 @@ MOST_TOKENS = 10**9
 
 
 def read_reply(
-    reply: WireReply, url: str, *, model: str, key_variable: str | None = None, scored: str | None = None
+    reply: WireReply,
+    url: str,
+    *,
+    model: str,
+    key_variable: str | None = None,
+    scored: str | None = None,
+    marks: Sequence[Mark] = TABLE,
+    summarised: bool = False,
+    sent: Collection[str] = (),
 ) -> Completion:
     """The completion a server sent.
 
@@ -46,24 +56,57 @@ def read_reply(
         model: the model that was asked.
         key_variable: where the key was taken from, for remedies.
         scored: the given text whose log-probabilities were asked for.
+        marks: the tags by which a thought within the content is known.
+        summarised: whether what the endpoint sends as reasoning is a summary of it.
+        sent: names of the parameters that were sent.
 
     Raises:
         TeacherError: the server refused, or its reply cannot be read; `cause` says which.
     """
     if not 200 <= reply.status < 300:
-        raise refusal_of_server(reply, url, model=model, key_variable=key_variable)
+        raise refusal_of_server(reply, url, model=model, key_variable=key_variable, sent=sent)
+    if is_stream(reply):
+        try:  # scrubbed once more: a secret may have come in two pieces
+            body = orjson.loads(scrub(json.dumps(_whole(assembled(reply.body)), ensure_ascii=False).encode()))
+        except (ValueError, RecursionError):
+            body = None
+        if body is None:
+            raise _malformed("it is a stream of events, none of which is JSON", reply)
+    else:
+        try:
+            body = orjson.loads(reply.body)
+        except orjson.JSONDecodeError as error:
+            body = _tolerantly(reply, str(error))
+    if (refused := _status_within(body)) is not None:
+        inner = reply._replace(status=refused, body=orjson.dumps(body))
+        raise refusal_of_server(inner, url, model=model, key_variable=key_variable, sent=sent, answered=reply.status)
     try:
-        body = orjson.loads(reply.body)
-    except orjson.JSONDecodeError as error:
-        body = _tolerantly(reply, str(error))
-    if isinstance(body, dict) and body.get("error") and not body.get("choices"):  # some gateways: 200, and an error
-        code = body["error"].get("code") if isinstance(body["error"], dict) else None
-        status = code if isinstance(code, int) and 400 <= code < 600 else 502
-        raise refusal_of_server(reply._replace(status=status), url, model=model, key_variable=key_variable)
-    try:
-        return _read(body, _pause(reply.headers)) if scored is None else _read_scores(body, scored)
+        if scored is not None:
+            return _read_scores(body, scored)
+        return _read(body, _pause(reply.headers), marks, summarised=summarised)
     except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
         raise _malformed("it has no choices" if not _choices(body) else "it has no message", reply) from error
+
+
+def _status_within(body: Any) -> int | None:
+    """The status of an error that came with 200 and in place of a reply, as some servers and gateways send it.
+
+    502 where the error says none: nothing is known but that it is the server's. None where the reply is no error.
+    """
+    if isinstance(body, list) and body:  # Gemini
+        body = body[0]
+    if not isinstance(body, dict) or body.get("choices"):
+        return None
+    error = body.get("error")
+    if not error and (body.get("object") == "error" or "choices" not in body):
+        error = body.get("detail") or (body["message"] if isinstance(body.get("message"), str) else None)
+    if not error:
+        return None
+    for said in (error, body):
+        for name in ("code", "status", "status_code") if isinstance(said, dict) else ():
+            if (code := _count(said.get(name))) is not None and 400 <= code < 600:
+                return code
+    return 502
 
 
 def _choices(body: Any) -> Any:
@@ -106,12 +149,25 @@ def _text(value: Any) -> str | None:
     return orjson.dumps(value).decode() if value else None
 
 
-def _usage(body: Mapping[str, Any]) -> tuple[int | None, int | None]:
-    """Tokens read and written."""
+def _usage(body: Mapping[str, Any]) -> tuple[int | None, int | None, int | None]:
+    """Tokens read, tokens written, and how many of these are reasoning.
+
+    Most providers count reasoning within the tokens written. Where it stands beside them (xAI), which the total shows or
+    the reasoning being more, it is added: it is paid for at the same price.
+    """
     usage = body.get("usage")
     if not isinstance(usage, dict):
-        return None, None
-    return _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
+        return None, None, None
+    read, written = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
+    details = usage.get("completion_tokens_details") or usage.get("output_tokens_details")
+    reasoning = _count(details.get("reasoning_tokens")) if isinstance(details, dict) else None
+    if reasoning is None:
+        reasoning = _count(usage.get("reasoning_tokens"))
+    if reasoning and written is not None:
+        beside = _count(usage.get("total_tokens")) == (read or 0) + written + reasoning
+        if reasoning > written or beside:
+            written += reasoning
+    return read, written, reasoning
 
 
 def _choice(body: Mapping[str, Any]) -> Any:
@@ -122,27 +178,29 @@ def _choice(body: Mapping[str, Any]) -> Any:
     return choices[0]
 
 
-def _read(body: Mapping[str, Any], pause: float | None) -> Completion:
+def _read(body: Mapping[str, Any], pause: float | None, marks: Sequence[Mark], *, summarised: bool) -> Completion:
     choice = _choice(body)
     message = choice.get("message")
+    if message is None:
+        message = choice.get("delta")  # one piece of a stream, which is the whole
     if message is None:  # a completion endpoint
         message = {"content": choice["text"]}
-    content = message.get("content") or ""
-    if not isinstance(content, str):  # parts, of which some servers send several
-        content = "".join(part.get("text", "") for part in content if part.get("type", "text") == "text")
-    thinking = _text(message.get("reasoning_content") or message.get("reasoning"))
-    if thinking is None and "</think" in content and (found := _THINKING.match(content)):
-        thinking, content = found[1].strip(), content[found.end() :]
+    read, written, reasoning = _usage(body)
+    parted = part(message, marks, summarised=summarised, reasoned=bool(reasoning))
     finish, refusal, logprobs = choice.get("finish_reason"), message.get("refusal"), choice.get("logprobs")
     if broken := choice.get("error"):  # some gateways: half a reply, and why it is no more
         finish, refusal = "error", redact(_text(broken) or "")
-    read, written = _usage(body)
     return Completion(
-        text=content,
+        text=parted.response,
         finish=_text(finish),
-        thinking=thinking,
+        thought=parted.thought,
+        thought_kind=parted.kind,
+        thought_from=parted.source,
+        finished=parted.finished,
+        notes=parted.notes,
         prompt_tokens=read,
         completion_tokens=written,
+        reasoning_tokens=reasoning,
         logprobs=None if logprobs is None else _logprobs(logprobs),
         served_model=_text(body.get("model")),
         refusal=_text(refusal),
@@ -196,7 +254,7 @@ def _logprobs(value: Any) -> Any:
 
 def _read_scores(body: Mapping[str, Any], scored: str) -> Completion:
     """The tokens of a given text with their log-probabilities: the last ones of the prompt that spell it."""
-    choice, (read, written) = _choice(body), _usage(body)
+    choice, (read, written, _) = _choice(body), _usage(body)
     echoed = choice.get("logprobs")
     if echoed and echoed.get("text_offset"):  # a completion endpoint that echoes; the last token it wrote itself
         end = len(choice["text"]) if not written else echoed["text_offset"][-1]
@@ -231,12 +289,35 @@ def _malformed(why: str, reply: WireReply) -> TeacherError:
     return TeacherError("malformed", f"the reply cannot be read: {why}", retriable=True, raw=raw)
 
 
-def refusal_of_server(reply: WireReply, url: str, *, model: str, key_variable: str | None = None) -> TeacherError:
-    """The error a reply of another status than 2xx stands for."""
+def refusal_of_server(
+    reply: WireReply,
+    url: str,
+    *,
+    model: str,
+    key_variable: str | None = None,
+    sent: Collection[str] = (),
+    answered: int | None = None,
+) -> TeacherError:
+    """The error a reply of another status than 2xx stands for.
+
+    Args:
+        reply: what came.
+        url: where it came from, for messages.
+        model: the model that was asked.
+        key_variable: where the key was taken from, for remedies.
+        sent: names of the parameters that were sent.
+        answered: the status it came with, where the error stood in the body of a good one.
+    """
     error = _error_of(reply.body)
     said = error.get("message") or error.get("detail") or reply.body[:500].decode(errors="replace").strip()
     body = redact(said if isinstance(said, str) else orjson.dumps(said).decode())[:500]
     status, at = reply.status, f"{url} answered {reply.status}: {body}"
+    if answered is not None:
+        at = (
+            f"{url} answered {answered}, with an error"
+            + (f" ({status})" if str(status) in str(error) else "")
+            + f": {body}"
+        )
     if status in {403, 404} and _about_the_prompt(error, body):
         return TeacherError("refused" if status == 403 else "bad_request", at)
     if status in {401, 403}:
@@ -271,9 +352,60 @@ def refusal_of_server(reply: WireReply, url: str, *, model: str, key_variable: s
         return TeacherError("server", at, retriable=True, retry_after=_wait(reply.headers))
     if error.get("code") == "content_filter" or "content management policy" in body:
         return TeacherError("refused", at)
-    fatal = _no_such_model(body)
-    name = f"check the model's name ({model})"
-    return TeacherError("bad_request", at, fatal=fatal, remedy=name if fatal else None)
+    if _no_such_model(body):
+        return TeacherError("bad_request", at, fatal=True, remedy=f"check the model's name ({model})")
+    if _TOO_MANY_TOKENS.search(body):
+        remedy = "lower max_tokens of the step; for a model that thinks, reasoning: N in its profile (the tokens of its thought)"
+        return TeacherError("bad_request", at, remedy=remedy)
+    if (parameter := _refused_parameter(error, body, sent)) is not None:
+        return TeacherError("bad_request", at, parameter=parameter, remedy=_taken_away(parameter))
+    if "stream" not in sent and _ONLY_STREAMS.search(body):
+        remedy = "if this endpoint only streams: stream: true in the profile of this model (teachers.yaml)"
+        return TeacherError("bad_request", at, parameter="stream", remedy=remedy)
+    return TeacherError("bad_request", at)
+
+
+_ONLY_STREAMS = re.compile(
+    r"non-?stream|\bstream(?:ing)?\b[^.]{0,40}\b(?:only|required|must|true|enabled)\b"
+    r"|\b(?:only|requires?|must|needs?|set)\b[^.]{0,60}\bstream(?!_options)",
+    re.IGNORECASE,
+)
+_TOO_MANY_TOKENS = re.compile(
+    r"max(?:_completion|_output)?_tokens[^.]{0,80}(?:too large|too high|exceeds?|at most|less than|greater than)"
+    r"|maximum context length|context window",
+    re.IGNORECASE,
+)
+_UNSUPPORTED = (
+    r"(?:unsupported|unrecogni[sz]ed|unknown|unexpected|not permitted|deprecated|does not support|invalid (?:parameter|argument)"
+    r"|(?:is|are) not (?:supported|allowed|permitted|accepted))"
+)
+_OF_REASONING = frozenset(
+    {"max_tokens", "temperature", "top_p", "presence_penalty", "frequency_penalty", "logprobs", "top_logprobs"}
+)
+"""What models that reason often do not take."""
+
+
+def _refused_parameter(error: Mapping[str, Any], said: str, sent: Collection[str]) -> str | None:
+    """The name of the parameter that an endpoint does not take, of those that were sent."""
+    named = re.split(r"[.\[]", str(error.get("param") or ""))[0]
+    if named and named not in sent:
+        return None  # it is about something else, such as a message
+    if str(error.get("code")) in {"unsupported_parameter", "unsupported_value", "unknown_parameter"} and named:
+        return named
+    for name in (named,) if named else sent:
+        word = rf"(?<!\w){re.escape(name)}(?!\w)"
+        if re.search(rf"{_UNSUPPORTED}[^.]{{0,60}}?{word}|{word}[^.]{{0,60}}?{_UNSUPPORTED}", said, re.IGNORECASE):
+            return name
+    return None
+
+
+def _taken_away(parameter: str) -> str:
+    """What to write in a profile so that a parameter is not sent."""
+    remedy = f"take it away in the profile of this model (teachers.yaml): parameters: {{{parameter}: null}}"
+    if parameter in _OF_REASONING:
+        own = "{max_tokens: null, temperature: null, max_completion_tokens: 16384}"
+        remedy += f"; models that reason often take {own}"
+    return remedy
 
 
 def _no_such_model(said: str) -> bool:

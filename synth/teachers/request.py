@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from synth.records import CallStatus, Problem, UnitRecord, content_id
+from synth.records import CallStatus, Problem, ThoughtKind, UnitRecord, content_id
 
 if TYPE_CHECKING:
     from synth.teachers.structured import Reply
@@ -119,15 +118,28 @@ class Completion(NamedTuple):
     """One reply."""
 
     text: str
+    """The visible reply, without the thought."""
     finish: str | None = None
-    thinking: str | None = None
+    thought: str | None = None
+    """The reasoning trace, wherever in the endpoint's reply it stood."""
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    """Tokens written, those of the thought included."""
     logprobs: Any = None
     served_model: str | None = None
     refusal: str | None = None
+    thought_kind: ThoughtKind | None = None
+    """What is known of the thought; None where there is no sign of one."""
+    thought_from: str | None = None
+    """Where the thought stood: a field of the message, `parts` of its content, or the family of its tags."""
+    finished: bool = True
+    """False where a thought within the content begins and does not end: all that follows is the thought."""
+    reasoning_tokens: int | None = None
+    """Of the tokens written, those of the thought, where the endpoint counts them apart."""
     pause: float | None = None
     """Seconds the endpoint wants everybody to wait, because no quota remains."""
+    notes: tuple[str, ...] = ()
+    """What of the endpoint's reply was passed over or taken off; reported once a model."""
     value: Any = None
     """The reply as an object of the shape that was asked for; filled in by the unit."""
     key: str = ""
@@ -146,6 +158,11 @@ class Completion(NamedTuple):
         return tuple(TokenLogprob(t, v) for t, v in zip(tokens, values, strict=True) if v is not None)
 
     @property
+    def cut_off(self) -> bool:
+        """Whether the endpoint says that the limit of tokens was reached."""
+        return self.finish is not None and _end_of(self.finish) == "truncated"
+
+    @property
     def status(self) -> CallStatus:
         """Whether the reply is usable as it stands; a truncated or an empty one never is."""
         finish = self.finish
@@ -154,15 +171,14 @@ class Completion(NamedTuple):
             return end
         if self.refusal:
             return "refused"
-        if end != "ok":
+        empty = not self.text or self.text.isspace()
+        if end == "truncated" and empty and (self.thought or self.thought_kind is not None):
+            return "thought_cut"
+        if not self.finished and end in {"ok", "truncated"}:
+            return "thought_cut"
+        if end != "ok" or not empty:
             return end
-        text = self.text
-        if not text or text.isspace():
-            return "empty"
-        # What a model thinks stands apart from its reply once the thought is complete.
-        if _THOUGHT.match(text) and "</think" not in text and finish != "scored":
-            return "truncated"
-        return "ok"
+        return "only_thought" if self.thought else "empty"
 
 
 _WHOLE = frozenset({"", "stop", "eos", "eos_token", "stop_sequence", "end_turn", "complete", "completed", "scored"})
@@ -173,7 +189,6 @@ _CUT = frozenset(
 _REFUSED = frozenset(
     {"content_filter", "safety", "refusal", "recitation", "blocklist", "prohibited_content", "spii", "sensitive"}
 )
-_THOUGHT = re.compile(r"\s*<think(?:ing)?>")
 
 
 def _end_of(finish: str) -> CallStatus:

@@ -40,6 +40,8 @@ class ScriptedTeacher(Teacher):
         latency: seconds each reply takes.
         capabilities: what it says it can do.
         concurrency: requests in flight at once.
+
+    A `World` that thinks is a model of which that is known: it gets room for its thought.
     """
 
     def __init__(
@@ -61,6 +63,8 @@ class ScriptedTeacher(Teacher):
         self.concurrency = concurrency
         self.price = price or Price(input=0, output=0)
         self.small = small
+        if isinstance(script, World):
+            self.reasoning = script.thinks > 0
         self._script = script
         self._seed = seed
         self._latency = latency
@@ -110,6 +114,13 @@ class World:
     """Of a reply in which no answer, or no verdict, can be found."""
     steps: int = 3
     """Steps of a rationale."""
+    thinks: float = 0.0
+    """Of thinking before a reply is written: the steps of a rationale then stand in the thought, and the response only states
+    the answer."""
+    unfinished_rate: float = 0.0
+    """Of a thought not coming to its end before the limit."""
+    hidden_rate: float = 0.0
+    """Of the text of a thought being kept back by the provider, which counts its tokens alone."""
     difficulty: Callable[[Problem], float] | None = None
     """Multiplies `solve_rate`, problem by problem; None: all are alike."""
 
@@ -130,6 +141,7 @@ class World:
             self.revise_rate,
             self.malformed_rate,
             self.steps,
+            *([self.thinks, self.unfinished_rate, self.hidden_rate] if self.thinks else []),
         ]
         return "world:" + blake2b(canonical_json(numbers), digest_size=4).hexdigest()
 
@@ -139,6 +151,14 @@ class World:
         Raises:
             TeacherError: the world does not know this kind of task.
         """
+        if not self.thinks or rng.random() >= self.thinks:
+            return self._reply(request, rng)
+        ends, shows = rng.random() >= self.unfinished_rate, rng.random() >= self.hidden_rate
+        reply = self._reply(request, rng)
+        return _with_thought(request, reply, ends=ends, shows=shows)
+
+    def _reply(self, request: Request, rng: random.Random) -> str | Completion:
+        """The reply, without a thought."""
         task = request.task
         if task.kind in {"solve", "review", "critique", "revise"} and rng.random() < self.malformed_rate:
             return "I would rather talk about something else"
@@ -293,6 +313,28 @@ class World:
     def first_error(steps: tuple[str, ...]) -> int | None:
         """Index of the first step with a wrong sum, from 0; None where all are right."""
         return next((i for i, step in enumerate(steps) if not World.is_sound(step)), None)
+
+
+def _with_thought(request: Request, reply: str | Completion, *, ends: bool, shows: bool) -> Completion:
+    """A reply whose working stands in a thought, as endpoints send it: in `reasoning_content`, or with its tokens alone."""
+    said = reply if isinstance(reply, Completion) else Completion(text=reply, finish="stop")
+    working, _, statement = said.text.rpartition("\nThe answer is ")
+    if statement and working and request.task.format == "text":
+        said = said._replace(text=f"The answer is {statement}")
+    thought = working or f"I am asked to {request.task.kind.replace('_', ' ')}. That I can do."
+    if request.task.format == "json" and (claims := _CLAIM.findall(said.text)):
+        thought = "\n".join(f"We know that {a} + {b} = {c}." for a, b, c in claims)
+    if not ends:
+        thought, said = thought[: max(1, len(thought) // 2)], said._replace(text="", finish="length", logprobs=None)
+    tokens = max(1, len(thought) // 4)
+    return said._replace(
+        thought=thought if shows else None,
+        thought_kind="raw" if shows else "hidden",
+        thought_from="reasoning_content" if shows else None,
+        prompt_tokens=sum(len(str(m["content"])) for m in request.messages) // 4,
+        completion_tokens=tokens + len(said.text) // 4,
+        reasoning_tokens=tokens,
+    )
 
 
 def _fields(task: Task, **fields: str | int) -> str:

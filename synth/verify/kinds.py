@@ -10,9 +10,20 @@ from synth.verify.numbers import is_number
 
 __all__ = ["infer_kind"]
 
+_NUMBER = r"[-+−]?\d[\d.,]*(?:/\d+)?%?°?"
+_ATOM = r"(?:\d[\d.]*|[a-z](?![A-Za-z'’]))"  # a number or an unknown
 _MATH = re.compile(
-    r"\\[a-zA-Z]+|\^|[A-Za-z0-9)]\s*[=+*]\s*[A-Za-z0-9(]|\b\d+[a-z]\b|\A[\[(]\s*-?[\d.]+\s*,|\A-?\d*sqrt"
+    rf"""(?x)
+      \\[a-zA-Z]+ | \\[{{}}] | \^ | [A-Za-z0-9)]\s*[=+*]\s*[-A-Za-z0-9(] | \b\d+[a-z]\b | \A[\[(]\s*-?[\d.]+\s*, | \A-?\d*sqrt
+    | \A{_NUMBER}(?:\s*(?:,|;|,?\s(?:and|or)\s)\s*{_NUMBER})+\Z                  # 2, 3
+    | \A\{{\s*{_NUMBER}(?:\s*,\s*{_NUMBER})*\s*\}}\Z                             # {{1, 2}}
+    | (?<![A-Za-z]){_ATOM}\s*(?:<=|>=|[<>≤≥≠])\s*-?{_ATOM}                      # x > 10
+    | (?<![A-Za-z\d]){_ATOM}\s*(?:/|\s-\s|-)\s*[a-z](?![A-Za-z'’]) | (?<![A-Za-z])[a-z]\s*[-/−]\s*\d   # n-1, x/2, a/b
+    | \d_\{{?\d | (?<![A-Za-z\d])(?:\d+|[a-z])!\Z | \A-?[a-z]\Z(?<=-.) | \|[^|]{{1,80}}\| | [√∞π±×÷²³⁰-⁹₀-₉]
+    """
 )
+_WORDS = re.compile(r"\A(?:n/a|a/c|i/o|w/o|y/n|b/w)\Z|[^\W\d_]{4,}\s[^\W\d_]{3,}\s[^\W\d_]{2,}", re.IGNORECASE)
+"""Words of everyday language: not mathematics, whatever signs are among them."""
 
 
 def infer_kind(answer: str, choices: Sequence[str] = ()) -> AnswerKind:
@@ -26,4 +37,7 @@ def infer_kind(answer: str, choices: Sequence[str] = ()) -> AnswerKind:
         return "boolean"
     if is_number(plain):
         return "number"
-    return "math" if _MATH.search(plain) else "text"
+    found = _MATH.search(plain)
+    if found is None or (found[0][0] != "\\" and _WORDS.search(plain) is not None):
+        return "text"
+    return "math"

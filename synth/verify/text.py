@@ -6,6 +6,8 @@ import re
 import unicodedata
 from collections import Counter
 
+from synth.verify.latex import unwrap
+
 __all__ = ["normalise_text", "same_text", "token_f1"]
 
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
@@ -13,6 +15,27 @@ _PUNCTUATION = re.compile(r"[^\w\s]|_")
 _CODE = re.compile(r"[\[\]{}<>=_\\|*+^~@#]|\A(['\"`]).*\1\Z|\A-", re.DOTALL)
 _TOKEN = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|\s+|[^\s'\"]+|.", re.DOTALL)
 _LONGEST_LITERAL = 4000
+_RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
+_RAISED_RUN = re.compile("[⁰¹²³⁴-⁹⁺⁻]{1,20}")
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+_DATE = re.compile(r"(?<!\d)\d{1,4}([-/.])\d{1,2}\1\d{1,4}(?!\d)")
+_TEXT_COMMAND = re.compile(
+    r"\\(?:text(?:bf|it|rm|sf|tt)?|mathrm|mathbf|mathit|mbox|operatorname|boxed|emph|underline|[,;! ])(?![a-z])"
+)
+_IN_BRACKETS = re.compile(r"\A[\[*_`]{1,3}([^\W\d_][^\W_]*(?:\s[^\W_]+)*)[\]*_`]{1,3}\Z")  # [Paris], **Paris**
+_IN_DOLLARS = re.compile(r"\$[^$]{1,2000}\$|\\\(.{1,2000}\\\)", re.DOTALL)
+_ARTICLE_WORDS = {"a", "an", "the", "An", "The", "AN", "THE"}  # the A of "vitamin A" is none
+_OPERATORS = set("+*/^=<>|-−×÷±√")
+_WORD_OR_SIGN = re.compile(
+    r"""(?x)
+      \d+(?:[.:]\d+)* | (?:[^\W\d_]+(?:\d+[^\W\d_]*)*) | [^\W_]+
+    | [+*^=<>|\#¬~%@±×÷√∞∑∏∫∂∇≈≠≤≥∈∉⊂∪∩→←↔∀∃∧∨⊕∴°]
+    | (?<![\w)\]-])-(?=[\w(]) | (?<=\w)-(?![\w-])(?=\s*\Z|[)+])      # a minus, a charge; between words it is a hyphen
+    | (?<![^\W\d_]{2})/ | /(?![^\W\d_]{2})                          # and/or
+    | (?<=\d)! | (?<![^\W_])(?<=[^\W\d_])! | (?<=\b[^\W\d_])! | (?<=\b[^\W\d_])['′](?![^\W_])
+    | [()]
+    """
+)
 
 
 def normalise_text(text: str) -> str:
@@ -22,11 +45,43 @@ def normalise_text(text: str) -> str:
 
 
 def same_text(found: str, gold: str) -> bool:
-    """Whether two answers say the same words; where the gold one is code (`[0]`, `'-a'`), whether they are the same."""
-    words = normalise_text(gold)
-    if words and not _CODE.search(gold.strip()):
-        return normalise_text(found) == words
-    return _literal(found) == _literal(gold)
+    """Whether two answers say the same words; where one of them is code (`[0]`, `'-a'`), whether they are the same.
+
+    Case, articles, punctuation and LaTeX around words do not count; signs that say something do (`C#` is not `C`, `-x` not `x`).
+    """
+    found, gold = _without_commands(found), _without_commands(gold)
+    words = _said(gold)
+    if words and not any(_CODE.search(_IN_BRACKETS.sub(r"\1", text.strip())) for text in (found, gold)):
+        return _said(found) == words and not _other_symbol(found.strip(" ."), gold.strip(" ."))
+    a, b = _literal(found), _literal(gold)
+    return b in {a, found} or a == gold  # white space at the ends counts inside of quotation marks
+
+
+def _without_commands(text: str) -> str:
+    """A text without LaTeX around its words (`\\text{Monday}`); other texts, such as code, as they are."""
+    if "\\" not in text and "$" not in text:
+        return text
+    return unwrap(text) if _TEXT_COMMAND.search(text) is not None or _IN_DOLLARS.fullmatch(text.strip()) else text
+
+
+def _said(text: str) -> list[str]:
+    """The words of a text, and the signs in it that say something, in order."""
+    text = _RAISED_RUN.sub(lambda m: "^" + m[0].translate(_RAISED), text[:_LONGEST_LITERAL]).replace("\u2212", "-")
+    text = unicodedata.normalize("NFKC", text).replace("\u2044", "/").replace("&", " and ")
+    text = _DATE.sub(lambda m: m[0].replace(m[1], " "), _THOUSANDS.sub("", text)).strip().strip("*_`").strip()
+    tokens = [m[0] for m in _WORD_OR_SIGN.finditer(text)]
+    last = len(tokens) - 1
+    kept = [
+        word for i, word in enumerate(tokens) if i == last or not (word in _ARTICLE_WORDS or (i == 0 and word == "A"))
+    ]
+    if not any(t in _OPERATORS for t in kept):
+        kept = [t for t in kept if t not in "()"]
+    return [t.casefold() for t in kept]
+
+
+def _other_symbol(a: str, b: str) -> bool:
+    """Whether both are symbols of two letters that differ in case: `Co` is cobalt, `CO` is not."""
+    return len(a) == len(b) == 2 and a.isalpha() and a != b and a[0] == b[0] and a[0].isupper()
 
 
 def _literal(text: str) -> str:

@@ -21,6 +21,6 @@ class Verdict:
     expected: str
     """The gold answer."""
     method: str
-    """Name and version of the comparison: `number/1`, `choice/1`, `math/1`, `text/1`, `boolean/1`."""
+    """Name and version of the comparison: `number/2`, `choice/2`, `math/2`, `text/2`, `boolean/2`."""
     detail: str
     """Why, in a few words."""

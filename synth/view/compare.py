@@ -45,9 +45,20 @@ _TOTALS = (
     ("funnel", "SELECT stage, n FROM funnel ORDER BY position"),
     (
         "cost",
-        """SELECT unnest(['calls', 'failed calls', 'tokens read', 'tokens written', 'US dollars', 'median seconds of a call']),
-        unnest([count(*)::DOUBLE, count(*) FILTER (status <> 'ok'), sum(prompt_tokens), sum(completion_tokens), sum(price), median(latency)])
+        """SELECT unnest(['calls', 'failed calls', 'tokens read', 'tokens written', 'tokens of thoughts', 'US dollars', 'calls of unknown price',
+          'median seconds of a call']),
+        unnest([count(*)::DOUBLE, count(*) FILTER (status <> 'ok'), sum(prompt_tokens), sum(completion_tokens),
+          sum(reasoning_tokens), known_cost(price, status, completion_tokens, finish), unpriced_calls(price, status, completion_tokens, finish),
+          median(latency) FILTER (got_reply(status, completion_tokens, finish))])
         FROM calls""",
+    ),
+    (
+        "kept rationales",
+        """SELECT unnest(['with a thought', 'thought a summary', 'thought hidden', 'median characters of a thought',
+          'median characters of a response']),
+        unnest([count(*) FILTER (thought_kind IN ('raw', 'summary'))::DOUBLE, count(*) FILTER (thought_kind = 'summary'),
+          count(*) FILTER (thought_kind = 'hidden'), median(length(thought)) FILTER (thought <> ''), median(length(response))])
+        FROM kept_rationales""",
     ),
     ("mean of scores", "SELECT name, avg(value) FROM scores WHERE value IS NOT NULL GROUP BY name ORDER BY name"),
     ("out, by step and rule", "SELECT step || ': ' || rule, n FROM rejection_reasons"),
@@ -64,7 +75,7 @@ def _beside(left: Store, right: Store, query: str) -> list[Both]:
 
 
 _COUNTS = """
-SELECT p.id, count(r.id) AS n, count(r.id) FILTER (r.id NOT IN (SELECT target FROM rejections)) AS kept,
+SELECT p.id, count(r.id) AS n, count(r.id) FILTER (r.id IN (SELECT id FROM kept_rationales)) AS kept,
   count(r.id) FILTER (r.id IN (SELECT target FROM scores WHERE name = 'correct' AND value = 1)) AS right_ones
 FROM problems p LEFT JOIN rationales r ON r.problem = p.id GROUP BY p.id
 """

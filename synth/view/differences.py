@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from difflib import SequenceMatcher
+from itertools import pairwise
 from typing import NamedTuple
 
-__all__ = ["Piece", "differences"]
+__all__ = ["Piece", "differences", "with_statement"]
 
 _WORDS = re.compile(r"\s+|\w+|[^\w\s]")
 _MOST_WORDS = 3_000
@@ -18,6 +20,8 @@ class Piece(NamedTuple):
 
     text: str
     differs: bool
+    states: bool = False
+    """Whether it belongs to the statement of the answer."""
 
 
 def differences(left: str, right: str) -> tuple[list[Piece], list[Piece]]:
@@ -31,3 +35,19 @@ def differences(left: str, right: str) -> tuple[list[Piece], list[Piece]]:
             if text:
                 side.append(Piece(text, word != "equal"))
     return sides
+
+
+def with_statement(pieces: Sequence[Piece], span: Sequence[int] | None) -> list[Piece]:
+    """The pieces of a side, cut where the statement of its answer begins and ends.
+
+    Args:
+        pieces: stretches of the side, which together are its text or the beginning of it.
+        span: where the text states its answer, as (start, end) in characters; None where it states none.
+    """
+    start, end = span if span is not None and len(span) == 2 and 0 <= span[0] < span[1] else (0, 0)
+    made, at = [], 0
+    for piece in pieces:
+        cuts = sorted({0, len(piece.text), *(c - at for c in (start, end) if 0 < c - at < len(piece.text))})
+        made += [Piece(piece.text[a:b], piece.differs, start <= at + a < end) for a, b in pairwise(cuts)]
+        at += len(piece.text)
+    return made

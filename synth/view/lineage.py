@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from synth.store.columns import TABLES
+from synth.store.columns import TABLES, stored_columns
 from synth.store.database import Store
 from synth.view.browse import LISTS
 from synth.view.records import Drawn, Sides, Story, messages_of, sides_of, stories, trees_of
@@ -27,6 +27,7 @@ class Asking(NamedTuple):
     """A call: what was sent and what came."""
 
     call: dict[str, Any]
+    """The ledger row with the beginning of its thought, and how many characters that has as `thought_length`."""
     messages: list[Any]
 
 
@@ -35,6 +36,7 @@ class Opened(NamedTuple):
 
     table: str
     record: dict[str, Any]
+    """Its stored columns, whole."""
     problem: dict[str, Any] | None
     story: Story | None
     sides: Sides | None
@@ -56,7 +58,8 @@ def table_of(store: Store, record: str) -> str | None:
 
 def opened(store: Store, table: str, record: str) -> Opened | None:
     """A record with its surroundings; None where there is none."""
-    found = store.rows(f'SELECT * FROM "{table}" WHERE id = ? LIMIT 1', [record])
+    names = ", ".join(f'"{name}"' for name in stored_columns(TABLES[table]))
+    found = store.rows(f'SELECT {names} FROM "{table}" WHERE id = ? LIMIT 1', [record])
     if not found:
         return None
     (row,) = found
@@ -102,7 +105,9 @@ def opened(store: Store, table: str, record: str) -> Opened | None:
 
 def calls_of(store: Store, ids: list[str]) -> list[Asking]:
     """Some calls, in the order given."""
-    found = {c["id"]: c for c in store.rows("SELECT * FROM calls WHERE id IN (SELECT unnest($1::VARCHAR[]))", [ids])}
+    query = """SELECT * REPLACE (left(thought, 12000) AS thought), coalesce(length(thought), 0) AS thought_length
+    FROM calls WHERE id IN (SELECT unnest($1::VARCHAR[]))"""
+    found = {c["id"]: c for c in store.rows(query, [ids])}
     return [Asking(found[i], messages_of(found[i])) for i in ids if i in found]
 
 

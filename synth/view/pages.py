@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-__all__ = ["asset", "asset_hash", "brief", "inert", "page", "plain"]
+__all__ = ["asset", "asset_hash", "brief", "inert", "page", "plain", "restored", "stated"]
 
 _ACTS = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
@@ -38,18 +39,88 @@ def plain(value: Any) -> str:
     return _ACTS.sub(_sign, str(value).replace("\r\n", "\n"))
 
 
-def inert(value: Any, most: int = _LONGEST) -> Markup:
-    """A long text as HTML: escaped, acting signs set off, cut after `most` characters with a word on what is left out."""
+def restored(shown: str, original: str) -> str:
+    """A text that somebody edited as `plain` shows it, with the acting characters of the original in place of their signs.
+
+    A sign that the original text has as such stays a sign.
+    """
+    signs = {_sign(found): found[0] for found in _ACTS.finditer(original.replace("\r\n", "\n"))}
+    for sign, character in signs.items():
+        if sign not in original:
+            shown = shown.replace(sign, character)
+    return shown
+
+
+def inert(value: Any, most: int = _LONGEST, length: int | None = None) -> Markup:
+    """A long text as HTML: escaped, acting signs set off, cut after `most` characters with a word on what is left out.
+
+    Args:
+        value: the text, or its beginning.
+        most: characters that are shown.
+        length: characters of the whole text, where `value` is its beginning.
+    """
     text = "" if value is None else str(value)
-    text, left = text[:most].replace("\r\n", "\n"), len(text) - most
+    left = (len(text) if length is None else length) - min(most, len(text))
+    return _escaped(text[:most]) + (_cut(left) if left > 0 else "")
+
+
+def stated(
+    text: str,
+    span: Sequence[int] | None,
+    most: int = _LONGEST,
+    *,
+    length: int | None = None,
+    statement: str | None = None,
+) -> Markup:
+    """A response as HTML: as `inert`, with the statement of its answer marked, also where that stands behind the cut.
+
+    Args:
+        text: the response, or its beginning.
+        span: where the whole response states its answer, as (start, end) in characters; one outside of it marks nothing.
+        most: characters that are shown.
+        length: characters of the whole response, where `text` is its beginning.
+        statement: the statement, or its beginning, where `text` may end before it.
+    """
+    whole = len(text) if length is None else length
+    if (
+        span is None or len(span) != 2 or not 0 <= span[0] < span[1] <= whole
+    ):  # as a journal changed by hand may have it
+        return inert(text, most, length)
+    start, end = span
+    shown = min(most, len(text))
+    said = (text[start:end] if end <= len(text) else statement or text[start:])[:_LONGEST_STATEMENT]
+    made = [_escaped(text[: min(start, shown)])]
+    if start > shown:
+        made.append(_cut(start - shown, Markup(" … ")))
+    made.append(
+        Markup('<span class="stated" title="where the response states its answer">{}</span>').format(_escaped(said))
+    )
+    if len(said) < end - start:
+        made.append(_cut(end - start - len(said)))
+    made.append(_escaped(text[end:shown]))
+    if whole > max(end, shown):
+        made.append(_cut(whole - max(end, shown)))
+    return Markup("").join(made)
+
+
+_LONGEST_STATEMENT = 1_000
+"""Characters of the statement of an answer that are shown."""
+
+
+def _escaped(text: str) -> Markup:
+    """Text as HTML, acting signs set off."""
+    text = text.replace("\r\n", "\n")
     made, at = [], 0
     for found in _ACTS.finditer(text):
         made += [escape(text[at : found.start()]), Markup('<span class="sign">{}</span>').format(_sign(found))]
         at = found.end()
     made.append(escape(text[at:]))
-    if left > 0:
-        made.append(Markup('<span class="cut"> … {:,} more characters</span>').format(left))
     return Markup("").join(made)
+
+
+def _cut(left: int, after: str = "") -> Markup:
+    """What stands in place of characters that are left out."""
+    return Markup('<span class="cut"> … {:,} more characters{}</span>').format(left, after)
 
 
 def brief(value: Any, most: int) -> str:
@@ -107,6 +178,7 @@ def _environment() -> Environment:
     made.filters |= {
         "brief": brief,
         "inert": inert,
+        "stated": stated,
         "number": _number,
         "money": _money,
         "seconds": _seconds,

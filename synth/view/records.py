@@ -10,9 +10,9 @@ import orjson
 
 from synth.store.database import Store
 from synth.view.charts import Tree, tree_of
-from synth.view.differences import Piece, differences
+from synth.view.differences import Piece, differences, with_statement
 
-__all__ = ["Drawn", "Sides", "Story", "messages_of", "sides_of", "stories", "trees_of"]
+__all__ = ["Drawn", "Sides", "Story", "messages_of", "rationales_of", "sides_of", "stories", "trees_of"]
 
 Row = Mapping[str, Any]
 
@@ -21,6 +21,7 @@ class Story(NamedTuple):
     """A rationale with its problem and all that was said of it."""
 
     rationale: Row
+    """As `rationales_of` gives it."""
     problem: Row | None
     scores: list[Row]
     critiques: list[Row]
@@ -28,7 +29,7 @@ class Story(NamedTuple):
 
 
 class Sides(NamedTuple):
-    """A pair with both its sides, what differs marked."""
+    """A pair with both its sides; what differs in their responses is marked."""
 
     pair: Row
     problem: Row | None
@@ -56,17 +57,35 @@ _FEW = 12
 """Up to so many ids are sought one by one: DuckDB then skips the texts of all other rows, which it does not for a list."""
 
 
-def _of(store: Store, table: str, column: str, ids: Iterable[str]) -> list[dict[str, Any]]:
+def _of(store: Store, table: str, column: str, ids: Iterable[str], what: str = "*") -> list[dict[str, Any]]:
     wanted = list(ids)
     if column == "id" and 0 < len(wanted) <= _FEW:
-        one = f'SELECT * FROM "{table}" WHERE id = ?'
+        one = f'SELECT {what} FROM "{table}" WHERE id = ?'
         return store.rows(f"{' UNION ALL '.join([one] * len(wanted))} ORDER BY id", wanted)
-    return store.rows(f'SELECT * FROM "{table}" WHERE {column} IN (SELECT unnest($1::VARCHAR[])) ORDER BY id', [wanted])
+    among = f"{column} IN (SELECT unnest($1::VARCHAR[]))"
+    return store.rows(f'SELECT {what} FROM "{table}" WHERE {among} ORDER BY id', [wanted])
+
+
+_MOST = 12_000
+"""Characters of a thought and of a response that leave the store; pages show fewer and link to the whole."""
+
+_CUT = f"""* EXCLUDE (text, reasoning, steps, parts) REPLACE (left(thought, {_MOST}) AS thought, left(response, {_MOST}) AS response),
+  coalesce(length(thought), 0) AS thought_length, length(response) AS response_length,
+  substr(response, answer_span[1] + 1, answer_span[2] - answer_span[1])[:1000] AS statement"""
+
+
+def rationales_of(store: Store, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Some rationales by id, as pages show them: thoughts may have a million characters, so that only their beginnings come.
+
+    Beside the stored columns they have `thought_length` and `response_length`, in characters, and `statement`: the
+    beginning of the statement of the answer, wherever in the response it stands.
+    """
+    return {r["id"]: r for r in _of(store, "rationales", "id", ids, _CUT)}
 
 
 def stories(store: Store, ids: Sequence[str]) -> list[Story]:
     """What there is to tell of some rationales, in the order given; those that are not there are left out."""
-    found = {r["id"]: r for r in _of(store, "rationales", "id", ids)}
+    found = rationales_of(store, ids)
     problems = {p["id"]: p for p in _of(store, "problems", "id", {r["problem"] for r in found.values()})}
     told = [_by(_of(store, table, "target", found), "target") for table in ("scores", "critiques", "rejections")]
     return [
@@ -79,27 +98,21 @@ def stories(store: Store, ids: Sequence[str]) -> list[Story]:
 def sides_of(store: Store, ids: Sequence[str]) -> list[Sides]:
     """Some pairs with their sides, in the order given."""
     found = {p["id"]: p for p in _of(store, "pairs", "id", ids)}
-    texts = {
-        r["id"]: r
-        for r in _of(store, "rationales", "id", {p[side] for p in found.values() for side in ("chosen", "rejected")})
-    }
+    texts = rationales_of(store, {p[side] for p in found.values() for side in ("chosen", "rejected")})
     problems = {p["id"]: p for p in _of(store, "problems", "id", {p["problem"] for p in found.values()})}
     made = []
     for i in ids:
         if i in found:
             pair = found[i]
             chosen, rejected = texts.get(pair["chosen"]), texts.get(pair["rejected"])
-            marked = differences(*(_cut(side["text"]) if side else "" for side in (chosen, rejected)))
-            made.append(Sides(pair, problems.get(pair["problem"]), chosen, rejected, *marked))
+            sides = (chosen, rejected)
+            marked = differences(*(side["response"] if side else "" for side in sides))
+            left, right = (
+                with_statement(pieces, side["answer_span"] if side else None)
+                for pieces, side in zip(marked, sides, strict=True)
+            )
+            made.append(Sides(pair, problems.get(pair["problem"]), chosen, rejected, left, right))
     return made
-
-
-_LONGEST_SIDE = 12_000
-"""Characters of a side that are compared."""
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST_SIDE else text[:_LONGEST_SIDE] + " …"
 
 
 _MOST_NODES = 400
@@ -112,7 +125,7 @@ def trees_of(store: Store, problems: Sequence[str]) -> list[Drawn]:
     nodes = _by(_of(store, "nodes", "problem", problems), "problem")
     told = store.sql(
         """SELECT r.node FROM rationales r WHERE r.problem IN (SELECT unnest($1::VARCHAR[])) AND r.node IS NOT NULL
-        AND r.id NOT IN (SELECT target FROM rejections)""",
+        AND r.id IN (SELECT id FROM kept_rationales)""",
         [list(problems)],
     ).fetchall()
     paths = [node for (node,) in told]

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from synth.errors import UserError
-from synth.records import Rationale, Rejection, Score, UnitRecord
+from synth.records import AnswerKind, Rationale, Rejection, Score, UnitRecord
 from synth.store.commits import commit_body
 from synth.store.database import HUMAN_OWNER, Store
 from synth.store.journal import Journal
 from synth.store.run_folder import RunFolder, read_manifest
+from synth.verify import compare_answers, find_answer
+from synth.view.pages import restored
 from synth.view.summary import HUMAN
 
 __all__ = [
@@ -98,7 +100,7 @@ _RANDOM = "SELECT r.id FROM {table} r WHERE {state} ORDER BY r.id LIMIT {n}"
 
 _STATES = {
     "kept": "r.id IN (SELECT id FROM kept_{table})",
-    "out": "r.id IN (SELECT target FROM rejections)",
+    "out": "r.id NOT IN (SELECT id FROM kept_{table})",
     "": "true",
 }
 
@@ -124,10 +126,11 @@ def queue(store: Store, order: str, state: str, me: str, table: str = "rationale
 
 
 def records_of_verdict(
-    store: Store, target: str, me: str, kind: str, comment: str = "", text: str = "", answer: str = ""
+    store: Store, target: str, me: str, kind: str, comment: str = "", response: str = "", answer: str = ""
 ) -> list[UnitRecord]:
     """What a verdict is made of: a score; for a rejected or revised rationale why it is out, and the pairs that prefer it
-    with it; for a revised one the new text, which is accepted by who wrote it; for a rejected or reversed pair why it is out.
+    with it; for a revised one the new rationale, which is accepted by who wrote it; for a rejected or reversed pair why it is
+    out. A revision keeps the thought of what it revises.
 
     Args:
         store: the run.
@@ -135,8 +138,8 @@ def records_of_verdict(
         me: the name from `reviewer_name`.
         kind: `accept`, `reject`, `comment`; `edit` of a rationale; `reverse` of a pair whose rejected side is the better.
         comment: in words, why.
-        text: the revised text.
-        answer: the answer the revised text comes to.
+        response: the revised response, as a form sends it: acting characters of the old one shown by their signs.
+        answer: the answer that the revised response states.
 
     Raises:
         UserError: there is no such record, or nothing is said.
@@ -145,33 +148,39 @@ def records_of_verdict(
     if table is None:
         raise UserError("there is no such record", where=target, remedy="rationales and pairs are judged")
     (old,) = store.rows(f"SELECT * FROM {table} WHERE id = ?", [target])
-    comment, text, answer = comment.strip(), text.replace("\r\n", "\n").strip(), answer.strip()
+    comment, answer = comment.strip(), answer.strip()
+    if kind == "edit" and table == "rationales":
+        response = restored(response.replace("\r\n", "\n"), old["response"])
+        answer = restored(answer, old["answer"] or "")
     unit: str = old["unit"]
     if kind not in _SAID or kind == {"rationales": "reverse", "pairs": "edit"}[table]:
         remedy = {"rationales": "accept, reject, edit or comment", "pairs": "accept, reverse, reject or comment"}
         raise UserError("nothing was said", remedy=remedy[table])
     if kind == "comment" and not comment:
         raise UserError("the comment is empty", remedy="write one, or accept or reject")
-    if kind == "edit" and not text:
-        raise UserError("the revised text is empty", remedy="write one, or reject")
-    if kind == "edit" and text == old["text"] and answer == (old["answer"] or ""):
+    if kind == "edit" and not response.strip():
+        raise UserError("the revised response is empty", remedy="write one, or reject")
+    if kind == "edit" and _same(response, old["response"]) and _same(answer, old["answer"] or ""):
         raise UserError("nothing was changed", remedy="accept it as it is, or change it")
     label, value = _SAID[kind]
     made: list[UnitRecord] = [
-        _score(unit, target, me, label, value, comment, [kind, comment, text, answer]),
+        _score(unit, target, me, label, value, comment, [kind, comment, response, answer]),
     ]
     revised = None
     if kind == "edit":
         revised = Rationale.make(
             unit=unit,
             step=STEP,
-            because=[target, me, text, answer],
+            because=[target, me, response, answer],
             problem=old["problem"],
             author="human",
             teacher=me,
             style=old["style"],
-            text=text,
+            thought=old["thought"],
+            thought_kind=old["thought_kind"],
+            response=response,
             answer=answer or None,
+            answer_span=_statement(store, old["problem"], response, answer),
             hinted=old["hinted"],
             parent=target,
         )
@@ -183,6 +192,25 @@ def records_of_verdict(
         pairs = store.sql("SELECT id FROM pairs WHERE chosen = ? ORDER BY id", [target]).fetchall()
         made += [_out(unit, pair, "pairs", f"its chosen side was {rule}", target, me) for (pair,) in pairs]
     return made
+
+
+def _same(revised: str, old: str) -> bool:
+    """Whether nothing but line ends and blanks around it was changed."""
+    return revised.strip() == old.replace("\r\n", "\n").strip()
+
+
+def _statement(store: Store, problem: str, response: str, answer: str) -> tuple[int, int] | None:
+    """Where a response states this answer, as (start, end) in characters; None where it states none, or another."""
+    rows = store.rows("SELECT answer_kind, choices FROM problems WHERE id = ? LIMIT 1", [problem])
+    if not rows or not answer:
+        return None
+    choices = rows[0]["choices"] or ()
+    kind: AnswerKind = rows[0]["answer_kind"] or ("choice" if choices else "text")
+    found = find_answer(response, kind=kind, choices=choices)
+    if found.answer is None or found.span is None:
+        return None
+    same = found.answer == answer or compare_answers(answer, found.answer, kind=kind, choices=choices).label == "right"
+    return found.span if same else None
 
 
 def judged_table(store: Store, target: str) -> str | None:

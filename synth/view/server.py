@@ -25,6 +25,7 @@ from synth.audit import agreement_of
 from synth.errors import SetupError, SynthError, UserError
 from synth.store.columns import TABLES, columns
 from synth.store.database import Store
+from synth.store.invented import invented_in
 from synth.store.run_folder import read_manifest
 from synth.view import compare, review
 from synth.view.browse import LISTS, Asked, facets, find
@@ -40,6 +41,7 @@ __all__ = ["Served", "serve"]
 _TYPES = {"style.css": "text/css", "view.js": "text/javascript"}
 
 _FIGURES: Mapping[str, Callable[[Store], Any]] = {
+    "invented": invented_in,
     "funnel": funnel_of,
     "figures": figures_of,
     "audits": audits_of,
@@ -271,7 +273,7 @@ class Served:
     def _verdict(self, _request: Request, given: dict[str, str]) -> Response:
         target, kind = given.get("target", ""), given.get("kind", "")
         with self.run.open() as store:
-            words = (given.get("comment", ""), given.get("text", ""), given.get("answer", ""))
+            words = (given.get("comment", ""), given.get("response", ""), given.get("answer", ""))
             records = review.records_of_verdict(store, target, self.me, kind, *words)
         with self.run.alone():
             review.write(self.run.run, self.me, target, records)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from synth.audit import Agreement, Section, Verdict, agreement_of, look_over, run_audits
 from synth.store.database import Store
+from synth.store.invented import Invented, invented_in
 from synth.store.run_folder import read_manifest
 from synth.view.charts import Histogram, histogram
 
@@ -19,11 +20,13 @@ __all__ = [
     "Spending",
     "Stage",
     "Summary",
+    "Thoughts",
     "audits_of",
     "figures_of",
     "funnel_of",
     "judges_of",
     "summary_of",
+    "thoughts_of",
 ]
 
 HUMAN = "human"
@@ -58,7 +61,7 @@ class Spending(NamedTuple):
     usd: float | None
     unpriced: int
     seconds: float | None
-    """Median of a call."""
+    """Median of a call that a reply came for."""
 
 
 class Scored(NamedTuple):
@@ -70,6 +73,27 @@ class Scored(NamedTuple):
     drawn: Histogram
 
 
+class Thoughts(NamedTuple):
+    """What kept rationales have of the reasoning of their models."""
+
+    kept: int
+    """Rationales that are kept."""
+    with_thought: int
+    """Those with the text of a thought."""
+    summaries: int
+    """Of these, those whose thought is a summary by the provider."""
+    hidden: int
+    """Those whose model reasoned while its provider shows nothing of it."""
+    median_thought: float | None
+    """Characters of a thought; None where there is none."""
+    median_response: float | None
+    """Characters of a response."""
+    reasoning_tokens: int | None
+    """Completion tokens of thoughts, of all calls; None where no endpoint counts them apart."""
+    completion_tokens: int | None
+    """All completion tokens of the calls whose endpoints do."""
+
+
 class Figures(NamedTuple):
     """What was put out, spent, scored, and how long texts are."""
 
@@ -77,8 +101,10 @@ class Figures(NamedTuple):
     failures: list[dict[str, Any]]
     spending: list[Spending]
     unpriced: int
-    """Calls whose price is not known."""
+    """Calls that a reply came for, and whose price is not known."""
     scores: list[Scored]
+    thoughts: Thoughts | None
+    """None where nothing is kept."""
     lengths: list[tuple[str, str, Histogram]]
     """Title, unit, distribution."""
 
@@ -99,9 +125,12 @@ class Summary(NamedTuple):
     figures: Figures
     judges: Judges
     audits: list[Verdict]
+    invented: Invented | None
+    """What the scripted model has to do with it; None where it has nothing to do with it."""
 
 
 _CHAIN = ("asked", "answered", "parsed", "verified", "kept")
+_UNASKED = ("imported", "made without a call")
 
 
 def summary_of(store: Store, run: Path, verdicts: Sequence[Verdict] | None = None) -> Summary:
@@ -113,7 +142,9 @@ def summary_of(store: Store, run: Path, verdicts: Sequence[Verdict] | None = Non
         verdicts: what the audits say, where they were asked already.
     """
     audits = audits_of(store, verdicts)
-    return Summary(read_manifest(run), funnel_of(store), figures_of(store), judges_of(store), audits)
+    return Summary(
+        read_manifest(run), funnel_of(store), figures_of(store), judges_of(store), audits, invented_in(store)
+    )
 
 
 def figures_of(store: Store) -> Figures:
@@ -127,8 +158,24 @@ def figures_of(store: Store) -> Figures:
         spending=spending,
         unpriced=sum(s.unpriced for s in spending),
         scores=_scores(store),
+        thoughts=thoughts_of(store),
         lengths=_lengths(store),
     )
+
+
+_THOUGHTS = """
+SELECT count(*), count(*) FILTER (thought_kind IN ('raw', 'summary')), count(*) FILTER (thought_kind = 'summary'),
+  count(*) FILTER (thought_kind = 'hidden'), median(length(thought)) FILTER (thought <> ''), median(length(response)),
+  (SELECT sum(reasoning_tokens)::BIGINT FROM calls),
+  (SELECT sum(completion_tokens)::BIGINT FROM calls WHERE reasoning_tokens IS NOT NULL)
+FROM kept_rationales
+"""
+
+
+def thoughts_of(store: Store) -> Thoughts | None:
+    """How many of the kept rationales have a thought, and how long thoughts and responses are; None where nothing is kept."""
+    (row,) = store.sql(_THOUGHTS).fetchall()
+    return Thoughts(*row) if row[0] else None
 
 
 def judges_of(store: Store) -> Judges:
@@ -147,9 +194,16 @@ def audits_of(store: Store, verdicts: Sequence[Verdict] | None = None) -> list[V
 _SPENDING = """
 SELECT teacher, coalesce(step, '') AS step, count(*), count(*) FILTER (status <> 'ok'),
   coalesce(sum(prompt_tokens), 0)::BIGINT, coalesce(sum(completion_tokens), 0)::BIGINT,
-  sum(price), count(*) FILTER (price IS NULL), median(latency)
+  known_cost(price, status, completion_tokens, finish), unpriced_calls(price, status, completion_tokens, finish),
+  median(latency) FILTER (got_reply(status, completion_tokens, finish))
 FROM calls GROUP BY 1, 2 ORDER BY 1, min(started)
 """
+
+
+_OUT = """({id} IN (SELECT target FROM rejections) OR unit IN (SELECT target FROM rejections) OR {id} IN (
+  SELECT id FROM (SELECT id, problem FROM rationales UNION ALL SELECT id, problem FROM pairs)
+  WHERE problem IN (SELECT target FROM rejections)))"""
+"""Whether a record is out: it, its problem or its root problem is rejected, as in the views `kept_…`."""
 
 
 def funnel_of(store: Store) -> list[Stage]:
@@ -159,8 +213,11 @@ def funnel_of(store: Store) -> list[Stage]:
     stages: list[Stage] = []
     for name, n in rows:
         before = stages[-1] if stages else None
-        same = before is not None and before.name in _CHAIN and name in _CHAIN and before.n > 0
-        stages.append(Stage(name, n, n / most, n / before.n if before is not None and same else None))
+        same = before is not None and before.name in _CHAIN and name in _CHAIN
+        whole = before.n if before is not None and same else 0
+        if name == "parsed":  # rationales that nobody was asked for have answers as well
+            whole += sum(s.n for s in stages if s.name in _UNASKED)
+        stages.append(Stage(name, n, n / most, n / whole if whole else None))
     return stages
 
 
@@ -169,7 +226,7 @@ def _scores(store: Store) -> list[Scored]:
     made = []
     for name, judges in names[:_MOST_SCORES]:
         rows = store.sql(
-            """SELECT value, CASE WHEN target IN (SELECT target FROM rejections) THEN 'out' ELSE 'kept' END, count(*)
+            f"""SELECT value, CASE WHEN {_OUT.format(id="target")} THEN 'out' ELSE 'kept' END, count(*)
             FROM scores WHERE name = ? AND value IS NOT NULL GROUP BY ALL""",
             [name],
         ).fetchall()
@@ -183,10 +240,11 @@ def _scores(store: Store) -> list[Scored]:
 
 
 _LENGTHS = (
-    ("length of rationales", "characters", "SELECT length(text) AS v, id FROM rationales"),
-    ("tokens of rationales", "tokens written", "SELECT tokens AS v, id FROM rationales WHERE tokens IS NOT NULL"),
-    ("steps of rationales", "steps", "SELECT len(steps) AS v, id FROM rationales WHERE len(steps) > 0"),
-    ("pairs: chosen minus rejected", "characters", "SELECT length_difference AS v, id FROM pairs"),
+    ("length of thoughts", "characters", "SELECT length(thought) AS v, id, unit FROM rationales WHERE thought <> ''"),
+    ("length of responses", "characters", "SELECT length(response) AS v, id, unit FROM rationales"),
+    ("tokens of rationales", "tokens written", "SELECT tokens AS v, id, unit FROM rationales WHERE tokens IS NOT NULL"),
+    ("steps of rationales", "steps", "SELECT len(steps) AS v, id, unit FROM rationales WHERE len(steps) > 0"),
+    ("pairs: chosen minus rejected", "characters", "SELECT length_difference AS v, id, unit FROM pairs"),
 )
 
 
@@ -194,7 +252,7 @@ def _lengths(store: Store) -> list[tuple[str, str, Histogram]]:
     made = []
     for title, unit, query in _LENGTHS:
         rows = store.sql(
-            f"""SELECT v, CASE WHEN id IN (SELECT target FROM rejections) THEN 'out' ELSE 'kept' END AS kind, count(*)
+            f"""SELECT v, CASE WHEN {_OUT.format(id="id")} THEN 'out' ELSE 'kept' END AS kind, count(*)
             FROM ({query}) GROUP BY ALL"""
         ).fetchall()
         if rows:

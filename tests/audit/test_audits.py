@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import orjson
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from support import ask, run, sums, yaml_file
 
 from synth.audit import load_audits, run_audits
@@ -16,6 +19,7 @@ from synth.records import Call, Critique, Failure, Node, Pair, Problem, Rational
 from synth.store.database import open_store
 from synth.store.journal import Journal
 from synth.teachers import ScriptedTeacher, World
+from synth.texts.thoughts import TABLE
 
 Corpus = list[Record]
 
@@ -54,7 +58,7 @@ def rationale(i: int, *, of: int | None = None, **fields: Any) -> Rationale:
     }
     text = f"It is so.\nThat makes {1000 + i}."
     return Rationale(
-        **{**given, "text": text, "steps": text.split("\n"), "answer": str(1000 + i), "call": f"c{i}", **fields}
+        **{**given, "response": text, "steps": text.split("\n"), "answer": str(1000 + i), "call": f"c{i}", **fields}
     )
 
 
@@ -110,7 +114,7 @@ def told(r: Record) -> Record:
 
 
 def contradicting(r: Record) -> Record:
-    return with_(r, text="It is so.\nThe answer is 7.") if isinstance(r, Rationale) else r
+    return with_(r, response="It is so.\nThe answer is 7.") if isinstance(r, Rationale) else r
 
 
 def wrong(r: Record) -> Record:
@@ -126,11 +130,11 @@ def refusing(r: Record) -> Record:
 
 
 def refusal(r: Record) -> Record:
-    return with_(r, text="I cannot assist with this.") if isinstance(r, Rationale) else r
+    return with_(r, response="I cannot assist with this.") if isinstance(r, Rationale) else r
 
 
 def looping(r: Record) -> Record:
-    return with_(r, text="and so on " * 400, steps=["and so on"] * 400) if isinstance(r, Rationale) else r
+    return with_(r, response="and so on " * 400, steps=["and so on"] * 400) if isinstance(r, Rationale) else r
 
 
 def orphaned(r: Record) -> Record:
@@ -243,6 +247,41 @@ def tokens(n: int) -> Corpus:
     return [with_(r, prompt_tokens=n) if isinstance(r, Call) else r for r in sound()]
 
 
+def thinking(*, kept: bool = True, kind: str = "raw", **fields: Any) -> Corpus:
+    """Every call has a thought; the records have it too where kept."""
+    made: Corpus = []
+    for r in sound():
+        if isinstance(r, Call):
+            made.append(with_(r, thought="Well, well.", **fields))
+        elif isinstance(r, Rationale) and kept:
+            made.append(with_(r, thought=None if kind == "hidden" else "Well, well.", thought_kind=kind))
+        else:
+            made.append(r)
+    return made
+
+
+def some_lost(r: Record) -> Record:
+    return with_(r, thought=None, thought_kind=None) if isinstance(r, Rationale) else r
+
+
+def marked(r: Record) -> Record:
+    return with_(r, response="It is so.<|im_end|>\nThat makes 7.") if isinstance(r, Rationale) else r
+
+
+def quoting(r: Record) -> Record:
+    quoted = "It writes `<think>` first, as in\n```\n<|im_start|>x</s>\n```\nThat makes 7, and <think>so</think> on."
+    return with_(r, response=quoted) if isinstance(r, Rationale) else r
+
+
+def bare(r: Record) -> Record:
+    stated = "The answer is 7."
+    return (
+        with_(r, response=f"\n{stated}\n", answer_span=(1, 1 + len(stated)), steps=())
+        if isinstance(r, Rationale)
+        else r
+    )
+
+
 def contaminated(*, carried: bool) -> Corpus:
     """A rationale that gives away a benchmark's item is out; a pair still has it, unless it is out too."""
     made = [*pairs(15), out("r3", "shares 13 words in a row with a benchmark", "decontaminate", observed=FOUND)]
@@ -274,6 +313,10 @@ CASES: dict[str, tuple[Corpus, Corpus]] = {
     "cost_per_kept_row": (priced(2.0), priced(0.1)),
     "tokens_per_kept_row": (tokens(200_000), tokens(900)),
     "contamination": (contaminated(carried=True), contaminated(carried=False)),
+    "thoughts_lost": (changed(thinking(), some_lost), thinking()),
+    "control_tokens_kept": (changed(sound(), marked), changed(sound(), quoting)),
+    "no_reasoning": (changed(sound(), bare), changed(thinking(), bare)),
+    "thought_is_summary": (thinking(kind="summary"), thinking()),
 }
 
 
@@ -316,6 +359,10 @@ def test_what_is_measured_is_what_was_planted(tmp_path: Path):
         "cost_per_kept_row": 2.0,
         "tokens_per_kept_row": 200_050,
         "contamination": 1,
+        "thoughts_lost": 10 / 30,
+        "control_tokens_kept": 10 / 30,
+        "no_reasoning": 10 / 30,
+        "thought_is_summary": 1,
     }
     for name, planted in expected.items():
         assert value(CASES[name][0], name, tmp_path / name) == pytest.approx(planted), name
@@ -341,6 +388,138 @@ def test_the_same_words_in_every_prompt_are_no_leak(tmp_path: Path):
     made = changed(sound(), with_examples, every=1)
     more = [rationale(200, of=3, answer="1003", call="c3"), rationale(201, of=3, answer="1003", call="c3")]
     assert value([*made, *more], "answer_in_prompt", tmp_path / "r") == pytest.approx(0)
+
+
+def by_a_call(i: int, **fields: Any) -> Call:
+    return call(i, thought="Well, well.", **fields)
+
+
+def test_thoughts_count_as_lost_only_where_a_record_was_to_have_them(tmp_path: Path):
+    """Judges, trees, steps that drop thoughts and calls that made nothing do not count; repaired replies do."""
+
+    def lost(name: str, records: Corpus, manifest: Mapping[str, Any] | None = None) -> tuple[Any, ...]:
+        (verdict,) = run_audits(write(tmp_path / name, records, manifest), only=["thoughts_lost"])
+        return verdict.value, verdict.n, verdict.examples
+
+    dropped = thinking(kept=False)
+    assert lost("all", dropped) == (1, 30, ("c0", "c1", "c10", "c11", "c12"))
+    dropping = {"described": {"steps": [{"name": "solve", "step": "rationalize", "thought": "drop"}]}}
+    assert lost("drop", dropped, dropping) == (None, 0, ())
+    keeping = {"described": {"steps": [{"name": "solve", "step": "rationalize", "thought": "keep"}]}}
+    assert lost("keep", dropped, keeping)[:2] == (1, 30)
+
+    judged = [by_a_call(50, step="judge"), score("r0", "review", 1.0, call="c50")]
+    node = Node(id="n0", unit="p0", step="tree", problem="p0", text="a thought", call="c51")
+    told_ = rationale(50, of=0, node="n0", call="c51", step="tell")
+    elsewhere = [by_a_call(51, step="tree"), node, told_]
+    failed_ = [
+        problem(60),
+        by_a_call(60),
+        Failure(id="f60", unit="p60", target="p60", step="solve", cause="shape", message=""),
+    ]
+    failing_ = [by_a_call(61, status="truncated"), by_a_call(62, unit=None)]
+    assert lost("others", [*thinking(), *judged, *elsewhere, *failed_, *failing_]) == (0, 30, ())
+
+    blank = [with_(r, thought="") if isinstance(r, Call) else r for r in sound()]
+    assert lost("blank", blank) == (None, 0, ())
+    planned = [*sound(), by_a_call(70, unit="p0")]  # a call that helped with the record of another one
+    assert lost("planned", planned) == (1, 1, ("c70",))
+    helped = [with_(r, thought="Well.") if r.id == "r0" else r for r in planned]
+    assert lost("helped", helped) == (0, 1, ())
+
+    repaired = [by_a_call(80, unit="p0"), call(81, unit="p0", repairs="c80"), rationale(80, of=0, call="c81")]
+    assert lost("repaired", [*thinking(), *repaired]) == (1 / 31, 31, ())  # few enough to pass
+    assert lost("mostly", [*sound(), *repaired, rationale(82, of=0, thought="x")]) == (1, 1, ("c80",))
+
+
+MARKS = [
+    *(
+        "<|im_end|>",
+        "<|eot_id|>",
+        "</s>",
+        "[INST]",
+        "[/INST]",
+        "<start_of_turn>",
+        "<end_of_turn>",
+        "<eos>",
+        "<unused7>",
+    ),
+    *("<｜end▁of▁sentence｜>", "<|channel>thought", "<channel|>"),
+    *(mark for family in TABLE if family.alone and not family.words for mark in (*family.open, *family.close)),
+]
+
+
+@pytest.mark.parametrize("part", ["thought", "response"])
+def test_every_mark_of_a_template_or_thought_is_seen(tmp_path: Path, part: str):
+    """No family is passed over by the search that comes before the reading."""
+    made: Corpus = []
+    for i, mark in enumerate(MARKS):
+        made += [
+            problem(i),
+            rationale(i, call=None, response="It is so."),
+            rationale(1000 + i, of=i, call=None, response=""),
+        ]
+        made[-1] = with_(
+            made[-1], **{part: f"It is so.\n{mark.upper() if i % 2 and mark[1:2].isalpha() else mark}\nYes."}
+        )
+    with open_store(write(tmp_path / "r", made)) as store:
+        (verdict,) = run_audits(store, only=["control_tokens_kept"])
+        found = dict(
+            store.sql(f"SELECT id, template_marks({part}) FROM rationales WHERE {part} LIKE '%Yes.'").fetchall()
+        )
+    assert len(found) == len(MARKS)
+    seen = {i for i, marks in found.items() if marks}
+    assert verdict.value == pytest.approx(len(seen) / (2 * len(MARKS)))
+    assert {f"r{1000 + i}" for i, mark in enumerate(MARKS) if not mark[1:2].isalpha() or i % 2 == 0} <= seen
+
+
+PARTS = st.text(st.sampled_from(" \t\n\r\f\va.1\N{NO-BREAK SPACE}。"), max_size=6)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(st.none() | PARTS, PARTS, st.booleans(), PARTS), min_size=10, max_size=40))
+def test_rationales_without_reasoning_are_those_whose_reasoning_is_empty(given_: list[tuple[Any, ...]]):
+    """The audit does not read the column, and finds the same rows."""
+    made: Corpus = [problem(0)]
+    for i, (thought, before, stated, after) in enumerate(given_):
+        said = "The answer is 1." if stated else ""
+        span = (len(before), len(before) + len(said)) if stated else None
+        made.append(rationale(i, of=0, call=None, thought=thought, response=before + said + after, answer_span=span))
+    with TemporaryDirectory() as folder, open_store(write(Path(folder) / "r", made)) as store:
+        (verdict,) = run_audits(store, only=["no_reasoning"])
+        ((expected,),) = store.sql("SELECT avg((reasoning = '')::INT) FROM rationales").fetchall()
+    assert verdict.value == pytest.approx(expected)
+    assert expected == pytest.approx(sum(r.reasoning == "" for r in made if isinstance(r, Rationale)) / len(given_))
+
+
+def test_hidden_thoughts_and_summaries_are_counted_apart(tmp_path: Path):
+    made = [
+        with_(r, thought_kind="hidden", thought=None) if r.id in {"r0", "r1"} else r for r in thinking(kind="summary")
+    ]
+    (verdict,) = run_audits(write(tmp_path / "r", made), only=["thought_is_summary"])
+    assert (verdict.value, verdict.note) == (1, "28 summaries, 2 hidden")
+    assert value(sound(), "thought_is_summary", tmp_path / "s") is None
+
+
+def test_a_thought_that_comes_to_the_answer_before_it_checks_it_does_not_contradict(tmp_path: Path):
+    """Of a response that is the answer alone the thought is read: its end, not its last line."""
+
+    def with_thought(end: str) -> Corpus:
+        made: Corpus = []
+        for r in sound():
+            if not isinstance(r, Rationale):
+                made.append(r)
+                continue
+            stated = f"The answer is {r.answer}."
+            thought = "First there are 3, then 4. " * 9000 + end.format(r.answer)
+            made.append(with_(r, response=stated, answer_span=(0, len(stated)), thought=thought, thought_kind="raw"))
+        return made
+
+    right = with_thought(
+        "So it is {}.\n\nA check: half of it and half of it again. That was 2 times.\n\nI write it down."
+    )
+    assert value(right, "answer_contradicts_text", tmp_path / "r") == 0
+    assert value(with_thought("So the answer is 8."), "answer_contradicts_text", tmp_path / "s") == 1
 
 
 def test_contamination_that_nobody_looked_for_is_not_called_clean(tmp_path: Path):
@@ -388,7 +567,7 @@ def test_a_share_of_a_few_is_not_judged(tmp_path: Path):
 
 
 def test_nothing_is_said_of_an_empty_run(tmp_path: Path):
-    assert {v.status for v in run_audits(write(tmp_path / "r", []))} == {"skipped"}
+    assert {(v.status, v.value) for v in run_audits(write(tmp_path / "r", []))} == {("skipped", None)}
 
 
 def test_records_of_every_type_are_known_to_lineage(tmp_path: Path):

@@ -131,7 +131,7 @@ def test_calls_lists_shows_counts_and_forgets(tmp_path: Path):
     ((reply_text, question),) = ask(
         run, f"SELECT c.reply, p.question FROM calls c JOIN problems p ON p.id = c.unit WHERE c.id = '{first}'"
     )
-    for part in (first, question, *reply_text.splitlines(), "rationale/solve/1#"):
+    for part in (first, question, *reply_text.splitlines(), "rationale/solve/2#"):
         assert part in shown
     assert f" {n} " in synth("calls", run, "--by", "teacher", check=0).stdout
     assert "solve" in synth("calls", run, "--by", "step", check=0).stdout

@@ -17,9 +17,8 @@ from support import synth
 
 from synth.audit import FUNCTIONS
 from synth.cli.tables import inert
-from synth.documented import field_docs
 from synth.store import database
-from synth.store.columns import TABLES
+from synth.store.columns import TABLES, column_docs
 from synth.store.database import open_store
 from synth.store.journal import Journal
 from synth.store.views import view_docs
@@ -41,7 +40,7 @@ def folder(tmp_path: Path) -> Path:
     own = {"unit": "p", "step": "s"}
     records = {
         "problems": [{"id": "p", **own, "question": HOSTILE, "answer": "1", "meta": {HOSTILE: HOSTILE}}],
-        "rationales": [{"id": "r", **own, "problem": "p", "author": "teacher", "text": HOSTILE, "call": "c"}],
+        "rationales": [{"id": "r", **own, "problem": "p", "author": "teacher", "response": HOSTILE, "call": "c"}],
         "scores": [{"id": "s", **own, "target": "r", "name": HOSTILE, "judge": HOSTILE, "label": HOSTILE}],
         "rejections": [{"id": "x", **own, "target": "r", "target_table": "rationales", "rule": HOSTILE}],
         "failures": [{"id": "f", **own, "target": "p", "cause": "shape", "message": HOSTILE, "raw": HOSTILE}],
@@ -98,7 +97,7 @@ def in_a_terminal(*words: str | Path) -> str:
 
 
 def test_csv_and_json_are_exact_in_a_pipe_and_inert_in_a_terminal(folder: Path, tmp_path: Path):
-    query = "SELECT text FROM rationales"
+    query = "SELECT response AS text FROM rationales"
     assert orjson.loads(synth("sql", folder, query, "--format", "json").stdout)["text"] == HOSTILE
     synth("sql", folder, query, "--out", tmp_path / "x.csv")
     assert HOSTILE in (tmp_path / "x.csv").read_bytes().decode()
@@ -251,7 +250,7 @@ def test_every_column_of_every_table_and_view_is_documented(folder: Path):
     views = view_docs()
     assert {name for name, _ in there} == {*TABLES, *views}
     for name, names in there:
-        docs = field_docs(TABLES[name]) if name in TABLES else views[name].columns
+        docs = column_docs(TABLES[name]) if name in TABLES else views[name].columns
         silent = [c for c in names if not (docs.get(c) if name in TABLES else views[name].column(c))]
         assert not silent, name
         assert name in TABLES or views[name].meaning

@@ -35,7 +35,7 @@ def test_a_teacher_is_as_the_check_finds_it(tmp_path: Path, env):
     assert "said: 42" in done.stdout
     assert "cannot: json_schema, logprobs, prefill, prompt_logprobs, images" in done.stdout
     assert "the endpoint lists no models" in done.stdout
-    assert 5 <= len(seen) <= 7
+    assert 5 <= len(seen) <= 8  # with the question that takes a thought
     assert "verysecretvalue" not in done.stdout + done.stderr
 
 
@@ -62,6 +62,50 @@ def test_one_that_does_not_answer_is_told_and_the_others_are_checked(tmp_path: P
     assert "NOT_SET is not set" in done.stdout
     assert "said: 42" in done.stdout
     assert "verysecretvalue" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("message", "said", "shows"),
+    [
+        ({"content": "42", "reasoning_content": "17 and 25."}, "", "thinks: yes, in reasoning_content, 9 tokens"),
+        (
+            {"content": "<think>17 and 25.</think>42"},
+            ", reasoning: true",
+            "thinks: yes, in think, 9 tokens in a small question\n",
+        ),
+        ({"content": "42", "reasoning": "17."}, ", thoughts: summary", "thinks: yes, in reasoning as a summary"),
+        ({"content": "42"}, "", "thinks: yes, hidden: the endpoint sends no text of it"),
+    ],
+)
+def test_a_check_says_whether_a_model_thinks_and_where(tmp_path: Path, env, message, said: str, shows: str):
+    usage = {"prompt_tokens": 9, "completion_tokens": 19, "completion_tokens_details": {"reasoning_tokens": 9}}
+
+    async def answer(_request, _body):
+        return reply(choices=[{"index": 0, "finish_reason": "stop", "message": message}], usage=usage)
+
+    with endpoint(answer) as (url, _):
+        (tmp_path / "teachers.yaml").write_text(f"teachers: {{a: {{base_url: '{url}', model: m{said}}}}}\n")
+        done = synth("teachers", "--check", "a", cwd=tmp_path, env=env, check=0)
+    assert shows in done.stdout
+    assert ("reasoning: true in the profile" in done.stdout) == ("reasoning" not in said)
+
+
+def test_one_more_question_is_asked_where_no_reply_shows_a_thought(tmp_path: Path, env):
+    async def answer(_request, body):
+        hard = "bat and a ball" in str(body["messages"])
+        message = {"content": "0.28", "reasoning_content": "A ball costs 0.05."} if hard else {"content": "42"}
+        return reply(choices=[{"index": 0, "finish_reason": "stop", "message": message}])
+
+    with endpoint(answer) as (url, seen):
+        profile = tmp_path / "teachers.yaml"
+        profile.write_text(f"teachers: {{a: {{base_url: '{url}', model: m}}}}\n")
+        done = synth("teachers", "--check", "a", cwd=tmp_path, env=env, check=0)
+        assert "thinks: yes, in reasoning_content" in done.stdout
+        asked = len(seen)
+        profile.write_text(f"teachers: {{a: {{base_url: '{url}', model: m, reasoning: false}}}}\n")
+        done = synth("teachers", "--check", "a", cwd=tmp_path, env=env, check=0)
+        assert "thinks: no sign of it" in done.stdout
+    assert len(seen) == 2 * asked - 1
 
 
 def test_without_a_profile_it_says_how_to_write_one(tmp_path: Path):

@@ -117,7 +117,7 @@ def test_rephrased_questions_of_a_benchmark_are_found_and_others_left(data: Path
     assert sum(o.text == o.item for o in nearest) / len(told) >= 0.83
     assert len(meaning_alike(others, items, cosine=0.75)) <= 0.013 * len(others)
     assert sum(o.text == o.item for o in sharing_runs(items, items, run=13)) == len(items)
-    assert len(sharing_runs(told, items, run=13)) == 0  # why runs are not enough
+    assert len(sharing_runs(told, items, run=13)) <= 0.005 * len(told)  # why runs are not enough
 
 
 async def test_what_a_benchmark_holds_is_out_with_item_and_words(tmp_path: Path):

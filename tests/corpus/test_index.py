@@ -85,3 +85,13 @@ async def test_a_second_run_is_compared_with_the_first(tmp_path: Path):
     ids = {i for (i,) in ask(tmp_path / "one", "SELECT id FROM problems")}
     assert len(out) == 5
     assert all(one in ids and estimate == 1.0 for one, estimate in out)
+
+
+def test_an_index_of_an_older_version_is_refused(tmp_path: Path):
+    """Its shingles are of words that were cut in another way: the message says so, and what to do."""
+    index = ShingleIndex(tmp_path / "seen")
+    index.add(["a"], ["What is 12 + 7?"])
+    about = tmp_path / "seen" / "index.json"
+    about.write_text(about.read_text().replace('"format": 4', '"format": 3'))
+    with pytest.raises(ValueError, match=r"another version \(3, not 4\).*make it again with synth index"):
+        ShingleIndex(tmp_path / "seen")

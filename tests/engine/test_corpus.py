@@ -55,7 +55,7 @@ async def test_what_is_added_comes_after_the_pipelines_own_is_judged_anew_and_ca
     assert ask(folder, out) == []
     with pytest.raises(UserError, match="no corpus step was added by hand"):
         take_off(folder, print)
-    await run(made, rows, folder, teacher, limit=4)
+    await run(made, rows, folder, teacher, limit=4, replace_input=True)
     assert contents(folder) == plain
 
 

@@ -276,7 +276,8 @@ async def test_a_yield_to_stop_at_ends_the_run_in_order(tmp_path: Path):
     await run(made, rows, folder, teacher, until=Target(30, "kept"))
     assert before < len(script.asked) <= 30 + 2 * UNITS_AHEAD * 2
     summary = await run(made, rows, folder, teacher, until=Target.parse("5,000 kept"))
-    assert "120 kept of the 5,000 asked for, and no problem is left" in summary.notes[0]
+    told = "120 rationales kept in the end, after the corpus steps, of the 5,000 asked for, and no problem is left"
+    assert told in summary.notes[0]
     assert dict(summary.funnel)["problems"] == 60
 
 
@@ -287,7 +288,9 @@ def test_a_yield_that_is_none_is_told(text: str):
 
 
 def test_what_a_target_counts_is_what_the_journal_holds():
-    some = [Rationale.make(unit="u", step="s", because=i, problem="u", author="teacher", text="t") for i in range(3)]
+    some = [
+        Rationale.make(unit="u", step="s", because=i, problem="u", author="teacher", response="t") for i in range(3)
+    ]
     out = Rejection.make(unit="u", step="f", because=0, target=some[0].id, target_table="rationales", rule="r")
     records = [*some, out]
     tables: dict[str, list[dict]] = {}
@@ -392,14 +395,14 @@ async def test_a_run_is_what_its_input_says(tmp_path: Path):
     before = contents(folder)
     notes: list[str] = []
     write_rows(path, [{**rows[0], "question": "Case zero, put better?"}, *rows[1:5]])
-    await run(made, path, folder, ScriptedTeacher(script), on_note=notes.append)
+    await run(made, path, folder, ScriptedTeacher(script), replace_input=True, on_note=notes.append)
     assert any("2 problems of earlier sessions" in note for note in notes)
     questions = {q for (q,) in ask(folder, "SELECT question FROM problems")}
     assert questions == {"Case zero, put better?", *(r["question"] for r in rows[1:5])}
     assert dict(ask(folder, "SELECT stage, n FROM funnel"))["asked"] == 10
     assert len(script.asked) == 14 == ask(folder, "SELECT count(*) FROM calls")[0][0]
     write_rows(path, rows)
-    await run(made, path, folder, ScriptedTeacher(script))
+    await run(made, path, folder, ScriptedTeacher(script), replace_input=True)
     assert len(script.asked) == 14
     assert contents(folder) == before
 

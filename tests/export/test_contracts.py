@@ -18,12 +18,10 @@ from synth.export import ROWS, TRAINERS, ExportOptions, export_run
 from synth.export.contracts import PrmRow
 from synth.records import Critique, Node, Pair, Problem, Rationale, Score
 
-THINK = ("<think>", "</think>")
-
 # The run each contract is exported from, and with which options.
 EXPORTS: list[tuple[str, str, str, dict[str, Any]]] = [
     ("cot", "sft", "sft", {}),
-    ("cot", "sft", "sft", {"trainer": "axolotl", "target": "both", "think": THINK}),
+    ("cot", "sft", "sft", {"trainer": "axolotl", "target": "both", "thinking": "tags", "as_thought": True}),
     ("cot", "sft", "sft", {"trainer": "llama-factory", "system": "Think."}),
     ("cot", "sft", "sft.text", {"layout": "plain", "style": "delimiter"}),
     ("cot", "sft", "sft.text", {"layout": "plain", "trainer": "llama-factory"}),
@@ -146,7 +144,7 @@ def test_openai_takes_the_lines_and_the_lineage_lies_beside_them(
     got = rows(made.path)
     assert [openai_faults(row, contract == "dpo") for row in got] == [[]] * len(got)
     assert len(got) >= 10
-    assert not made.notes
+    assert [note.partition(":")[0] for note in made.notes] == ["The text of this run is invented"]
     beside = rows(tmp_path / "o" / "lineage" / f"{contract}.jsonl")
     for line, lineage, whole in zip(got, beside, rows(plain), strict=True):
         assert lineage.items() <= whole.items()
@@ -266,7 +264,7 @@ def small(folder: Path, **fields: Any) -> Path:
     problem = Problem.root(question="What is 2 + 3?", answer="5", answer_kind="number", **fields)
 
     def solved(i: int, **more: Any) -> Rationale:
-        said = {"text": f"Way {i}.\nSo 5.", "answer": "5", "author": "teacher"} | more
+        said = {"response": f"Way {i}.\nSo 5.", "answer": "5", "author": "teacher"} | more
         return Rationale.make(unit=problem.id, step="s", because=i, problem=problem.id, **said)
 
     made = [solved(i) for i in range(3)]
@@ -308,7 +306,7 @@ def test_two_judges_of_a_step_share_it_and_labels_end_at_the_first_mistake(tmp_p
         because=0,
         problem=problem.id,
         author="teacher",
-        text="a\n\nb\n c \nd",
+        response="a\n\nb\n c \nd",
         steps=steps,
         segmenter="given/1",
         answer="7",
@@ -374,7 +372,7 @@ def test_a_step_of_a_tree_is_right_where_the_right_answer_was_reached_below_it(t
             because=leaf,
             problem=problem.id,
             author="teacher",
-            text="t",
+            response="t",
             steps=(f"thought {first}", f"thought {leaf}"),
             answer=nodes[leaf].answer,
             node=nodes[leaf].id,

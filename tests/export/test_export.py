@@ -36,18 +36,21 @@ def test_sft_rows_are_the_kept_rationales_with_their_lineage(folder: Path, tmp_p
         r[0]: r
         for r in ask(
             folder,
-            "SELECT r.id, r.text, r.call, p.id, p.answer, p.question FROM kept_rationales r JOIN problems p ON p.id = r.problem",
+            "SELECT r.id, c.reply, r.call, p.id, r.answer, p.question FROM kept_rationales r JOIN problems p ON p.id = r.problem "
+            "JOIN calls c ON c.id = r.call",
         )
     }
     assert made.rows == len(got) == len(kept) > 50
     for row in got:
         CONTRACTS["sft"].model_validate(row)
-        _, text, call, problem, gold, question = kept[row["record_id"]]
+        _, said, call, problem, answer, question = kept[row["record_id"]]
         assert row["messages"] == [
             {"role": "user", "content": question},
-            {"role": "assistant", "content": f"{text}\nThe answer is {gold}."},
+            {"role": "assistant", "content": said},
         ]
         assert (row["call_id"], row["problem_id"], row["unit"], row["teacher"]) == (call, problem, problem, "scripted")
+        assert row["answer"] == answer
+        assert said.endswith(f"\nThe answer is {answer}.")
         assert json.loads(row["scores"]) == {"correct": 1.0}
     assert ask(folder, f"SELECT count(*) FROM calls WHERE id IN ({', '.join(repr(r['call_id']) for r in got)})") == [
         (len(got),)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,8 @@ def rows(path: Path) -> list[dict[str, Any]]:
         ("kto", {"target": "both"}, "--target does not apply to kto"),
         ("kto", {"margin": True}, "--margin does not apply to kto\n  → it is for reward;"),
         ("sft", {"labels": "tree"}, "--labels does not apply to sft\n  → it is for prm;"),
-        ("grpo", {"think": ("<a>", "</a>")}, "--think does not apply to grpo"),
+        ("grpo", {"thinking": "tags"}, "--thinking does not apply to grpo"),
+        ("contrast", {"as_thought": True}, "--as-thought does not apply to contrast"),
         ("judge", {"system": "Hm."}, "--system does not apply to judge"),
         ("prm", {"layout": "conversational"}, "read strings"),
         ("sft", {"trainer": "openai", "layout": "plain"}, "OpenAI takes conversations only"),
@@ -42,10 +44,16 @@ def rows(path: Path) -> list[dict[str, Any]]:
         ("reward", {"trainer": "llama-factory", "margin": True}, "know no margin"),
         ("parquet", {"system": "Hm."}, "--system does not apply to parquet"),
         ("parquet", {"file_format": "parquet"}, "writes Parquet as it is"),
-        ("sft", {"style": "delimiter", "think": ("<a>", "</a>")}, "the delimiters of --style delimiter"),
-        ("sft", {"order": "answer-first", "think": ("<a>", "</a>")}, "stands before the answer"),
-        ("sft", {"think": ("<a>", "<a>")}, "must differ"),
-        ("sft", {"think": ("<a>", " ")}, "does not name two tags"),
+        ("sft", {"style": "delimiter", "order": "answer-first"}, "the delimiters of --style delimiter"),
+        ("sft", {"style": "delimiter", "as_thought": True}, "the reasoning stands in the thought"),
+        ("sft", {"order": "answer-first", "as_thought": True}, "the reasoning stands in the thought"),
+        ("sft", {"thinking": "drop", "as_thought": True}, "leaves thoughts out"),
+        ("sft", {"layout": "plain", "thinking": "thinking"}, "these rows are strings\n  → --thinking tags"),
+        ("prm", {"thinking": "reasoning_content"}, "these rows are strings"),
+        ("dpo", {"trainer": "axolotl", "thinking": "reasoning_content"}, "axolotl does not read the field"),
+        ("sft", {"trainer": "openai", "thinking": "thinking"}, "openai does not read the field thinking"),
+        ("sft", {"tags": ("<a>", "<a>")}, "must differ"),
+        ("sft", {"tags": ("<a>", " ")}, "does not name two tags"),
         ("sft", {"stages": "two", "target": "both"}, "rows of their own, in that order"),
         ("sft", {"target": "answer", "order": "answer-first"}, "no rationale is written"),
         ("sft", {"weights": {"rationales": 0.5}}, "there is no task 'rationales'"),
@@ -119,7 +127,7 @@ def one_problem(folder: Path, *texts: str, answer: str | None = "5", **fields: A
             because=i,
             problem=problem.id,
             author="teacher",
-            text=text,
+            response=text,
             steps=tuple(text.splitlines()),
             answer=answer,
         )
@@ -160,7 +168,7 @@ def test_labels_that_are_not_one_for_each_step_are_left_out_and_told(tmp_path: P
         because=0,
         problem=problem.id,
         author="teacher",
-        text="a\nb\nc",
+        response="a\nb\nc",
         steps=("a", "b", "c"),
     )
     scores = [
@@ -181,19 +189,40 @@ def test_labels_that_are_not_one_for_each_step_are_left_out_and_told(tmp_path: P
     assert not list((tmp_path).glob("out/*"))
 
 
-def test_texts_that_would_break_their_row_are_left_out_and_told(tmp_path: Path):
+def test_texts_that_would_break_their_row_are_left_out_and_reported(tmp_path: Path):
+    """A text with the tag in it could be read in two ways; where no tags are written it is exported as it is."""
     run, made = one_problem(tmp_path / "run", "I </think> so 5.", "Fine.", "  ")
-    got = export_run(run, "sft", tmp_path / "out", ExportOptions(think=("<think>", "</think>")))
+    got = export_run(run, "sft", tmp_path / "out", ExportOptions(as_thought=True, thinking="tags"))
     assert got.rows == 1
     assert sorted(got.left_out) == [
         f"1 left out: it has no text (such as {made[2].id})",
         f"1 left out: its text holds the tag </think> (such as {made[0].id})",
     ]
+    assert export_run(run, "sft", tmp_path / "out", ExportOptions(thinking="tags")).rows == 2
     unanswered, made = one_problem(tmp_path / "no", "Hm.", "Well.", answer=None)
-    for options in ({"think": ("<a>", "</a>")}, {"style": "delimiter"}, {"order": "answer-first"}):
+    for options in ({"as_thought": True}, {"style": "delimiter"}, {"order": "answer-first"}):
         with pytest.raises(UserError, match="1: it states no answer"):
             export_run(unanswered, "dpo", tmp_path / "no-out", ExportOptions(**options))
     assert export_run(unanswered, "dpo", tmp_path / "no-out").rows == 1
+
+
+def test_a_pair_whose_side_was_rejected_as_a_near_duplicate_is_left_out(tmp_path: Path):
+    """A corpus step after `pair` may reject a side as a near-duplicate; the pair says so instead of being exported."""
+    made = yaml_file(
+        tmp_path / "p.yaml",
+        """
+        pipeline: my/p
+        steps:
+          - {step: rationalize, samples: 4, temperature: 1.0}
+          - {step: verify_answer}
+          - {step: pair}
+          - {step: deduplicate, threshold: 0.05, shingle: 1}
+        """,
+    )
+    script = ScriptedTeacher(World(solve_rate=0.5))
+    asyncio.run(run_pipeline(made, sums(tmp_path / "in.jsonl", 6), tmp_path / "run", script))
+    with pytest.raises(UserError, match=r"its (chosen|rejected) side was rejected: near-duplicate"):
+        export_run(tmp_path / "run", "dpo", tmp_path / "out")
 
 
 @pytest.mark.parametrize("contract", ["sft", "dpo", "kto", "grpo"])
@@ -300,12 +329,12 @@ def test_the_command_line_tells_mistakes_in_words(cot: Path, tmp_path: Path):
     out = tmp_path / "out"
     done = synth("export", cot, "--to", "judge", "--out", out, check=2)
     assert "nothing to export as judge: this run has no spoken review" in done.stderr
-    done = synth("export", cot, "--to", "sft", "--think", "<think>", "--out", out, check=2)
+    done = synth("export", cot, "--to", "sft", "--tags", "<think>", "--out", out, check=2)
     assert "is not OPEN...CLOSE" in done.stderr
     done = synth("export", cot, "--to", "sft", "--weight", "answer=much", "--out", out, check=2)
     assert "'much' is no number" in done.stderr
     assert not out.exists()
-    words = ("--target", "both", "--weight", "answer=0.2", "--think", "--per-problem", 1, "--for", "axolotl")
+    words = ("--target", "both", "--weight", "answer=0.2", "--as-thought", "--per-problem", 1, "--for", "axolotl")
     done = synth("export", cot, "--to", "sft", *words, "--out", out, check=0)
     assert "beside: " in done.stdout
     assert "more than 1 of its problem" in done.stderr

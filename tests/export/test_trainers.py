@@ -119,7 +119,7 @@ def step(trainer: Any) -> dict[str, float]:
         {"layout": "plain"},
         {"shape": "prompt-completion"},
         {"shape": "prompt-completion", "layout": "plain"},
-        {"think": ("<think>", "</think>"), "system": "Think first.", "target": "both"},
+        {"thinking": "tags", "as_thought": True, "system": "Think first.", "target": "both"},
     ],
     ids=str,
 )

@@ -50,7 +50,8 @@ def expanded(author: str) -> list[dict[str, int]]:
 
 
 def near(share: float, expected: float, n: int) -> bool:
-    return abs(share - expected) <= 3 * math.sqrt(expected * (1 - expected) / n)
+    """Within 4 standard deviations; the seeds are fixed, so this holds always or never."""
+    return abs(share - expected) <= 4 * math.sqrt(expected * (1 - expected) / n)
 
 
 def number_of(problem) -> int:

@@ -477,7 +477,14 @@ async def test_whoever_still_gives_the_old_answer_says_that_it_follows():
         parts = json.loads(analysed(answer, twin))
         parts["options"][0]["relation"] = relation
         made = Rationale.make(
-            unit=root.id, step="s", because=i, problem=twin.id, author="teacher", text="x", answer=answer, parts=parts
+            unit=root.id,
+            step="s",
+            because=i,
+            problem=twin.id,
+            author="teacher",
+            response="x",
+            answer=answer,
+            parts=parts,
         )
         right = Score.make(
             unit=root.id, step="s", because=i, target=made.id, name="correct", value=answer == "B", judge="j"

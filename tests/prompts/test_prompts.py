@@ -8,8 +8,7 @@ from jinja2.exceptions import SecurityError
 
 from synth.errors import UserError
 from synth.prompts import Expression, Prompt, load_prompt, shipped_prompts
-from synth.records import Problem
-from synth.steps import record_fields
+from synth.records import Problem, record_fields
 
 
 def problem(**fields) -> Problem:

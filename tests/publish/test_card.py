@@ -119,7 +119,7 @@ def test_prices_that_are_not_known_are_said(tmp_path: Path):
         Call(id="b2:3", key="3", teacher="mine", endpoint="http://gpu.secret.lan:8000/v1", **asked),
     ]
     good = Rationale.make(
-        unit=problem.id, step="s", because=[1], problem=problem.id, author="teacher", text="It is 5.", call="b2:1"
+        unit=problem.id, step="s", because=[1], problem=problem.id, author="teacher", response="It is 5.", call="b2:1"
     )
     folder = write_run(tmp_path / "run", [problem, good], calls)
     _, body = card(folder, tmp_path / "out", "sft")
@@ -252,8 +252,8 @@ def hostile_run(folder: Path) -> Path:
     def made(kind, n, **fields):
         return kind.make(unit=problem.id, step=bad, because=[n], **fields)
 
-    good = made(Rationale, 1, problem=problem.id, author="teacher", teacher=bad, text=bad, answer=bad, call=call.id)
-    worse = made(Rationale, 2, problem=problem.id, author="student", teacher=bad, text=bad, answer=bad)
+    good = made(Rationale, 1, problem=problem.id, author="teacher", teacher=bad, response=bad, answer=bad, call=call.id)
+    worse = made(Rationale, 2, problem=problem.id, author="student", teacher=bad, response=bad, answer=bad)
     records = [
         problem,
         good,

@@ -126,7 +126,7 @@ def with_text(run: Path, text: str) -> str:
     """A kept rationale more, with this text; its id."""
     (problem, unit) = ask(run, "SELECT problem, unit FROM kept_rationales ORDER BY id LIMIT 1")[0]
     made = Rationale.make(
-        unit=unit, step="by_hand", because=[1], problem=problem, author="human", text=text, answer="5"
+        unit=unit, step="by_hand", because=[1], problem=problem, author="human", response=text, answer="5"
     )
     row = made.model_dump(mode="json", exclude_none=True)
     journal = Journal(run / "journal")

@@ -55,7 +55,7 @@ def test_records_are_frozen_and_strict():
 
 def test_the_step_and_the_cause_make_the_id():
     def make(step="s", because=("p", 1)):
-        return Rationale.make(unit="u", step=step, because=because, problem="p", author="teacher", text="t")
+        return Rationale.make(unit="u", step=step, because=because, problem="p", author="teacher", response="t")
 
     assert make().id == make().id
     assert make().id != make(step="t").id

@@ -30,7 +30,7 @@ def rationale(text: str = "One.\nTwo.", answer: str | None = "5", step: str = "w
     fields = {"author": "teacher", "teacher": "ann", "steps": tuple(text.split("\n")), **more}
     because = [text, answer, step, fields["teacher"], more.get("parent")]
     return Rationale.make(
-        unit=PROBLEM.id, step=step, because=because, problem=PROBLEM.id, text=text, answer=answer, **fields
+        unit=PROBLEM.id, step=step, because=because, problem=PROBLEM.id, response=text, answer=answer, **fields
     )
 
 

@@ -41,7 +41,7 @@ def rationale(
         because=n,
         problem=problem.id,
         author="teacher",
-        text=text,
+        response=text,
         steps=steps,
         segmenter=segmenter,
         answer=answer,
@@ -82,7 +82,7 @@ async def test_verify_answer_scores_each_rationale_with_its_verdict():
         (some[2].id, 0.0, "unparsed"),
         (some[3].id, 1.0, "right"),
     ]
-    assert {s.judge for s in made} == {"number/1"}
+    assert {s.judge for s in made} == {"number/2"}
     near = [rationale(answer="1040", n=0)]
     assert [s.value for s in await VerifyAnswer(tolerance=0.05).run(near, unit_of(*near))] == [1.0]
     assert [s.value for s in await VerifyAnswer(tolerance=0.03).run(near, unit_of(*near))] == [0.0]

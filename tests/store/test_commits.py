@@ -36,7 +36,7 @@ def records(draw: st.DrawFn) -> list[UnitRecord]:
             made.append(problem(text))
         elif kind == 1:
             made.append(
-                Rationale(id=text, unit="u", step="s", problem="p", author="human", text=text, steps=(text, ""))
+                Rationale(id=text, unit="u", step="s", problem="p", author="human", response=text, steps=(text, ""))
             )
         else:
             made.append(Score(id=text, unit="u", step="s", target="t", name="n", value=0.5, judge="j", reason=text))

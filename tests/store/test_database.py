@@ -103,7 +103,7 @@ def test_one_join_tells_what_made_a_sentence(folder: Path):
     assert rows
     for reply, text, prompt, teacher, source in rows:
         assert text in reply
-        assert prompt.startswith("rationale/solve/1#")
+        assert prompt.startswith("rationale/solve/2#")
         assert teacher == "scripted"
         assert source.startswith("in.jsonl:")
     parents = ask(folder, "SELECT DISTINCT parent_table FROM lineage WHERE \"table\" = 'rationales' ORDER BY 1")
@@ -201,7 +201,7 @@ def test_a_database_of_another_version_is_made_anew_from_the_journal(folder: Pat
 def test_a_unit_far_larger_than_usual_is_folded_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(database, "_MEMORY", ("8MB",))
     rows = [
-        {"id": f"r{i}", "unit": "p", "step": "s", "problem": "p", "author": "human", "text": "word " * 400}
+        {"id": f"r{i}", "unit": "p", "step": "s", "problem": "p", "author": "human", "response": "word " * 400}
         for i in range(3000)
     ]
     problem = {"id": "p", "unit": "p", "step": "input", "question": "?"}
@@ -211,7 +211,7 @@ def test_a_unit_far_larger_than_usual_is_folded_too(tmp_path: Path, monkeypatch:
     journal.close()
     fold(tmp_path)
     with duckdb.connect(str(tmp_path / "corpus.duckdb")) as con:
-        assert con.execute("SELECT count(*), min(length(text)) FROM rationales").fetchall() == [(3000, 2000)]
+        assert con.execute("SELECT count(*), min(length(response)) FROM rationales").fetchall() == [(3000, 2000)]
 
 
 def test_long_texts_are_folded_though_a_checkpoint_of_them_takes_more_memory_than_usual(tmp_path: Path):
@@ -223,7 +223,7 @@ def test_long_texts_are_folded_though_a_checkpoint_of_them_takes_more_memory_tha
     for i, text in enumerate(texts):
         unit = f"p{i:03}"
         problem = {"id": unit, "unit": unit, "step": "input", "question": "?"}
-        row = {"id": f"r{i:03}", "unit": unit, "step": "s", "problem": unit, "author": "human", "text": text}
+        row = {"id": f"r{i:03}", "unit": unit, "step": "s", "problem": unit, "author": "human", "response": text}
         body = {"owner": unit, "fingerprint": "f", "records": {"problems": [problem], "rationales": [row]}}
         journal.append("commit", orjson.dumps(body))
     journal.close()

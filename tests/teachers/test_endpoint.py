@@ -350,7 +350,7 @@ async def test_another_model_than_asked_for_is_told_once_and_recorded(ledger: Le
 
 
 @pytest.mark.parametrize(
-    ("message", "text", "thinking"),
+    ("message", "text", "thought"),
     [
         ({"content": "<think>hm\nhm</think>\ntwo"}, "two", "hm\nhm"),
         ({"content": "hm</think>two"}, "two", "hm"),
@@ -359,13 +359,13 @@ async def test_another_model_than_asked_for_is_told_once_and_recorded(ledger: Le
         ({"content": [{"type": "text", "text": "tw"}, {"type": "text", "text": "o"}]}, "two", None),
     ],
 )
-async def test_thinking_is_told_apart_from_the_reply(ledger: Ledger, message, text: str, thinking: str | None):
+async def test_the_thought_stands_apart_from_the_reply(ledger: Ledger, message, text: str, thought: str | None):
     async def answer(_request, _body):
         return reply(choices=[{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", **message}}])
 
     with endpoint(answer) as (url, _):
         (got,) = await ask(EndpointTeacher("t", base_url=url, model="m"), ledger)
-    assert (got.text, got.thinking) == (text, thinking)
+    assert (got.text, got.thought) == (text, thought)
 
 
 async def test_no_quota_left_is_waited_for_as_the_headers_say(ledger: Ledger):

@@ -192,7 +192,7 @@ async def test_a_call_with_an_image_is_shown_in_words(folder: Path):
     assert "\nWhich colour?" in shown
     assert "[image_url: sha256:" in shown
     assert "{'type'" not in shown
-    assert "\nthinking\nit looks\nred\n" in shown
+    assert "\nthought\nit looks\nred\n" in shown
     assert shown.rstrip().endswith("reply\nThe answer is red.")
 
 

@@ -48,7 +48,9 @@ async def test_an_endpoint_that_obeys_is_held_to_schemas_and_asked_about_it_once
         for _ in range(2):
             await run(pipeline, rows, tmp_path / "run", EndpointTeacher("t", base_url=url, model="m"))
         assert len(seen) == 4
-        await run(pipeline, rows, tmp_path / "run", EndpointTeacher("t", base_url=url, model="m"), limit=2)
+        await run(
+            pipeline, rows, tmp_path / "run", EndpointTeacher("t", base_url=url, model="m"), limit=2, replace_input=True
+        )
         assert len(seen) == 4
     assert ask(tmp_path / "run", "SELECT count(*) FROM calls WHERE step = 'probe'") == [(1,)]
     assert ask(tmp_path / "run", "SELECT replies, plain_json, sent_back FROM reply_shapes WHERE step <> 'probe'") == [

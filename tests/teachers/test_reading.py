@@ -153,7 +153,7 @@ def test_only_a_reply_that_is_said_to_be_whole_is_taken(finish: str | None, stat
 def test_half_replies_are_told_apart():
     broken = read({"finish_reason": "stop", "error": {"code": 502}, "message": {"content": "tw"}})
     assert (broken.status, broken.refusal) == ("server", '{"code":502}')
-    assert read({"finish_reason": "stop", "message": {"content": "<think>hm"}}).status == "truncated"
+    assert read({"finish_reason": "stop", "message": {"content": "<think>hm"}}).status == "thought_cut"
     assert read({"finish_reason": "stop", "message": {"content": "<think>hm</think>two"}}).status == "ok"
     two = {"choices": [{"index": 1, "message": {"content": "b"}}, {"index": 0, "message": {"content": "a"}}]}
     assert read_reply(WireReply(200, {}, orjson.dumps(two)), "u", model="m").text == "a"

@@ -9,7 +9,8 @@ import re
 import pytest
 
 from synth.records import Problem, Rationale
-from synth.teachers import Request, ScriptedTeacher, Task, World
+from synth.teachers import Completion, Profile, Request, ScriptedTeacher, Task, World, make_teacher
+from synth.teachers.base import THINKING_TOKENS
 from synth.verify import verify_answer
 
 N = 4000
@@ -69,7 +70,7 @@ def test_each_step_of_an_unsound_rationale_errs_at_its_rate_and_one_at_least():
 def test_a_reviewer_has_its_sensitivity_and_specificity(sound: bool, rate: float, form):
     steps = ("1 + 2 = 3.", "2 + 2 = 4." if sound else "2 + 2 = 5.")
     subject = Rationale.make(
-        unit="u", step="s", because=0, problem=NUMBER.id, author="teacher", text="\n".join(steps), steps=steps
+        unit="u", step="s", because=0, problem=NUMBER.id, author="teacher", response="\n".join(steps), steps=steps
     )
     texts = replies(World(sensitivity=0.65, specificity=0.85), Task("review", NUMBER, subject=subject, format=form))
     assert near(sum(re.search(r'5"?}?$', t) is not None for t in texts), rate)
@@ -81,7 +82,7 @@ def test_a_reviewer_has_its_sensitivity_and_specificity(sound: bool, rate: float
 def test_a_critic_names_the_first_wrong_step_at_its_rate(form):
     steps = ("1 + 2 = 3.", "2 + 2 = 5.", "2 + 2 = 6.")
     subject = Rationale.make(
-        unit="u", step="s", because=0, problem=NUMBER.id, author="student", text="\n".join(steps), steps=steps
+        unit="u", step="s", because=0, problem=NUMBER.id, author="student", response="\n".join(steps), steps=steps
     )
     texts = replies(World(locate_rate=0.6), Task("critique", NUMBER, subject=subject, format=form))
     assert near(sum("Step 2 does" in t for t in texts), 0.6)
@@ -111,3 +112,62 @@ def test_another_world_is_another_teacher():
         for seed in (0, 1)
     }
     assert len(keys) == 6
+
+
+def completions(world: World, task: Task) -> list[Completion]:
+    rng = random.Random(1)
+    made = [world(Request((), task), rng) for _ in range(N)]
+    return [m if isinstance(m, Completion) else Completion(text=m, finish="stop") for m in made]
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_world_that_thinks_does_so_at_its_rates(form):
+    """The working stands in the thought; the response only states the answer, and is as often right."""
+    world = World(solve_rate=0.3, lucky_rate=0.2, thinks=0.8, unfinished_rate=0.1, hidden_rate=0.25)
+    made = completions(world, Task("solve", NUMBER, format=form))
+    thinks = [c for c in made if c.thought_kind is not None]
+    assert near(len(thinks), 0.8)
+    cut = [c for c in thinks if c.status == "thought_cut"]
+    assert near(len(cut), 0.1, len(thinks))
+    hidden = [c for c in thinks if c.thought_kind == "hidden"]
+    assert near(len(hidden), 0.25, len(thinks))
+    assert all(c.thought is None and c.thought_from is None and c.reasoning_tokens for c in hidden)
+    whole = [c for c in thinks if c.status == "ok"]
+    assert len(whole) + len(cut) == len(thinks)
+    correct = right(NUMBER, [c.text for c in whole])
+    assert near(sum(correct), 0.3 + 0.7 * 0.2, len(whole))
+    shown = [c for c in whole if c.thought is not None]
+    assert all(c.thought_from == "reasoning_content" and c.thought.count("We know that") == 3 for c in shown)
+    assert near(sum(World.is_sound(c.thought) for c in shown), 0.3, len(shown))
+    if form == "text":
+        assert all(re.fullmatch(r"The answer is [^\n]+\.", c.text) for c in whole)
+
+
+def test_other_tasks_of_a_world_that_thinks_are_answered_as_before():
+    subject = Rationale.make(
+        unit="u", step="s", because=1, problem="p", author="teacher", response="We know that 1 + 1 = 2."
+    )
+    plain = completions(World(), Task("review", NUMBER, subject))
+    made = completions(World(thinks=1.0), Task("review", NUMBER, subject))
+    assert all(c.thought for c in made)
+    assert near(sum("5" in c.text for c in made), sum("5" in c.text for c in plain) / N)
+
+
+def test_thinking_is_another_teacher_and_stands_in_the_replay_key():
+    asked = Request(({"role": "user", "content": "1 + 1?"},), Task("solve", NUMBER), {"max_tokens": 100})
+    worlds = [World(), World(thinks=1.0), World(thinks=0.5), World(thinks=1.0, hidden_rate=0.5)]
+    assert len({ScriptedTeacher(w).key(asked) for w in worlds}) == 4
+    assert World(unfinished_rate=0.5).identity == World().identity  # it does not think
+    assert ScriptedTeacher(worlds[1]).wire_parameters(asked)["max_tokens"] == 100 + THINKING_TOKENS
+    assert ScriptedTeacher(worlds[0]).wire_parameters(asked)["max_tokens"] == 100
+
+
+async def test_the_scripted_teacher_is_named_on_the_command_line():
+    names = ["scripted", "scripted:thinking", "scripted:1", "scripted:thinking:1"]
+    made = [make_teacher(name, Profile(teachers={}, roles={})) for name in names]
+    assert len({t.endpoint for t in made}) == 4
+    assert [t.reasoning for t in made] == [False, True, False, True]
+    asked = Request(({"role": "user", "content": "1 + 1?"},), Task("solve", NUMBER))
+    first = await made[1].complete(asked)
+    assert first == await made[1].complete(asked)
+    assert first.thought_kind == "raw"

@@ -59,7 +59,7 @@ def test_a_statement_names_a_choice(statement: str, letter: str | None) -> None:
         ("12", "B"),
         ("12.0", "B"),
         ("15 dollars", "C"),
-        ("$\\boxed{12}$", None),  # the box is taken off before
+        ("$\\boxed{12}$", "B"),
         ("20", "D"),
         ("12 or 10", None),
         ("5 * 2 = 10", "A"),
@@ -166,3 +166,26 @@ def test_a_choice_is_read_back_and_no_other_is_right(words: list[str], stated: s
     for letter in letters:
         verdict = verify_answer(reply, letter, kind="choice", choices=words)
         assert verdict.label == ("right" if letter == letters[at] else "wrong")
+
+
+@pytest.mark.parametrize(
+    ("reply", "letter"),
+    [
+        ("(A) is wrong, so (B).", "B"), ("A is incorrect. B is correct.", "B"), ("A is not correct; D is.", "D"),
+        ("A isn't right, and B is out.", None), ("(A) is wrong.", None), ("It can't be A.", None),
+        ("The answer can't be A.", None), ("(A)(B)", None), ("(A) (B)", None), ("I think B, but it could be C.", None),
+        ("I'd guess B", "B"), ("I'm not sure, but B.", "B"), ("Hence, B", "B"), ("=> (B)", "B"), ("So B it is.", "B"),
+        ("<u>B</u>", "B"), ("<b>B</b>", "B"), ("La respuesta correcta es la opción B.", "B"),
+        ("A resposta correta é a letra B.", "B"), ("Die Antwort ist Option B.", "B"),
+    ],
+)  # fmt: skip
+def test_options_that_are_ruled_out_and_ways_to_close(reply: str, letter: str | None):
+    assert extract_answer(reply, kind="choice", choices=CITIES) == letter
+
+
+def test_a_capital_alone_is_a_letter_and_a_sign_is_part_of_a_number():
+    assert extract_answer("B", kind="choice", choices=("B", "A", "D")) == "B"
+    assert extract_answer("The answer is B.", kind="choice", choices=("B", "A", "D")) == "B"
+    assert extract_answer("The answer is -10.", kind="choice", choices=NUMBERS) is None
+    assert extract_answer("The answer is - B", kind="choice", choices=NUMBERS) == "B"
+    assert extract_answer("It’s red", kind="choice", choices=("It's red", "blue")) == "A"

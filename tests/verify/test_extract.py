@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from synth.records import AnswerKind
-from synth.verify import compare_answers, extract, extract_answer, infer_kind, split_answer
+from synth.records import AnswerKind, solution_of
+from synth.verify import compare_answers, extract_answer, find_answer, infer_kind, statements
 from synth.verify.latex import last_boxed
 
 KINDS: tuple[AnswerKind, ...] = ("number", "choice", "math", "boolean", "text")
@@ -80,15 +80,15 @@ def test_boxed(text: str, inside: str | None) -> None:
         ("2 + 3 = 5. The answer is 5.", "number", "2 + 3 = 5.", "5"),
         ("2 + 3 = 5\n#### 5", "number", "2 + 3 = 5", "5"),
         ("2 + 3 = 5\nA: 5", "number", "2 + 3 = 5", "5"),
-        ('{"reasoning": "2 + 3", "answer": "5"}', "number", "2 + 3", "5"),
-        ('```json\n{"reasoning": "2 + 3", "answer": "5"}\n```', "number", "2 + 3", "5"),
+        ('{"reasoning": "2 + 3", "answer": "5"}', "number", '{"reasoning": "2 + 3", "answer": "5"}', "5"),
         ("2 + 3 = \\boxed{5}", "number", "2 + 3 = \\boxed{5}", "5"),
         ("It is old. So the answer is (B).", "choice", "It is old.", "B"),
         ("Not known.", "number", "Not known.", None),
     ],
 )
 def test_the_statement_is_cut_off_the_reasoning(reply: str, kind: AnswerKind, reasoning: str, answer: str) -> None:
-    assert split_answer(reply, kind=kind) == (reasoning, answer)
+    found = find_answer(reply, kind=kind)
+    assert (solution_of(reply, found.span), found.answer) == (reasoning, answer)
 
 
 def test_first_and_last_candidates() -> None:
@@ -118,8 +118,9 @@ MARKUP = st.sampled_from(
 def test_any_text_is_read_without_an_error(text: str, kind: AnswerKind, choices: tuple[str, ...]) -> None:
     answer = extract_answer(text, kind=kind, choices=choices)
     assert answer is None or (isinstance(answer, str) and answer)
-    reasoning, same = split_answer(text, kind=kind, choices=choices)
-    assert (isinstance(reasoning, str), same) == (True, answer)
+    found = find_answer(text, kind=kind, choices=choices)
+    assert found.answer == answer
+    assert found.span is None or 0 <= found.span[0] < found.span[1] <= len(text)
     for which in ("first", "last"):
         extract_answer(text, kind=kind, choices=choices, which=which)
     infer_kind(text, choices)
@@ -131,7 +132,7 @@ def test_any_text_is_read_without_an_error(text: str, kind: AnswerKind, choices:
 
 HOSTILE = """
     import time
-    from synth.verify import compare_answers, infer_kind, split_answer
+    from synth.verify import compare_answers, find_answer, infer_kind
 
     PAIRS = [  # what stands first, and what is repeated after it
         ("", "1 "), ("", "the answer is "), ("", "\\\\boxed{"), ("", "\\\\frac{1}{"), ("", "\\"answer\\": \\""), ("", "```{"),
@@ -144,7 +145,7 @@ HOSTILE = """
         start = time.process_time()
         for kind in kinds:
             choices = ("x", "y 2", "1") if kind == "choice" else ()
-            split_answer(text, kind=kind, choices=choices)
+            find_answer(text, kind=kind, choices=choices)
             if kind != "math":
                 compare_answers(text, text[-3000:], kind=kind, choices=choices)
         infer_kind(text)
@@ -181,5 +182,4 @@ _WORDS = st.sampled_from([*_SHORT, *_LONG, *_SIGNS])
 )
 def test_looking_near_the_words_finds_what_looking_everywhere_finds(parts: list[tuple[str, str]]):
     text = "".join(word + space for word, space in parts)
-    found = [(m.span(), m[0]) for m in extract._find_statements(text)]
-    assert found == [(m.span(), m[0]) for m in extract._STATEMENT.finditer(text)]
+    assert list(statements.find_english(text)) == [m.span() for m in statements._STATEMENT.finditer(text)]

@@ -43,7 +43,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     call = Call(
         id="b2:call", key="b2:key", attempt=1, teacher=bad, endpoint=bad, model=bad, served_model=bad, unit=problem.id, step=bad, prompt=bad, shape=bad,
-        messages=[{"role": bad, "content": bad}], parameters={bad: bad}, status="ok", reply=bad + "y" * 1_000_000, thinking=bad, error=bad,
+        messages=[{"role": bad, "content": bad}], parameters={bad: bad}, status="ok", reply=bad + "y" * 1_000_000, thought=bad + "w" * 1_000_000, error=bad,
         started=1.0, latency=1.0,
     )  # fmt: skip
 
@@ -57,7 +57,10 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
         author="teacher",
         teacher=bad,
         style=bad,
-        text=bad + "z" * 1_000_000,
+        thought=bad + "t" * 1_000_000,
+        thought_kind="raw",
+        response=bad + "z" * 1_000_000,
+        answer_span=(1_000_000, 1_000_000 + len(bad)),
         steps=(bad, bad),
         answer=bad,
         parts={bad: bad},
@@ -69,8 +72,11 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
         problem=problem.id,
         author="student",
         teacher=bad,
-        text="x" * 1_000_000 + bad,
+        thought=bad,
+        thought_kind="summary",
+        response="x" * 1_000_000 + bad,
         answer=bad,
+        answer_span=(1_000_000, 1_000_000 + len(bad)),
         call=call.id,
     )
     root = made(Node, 1, problem=problem.id, text=bad, decision=bad, reason=bad, quote=bad, value=1.0)

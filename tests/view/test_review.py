@@ -98,7 +98,7 @@ def test_pairs_are_judged_by_the_same_means(mine: Path):
     assert ask(mine, "SELECT count(*) FROM rejections WHERE step = 'human_review' AND target_table <> 'pairs'") == [
         (0,)
     ]
-    assert ask(mine, "SELECT target, target_table, verdict, comment, text FROM human_verdicts ORDER BY target") == [
+    assert ask(mine, "SELECT target, target_table, verdict, comment, response FROM human_verdicts ORDER BY target") == [
         (one, "pairs", "accepted", None, None),
         (two, "pairs", "reversed", "the other is right", None),
         (three, "pairs", "rejected", None, None),
@@ -119,16 +119,16 @@ def test_pairs_are_judged_by_the_same_means(mine: Path):
 def test_an_edit_is_a_revised_rationale_of_a_named_author(mine: Path):
     target = kept(mine)[0]
     judge(mine, ANN, target, "edit", "clearer", "First 2.\r\nThen 3.", "5")
-    ((new, author, teacher, text, answer, parent, problem, unit),) = ask(
+    ((new, author, teacher, response, answer, parent, problem, unit),) = ask(
         mine,
-        "SELECT id, author, teacher, text, answer, parent, problem, unit FROM rationales WHERE step = 'human_review'",
+        "SELECT id, author, teacher, response, answer, parent, problem, unit FROM rationales WHERE step = 'human_review'",
     )
-    assert (author, teacher, text, answer, parent) == ("human", ANN, "First 2.\nThen 3.", "5", target)
+    assert (author, teacher, response, answer, parent) == ("human", ANN, "First 2.\nThen 3.", "5", target)
     assert ask(mine, f"SELECT problem, unit FROM rationales WHERE id = '{target}'") == [(problem, unit)]
     assert new in kept(mine)
     assert target not in kept(mine)
-    ((verdict, revised, revised_text),) = ask(mine, "SELECT verdict, revised, revised_text FROM human_verdicts")
-    assert (verdict, revised, revised_text) == ("revised", new, text)
+    ((verdict, revised, revised_response),) = ask(mine, "SELECT verdict, revised, revised_response FROM human_verdicts")
+    assert (verdict, revised, revised_response) == ("revised", new, response)
     withdraw(mine, ANN, target)
     assert new not in [i for (i,) in ask(mine, "SELECT id FROM rationales")]
     assert target in kept(mine)
@@ -136,12 +136,12 @@ def test_an_edit_is_a_revised_rationale_of_a_named_author(mine: Path):
 
 def test_what_says_nothing_is_refused(mine: Path):
     target = kept(mine)[0]
-    ((text, answer),) = ask(mine, f"SELECT text, answer FROM rationales WHERE id = '{target}'")
+    ((response, answer),) = ask(mine, f"SELECT response, answer FROM rationales WHERE id = '{target}'")
     for words in (
         ("b2:none", "accept"),
         (target, "comment", " "),
         (target, "edit", "", " "),
-        (target, "edit", "", text, answer),
+        (target, "edit", "", f"\r\n{response} ", answer),
         (target, "love"),
     ):
         with pytest.raises(UserError):
@@ -173,7 +173,7 @@ async def test_verdicts_outlive_the_next_session_of_the_run(tmp_path: Path):
     summary = await run("fine-tune-cot", rows, folder, limit=6)
     assert summary.progress.done == 2  # those of before were not done again
     assert [s[:3] for s in state(folder) if s[1] == target] == [(ANN, target, "revised")]
-    assert ask(folder, "SELECT text FROM kept_rationales WHERE author = 'human'") == [("By hand.",)]
+    assert ask(folder, "SELECT response FROM kept_rationales WHERE author = 'human'") == [("By hand.",)]
     synth("export", folder, "--to", "sft", "--out", tmp_path, check=0)
     assert "By hand." in (tmp_path / "sft.jsonl").read_text()
 
@@ -197,7 +197,7 @@ def scored(folder: Path) -> dict[str, str]:
             problem=home.id,
             author="teacher",
             teacher="t",
-            text=name,
+            response=name,
             answer=answer,
         )
         records.append(made[name])
@@ -356,10 +356,10 @@ def test_pairs_are_judged_without_being_told_which_side_was_chosen(mine: Path, p
             target = pages.get_attribute("form.judge input[name=target]", "value")
             ((chosen, rejected),) = ask(
                 mine,
-                f"""SELECT c.text, r.text FROM pairs a JOIN rationales c ON c.id = a.chosen JOIN rationales r ON r.id = a.rejected
+                f"""SELECT c.response, r.response FROM pairs a JOIN rationales c ON c.id = a.chosen JOIN rationales r ON r.id = a.rejected
                 WHERE a.id = '{target}'""",
             )
-            left, right = (pages.inner_text(f".side.{where} .text") for where in ("left", "right"))
+            left, right = (pages.inner_text(f".side.{where} .response") for where in ("left", "right"))
             assert {left.split()[-1], right.split()[-1]} == {chosen.split()[-1], rejected.split()[-1]}
             picked = left if key == "1" else right
             words = pages.inner_text("main")

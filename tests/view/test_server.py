@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import re
 import subprocess
@@ -15,44 +14,11 @@ from urllib.parse import quote, urlencode
 import pytest
 from support import ask
 from support import synth as command
-from view_support import HOSTILE, viewing
+from view_support import HOSTILE, Client, viewing
 
 from synth.errors import UserError
 from synth.store.database import fold, open_store
 from synth.view.browse import LISTS, PAGE, Asked, facets, find
-
-
-class Client:
-    """A browser without a window."""
-
-    def __init__(self, address: str) -> None:
-        self.host, self.token = re.match(r"http://([^/]+)/\?token=(.+)", address).groups()
-        self.cookie = ""
-
-    def ask(
-        self, path: str, method: str = "GET", body: str | None = None, **headers: str | None
-    ) -> tuple[int, dict[str, str], str]:
-        connection = http.client.HTTPConnection(self.host, timeout=30)
-        own: dict[str, str | None] = {
-            "Host": self.host,
-            "Cookie": self.cookie,
-            **{k.replace("_", "-"): v for k, v in headers.items()},
-        }
-        connection.putrequest(method, path, skip_host=True)
-        for name, value in own.items():
-            if value is not None:
-                connection.putheader(name, value)
-        if body is not None:
-            connection.putheader("Content-Length", str(len(body)))
-        connection.endheaders(body.encode() if body is not None else None)
-        reply = connection.getresponse()
-        text = reply.read().decode()
-        connection.close()
-        return reply.status, {k.lower(): v for k, v in reply.getheaders()}, text
-
-    def enter(self) -> None:
-        _, headers, _ = self.ask(f"/?token={self.token}")
-        self.cookie = headers["set-cookie"].split(";")[0]
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +100,7 @@ def test_lists_find_what_sql_finds(finished: Path):
                 Asked("rationales", where="label_correct = 'wrong' AND rejected_by LIKE 'right%'"),
                 "label_correct = 'wrong' AND rejected_by LIKE 'right%'",
             ),
-            (Asked("rationales", words="THE"), "contains(lower(text), 'the')"),
+            (Asked("rationales", words="THE"), "contains(lower(response), 'the')"),
             (Asked("rationales", chosen=(("state", "out"),)), "NOT kept"),
             (
                 Asked("rationales", chosen=(("rule", "right: score.correct"), ("step", "sample"))),
@@ -164,7 +130,7 @@ def test_pages_have_each_row_once(finished: Path, sort: str, monkeypatch: pytest
             rows, after = find(store, Asked("rationales", sort=sort, after=after))
             seen += [r["id"] for r in rows]
         assert len(seen) == len(set(seen)) == 48
-        lengths = dict(store.sql("SELECT id, length(text) FROM rationales").fetchall())
+        lengths = dict(store.sql("SELECT id, length(reasoning) FROM rationales").fetchall())
     if sort == "longest":
         assert [lengths[i] for i in seen] == sorted(lengths.values(), reverse=True)
 

@@ -8,4 +8,4 @@
 SELECT CASE WHEN count(price) > 0 THEN sum(price) / nullif((SELECT count(*) FROM kept_rationales), 0) END AS value,
   (SELECT count(*) FROM kept_rationales) AS n,
   CASE WHEN count(*) > count(price) THEN format('{} of {} calls have no price: the least it can be', count(*) - count(price), count(*)) END AS note
-FROM calls WHERE status = 'ok' OR price > 0
+FROM calls WHERE got_reply(status, completion_tokens, finish)
