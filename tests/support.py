@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import subprocess
 import sys
 import textwrap
@@ -23,7 +24,7 @@ from synth.records import UnitRecord
 from synth.sources import open_source
 from synth.store.database import open_store
 from synth.store.journal import Journal
-from synth.teachers import ScriptedTeacher, Teacher, World
+from synth.teachers import Request, ScriptedTeacher, Teacher, World
 
 ROOT = Path(__file__).parent.parent
 
@@ -123,6 +124,18 @@ def synth(
     if check is not None:
         assert done.returncode == check, done.stderr + done.stdout
     return done
+
+
+class Counting:
+    """A model that is always right, and counts what it is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[Request] = []
+        self.identity = "counting"
+
+    def __call__(self, request: Request, rng: random.Random):
+        self.asked.append(request)
+        return World(solve_rate=1)(request, rng)
 
 
 Handler = Callable[[web.Request, Any], Awaitable[web.StreamResponse]]

@@ -45,22 +45,8 @@ def command(
     Every mistake is told at once, with file, line and remedy. The estimate says what it assumes; a price that is not
     in the profile is unknown, not 0.
     """
-    with TemporaryDirectory() as beside:
-        _plan(pipeline, input_name, maps, mapping, given, profile, limit, run_path, Path(beside))
-
-
-def _plan(
-    pipeline: str,
-    input_name: str | None,
-    maps: tuple[str, ...],
-    mapping: str | None,
-    given: tuple[str, ...],
-    profile: Path | None,
-    limit: int | None,
-    run_path: Path | None,
-    beside: Path,
-) -> None:
-    """Show the plan; `beside` is a folder for what came by standard input."""
+    # A folder for what came by standard input, while it is planned.
+    beside = Path(click.get_current_context().with_resource(TemporaryDirectory()))
     from rich.table import Table
 
     from synth.cli.tables import output

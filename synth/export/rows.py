@@ -457,9 +457,7 @@ def _prm(store: Store, options: ExportOptions, left_out: LeftOut) -> Iterator[Ba
             if why := _tag_within(thoughts, Writing("\n".join(steps), row["thought"])):
                 left_out.add(row["id"], why)
                 continue
-            asked += (
-                f"{options.tags[0]}\n{row['thought']}\n{options.tags[1]}\n\n"  # read before the steps that are judged
-            )
+            asked += f"{thoughts.tagged(row['thought'])}\n\n"  # read before the steps that are judged
         yield PrmRow(
             **_lineage(row),
             prompt=asked,

@@ -43,6 +43,11 @@ class Thoughts(NamedTuple):
     everywhere: bool = False
     """Whether a turn without a thought has the field too, empty: `datasets` fixes the fields of a column by its first rows."""
 
+    def tagged(self, thought: str) -> str:
+        """A thought in its tags."""
+        opening, closing = self.tags
+        return f"{opening}\n{thought}\n{closing}"
+
 
 class Writing(NamedTuple):
     """What an author wrote."""
@@ -107,9 +112,8 @@ def reply(writing: Writing, thoughts: Thoughts, options: ExportOptions) -> Conve
 def said(response: str, thought: str | None, thoughts: Thoughts) -> Conversation:
     """One turn of the assistant, with its thought in its place."""
     if thoughts.place == "tags" and thought:
-        opening, closing = thoughts.tags
         between = "" if response.startswith("\n\n") else "\n" if response.startswith("\n") else "\n\n"
-        response = f"{opening}\n{thought}\n{closing}{between}{response}"
+        response = f"{thoughts.tagged(thought)}{between}{response}"
     field = {}
     if thoughts.place in THOUGHT_FIELDS and (thought or thoughts.everywhere):
         field = {thoughts.place: thought or ""}

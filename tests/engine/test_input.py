@@ -6,7 +6,7 @@ import random
 from pathlib import Path
 
 import pytest
-from support import ask, contents, run, sums, synth, write_rows, yaml_file
+from support import Counting, ask, contents, run, sums, synth, write_rows, yaml_file
 
 from synth.engine import Target, forget
 from synth.engine import run as run_it
@@ -20,18 +20,6 @@ PIPELINE = """
       - {step: rationalize}
       - {step: verify_answer}
 """
-
-
-class Counting:
-    """Counts what it is asked; always right."""
-
-    def __init__(self) -> None:
-        self.asked: list[Request] = []
-        self.identity = "counting"
-
-    def __call__(self, request: Request, rng: random.Random):
-        self.asked.append(request)
-        return World(solve_rate=1)(request, rng)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support import ask, run, stored, sums, yaml_file
+from support import Counting, ask, run, stored, sums, yaml_file
 
 from synth.engine import Target, run_pipeline
 from synth.engine.run import UNITS_AHEAD
@@ -22,7 +22,7 @@ from synth.errors import Stopped
 from synth.pipeline import load_pipeline
 from synth.records import Pair, Problem, Rationale, Rejection, UnitRecord
 from synth.sources import open_source
-from synth.teachers import Budget, Request, ScriptedTeacher, World
+from synth.teachers import Budget, ScriptedTeacher, World
 
 PIPELINE = """
     pipeline: my/target
@@ -33,18 +33,6 @@ PIPELINE = """
     corpus:
       - {step: cap, per: problem, at_most: 1}
 """
-
-
-class Counting:
-    """A model that is always right, and counts what it is asked."""
-
-    def __init__(self) -> None:
-        self.asked: list[Request] = []
-        self.identity = "counting"
-
-    def __call__(self, request: Request, rng: random.Random):
-        self.asked.append(request)
-        return World(solve_rate=1)(request, rng)
 
 
 @pytest.fixture
