@@ -103,7 +103,7 @@ def judged(
         begun = time.perf_counter()
         given = [{"question": text} for text in texts]
         done = synth.run(
-            {"pipeline": "my/judged", "steps": [step]}, given, f"{folder}/run", teachers=judge, progress=False
+            {"pipeline": "my/judged", "steps": [step]}, given, f"{folder}/run", models=judge, progress=False
         )
         seconds = (time.perf_counter() - begun) / len(texts)
         with done.open() as store:
@@ -135,7 +135,7 @@ def with_judge(case: Case, judge: str, n: int, mode: str, nearest: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--judge", help="a teacher; without it only what needs none")
+    parser.add_argument("--judge", help="a model; without it only what needs none")
     parser.add_argument("--n", type=int, default=40)
     parser.add_argument("--modes", default="probability,verdict")
     parser.add_argument("--nearest", default="1")

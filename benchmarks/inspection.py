@@ -1,4 +1,4 @@
-"""How often the measures of `inspect` err: personal data planted in real texts, leaks planted in real questions and replies.
+"""How often the measures of `text_stats` err: personal data planted in real texts, leaks planted in real questions and replies.
 
     SYNTH_DATA=/where/the/data/lies python benchmarks/inspection.py [--judge local:qwen2.5-coder-1.5b --unsafe FILE --n 60]
 
@@ -162,12 +162,12 @@ def unsafe(data: Path, file: Path, judge: str, n: int) -> None:
         "mode": "probability",
         "prompt": "review/safe",
         "score": "safe",
-        "sees_gold": False,
+        "show_gold": False,
     }
     with tempfile.TemporaryDirectory() as folder:
         pipeline = {"pipeline": "my/safe", "steps": [review]}
         given = [{"question": text} for some in texts.values() for text in some]
-        with synth.run(pipeline, given, f"{folder}/run", teachers=judge, progress=False).open() as store:
+        with synth.run(pipeline, given, f"{folder}/run", models=judge, progress=False).open() as store:
             query = "SELECT p.question, s.value FROM scores s JOIN problems p ON p.id = s.target WHERE s.name = 'safe'"
             value = {question.strip(): v for question, v in store.sql(query).fetchall()}
     for name, some in texts.items():

@@ -1,6 +1,6 @@
 """How informative a reviewer is, by mode: spoken score, probability of a yes, and solving the problem anew.
 
-    SYNTH_DATA=/where/gsm8k_model_solutions.jsonl/lies python benchmarks/review_modes.py [--teacher local:qwen2.5-coder-1.5b] [--n 24] [--modes "solved anew"]
+    SYNTH_DATA=/where/gsm8k_model_solutions.jsonl/lies python benchmarks/review_modes.py [--model local:qwen2.5-coder-1.5b] [--n 24] [--modes "solved anew"]
 
 Reviews `n` right and `n` wrong solutions that systems wrote to GSM8K questions (labels are the publisher's), in each mode
 of the step `review`, without the gold answer, and prints the area under the curve: the chance that a right solution is
@@ -17,18 +17,19 @@ import tempfile
 import time
 from pathlib import Path
 
+from synth.calls import Caller, Ledger
 from synth.measures import area_under_curve
+from synth.models import load_profile, make_model
 from synth.records import Problem, Rationale, Score
 from synth.steps import Unit
 from synth.steps.review import Review
 from synth.steps.segmentation import cut
 from synth.store.journal import Journal
-from synth.teachers import Caller, Ledger, load_profile, make_teacher
 from synth.verify import find_answer
 
 MODES = {
-    "spoken score": Review(name="r", sees_gold=False, max_tokens=256),
-    "probability of yes": Review(name="r", sees_gold=False, mode="probability"),
+    "spoken score": Review(name="r", show_gold=False, max_tokens=256),
+    "probability of yes": Review(name="r", show_gold=False, mode="probability"),
     "solved anew": Review(name="r", mode="resolve", samples=1, temperature=0.0, max_tokens=512),
     "solved anew four times": Review(name="r", mode="resolve", samples=4, temperature=0.8, max_tokens=512),
 }
@@ -50,7 +51,7 @@ def solutions(path: Path, n: int) -> list[tuple[Problem, Rationale, bool]]:
                 steps, segmenter = cut(None, text, span)
                 rationale = Rationale.make(
                     unit=problem.id, step="given", because=[problem.id, system], problem=problem.id, author="teacher",
-                    teacher=system, response=text, answer_span=span, steps=steps, segmenter=segmenter, answer=answer,
+                    model=system, response=text, answer_span=span, steps=steps, segmenter=segmenter, answer=answer,
                 )  # fmt: skip
                 found.append((problem, rationale, label))
                 break
@@ -60,7 +61,7 @@ def solutions(path: Path, n: int) -> list[tuple[Problem, Rationale, bool]]:
 async def main() -> None:
     """Parse the words and measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--teacher", default="local:qwen2.5-coder-1.5b")
+    parser.add_argument("--model", default="local:qwen2.5-coder-1.5b")
     parser.add_argument("--n", type=int, default=24)
     parser.add_argument("--modes", default=",".join(MODES), help="with commas; all, if not given")
     given = parser.parse_args()
@@ -70,17 +71,17 @@ async def main() -> None:
     if not path.is_file():
         raise SystemExit(f"{path} is not there: set SYNTH_DATA")
     items = solutions(path, given.n)
-    teacher = make_teacher(given.teacher, load_profile(None))
-    print(f"{given.teacher}, {sum(t for *_, t in items)} right and {sum(not t for *_, t in items)} wrong solutions")
+    model = make_model(given.model, load_profile(None))
+    print(f"{given.model}, {sum(t for *_, t in items)} right and {sum(not t for *_, t in items)} wrong solutions")
     with tempfile.TemporaryDirectory() as folder:
         caller = Caller(Ledger(Journal(Path(folder))))
-        async with teacher:
+        async with model:
             for name in given.modes.split(","):
                 step = MODES[name]
                 began, before = time.perf_counter(), caller.counts.sent
 
                 async def judge(problem: Problem, rationale: Rationale, step: Review = step) -> float | None:
-                    unit = Unit(problem, caller, {"reviewers": [teacher]})
+                    unit = Unit(problem, caller, {"reviewers": [model]})
                     unit.add([rationale])
                     unit.add(await step.run([rationale], unit))
                     return next((s.value for s in unit.all(Score) if s.name == "review_single"), None)

@@ -38,7 +38,7 @@ def make(run: Path, n: int) -> None:
     (run / "journal").mkdir(parents=True)
     (run / "journal" / "000001.jsonl").touch()
     manifest = {"pipeline": "distil/fine-tune-cot", "synth": "benchmark", "fingerprint": "", "format": 1, "limit": None}
-    manifest |= {"source": {"name": "made.jsonl", "mapping": {}}, "teachers": {}, "words": {}}
+    manifest |= {"source": {"name": "made.jsonl", "mapping": {}}, "models": {}, "words": {}}
     manifest["corpus"] = [{"step": "split", "name": "part"}, {"step": "decontaminate", "name": "clean"}]
     (run / "run.json").write_text(json.dumps(manifest))
     con = duckdb.connect(str(run / "corpus.duckdb"))
@@ -55,16 +55,16 @@ def make(run: Path, n: int) -> None:
     con.execute(
         f"""INSERT INTO rationales BY NAME SELECT *, string_split(text, chr(10)) AS steps FROM (
         SELECT ident('p', i // 4) AS owner, ident('r', i) AS id, ident('p', i // 4) AS unit, 'sample' AS step,
-        ident('p', i // 4) AS problem, 'teacher' AS author, ['gpt', 'small', 'mine'][1 + (i % 3)::INT] AS teacher, 'free' AS style, {text} AS text,
+        ident('p', i // 4) AS problem, 'teacher' AS author, ['gpt', 'small', 'mine'][1 + (i % 3)::INT] AS model, 'free' AS style, {text} AS text,
         CASE WHEN i % 5 < 3 THEN (i // 4) % 100 ELSE i % 7 END::VARCHAR AS answer, false AS hinted, i % 4 AS sample, 120 + i % 90 AS tokens,
         ident('c', i) AS call FROM range({n}) t(i))"""
     )
     con.execute(
-        f"""INSERT INTO calls BY NAME SELECT ident('c', i) AS id, ident('k', i) AS key, 1 AS attempt, ['gpt', 'small', 'mine'][1 + (i % 3)::INT] AS teacher,
+        f"""INSERT INTO calls BY NAME SELECT ident('c', i) AS id, ident('k', i) AS key, 1 AS attempt, ['gpt', 'small', 'mine'][1 + (i % 3)::INT] AS model,
         'http://localhost' AS endpoint, 'model' AS model, ident('p', i // 4) AS unit, 'sample' AS step,
         '[{{"role":"user","content":"Solve it. Problem ' || i // 4 || ': how many of ' || (hash(i // 4) % 9973) || ' are left?"}}]' AS messages,
         '{{}}' AS parameters, i % 4 AS sample, 'ok' AS status, 'The reply number ' || i AS reply, 80 AS prompt_tokens, 120 AS completion_tokens,
-        0.0001 AS price, 1e9 + i AS started, 1.5 AS latency FROM range({n}) t(i)"""
+        0.0001 AS price, to_timestamp(1e9 + i) AS started, 1.5 AS latency FROM range({n}) t(i)"""
     )
     con.execute(
         f"""INSERT INTO scores BY NAME SELECT ident('p', i // 4) AS owner, ident('s', i) AS id, ident('p', i // 4) AS unit, 'verify_answer' AS step,
@@ -93,7 +93,7 @@ def make(run: Path, n: int) -> None:
     con.execute(
         f"""INSERT INTO nodes BY NAME SELECT ident('p', i // 21) AS owner, ident('n', i) AS id, ident('p', i // 21) AS unit, 'think' AS step,
         ident('p', i // 21) AS problem, CASE WHEN i % 21 > 0 THEN ident('n', i // 21 * 21 + (i % 21 - 1) // 4) END AS parent,
-        CASE WHEN i % 21 = 0 THEN 0 WHEN i % 21 < 5 THEN 1 ELSE 2 END AS depth, 'thought ' || i AS text, 'teacher' AS teacher,
+        CASE WHEN i % 21 = 0 THEN 0 WHEN i % 21 < 5 THEN 1 ELSE 2 END AS depth, 'thought ' || i AS text, 'model' AS model,
         i % 21 >= 5 AS terminal, 0.5 AS value FROM range({min(n // 4, 1000) * 21}) t(i)"""
     )
     con.execute(
@@ -146,7 +146,7 @@ def pages_of(run: Path) -> None:
             ("/browse/rationales", "first page of rationales, store opened anew"),
             ("/browse/rationales", "first page again"),
             (f"/browse/rationales?after={after}", "a page in the middle"),
-            ("/browse/rationales?state=out&teacher=gpt", "two facets"),
+            ("/browse/rationales?state=out&model=gpt", "two facets"),
             (where("length(text) > 700 AND tokens < 130"), "a condition over columns"),
             (where("score_correct = 1 AND NOT kept"), "a condition over scores and state, none found"),
             (where("score_correct = 1 AND kept AND gold = '7'"), "a condition over scores, state and problem"),

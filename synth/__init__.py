@@ -2,7 +2,7 @@
 
     import synth
 
-    done = synth.run("fine-tune-cot", problems, "runs/mine", teachers="gpt")
+    done = synth.run("fine-tune-cot", problems, "runs/mine", models="gpt")
     with done.open() as store:
         for rationale in store.records(Rationale, kept=True):
             print(rationale.text)
@@ -18,27 +18,30 @@ if TYPE_CHECKING:
     from synth.audit import run_audits
     from synth.engine.session import run
     from synth.export import ExportOptions, export_dataset, export_run
+    from synth.models import Completion, FunctionModel, Price, ScriptedModel, World
     from synth.pipeline import load_pipeline
     from synth.publish import push, write_card
     from synth.records import Call, Critique, Failure, Node, Pair, Problem, Rationale, Rejection, Score
     from synth.store.database import open_store
-    from synth.teachers import ScriptedTeacher, World
     from synth.verify import verify_answer
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Call",
+    "Completion",
     "Critique",
     "ExportOptions",
     "Failure",
+    "FunctionModel",
     "Node",
     "Pair",
+    "Price",
     "Problem",
     "Rationale",
     "Rejection",
     "Score",
-    "ScriptedTeacher",
+    "ScriptedModel",
     "World",
     "__version__",
     "export_dataset",
@@ -62,8 +65,7 @@ _HOME = {
     "write_card": "synth.publish",
     "open_store": "synth.store.database",
     "run_audits": "synth.audit",
-    "ScriptedTeacher": "synth.teachers",
-    "World": "synth.teachers",
+    **dict.fromkeys(("Completion", "FunctionModel", "Price", "ScriptedModel", "World"), "synth.models"),
     "verify_answer": "synth.verify",
     **dict.fromkeys(
         ("Call", "Critique", "Failure", "Node", "Pair", "Problem", "Rationale", "Rejection", "Score"), "synth.records"

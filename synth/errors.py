@@ -8,7 +8,7 @@ SynthError
 │   └── SetupError       something is not installed, not set, or cannot be fetched
 ├── CheckFailed          what was to be made public does not pass a check: audits, a search for secrets; exit code 1
 ├── Stopped              the run ended early and can go on with the same command; exit code 3
-└── TeacherError         one call did not give a usable reply; becomes a `Failure` row
+└── ModelError         one call did not give a usable reply; becomes a `Failure` row
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from __future__ import annotations
 __all__ = [
     "CheckFailed",
     "InputError",
+    "ModelError",
     "PipelineError",
     "RunFolderError",
     "SetupError",
     "Stopped",
     "SynthError",
-    "TeacherError",
     "UserError",
 ]
 
@@ -64,6 +64,10 @@ class SetupError(UserError):
     """Something is not installed, not set, not reachable or cannot be fetched."""
 
 
+class StepError(UserError):
+    """A step made what no step may make: the mistake is in its code."""
+
+
 class CheckFailed(SynthError):
     """What was to be made public does not pass a check; the message says which, and what to do about it."""
 
@@ -74,17 +78,19 @@ class Stopped(SynthError):
     exit_code = 3
 
 
-class TeacherError(SynthError):
+class ModelError(SynthError):
     """One call did not give a usable reply.
 
     Attributes:
         cause: a stable word: `truncated`, `thought_cut`, `only_thought`, `empty`, `refused`, `rate_limit`, `server`,
-            `connection`, `timeout`, `auth`, `not_found`, `bad_request`, `malformed`.
+            `connection`, `timeout`, `auth`, `not_found`, `bad_request`, `malformed`,
+            `raised`.
         retriable: whether asking the same again later may succeed.
         fatal: whether every other call to this endpoint must fail for the same reason.
         retry_after: seconds the endpoint asked us to wait, if it did.
         raw: the reply as it came, if any.
         parameter: the sampling parameter that the endpoint does not take, where that is why it refused.
+        unavailable: whether the endpoint says that it serves nobody at the moment (503), as while it loads a model.
         stale: whether it went out on a connection that the endpoint was closing, and can be asked again at once.
     """
 
@@ -100,10 +106,12 @@ class TeacherError(SynthError):
         remedy: str | None = None,
         stale: bool = False,
         parameter: str | None = None,
+        unavailable: bool = False,
     ) -> None:
         super().__init__(what, remedy=remedy)
         self.cause = cause
         self.stale = stale
+        self.unavailable = unavailable
         self.parameter = parameter
         self.retriable = retriable
         self.fatal = fatal

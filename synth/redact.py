@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import groupby
 from typing import NamedTuple
 
 __all__ = ["KEY_SHAPES", "keep_secret", "known_secrets", "redact", "scrub"]
@@ -51,7 +52,8 @@ KEY_SHAPES = {
     "a signed web token": r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{20,}",
     "a password in an address": r"\b[a-z]+://[^\s/:@\"'<>]{1,64}:[^\s/:@\"'<>]{6,128}@[A-Za-z0-9]",
 }
-"""Shapes by which keys are known: strict, for each find keeps something from being published. Understood by `re` and by RE2."""
+"""Shapes by which keys are known: strict, for each find keeps something from being published. For RE2: `re` takes
+quadratic time for some of them."""
 
 
 def known_secrets() -> frozenset[str]:
@@ -62,15 +64,18 @@ def known_secrets() -> frozenset[str]:
 def keep_secret(value: str) -> None:
     """Remember a secret, so that `redact` knows it by its value."""
     if len(value) >= 4 and value not in _known:
-        written = "".join(map(_character, value))
+        written = "".join(_run(character, sum(1 for _ in run)) for character, run in groupby(value))
         escaped = bool({'"', "\\"} & set(value))
         _known[value] = _Secret(value.encode(), re.compile(written), re.compile(written.encode()), escaped)
 
 
-def _character(character: str) -> str:
-    """A pattern for a character as it is, or as JSON may write it; of JSON within JSON within JSON at most."""
-    as_it_is = rf"\\{{0,8}}{re.escape(character)}" if character in '/"\\' else re.escape(character)
-    return rf"(?:\\{{1,8}}u(?i:{ord(character):04x})|{as_it_is})"
+def _run(character: str, times: int) -> str:
+    """A pattern for a character many times, each as it is or as JSON may write it; of JSON within JSON within JSON at most."""
+    code = rf"\\{{1,8}}u(?i:{ord(character):04x})"
+    if character == "\\":  # each may stand as up to nine, all alike: to part them would be done in 9^times ways
+        return rf"(?:{code}|\\){{{times},{9 * times}}}"
+    as_it_is = rf"\\{{0,8}}{re.escape(character)}" if character in '/"' else re.escape(character)
+    return rf"(?:{code}|{as_it_is})" * times
 
 
 def redact(text: str) -> str:

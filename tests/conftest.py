@@ -17,9 +17,10 @@ HERE = Path(__file__).parent
 @pytest.fixture(autouse=True)
 def _apart(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = tmp_path_factory.mktemp("settings")
-    profile = settings / "teachers.yaml"
-    profile.write_text("teachers: {}\n")
-    monkeypatch.setenv("SYNTH_TEACHERS", str(profile))
+    profile = settings / "models.yaml"
+    profile.write_text("models: {}\n")
+    monkeypatch.setenv("SYNTH_MODELS", str(profile))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(settings))  # what is approved, and the secret that signs run folders
     monkeypatch.setenv("COLUMNS", "160")
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     monkeypatch.chdir(settings)

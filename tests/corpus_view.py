@@ -19,7 +19,7 @@ class View:
             "table": "rationales",
             "step": "s",
             "problem": "p{}",
-            "teacher": None,
+            "model": None,
             "source": None,
             "answer": None,
         }

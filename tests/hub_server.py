@@ -50,6 +50,8 @@ class FakeHub:
         self.repos: dict[str, Repo] = {}
         self.large: dict[str, bytes] = {}
         self.seen: list[tuple[str, str]] = []
+        self.received: list[bytes] = []
+        """Every request, headers and body."""
         self.messages: list[tuple[str, str]] = []
         self.url = ""
         self.fault: Callable[[str, str], web.Response | None] = lambda _method, _path: None
@@ -107,6 +109,7 @@ def fake_hub() -> Iterator[FakeHub]:
     @web.middleware
     async def outside(request: web.Request, handler: Any) -> web.StreamResponse:
         hub.seen.append((request.method, request.path))
+        hub.received.append(repr(dict(request.headers)).encode() + await request.read())
         fault = hub.fault(request.method, request.path)
         if fault is DROP:
             assert request.transport is not None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import random
+import signal
 import subprocess
-import sys
 import textwrap
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -17,14 +18,16 @@ from typing import Any
 import orjson
 import pytest
 from aiohttp import web
+from forks import MAIN, python
 
 from synth.engine import Summary, run_pipeline
+from synth.models import Model, Request, ScriptedModel, World
 from synth.pipeline import Pipeline, load_pipeline
 from synth.records import UnitRecord
 from synth.sources import open_source
 from synth.store.database import open_store
 from synth.store.journal import Journal
-from synth.teachers import Request, ScriptedTeacher, Teacher, World
+from synth.store.manifest import Manifest
 
 ROOT = Path(__file__).parent.parent
 
@@ -35,16 +38,27 @@ def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
     return path
 
 
-def own_certificate(folder: Path) -> tuple[Path, Path]:
-    """A certificate for localhost that nobody else signed, and its key; skips where it cannot be made."""
+def own_certificate(folder: Path, *, authority: bool = False) -> tuple[Path, Path]:
+    """A certificate for localhost that nobody else signed, and its key; skips where it cannot be made.
+
+    Args:
+        folder: where the two files are put.
+        authority: whether it may sign others, as `openssl req -x509` has it unless it is told otherwise.
+    """
     made, key = folder / "own.pem", folder / "key.pem"
-    words = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
-    words += ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(made)]
+    words = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    words += ["-addext", "subjectAltName=DNS:localhost"]
+    words += [] if authority else ["-addext", "basicConstraints=critical,CA:FALSE"]
+    openssl(*words, "-keyout", str(key), "-out", str(made))
+    return made, key
+
+
+def openssl(*words: str) -> None:
+    """Run openssl; skips where there is none."""
     try:
-        subprocess.run(words, check=True, capture_output=True)
+        subprocess.run(["openssl", *words], check=True, capture_output=True)
     except FileNotFoundError:
         pytest.skip("needs openssl to make a certificate")
-    return made, key
 
 
 def sums(path: Path, n: int = 20) -> Path:
@@ -70,19 +84,19 @@ async def run(
     pipeline: Pipeline | str | Path,
     rows: Path,
     folder: Path,
-    teacher: Teacher | Mapping[str, Sequence[Teacher]] | None = None,
+    model: Model | Mapping[str, Sequence[Model]] | None = None,
     **options: Any,
 ) -> Summary:
-    """Run a pipeline with one teacher in all its roles, or with those named by role."""
+    """Run a pipeline with one model in all its roles, or with those named by role."""
     made = pipeline if isinstance(pipeline, Pipeline) else load_pipeline(str(pipeline))
-    teacher = teacher or ScriptedTeacher(World())
-    teachers = teacher if isinstance(teacher, Mapping) else {role: [teacher] for role in made.role_names}
+    model = model or ScriptedModel(World())
+    models = model if isinstance(model, Mapping) else {role: [model] for role in made.role_names}
     return await run_pipeline(
-        made, open_source(str(rows), needs=made.needs, unfit=made.unfit), folder, teachers, **options
+        made, open_source(str(rows), needs=made.needs, unfit=made.unfit), folder, models, **options
     )
 
 
-class StandIn(ScriptedTeacher):
+class StandIn(ScriptedModel):
     """Stands for a language model: it answers by a script, and the ledger does not know it for the scripted model."""
 
     def __init__(self, *given: Any, **named: Any) -> None:
@@ -109,17 +123,17 @@ def synth(
     env: Mapping[str, str] | None = None,
     check: int | None = None,
     given: bytes | None = None,
-):
+) -> subprocess.CompletedProcess[str]:
     """The command line, in a process of its own; `given` is its standard input."""
-    raw = subprocess.run(
-        [sys.executable, "-c", "from synth.cli import main; main()", *map(str, words)],
-        capture_output=True,
-        input=given,
-        cwd=cwd,
-        env=env,
-        timeout=120,
-    )
-    done = subprocess.CompletedProcess(raw.args, raw.returncode, raw.stdout.decode(), raw.stderr.decode())
+    pipe = subprocess.PIPE
+    source = None if given is None else pipe
+    with python(MAIN, *words, stdin=source, stdout=pipe, stderr=pipe, cwd=cwd, env=env) as process:
+        try:
+            out, err = process.communicate(given, timeout=120)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    done = subprocess.CompletedProcess(process.args, process.returncode, out.decode(), err.decode())
     assert "Traceback" not in done.stderr, done.stderr
     if check is not None:
         assert done.returncode == check, done.stderr + done.stdout
@@ -203,10 +217,15 @@ def serve(app: web.Application) -> Iterator[str]:
         thread.join()
 
 
+def manifest(folder: Path, **words: Any) -> None:
+    """The `run.json` of a run folder: the least it must say, and more."""
+    (folder / "run.json").write_bytes(Manifest.of(**{"pipeline": "my/p", **words}).to_json())
+
+
 def stored(folder: Path, *records: UnitRecord) -> Path:
     """A run folder that holds these records, as if a run had made them; the first is the root problem."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "run.json").write_text("{}")
+    manifest(folder)
     tables: dict[str, list[Any]] = {}
     for record in records:
         tables.setdefault(record.table, []).append(record.model_dump(mode="json", exclude_none=True))

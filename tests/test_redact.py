@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 import synth.redact as module
 from synth.errors import SetupError
+from synth.models.keys import fill_in, find_key
 from synth.redact import keep_secret, redact, scrub
-from synth.teachers.keys import fill_in, find_key
 
 
 @pytest.fixture(autouse=True)
@@ -83,16 +83,16 @@ def test_a_body_without_secrets_is_the_same_object():
 def test_a_key_that_no_header_can_carry_is_refused(monkeypatch: pytest.MonkeyPatch, key: str):
     monkeypatch.setattr("os.environ", {"MY_KEY": key})
     with pytest.raises(SetupError, match="MY_KEY holds is no key") as caught:
-        find_key("MY_KEY", "teacher t", "http://x")
+        find_key("MY_KEY", "model t", "http://x")
     assert key not in str(caught.value)
     with pytest.raises(SetupError, match="MY_KEY"):
-        fill_in({"X-Key": "$MY_KEY"}, "teacher t")
+        fill_in({"X-Key": "$MY_KEY"}, "model t")
 
 
 def test_white_space_around_a_key_is_not_the_key(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("MY_KEY", " abcdef\r\n")
-    assert find_key("MY_KEY", "teacher t", "http://x") == "abcdef"
-    assert fill_in({"A": "Basic $MY_KEY", "B": "plain"}, "teacher t") == {"A": "Basic abcdef", "B": "plain"}
+    assert find_key("MY_KEY", "model t", "http://x") == "abcdef"
+    assert fill_in({"A": "Basic $MY_KEY", "B": "plain"}, "model t") == {"A": "Basic abcdef", "B": "plain"}
     assert redact("abcdef") == "[secret]"
     with pytest.raises(SetupError, match="NOT_THERE is not set"):
-        fill_in({"A": "$NOT_THERE"}, "teacher t")
+        fill_in({"A": "$NOT_THERE"}, "model t")

@@ -13,8 +13,8 @@ from hypothesis import given
 from support import ask, run, sums
 
 from synth.export import export_run
+from synth.models import ScriptedModel, World
 from synth.rewards import correct, think_format
-from synth.teachers import ScriptedTeacher, World
 from synth.verify import verify_answer
 
 
@@ -83,8 +83,8 @@ def test_think_format(said: str, reward: float):
 
 def test_rewards_are_what_the_run_found(tmp_path: Path):
     """The rows of `grpo` and the replies of the ledger: a reply that verified is worth 1, every other 0."""
-    teacher = ScriptedTeacher(World(solve_rate=0.5, malformed_rate=0.1))
-    asyncio.run(run("distil/fine-tune-cot", sums(tmp_path / "in.jsonl", 20), tmp_path / "run", teacher))
+    model = ScriptedModel(World(solve_rate=0.5, malformed_rate=0.1))
+    asyncio.run(run("distil/fine-tune-cot", sums(tmp_path / "in.jsonl", 20), tmp_path / "run", model))
     lines = export_run(tmp_path / "run", "grpo", tmp_path / "out").path.read_text().splitlines()
     columns = {row["problem_id"]: row for row in map(json.loads, lines)}
     replies = ask(

@@ -6,16 +6,17 @@ import http.client
 import re
 import signal
 import subprocess
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import orjson
+from forks import MAIN, python
 
 from synth.records import Call, UnitRecord
 from synth.store.journal import Journal
+from synth.store.manifest import Manifest
 from synth.store.run_folder import RunFolder
 
 HOSTILE = (
@@ -30,13 +31,12 @@ def write_run(run: Path, records: Sequence[UnitRecord], calls: Sequence[Call], n
     """A run with these records, one commit a unit, as the engine writes it."""
     folder = RunFolder(
         run,
-        {
-            "pipeline": name,
-            "synth": "0",
-            "fingerprint": "",
-            "source": {"name": name, "mapping": {}},
-            "teachers": {"teacher": [[name, name, name, {}]]},
-        },
+        Manifest.of(
+            pipeline=name,
+            synth="0",
+            source={"name": name, "mapping": {}},
+            models={"teacher": [[name, name, name, {}]]},
+        ),
     )
     journal = Journal(run / "journal")
     for call in calls:
@@ -53,36 +53,53 @@ def write_run(run: Path, records: Sequence[UnitRecord], calls: Sequence[Call], n
 
 
 @contextmanager
-def viewing(*words: str | Path) -> Iterator[str]:
-    """`synth view` in a process of its own; gives the address it prints."""
-    command = [sys.executable, "-c", "from synth.cli import main; main()", "view", *map(str, words), "--no-browser"]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def serving(*words: str | Path, env: Mapping[str, str] | None = None) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """`synth view` in a process of its own, whose standard input is a pipe; gives the process and the link it prints."""
+    pipe = subprocess.PIPE
+    server = python(MAIN, "view", *words, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=env)
+    assert server.stdin is not None
     assert server.stdout is not None
     assert server.stderr is not None
     try:
         address = server.stdout.readline().strip()
         assert address.startswith("http://127.0.0.1:"), server.stderr.read()
-        yield address
-        server.send_signal(signal.SIGINT)
-        assert server.wait(10) == 0
-        assert server.stderr.read() == ""
+        server.stdout.readline()
+        yield server, address
     finally:
         server.kill()
         server.wait()
-        server.stdout.close()
-        server.stderr.close()
+        for stream in (server.stdin, server.stdout, server.stderr):
+            stream.close()
+
+
+@contextmanager
+def viewing(*words: str | Path) -> Iterator[str]:
+    """`synth view` without a browser, ended by an interrupt; gives the link it prints."""
+    with serving(*words, "--no-browser") as (server, address):
+        yield address
+        server.send_signal(signal.SIGINT)
+        assert server.wait(10) == 0
+        assert server.stderr is not None
+        assert server.stderr.read() == ""
 
 
 class Client:
     """A browser without a window."""
 
     def __init__(self, address: str) -> None:
-        self.host, self.token = re.match(r"http://([^/]+)/\?token=(.+)", address).groups()
+        self.host, self.root, self.token = re.fullmatch(r"http://([^/]+)(/[\w-]+)/\?token=(.+)", address).groups()
         self.cookie = ""
 
     def ask(
         self, path: str, method: str = "GET", body: str | None = None, **headers: str | None
     ) -> tuple[int, dict[str, str], str]:
+        """What is replied for a path under the root of all pages."""
+        return self.ask_exactly(self.root + path, method, body, **headers)
+
+    def ask_exactly(
+        self, path: str, method: str = "GET", body: str | None = None, **headers: str | None
+    ) -> tuple[int, dict[str, str], str]:
+        """What is replied for a path as it stands."""
         connection = http.client.HTTPConnection(self.host, timeout=30)
         own: dict[str, str | None] = {
             "Host": self.host,
@@ -102,5 +119,5 @@ class Client:
         return reply.status, {k.lower(): v for k, v in reply.getheaders()}, text
 
     def enter(self) -> None:
-        _, headers, _ = self.ask(f"/?token={self.token}")
+        _, headers, _ = self.ask(f"/?token={self.token}", Cookie=None)
         self.cookie = headers["set-cookie"].split(";")[0]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
+from synth.bounded import nearest
 from synth.errors import UserError
 
 __all__ = ["SHIPPED", "Audit", "Severity", "load_audits"]
@@ -98,7 +98,7 @@ def _read(path: Path) -> Iterator[Audit | str]:
         if found := _HEADER.fullmatch(line):
             last = found[1]
             if last not in _KNOWN:
-                near = get_close_matches(last, _KNOWN, n=1)
+                near = nearest(last, _KNOWN)
                 hint = f"; did you mean {near[0]!r}?" if near else ""
                 mistakes.append(f"{path.name}:{begin}: an audit's header has no {last!r}{hint}")
             elif last in given:

@@ -23,7 +23,7 @@ class Section(NamedTuple):
 
 
 _NUMBERLESS = """
-SELECT r.teacher, count(*) AS accepted,
+SELECT r.model, count(*) AS accepted,
   count(*) FILTER (NOT regexp_matches(replace(r.reasoning, ',', ''), '(^|[^0-9.])' || regexp_escape(replace(p.answer, ',', '')) || '($|[^0-9])'))
     AS without_gold
 FROM (

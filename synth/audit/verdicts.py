@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from decimal import Decimal
-from difflib import get_close_matches
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +15,9 @@ import duckdb
 
 from synth.audit.files import Audit, Severity, load_audits
 from synth.audit.functions import add_functions
+from synth.bounded import nearest
 from synth.errors import UserError
+from synth.store.apart import DEFAULT_MEMORY, DEFAULT_SECONDS, Asker, QuestionError, TooLong
 from synth.store.database import Store, open_store
 
 __all__ = ["Severity", "Verdict", "failing", "run_audits"]
@@ -53,6 +55,8 @@ def run_audits(
     folder: Path | str | None = None,
     only: Iterable[str] = (),
     thresholds: Mapping[str, float] | None = None,
+    seconds: float | None = DEFAULT_SECONDS,
+    memory: str = DEFAULT_MEMORY,
 ) -> list[Verdict]:
     """What the audits say of a run, in the order of their names; yours take the place of those of the same name.
 
@@ -61,23 +65,31 @@ def run_audits(
         folder: audits of your own.
         only: names of the audits that are asked; all, if empty.
         thresholds: others than the files say, by name.
+        seconds: that an audit of `folder` may take; None for no bound.
+        memory: that its tables may take.
 
     Raises:
-        UserError: a file is no audit, its question cannot be answered, or there is no audit of a name given.
+        UserError: a file is no audit, its question cannot be answered or takes too long, or there is no audit of a name given.
     """
-    audits = {a.name: a for a in load_audits()}
-    if folder is not None:
-        audits |= {a.name: a for a in load_audits(Path(folder))}
+    ours = {a.name: a for a in load_audits()}
+    theirs = {a.name: a for a in load_audits(Path(folder))} if folder is not None else {}
+    audits = ours | theirs
     only, thresholds = list(only), thresholds or {}
     for name in (*only, *thresholds):
         if name not in audits:
-            near = get_close_matches(name, audits, n=1)
+            near = nearest(name, audits)
             remedy = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(audits))}"
             raise UserError(f"there is no audit {name!r}", remedy=remedy)
     asked = [audits[name] for name in sorted(only or audits)]
     with nullcontext(run) if isinstance(run, Store) else open_store(run) as store:
         add_functions(store)
-        return [_verdict(store, audit, thresholds.get(audit.name, audit.threshold)) for audit in asked]
+        with Asker(store.run, seconds, memory, add_functions.__module__) as asker:
+            return [
+                _verdict(
+                    store, asker if audit.name in theirs else None, audit, thresholds.get(audit.name, audit.threshold)
+                )
+                for audit in asked
+            ]
 
 
 def failing(verdicts: Iterable[Verdict], severity: Severity = "error") -> list[Verdict]:
@@ -85,8 +97,8 @@ def failing(verdicts: Iterable[Verdict], severity: Severity = "error") -> list[V
     return [v for v in verdicts if v.status == "failed" and severity in {"warning", v.severity}]
 
 
-def _verdict(store: Store, audit: Audit, threshold: float) -> Verdict:
-    row = _ask(store, audit)
+def _verdict(store: Store, asker: Asker | None, audit: Audit, threshold: float) -> Verdict:
+    row = _ask(store, asker, audit)
     value = None if row["value"] is None else float(row["value"])
     n, note = row["n"], row.get("note")
     examples = tuple(str(e) for e in (row.get("examples") or ())[:_EXAMPLES])
@@ -115,21 +127,29 @@ def _verdict(store: Store, audit: Audit, threshold: float) -> Verdict:
     )
 
 
-def _ask(store: Store, audit: Audit) -> dict[str, Any]:
-    """The one row its question gives."""
+def _ask(store: Store, asker: Asker | None, audit: Audit) -> dict[str, Any]:
+    """The one row its question gives: asked of `asker`, where there is one, else of the store."""
+    names: Sequence[str]
+    rows: Sequence[Sequence[Any]]
     try:
-        result = store.ask(audit.query)
-        names = [d[0] for d in result.description or []]
-        rows = result.fetchmany(2)
+        if asker is not None:
+            answer = asker.ask(audit.query)
+            names, rows = answer.names, list(islice(answer, 2))
+        else:
+            result = store.ask(audit.query)
+            names, rows = [d[0] for d in result.description or []], result.fetchmany(2)
     except duckdb.InterruptException:
         raise
-    except duckdb.Error as error:
-        found = re.search(r"LINE (\d+):", str(error))
+    except TooLong as error:
+        raise TooLong(error.what, where=f"{audit.path}:{audit.line}", remedy=error.remedy) from error
+    except (duckdb.Error, QuestionError) as error:
+        said = error.what if isinstance(error, QuestionError) else str(error)
+        found = re.search(r"LINE (\d+):", said)
         line = audit.line + (int(found[1]) if found else 1) - 1
         raise UserError(
-            f"DuckDB cannot answer the question of this audit: {error}",
+            f"DuckDB cannot answer the question of this audit: {said}",
             where=f"{audit.path}:{line}",
-            remedy="synth sql RUN --schema shows tables, columns and functions",
+            remedy=getattr(error, "remedy", None) or "synth sql RUN --schema shows tables, columns and functions",
         ) from error
     where = f"{audit.path}:{audit.line}"
     missing = [name for name in ("value", "n") if name not in names]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from synth.cli.options import run_argument, thresholds_of
+from synth.cli.options import bounds_options, run_argument, thresholds_of
 
 if TYPE_CHECKING:
     from synth.audit import Severity, Verdict
@@ -47,7 +47,7 @@ __all__ = ["command"]
 @click.option("--list", "listing", is_flag=True, help="The audits and what they hold a run to; asks nothing.")
 @click.option("--look", is_flag=True, help="Instead: tables of how reviewers judge and agree, and what they accepted.")
 @click.option(
-    "--save-leniency",
+    "--save-calibration",
     "leniency_file",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
@@ -55,8 +55,9 @@ __all__ = ["command"]
     "the step review.",
 )
 @click.option(
-    "--review", default="review", show_default=True, metavar="NAME", help="Which review, for --save-leniency."
+    "--review", default="review", show_default=True, metavar="NAME", help="Which review, for --save-calibration."
 )
+@bounds_options
 def command(
     run: Path,
     only: str | None,
@@ -68,15 +69,18 @@ def command(
     look: bool,
     leniency_file: Path | None,
     review: str,
+    timeout: float,
+    memory: str,
 ) -> None:
     """Hold RUN to what a corpus should be: is the answer given away in prompts, do reviewers agree, are splits apart, is one
     side of the pairs always the longer? Each audit is a question in SQL that measures something, and a threshold.
 
-    Exit code 1 where an audit fails; of warnings only with --fail-on warning. Works while the run goes on.
+    Exit code 1 where an audit fails; of warnings only with --fail-on warning. Works while the run goes on. Each audit of --folder
+    is stopped after --timeout seconds, and where it takes more than --memory.
 
     \b
       synth audit runs/first
-      synth audit runs/first --only teacher_share,unparsed --set unparsed=0.05
+      synth audit runs/first --only model_share,unparsed --set unparsed=0.05
       synth audit runs/first --folder audits --fail-on warning --format junit > audits.xml
       synth audit runs/mapd --look
     """
@@ -93,7 +97,8 @@ def command(
         _list(folder)
         return
     names = [n for n in (only or "").replace(",", " ").split() if n]
-    verdicts = run_audits(run, folder=folder, only=names, thresholds=thresholds_of(settings))
+    thresholds = thresholds_of(settings)
+    verdicts = run_audits(run, folder=folder, only=names, thresholds=thresholds, seconds=timeout or None, memory=memory)
     if form == "table":
         _show(verdicts, fail_on)
     else:
@@ -173,6 +178,7 @@ def _look(run: Path, leniency_file: Path | None, review: str) -> None:
     from synth.audit import leniency, look_over
     from synth.cli.tables import output, table_of
     from synth.errors import UserError
+    from synth.files import write_file
     from synth.store.database import open_store
 
     out = output()
@@ -191,5 +197,5 @@ def _look(run: Path, leniency_file: Path | None, review: str) -> None:
             raise UserError(
                 f"the run has no reviews named {review!r}", remedy="name the score of its step review: --review NAME"
             )
-        leniency_file.write_bytes(orjson.dumps(known, option=orjson.OPT_INDENT_2))
+        write_file(leniency_file, orjson.dumps(known, option=orjson.OPT_INDENT_2))
         out.print(f"\nleniency of {len(known)} reviewers in {leniency_file}")

@@ -26,9 +26,14 @@ __all__ = ["command"]
     help="An option of the step, its value written as in a pipeline file. May be given many times.",
 )
 @click.option("--undo", is_flag=True, help="Take off the step that was added last: what it put out is back.")
-def command(run: Path, step: str | None, options: tuple[str, ...], undo: bool) -> None:
+@click.option(
+    "--yes",
+    is_flag=True,
+    help="Take the steps that somebody else added to this run as yours: they may read files outside of its folder.",
+)
+def command(run: Path, step: str | None, options: tuple[str, ...], undo: bool, yes: bool) -> None:
     """Let the corpus step STEP look at what RUN has kept. What it puts out stays, with the reason, as of the pipeline's own
-    steps, and nothing is asked of any teacher. Without STEP: which were added by hand, and what they put out.
+    steps, and nothing is asked of any model. Without STEP: which were added by hand, and what they put out.
 
     The step is noted in the run: it comes after the pipeline's own, and looks anew whenever `synth run` adds to the run.
 
@@ -39,12 +44,14 @@ def command(run: Path, step: str | None, options: tuple[str, ...], undo: bool) -
       synth curate runs/gsm8k --undo
       synth pipelines --step near_duplicates
     """
-    from synth.engine import add_by_hand, by_hand, take_off
+    from synth.engine import add_by_hand, adopt, by_hand, take_off
     from synth.errors import UserError
 
     def tell(line: str) -> None:
         click.echo(line, err=True)
 
+    if yes:
+        adopt(run)
     if undo:
         if step is not None or options:
             raise UserError("--undo takes off the last step, whichever it is", remedy="give it alone")
@@ -62,9 +69,8 @@ def command(run: Path, step: str | None, options: tuple[str, ...], undo: bool) -
 
 
 def _options(words: Sequence[str]) -> dict[str, Any]:
-    import yaml
-
     from synth.errors import UserError
+    from synth.yaml_text import NotYaml, read_yaml
 
     found = {}
     for word in words:
@@ -72,10 +78,11 @@ def _options(words: Sequence[str]) -> dict[str, Any]:
         if not equals:
             raise UserError(f"--set {word} has no =", remedy="--set OPTION=VALUE")
         try:
-            found[option.strip()] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
+            found[option.strip()] = read_yaml(value)
+        except NotYaml as error:
             raise UserError(
-                f"--set {word}: the value is not YAML", remedy="write it as in a pipeline file, in quotes of the shell"
+                f"--set {word[:80]}: the value is not YAML: {error.what}",
+                remedy="write it as in a pipeline file, in quotes of the shell",
             ) from error
     return found
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from synth.cli.export_options import export_options, license_options, options_from, teachers_named
+from synth.cli.export_options import export_options, license_options, models_named, options_from
 from synth.cli.options import run_argument
 
 __all__ = ["command"]
@@ -38,14 +38,14 @@ def command(
     card: bool,
     license: str | None,  # noqa: A002 - the word of the Hub
     input_license: str | None,
-    teacher_licenses: Sequence[str],
+    model_licenses: Sequence[str],
     replace: bool,
     **chosen: Any,
 ) -> None:
     """Write what RUN has kept as rows a trainer reads: DIR/CONTRACT.jsonl (or .parquet); where its pipeline has a step
     `split`, DIR/CONTRACT.SPLIT.jsonl for each.
 
-    Each row carries its lineage (ids of record, problem and call, teacher, scores) in columns trainers pass over; for OpenAI,
+    Each row carries its lineage (ids of record, problem and call, model, scores) in columns trainers pass over; for OpenAI,
     which takes no others, it lies in DIR/lineage. docs/export.md has a table of contracts, trainers, columns and options.
 
     Several --to are checked before the first file is written: where one of them cannot be exported, none is.
@@ -61,7 +61,7 @@ def command(
     from synth.export import export_group
     from synth.export.options import options_of
 
-    if not card and (license or input_license or teacher_licenses):
+    if not card and (license or input_license or model_licenses):
         raise UserError("licences are told by a card", remedy="--card, which writes one")
     options = options_of(contracts, options_from(replace=replace, **chosen))
     if card:
@@ -78,8 +78,6 @@ def command(
                 click.echo(f"note: {line}", err=True)
         told.update(dict.fromkeys(made.notes))
     if card:
-        named = teachers_named(teacher_licenses)
-        path = write_card(
-            run, out, license=license, input_license=input_license, teacher_licenses=named, replace=replace
-        )
+        named = models_named(model_licenses)
+        path = write_card(run, out, license=license, input_license=input_license, model_licenses=named, replace=replace)
         click.echo(f"card: {path}")

@@ -12,7 +12,7 @@ from synth.errors import UserError
 if TYPE_CHECKING:
     from synth.export import ExportOptions
 
-__all__ = ["export_options", "license_options", "options_from", "teachers_named"]
+__all__ = ["export_options", "license_options", "models_named", "options_from"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -151,11 +151,11 @@ _LICENSES = (
     ),
     click.option("--input-license", metavar="TEXT", help="Licence of the problems, in words, for the card."),
     click.option(
-        "--teacher-license",
-        "teacher_licenses",
+        "--model-license",
+        "model_licenses",
         multiple=True,
-        metavar="TEACHER=TEXT",
-        help="Licence of a teacher's model, or the terms its output is under. Default: `license` in your profile.",
+        metavar="MODEL=TEXT",
+        help="Licence of a model, or the terms its output is under. Default: `license` in your profile.",
     ),
 )
 
@@ -168,7 +168,7 @@ def export_options(command: F) -> F:
 
 
 def license_options(command: F) -> F:
-    """`--license`, `--input-license` and `--teacher-license`."""
+    """`--license`, `--input-license` and `--model-license`."""
     for option in reversed(_LICENSES):
         command = option(command)
     return command
@@ -186,9 +186,9 @@ def options_from(tags: str, asks: Sequence[str], weights: Sequence[str], **chose
     )
 
 
-def teachers_named(items: Sequence[str]) -> dict[str, str]:
-    """`--teacher-license` options as a mapping."""
-    return dict(_named("--teacher-license", item, "TEACHER", "gpt") for item in items)
+def models_named(items: Sequence[str]) -> dict[str, str]:
+    """`--model-license` options as a mapping."""
+    return dict(_named("--model-license", item, "MODEL", "gpt") for item in items)
 
 
 def _tags(given: str) -> tuple[str, str]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
 
-from synth.cli.options import mapping_of
+from synth.cli.approving import asking, yes_option
+from synth.cli.options import mapping_of, media_option
 
 if TYPE_CHECKING:
     from synth.sources import Source
@@ -32,24 +32,28 @@ __all__ = ["command"]
     metavar="FIELD=COLUMN",
     help="Of rows that are problems: which column gives a field (question, answer, choices, …). May be given many times.",
 )
+@media_option
 @click.option(
     "--run", "run_path", type=click.Path(path_type=Path), metavar="DIR", help="The run folder. Default: runs/MAPPING."
 )
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N problems.")
-@click.option("--skip-bad", is_flag=True, help="Where some rows do not fit, list them and go on with the others.")
+@click.option("--skip-invalid", is_flag=True, help="Where some rows do not fit, list them and go on with the others.")
 @click.option("--dry-run", is_flag=True, help="Read all of it, show the first records, and write nothing.")
 @click.option("--list", "listing", is_flag=True, help="The shipped mappings.")
 @click.option("--show", "shown", is_flag=True, help="The text of the mapping, to begin one of your own with.")
+@yes_option
 def command(
     input_name: str | None,
     mapping: str | None,
     maps: tuple[str, ...],
+    media_from: tuple[Path, ...],
     run_path: Path | None,
     limit: int | None,
-    skip_bad: bool,
+    skip_invalid: bool,
     dry_run: bool,
     listing: bool,
     shown: bool,
+    yes: bool,
 ) -> None:
     """Read INPUT into a run of its own: problems, and the rationales, pairs, scores of steps or of whole rationales, and
     critiques that its rows hold. No model is asked.
@@ -73,6 +77,7 @@ def command(
       zcat chats.jsonl.gz | synth import - --run runs/chats
     """
     from synth.errors import UserError
+    from synth.files import temporary_folder
     from synth.sources.mapping_files import find_mapping
 
     if listing:
@@ -85,9 +90,18 @@ def command(
         return
     if input_name is None:
         raise UserError("no input is named", remedy="synth import FILE")
-    with TemporaryDirectory() as beside:
+    with temporary_folder() as beside:
         _import(
-            input_name, mapping, mapping_of(maps), run_path, limit, Path(beside), skip_bad=skip_bad, dry_run=dry_run
+            input_name,
+            mapping,
+            mapping_of(maps),
+            run_path,
+            limit,
+            Path(beside),
+            media_from=media_from,
+            skip_invalid=skip_invalid,
+            dry_run=dry_run,
+            yes=yes,
         )
 
 
@@ -99,10 +113,13 @@ def _import(
     limit: int | None,
     beside: Path,
     *,
-    skip_bad: bool,
+    media_from: tuple[Path, ...],
+    skip_invalid: bool,
     dry_run: bool,
+    yes: bool,
 ) -> None:
     """Read an input into a run, or show what would be read; `beside` is a folder for what came by standard input."""
+    from synth.approvals import sent_to_hub, settle
     from synth.cli.panel import show
     from synth.engine import open_session
     from synth.engine.stdin import keep_stdin
@@ -112,6 +129,8 @@ def _import(
     if input_name == "-":
         input_name = str(keep_stdin(beside if dry_run else run_path or Path("runs") / "stdin"))
         run_path = run_path or Path("runs") / "stdin"
+    if input_name.startswith("hub:"):
+        settle(sent_to_hub(), asking(yes=yes))
     if mapping is None and not maps:
         mapping = mapping_for(input_name)
         how = f"the mapping {mapping}" if mapping is not None else "problems with their worked solutions"
@@ -126,12 +145,19 @@ def _import(
             "imports": gives,
         }
     )
-    session = open_session(draft, input_name=input_name, maps=maps, mapping=mapping, references=declared is None)
+    session = open_session(
+        draft,
+        input_name=input_name,
+        maps=maps,
+        mapping=mapping,
+        references=declared is None,
+        media_from=media_from,
+    )
     if dry_run:
         _preview(session.source, limit)
         return
     contracts = [c for c, given in (("dpo", "pair"), ("prm", "score.step_correct")) if given in gives]
-    show(session, run_path or session.default_folder, contracts=contracts, limit=limit, skip_bad=skip_bad)
+    show(session, run_path or session.default_folder, contracts=contracts, limit=limit, skip_invalid=skip_invalid)
 
 
 def _list() -> None:

@@ -35,7 +35,7 @@ def command(run: Path, folder: Path, target: str, shingle: int) -> None:
     with open_store(run) as store:
         try:
             index = ShingleIndex(folder, shingle=shingle)
+            added = index.add([record.id for record in store.kept(target)], store.texts(target))
         except ValueError as error:
             raise UserError(str(error), remedy="choose another folder, or the --shingle it was made with") from error
-        added = index.add([record.id for record in store.kept(target)], store.texts(target))
     click.echo(f"{added:,} texts added; {len(index):,} in {folder}")

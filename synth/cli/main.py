@@ -18,11 +18,11 @@ _COMMANDS = {
     "import": "Turn data you own into records of a run.",
     "rounds": "Repeat: run a pipeline, train with a command of yours, go on with the new student.",
     "plan": "Check a pipeline and estimate calls, tokens and price; spends nothing.",
-    "rehearse": "Do the whole pipeline with the scripted teacher.",
+    "rehearse": "Do the whole pipeline with the scripted model.",
     "status": "Where a run stands: funnel, rejections, failures, cost.",
     "retry": "Do the failed records of a run again.",
     "calls": "The ledger: calls, what they cost, one in full; forget some.",
-    "teachers": "The teachers of your profile; whether each answers and what it can do.",
+    "models": "The models of your profile; whether each answers and what it can do.",
     "sql": "Ask a run a question in SQL.",
     "curate": "Let a corpus step look at a finished run, by hand; undo it.",
     "index": "Note what a run holds, so that later runs are compared with it.",
@@ -53,9 +53,9 @@ class _Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in _COMMANDS:
-            from difflib import get_close_matches
+            from synth.bounded import nearest
 
-            near = get_close_matches(args[0], _COMMANDS, n=1)
+            near = nearest(args[0], _COMMANDS)
             raise click.UsageError(
                 f"there is no command {args[0]!r}" + (f"; did you mean {near[0]!r}?" if near else ""), ctx
             )
@@ -71,14 +71,14 @@ class _Commands(click.Group):
 def cli() -> None:
     """Synthesise and curate reasoning corpora you can defend.
 
-    A pipeline takes problems (questions, often with answers), asks teacher models for rationales, verifies them and
+    A pipeline takes problems (questions, often with answers), asks models for rationales, verifies them and
     keeps what holds. Every call is a row of a ledger, everything that is out has a reason, and any question can be
     asked of the result in SQL.
 
     \b
       synth rehearse fine-tune-cot --run runs/rehearsal    see it work, without any model
       synth run fine-tune-cot --run runs/first             a small model on this machine, on a sample
-      synth run fine-tune-cot --input my.jsonl --run runs/mine --teacher gpt
+      synth run fine-tune-cot --input my.jsonl --run runs/mine --model gpt
       synth status runs/mine
       synth sql runs/mine "SELECT * FROM wide_rationales LIMIT 5"
       synth export runs/mine --to sft --out data
@@ -91,6 +91,7 @@ def main() -> None:
     """Run the command line; errors of ours are told in words, not as a traceback."""
     try:
         cli.main(standalone_mode=False)
+        sys.stdout.flush()
     except SynthError as error:
         from rich.console import Console
         from rich.text import Text
@@ -108,8 +109,10 @@ def main() -> None:
         if isinstance(error, BrokenPipeError):
             sys.stderr.close()
             return
+        from synth.files import advice_for
+
         where = f"{error.filename}: " if error.filename else ""
-        sys.stderr.write(f"error: {where}{error.strerror or error}\n")
+        sys.stderr.write(f"error: {where}{error.strerror or error}\n  → {advice_for(error)}\n")
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
         sys.stderr.write("interrupted; the same command goes on\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from shlex import quote
 
 import click
 
@@ -17,7 +18,7 @@ sample: arithmetic.jsonl # used where no --input is given
 roles:
   teacher: writes the rationales
 steps: # synth pipelines --steps lists them; synth pipelines --step NAME tells the options
-  - step: rationalize
+  - step: generate
     by: teacher
     samples: 4
     temperature: 0.7
@@ -41,11 +42,12 @@ def command(path: Path, extends: str | None) -> None:
       synth new mine.yaml && synth plan mine.yaml
     """
     from synth.errors import UserError
+    from synth.files import write_file
     from synth.pipeline import load_pipeline
     from synth.shipped import shipped
 
     if path.suffix not in {".yaml", ".yml"}:
-        raise UserError("the file must end in .yaml", where=str(path), remedy=f"synth new {path}.yaml")
+        raise UserError("the file must end in .yaml", where=str(path), remedy=f"synth new {quote(f'{path}.yaml')}")
     if path.exists():
         raise UserError("there is such a file already", where=str(path), remedy="give another name")
     name = re.sub(r"[^a-z0-9_-]+", "-", path.stem.lower()).strip("-") or "mine"
@@ -59,6 +61,5 @@ def command(path: Path, extends: str | None) -> None:
             f"pipeline: my/{name}\nextends: {base.pipeline}\n"
             f"override: # options by step name; its steps: {', '.join(s.name for s in base.steps)}\n  {first.name}:\n    samples: 2\n"
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-    click.echo(f"{path} written; next: synth plan {path}")
+    write_file(path, text)
+    click.echo(f"{path} written; next: synth plan {quote(str(path))}")

@@ -10,13 +10,51 @@ import click
 
 from synth.errors import UserError
 
-__all__ = ["input_options", "mapping_of", "replace_input_option", "run_argument", "teacher_options", "thresholds_of"]
+__all__ = [
+    "bounds_options",
+    "input_options",
+    "mapping_of",
+    "media_option",
+    "model_options",
+    "replace_input_option",
+    "run_argument",
+    "thresholds_of",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+def bounds_options(command: F) -> F:
+    """`--timeout` and `--memory`, of questions in SQL."""
+    command = click.option(
+        "--memory",
+        default="25%",
+        show_default=True,
+        metavar="SIZE",
+        callback=_size,
+        help="How much memory tables may take: 4GB, 500MB, or a share of this machine's. More is spilled to disk where that can be.",
+    )(command)
+    return click.option(
+        "--timeout",
+        type=click.FloatRange(min=0),
+        default=300,
+        show_default=True,
+        metavar="SECONDS",
+        help="After which a question is stopped; 0 for never.",
+    )(command)
+
+
+def _size(_ctx: click.Context, _option: click.Parameter, text: str) -> str:
+    from synth.store.apart import is_size
+
+    if not is_size(text):
+        raise UserError(f"--memory {text} is no size", remedy="for example --memory 4GB, or --memory 50%")
+    return text
+
+
 def input_options(command: F) -> F:
-    """`--input`, `--map` and `--mapping`."""
+    """`--input`, `--map`, `--mapping` and `--media-from`."""
+    command = media_option(command)
     command = click.option(
         "--mapping",
         metavar="NAME",
@@ -41,20 +79,32 @@ def input_options(command: F) -> F:
     )(command)
 
 
-def teacher_options(command: F) -> F:
-    """`--teacher` and `--profile`."""
+def media_option(command: F) -> F:
+    """`--media-from`."""
+    return click.option(
+        "--media-from",
+        multiple=True,
+        type=click.Path(path_type=Path, exists=True, file_okay=False),
+        metavar="DIR",
+        help="A folder from which files may be taken (images and sounds that rows name, prompts and data that a pipeline "
+        "file names), beside the folder of the file that names them and those below. May be given many times.",
+    )(command)
+
+
+def model_options(command: F) -> F:
+    """`--model` and `--profile`."""
     command = click.option(
         "--profile",
         type=click.Path(path_type=Path, dir_okay=False),
         metavar="FILE",
-        help="Profile with your teachers. Default: $SYNTH_TEACHERS, ./teachers.yaml, ~/.config/synth/teachers.yaml.",
+        help="Profile with your models. Default: $SYNTH_MODELS, ./models.yaml, ~/.config/synth/models.yaml.",
     )(command)
     return click.option(
-        "--teacher",
+        "--model",
         "given",
         multiple=True,
         metavar="[ROLE=]NAME",
-        help="Who plays a role (or every role): a teacher of the profile, local, local:MODEL, local:/path/to/model.gguf, "
+        help="Who plays a role (or every role): a model of the profile, local, local:MODEL, local:/path/to/model.gguf, "
         "scripted, or URL#MODEL. Several for one role: ROLE=A,B. Default: local, a small model on this machine.",
     )(command)
 

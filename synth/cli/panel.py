@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 from types import TracebackType
 from typing import Any, Self
 
@@ -18,12 +19,13 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from synth.cli.tables import inert_lines
+from synth.cli.tables import funnel_table, inert_lines, money, span
 from synth.engine import Progress, Session, Summary
-from synth.errors import TeacherError
+from synth.engine.loop import run_to_end
+from synth.errors import ModelError
 from synth.redact import redact
 
-__all__ = ["Panel", "funnel_table", "show"]
+__all__ = ["Panel", "show"]
 
 LINE_SECONDS = 10.0
 """How often a plain line is written where there is no terminal."""
@@ -83,13 +85,16 @@ class Panel:
 
     def _write_lines(self) -> None:
         while not self._ended.wait(LINE_SECONDS):
-            self._line(self._words())
+            for line in self.lines():
+                self._line(inert_lines(redact(line)))
 
-    def _words(self) -> str:
+    def lines(self) -> list[str]:
+        """What is going on. The first line is of this session; where there were earlier ones, a line has the totals."""
         p = self._progress
-        calls, left = p.calls, p.seconds_left()
+        calls, left, spent, total = p.calls, p.seconds_left(), p.spent, p.total_spent
         most = f"at most {p.total:,}" if p.until else f"{p.total:,}"
-        parts = [f"{p.phase}: {p.earlier + p.done:,} of {most} problems"]
+        here = f"{p.done:,} problems in this session" if p.resumed else f"{p.earlier + p.done:,} of {most} problems"
+        parts = [f"{p.doing}: {here}"]
         if calls is not None:
             seconds = max(time.monotonic() - p.started, 0.001)
             parts.append(f"{calls.sent:,} calls ({calls.sent / seconds:.1f}/s)")
@@ -99,14 +104,19 @@ class Panel:
                 parts.append(f"{calls.failed:,} failed")
             parts.append(f"{calls.prompt_tokens + calls.completion_tokens:,} tokens")
         if p.ledger is not None:
-            parts.append(_money(p.ledger.cost, p.ledger.unpriced))
-        when = [*(["in this session"] if p.earlier else []), *(["before the corpus steps"] if p.before_corpus else [])]
-        parts.append(f"{p.kept:,} rationales kept" + (f" ({', '.join(when)})" if when else ""))
+            parts.append(money(spent.cost, spent.unpriced))
+        parts.append(f"{p.kept:,} rationales kept" + (" (before the corpus steps)" if p.before_corpus else ""))
         if p.until:
             parts.append(f"until {p.until} are kept in the end")
         if left is not None and left > 0:
-            parts.append(f"{_span(left)} left")
-        return ", ".join(parts)
+            parts.append(f"{span(left)} left")
+        lines = [", ".join(parts)]
+        if p.resumed:
+            lines.append(
+                f"all sessions: {p.earlier + p.done:,} of {most} problems, {total.calls:,} calls, {total.tokens:,} tokens, "
+                f"{money(total.cost, total.unpriced)}"
+            )
+        return [*lines, *p.waiting_lines]
 
     def _draw(self) -> RenderableType:
         p = self._progress
@@ -119,7 +129,7 @@ class Panel:
             steps.add_row(
                 name, f"{c.taken:,}", f"{c.made:,}" if c.made else "", share, f"{c.failed:,}" if c.failed else ""
             )
-        parts: list[RenderableType] = [Text(self._words()), bar]
+        parts: list[RenderableType] = [*(Text(inert_lines(redact(line))) for line in self.lines()), bar]
         if p.steps:
             parts.append(steps)
         return Box(Group(*parts), title=Text(self._title), border_style="dim")
@@ -147,11 +157,14 @@ class Panel:
                 if p.calls.sent or p.calls.replayed
                 else "0 calls"
             )
-            spent = _money(summary.cost, summary.unpriced)
-            out.print(Text(f"{asked}, {_span(seconds)} in this session; {spent} in all sessions"))
+            spent, total = p.spent, p.total_spent
+            here = "this session: " if p.resumed else ""
+            out.print(Text(f"{here}{asked}, {span(seconds)}, {money(spent.cost, spent.unpriced)}"))
+            if p.resumed:
+                out.print(Text(f"all sessions: {total.calls:,} calls, {money(total.cost, total.unpriced)}"))
         if summary.failures:
             causes = ", ".join(f"{n} {cause}" for cause, n in summary.failures.items())
-            again = f"synth retry {summary.run}" + ("" if summary.retriable else " --all")
+            again = f"synth retry {quote(str(summary.run))}" + ("" if summary.retriable else " --all")
             out.print(Text(f"{sum(summary.failures.values())} failures: {causes}  (again: {again})"))
         if _all_failed(summary) and p.calls is not None:
             out.print(
@@ -170,9 +183,8 @@ class Panel:
         funnel = dict(summary.funnel)
         counted = {"dpo": "pairs", "sft": "kept"}
         contract = next((c for c in (*contracts, "sft") if c not in counted or funnel.get(counted[c], 0)), None)
-        following = (
-            f"synth export {summary.run} --to {contract} --out data" if contract else f"synth status {summary.run}"
-        )
+        run = quote(str(summary.run))
+        following = f"synth export {run} --to {contract} --out data" if contract else f"synth status {run}"
         out.print(Text("next: ", style="bold") + Text(following))
 
 
@@ -181,7 +193,7 @@ def show(session: Session, run: Path, *, contracts: Sequence[str] = (), **option
     progress = Progress()
     with Panel(progress, f"{session.pipeline.pipeline} → {run}") as panel:
         try:
-            summary = asyncio.run(session.go(run, progress=progress, on_note=panel.note, **options))
+            summary = run_to_end(session.go(run, progress=progress, on_note=panel.note, **options))
         except asyncio.CancelledError:  # interrupted twice: the calls in flight were not waited for
             raise KeyboardInterrupt from None
     panel.close_with(summary, contracts)
@@ -198,29 +210,5 @@ def _all_failed(summary: Summary) -> bool:
     return calls is not None and calls.last_error is not None and not calls.ok and not calls.replayed
 
 
-def _why(error: TeacherError | None) -> str:
+def _why(error: ModelError | None) -> str:
     return inert_lines(redact(str(error)))
-
-
-def funnel_table(funnel: list[tuple[str, int]]) -> Table:
-    """The funnel as a table with bars."""
-    table = Table(box=None, pad_edge=False, show_header=False)
-    most = max((n for _, n in funnel), default=1) or 1
-    table.add_column(justify="left")
-    table.add_column(justify="right")
-    table.add_column(width=32)
-    for stage, n in funnel:
-        table.add_row(stage, f"{n:,}", ProgressBar(total=most, completed=n, width=30))
-    return table
-
-
-def _money(cost: float, unpriced: int) -> str:
-    known = f"{cost:.4f} USD" if cost or not unpriced else ""
-    unknown = f"price of {unpriced:,} calls unknown" if unpriced else ""
-    return " + ".join(part for part in (known, unknown) if part)
-
-
-def _span(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"

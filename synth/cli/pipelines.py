@@ -2,28 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from synth.cli.as_json import json_option, write_json
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-__all__ = ["command"]
+__all__ = ["OptionFound", "PipelineFound", "StepFound", "command"]
+
+
+@dataclass(frozen=True)
+class PipelineFound:
+    """A pipeline of the catalogue, or of a file."""
+
+    pipeline: str
+    """Its name, as `synth run` takes it."""
+    title: str
+    """What it makes, in a line."""
+    about: str
+    """What it does, and what to expect of it."""
+    roles: dict[str, str]
+    """The roles of models, and what each does."""
+    cites: list[str]
+    """The works it follows."""
+    sample: str | None
+    """The sample it runs on where no input is given."""
+    file: str
+    """Path of its file."""
+
+
+@dataclass(frozen=True)
+class OptionFound:
+    """An option of a step."""
+
+    option: str
+    """Its name."""
+    about: str
+    """What it does."""
+    required: bool
+    """Whether it must be given."""
+    default: Any
+    """Its value where it is not given; null where it is required, too."""
+
+
+@dataclass(frozen=True)
+class StepFound:
+    """A step that pipelines are made of."""
+
+    step: str
+    """Its name."""
+    about: str
+    """What it does."""
+    options: list[OptionFound]
+    """What can be set."""
 
 
 @click.command("pipelines", short_help="The catalogue of pipelines, and the steps they are made of.")
 @click.argument("name", required=False)
 @click.option("--step", metavar="STEP", help="What a step does, and its options.")
 @click.option("--steps", "list_steps", is_flag=True, help="The steps pipelines are made of.")
-def command(name: str | None, step: str | None, list_steps: bool) -> None:
+@json_option
+def command(name: str | None, step: str | None, list_steps: bool, as_json: bool) -> None:
     """The catalogue; or with NAME, what a pipeline does, the works it follows, and its file."""
     from rich.text import Text
 
     from synth.cli.tables import output, table_of
     from synth.corpus import CORPUS_STEPS
-    from synth.pipeline import catalogue, find_pipeline, load_pipeline
+    from synth.pipeline import catalogue
     from synth.steps import all_steps
 
     out = output()
@@ -32,45 +81,82 @@ def command(name: str | None, step: str | None, list_steps: bool) -> None:
         **{c.model_fields["step"].default: c for c in CORPUS_STEPS},
     }
     if step is not None:
-        _show_step(step, kinds)
+        _check_step(step, kinds)
+        one = _step(step, kinds[step])
+        write_json(one) if as_json else _show_step(one)
     elif list_steps:
-        out.print(
-            table_of([{"step": n, "what it does": (k.__doc__ or "").strip().splitlines()[0]} for n, k in kinds.items()])
-        )
+        steps = [_step(n, k) for n, k in kinds.items()]
+        if as_json:
+            write_json(steps)
+        else:
+            out.print(table_of([{"step": s.step, "what it does": s.about.splitlines()[0]} for s in steps]))
     elif name is None:
-        out.print(table_of([{"pipeline": n, "what it makes": load_pipeline(n).title} for n in catalogue()]))
+        found = [_pipeline(n) for n in catalogue()]
+        if as_json:
+            write_json(found)
+            return
+        out.print(table_of([{"pipeline": p.pipeline, "what it makes": p.title} for p in found]))
         out.print(Text("\nsynth pipelines NAME tells more; synth run NAME does it"))
     else:
-        pipeline = load_pipeline(name)
+        pipeline = _pipeline(name)
+        if as_json:
+            write_json(pipeline)
+            return
         out.print(Text(pipeline.pipeline, style="bold") + Text(f": {pipeline.title}\n\n{pipeline.about}"))
         out.print(Text("roles:  ") + Text("; ".join(f"{r}: {w}" for r, w in pipeline.roles.items())))
         for work in pipeline.cites:
             out.print(Text(f"source: {work}"))
-        out.print(Text(f"sample: {pipeline.sample}\nfile:   {find_pipeline(name)}"), soft_wrap=True)
+        out.print(Text(f"sample: {pipeline.sample or 'none'}\nfile:   {pipeline.file}"), soft_wrap=True)
 
 
-def _show_step(step: str, kinds: Mapping[str, type[BaseModel]]) -> None:
-    from difflib import get_close_matches
-    from inspect import getdoc
+def _pipeline(name: str) -> PipelineFound:
+    from synth.pipeline import find_pipeline, load_pipeline
 
-    from rich.text import Text
+    p = load_pipeline(name)
+    return PipelineFound(p.pipeline, p.title, p.about, dict(p.roles), list(p.cites), p.sample, str(find_pipeline(name)))
 
-    from synth.cli.tables import output
-    from synth.documented import field_docs
+
+def _check_step(step: str, kinds: dict[str, type[BaseModel]]) -> None:
+    from synth.bounded import nearest
     from synth.errors import UserError
 
     if step not in kinds:
-        near = get_close_matches(step, kinds, n=1)
+        near = nearest(step, kinds)
         raise UserError(
             f"there is no step {step!r}", remedy=f"did you mean {near[0]!r}?" if near else f"steps: {', '.join(kinds)}"
         )
-    kind = kinds[step]
+
+
+def _step(name: str, kind: type[BaseModel]) -> StepFound:
+    from inspect import getdoc
+
+    from pydantic_core import to_jsonable_python
+
+    from synth.documented import field_docs
+
+    docs = field_docs(kind)
+    options = [
+        OptionFound(
+            option,
+            " ".join(docs.get(option, "").split()),
+            field.is_required(),
+            None
+            if field.is_required()
+            else to_jsonable_python(field.get_default(call_default_factory=True), fallback=str),
+        )
+        for option, field in kind.model_fields.items()
+        if option not in {"step", "folder"}
+    ]
+    return StepFound(name, getdoc(kind) or "", options)
+
+
+def _show_step(step: StepFound) -> None:
+    from rich.text import Text
+
+    from synth.cli.tables import output
+
     out = output()
-    out.print(Text(step, style="bold") + Text(f": {getdoc(kind)}\n"))
-    for name, field in kind.model_fields.items():
-        if name not in {"step", "folder"}:
-            default = "required" if field.is_required() else f"default {field.get_default(call_default_factory=True)!r}"
-            out.print(
-                Text(f"  {name}", style="bold")
-                + Text(f" ({default})  {' '.join(field_docs(kind).get(name, '').split())}")
-            )
+    out.print(Text(step.step, style="bold") + Text(f": {step.about}\n"))
+    for option in step.options:
+        default = "required" if option.required else f"default {option.default!r}"
+        out.print(Text(f"  {option.option}", style="bold") + Text(f" ({default})  {option.about}"))

@@ -3,25 +3,81 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
 
-from synth.cli.options import input_options, mapping_of, teacher_options
+from synth.cli.approving import asking, yes_option
+from synth.cli.as_json import json_option, write_json
+from synth.cli.options import input_options, mapping_of, model_options
 
 if TYPE_CHECKING:
     from synth.pipeline.plan import Measured
 
-__all__ = ["command"]
+__all__ = ["PlanFound", "StepPlanned", "UnusableRow", "command"]
+
+
+@dataclass(frozen=True)
+class StepPlanned:
+    """What one step is expected to ask of one model."""
+
+    step: str
+    """Name of the step."""
+    model: str
+    """Name of the model in the profile."""
+    calls: float
+    """How many calls; at most, or as measured: see `assumptions`."""
+    prompt_tokens: float
+    """Of all these calls."""
+    completion_tokens: float
+    """Of all these calls."""
+    cost_usd: float | None
+    """US dollars; null where the price is not known."""
+
+
+@dataclass(frozen=True)
+class UnusableRow:
+    """A row of the input that is not usable."""
+
+    line: int
+    """Its line, from 1."""
+    why: str
+    """What is wrong with it."""
+
+
+@dataclass(frozen=True)
+class PlanFound:
+    """What a run would ask and cost."""
+
+    pipeline: str
+    """Name of the pipeline."""
+    input: str
+    """Where the problems come from."""
+    problems: int
+    """How many there are."""
+    unusable: list[UnusableRow]
+    """Rows of the input that are not usable."""
+    steps: list[StepPlanned]
+    """The steps that ask models."""
+    calls: float
+    """Calls in all."""
+    cost_usd: float | None
+    """US dollars in all; null where a price is not known."""
+    assumptions: list[str]
+    """What the estimate assumes, in words."""
+    measured_in: str | None
+    """The run folder whose calls and tokens were used (`--run`); null without one."""
+    rehearsed: bool
+    """Whether that is a rehearsal: its calls and tokens are those of the scripted model."""
 
 
 @click.command("plan", short_help="Check a pipeline and estimate calls, tokens and price; spends nothing.")
 @click.argument("pipeline")
 @input_options
-@teacher_options
+@model_options
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N problems.")
 @click.option(
     "--run",
@@ -30,28 +86,32 @@ __all__ = ["command"]
     metavar="DIR",
     help="A rehearsal or earlier run: its calls a problem and tokens a call are used.",
 )
+@yes_option
+@json_option
 def command(
     pipeline: str,
     input_name: str | None,
     maps: tuple[str, ...],
     mapping: str | None,
+    media_from: tuple[Path, ...],
     given: tuple[str, ...],
     profile: Path | None,
     limit: int | None,
     run_path: Path | None,
+    yes: bool,
+    as_json: bool,
 ) -> None:
     """Check PIPELINE and its input, and estimate what a run would ask and cost. Spends nothing.
 
     Every mistake is told at once, with file, line and remedy. The estimate says what it assumes; a price that is not
     in the profile is unknown, not 0.
     """
-    # A folder for what came by standard input, while it is planned.
-    beside = Path(click.get_current_context().with_resource(TemporaryDirectory()))
-    from rich.table import Table
-
-    from synth.cli.tables import output
     from synth.engine import open_session
+    from synth.files import temporary_folder
     from synth.pipeline.plan import make_plan
+
+    # For what came by standard input, while it is planned.
+    beside = Path(click.get_current_context().with_resource(temporary_folder()))
 
     session = open_session(
         pipeline,
@@ -61,39 +121,74 @@ def command(
         mapping=mapping,
         given=given,
         profile_path=profile,
+        media_from=media_from,
         prepare=False,
+        approve=asking(yes=yes),
     )
     scan = session.source.scan()
-    out = output()
     if not scan.good:
         raise session.source.nothing_fits(scan)
     total = min(scan.problems, limit) if limit else scan.problems
     measured, rehearsed = _measured(run_path)
     plan = asyncio.run(
-        make_plan(session.pipeline, list(islice(session.source.problems(), 20)), total, session.teachers, measured)
+        make_plan(
+            session.pipeline,
+            list(islice(session.source.problems(), 20)),
+            total,
+            session.models,
+            measured,
+            session.source.media,
+        )
     )
-    out.print(
-        f"{session.pipeline.pipeline}: no mistakes. {total:,} problems from {session.source.name}", highlight=False
+    found = PlanFound(
+        session.pipeline.pipeline,
+        session.source.name,
+        total,
+        [UnusableRow(b.line, b.why) for b in scan.bad],
+        [StepPlanned(s.step, s.model, s.calls, s.prompt_tokens, s.completion_tokens, s.cost) for s in plan.steps],
+        plan.calls,
+        plan.cost,
+        list(plan.assumptions),
+        str(run_path) if run_path is not None else None,
+        rehearsed,
     )
-    if scan.bad:
+    write_json(found) if as_json else _show(found)
+
+
+def _show(plan: PlanFound) -> None:
+    from rich.table import Table
+
+    from synth.cli.tables import output
+
+    out = output()
+    out.print(f"{plan.pipeline}: no mistakes. {plan.problems:,} problems from {plan.input}", highlight=False)
+    if plan.unusable:
+        first = plan.unusable[0]
         out.print(
-            f"{len(scan.bad)} rows are not usable; the first: line {scan.bad[0].line}: {scan.bad[0].why}",
+            f"{len(plan.unusable)} rows are not usable; the first: line {first.line}: {first.why}",
             highlight=False,
             markup=False,
         )
     table = Table(box=None, pad_edge=False)
-    for column in ("step", "teacher", "calls", "tokens read", "tokens written", "USD"):
-        table.add_column(column, justify="left" if column in {"step", "teacher"} else "right")
+    for column in ("step", "model", "calls", "prompt tokens", "completion tokens", "USD"):
+        table.add_column(column, justify="left" if column in {"step", "model"} else "right")
     for s in plan.steps:
         table.add_row(
-            s.step, s.teacher, f"{s.calls:,.0f}", f"{s.prompt_tokens:,.0f}", f"{s.completion_tokens:,.0f}", _usd(s.cost)
+            s.step,
+            s.model,
+            f"{s.calls:,.0f}",
+            f"{s.prompt_tokens:,.0f}",
+            f"{s.completion_tokens:,.0f}",
+            _usd(s.cost_usd),
         )
-    table.add_row("all", "", f"{plan.calls:,.0f}", "", "", _usd(plan.cost), style="bold")
+    table.add_row("all", "", f"{plan.calls:,.0f}", "", "", _usd(plan.cost_usd), style="bold")
     out.print(table)
     for assumption in plan.assumptions:
         out.print(f"assumed: {assumption}", highlight=False, markup=False)
-    if rehearsed:
-        out.print(f"{run_path} is a rehearsal: its calls and tokens are those of the scripted model", markup=False)
+    if plan.rehearsed:
+        out.print(
+            f"{plan.measured_in} is a rehearsal: its calls and tokens are those of the scripted model", markup=False
+        )
 
 
 def _usd(cost: float | None) -> str:
@@ -112,7 +207,7 @@ def _measured(run: Path | None) -> tuple[list[Measured], bool]:
         rehearsed = invented_in(store) is not None
         rows = store.sql(
             """
-            SELECT step, teacher, count(*) / (SELECT count(*) FROM problems WHERE step = 'input'),
+            SELECT step, model, count(*) / (SELECT count(*) FROM problems WHERE step = 'input'),
               avg(prompt_tokens) * avg(got_reply(status, completion_tokens, finish)::INT),
               avg(completion_tokens) * avg(got_reply(status, completion_tokens, finish)::INT)
             FROM calls WHERE unit IN (SELECT id FROM problems) GROUP BY ALL

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from synth.cli.export_options import export_options, license_options, options_from, teachers_named
+from synth.cli.approving import asking, yes_option
+from synth.cli.export_options import export_options, license_options, models_named, options_from
 from synth.cli.options import run_argument, thresholds_of
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ __all__ = ["command"]
 @license_options
 @click.option("--branch", "--revision", metavar="NAME", help="Another branch than main; made if it is not there.")
 @click.option("--message", metavar="TEXT", help="Of the commit.")
-@click.option("--despite-audits", is_flag=True, help="Publish although audits fail; the card says so.")
+@click.option("--ignore-audits", is_flag=True, help="Publish although audits fail; the card says so.")
 @click.option(
     "--set",
     "settings",
@@ -41,7 +42,7 @@ __all__ = ["command"]
     help="Audits of your own, NAME.sql each.",
 )
 @click.option(
-    "--not-secret",
+    "--allow-secret",
     "not_secrets",
     multiple=True,
     metavar="MARK",
@@ -51,9 +52,10 @@ __all__ = ["command"]
     "--profile",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Profile with your teachers, for their licences and the names of their keys. Default: as of `synth run`.",
+    help="Profile with your models, for their licences and the names of their keys. Default: as of `synth run`.",
 )
 @click.option("--replace", is_flag=True, help="Replace or remove files there that are in the way and not from a push.")
+@yes_option
 def command(
     run: Path,
     repo: str,
@@ -62,14 +64,15 @@ def command(
     dry_run: bool,
     license: str | None,  # noqa: A002 - the word of the Hub
     input_license: str | None,
-    teacher_licenses: Sequence[str],
+    model_licenses: Sequence[str],
     branch: str | None,
     message: str | None,
-    despite_audits: bool,
+    ignore_audits: bool,
     settings: Sequence[str],
     audits: Path | None,
     not_secrets: Sequence[str],
     profile: Path | None,
+    yes: bool,
     **chosen: Any,
 ) -> None:
     """Publish exports of RUN as the data set REPO (OWNER/NAME) of the Hugging Face Hub: a configuration for each --to, with the
@@ -79,9 +82,9 @@ def command(
     A new repository is private. What an earlier push wrote and this one does not is removed; files of others stay.
     Nothing is sent that the Hub has already: cut off half way, the same command goes on, and until its end nothing of it is to
     be seen. What fails an audit, or holds what looks like a key, is not published (exit code 1). Nor is what the scripted model
-    wrote (synth rehearse, --teacher scripted): its text is invented.
+    wrote (synth rehearse, --model scripted): its text is invented.
 
-    The token is that of HF_TOKEN, or of `hf auth login`. HF_ENDPOINT names another Hub. docs/publish.md tells more.
+    The token is that of HF_TOKEN, or of `hf auth login`. HF_ENDPOINT names another Hub, which is asked for once. docs/publish.md tells more.
 
     \b
       synth push runs/first me/first --to sft --to dpo --dry-run
@@ -98,14 +101,15 @@ def command(
         dry_run=dry_run,
         license=license,
         input_license=input_license,
-        teacher_licenses=teachers_named(teacher_licenses),
+        model_licenses=models_named(model_licenses),
         profile=profile,
         branch=branch,
         message=message,
-        despite_audits=despite_audits,
+        ignore_audits=ignore_audits,
         audits=audits,
         thresholds=thresholds_of(settings),
         not_secrets=not_secrets,
+        approve=asking(yes=yes),
     )
     _show(pushed, dry_run=dry_run)
 

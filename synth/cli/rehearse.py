@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
+from synth.cli.approving import asking, yes_option
 from synth.cli.options import input_options, mapping_of, replace_input_option
 
 __all__ = ["command"]
 
 
-@click.command("rehearse", short_help="Do the whole pipeline with the scripted teacher.")
+@click.command("rehearse", short_help="Do the whole pipeline with the scripted model.")
 @click.argument("pipeline")
 @input_options
 @click.option(
@@ -24,22 +25,27 @@ __all__ = ["command"]
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N problems.")
 @click.option("--thinking", is_flag=True, help="The scripted model thinks before it replies, as reasoning models do.")
 @replace_input_option
-@click.option("--skip-bad", is_flag=True, help="Where some rows are no problems, list them and go on with the others.")
+@click.option(
+    "--skip-invalid", is_flag=True, help="Where some rows are no problems, list them and go on with the others."
+)
+@yes_option
 def command(
     pipeline: str,
     input_name: str | None,
     maps: tuple[str, ...],
     mapping: str | None,
+    media_from: tuple[Path, ...],
     run_path: Path | None,
     limit: int | None,
     thinking: bool,
     replace_input: bool,
-    skip_bad: bool,
+    skip_invalid: bool,
+    yes: bool,
 ) -> None:
-    """Do the whole of PIPELINE with the scripted teacher: no model, no key, no cost, some seconds.
+    """Do the whole of PIPELINE with the scripted model: no model, no key, no cost, some seconds.
 
-    The scripted teacher solves 60 % of the problems, writes unsound steps in the others, guesses right now and then,
-    and does not answer at all one time in twenty: what a real teacher gives, too. What you see is the shape of the result, not its quality.
+    The scripted model solves 60 % of the problems, writes unsound steps in the others, guesses right now and then,
+    and does not answer at all one time in twenty: what a real model gives, too. What you see is the shape of the result, not its quality.
 
     With --thinking its working stands in a thought, the response only states the answer, and one thought in twenty does not
     come to its end.
@@ -49,13 +55,20 @@ def command(
     from synth.engine.session import default_folder
     from synth.pipeline import load_pipeline
 
-    found = load_pipeline(pipeline)
-    most = {r: max(s.fewest_teachers() for s in found.teacher_steps if r in s.roles()) for r in found.role_names}
+    found = load_pipeline(pipeline, media_from=media_from)
+    most = {r: max(s.fewest_models() for s in found.model_steps if r in s.roles()) for r in found.role_names}
     name = "scripted:thinking" if thinking else "scripted"
     given = [f"{role}={name}" + "".join(f",{name}:{i}" for i in range(1, n)) for role, n in most.items()]
     usual = default_folder(found)
     folder = run_path or usual.with_name(f"rehearsal-{usual.name}")
     session = open_session(
-        pipeline, input_name=input_name, maps=mapping_of(maps), mapping=mapping, folder=folder, given=given
+        pipeline,
+        input_name=input_name,
+        maps=mapping_of(maps),
+        mapping=mapping,
+        folder=folder,
+        given=given,
+        approve=asking(yes=yes),
+        media_from=media_from,
     )
-    show(session, folder, limit=limit, skip_bad=skip_bad, replace_input=replace_input)
+    show(session, folder, limit=limit, skip_invalid=skip_invalid, replace_input=replace_input)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from synth.cli.options import input_options, mapping_of, replace_input_option, teacher_options
+from synth.cli.approving import asking, yes_option
+from synth.cli.options import input_options, mapping_of, model_options, replace_input_option
 
 __all__ = ["command"]
 
@@ -19,7 +20,7 @@ __all__ = ["command"]
 @click.option(
     "--run", "run_path", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Folder of the rounds."
 )
-@teacher_options
+@model_options
 @click.option("--rounds", type=click.IntRange(min=1), required=True, metavar="N", help="How many.")
 @click.option("--train", "training", required=True, metavar="COMMAND", help="What makes a new student of the rows.")
 @click.option("--role", default="student", show_default=True, metavar="ROLE", help="The role that is trained.")
@@ -34,12 +35,16 @@ __all__ = ["command"]
 )
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N problems.")
 @replace_input_option
-@click.option("--skip-bad", is_flag=True, help="Where some rows are no problems, list them and go on with the others.")
+@click.option(
+    "--skip-invalid", is_flag=True, help="Where some rows are no problems, list them and go on with the others."
+)
+@yes_option
 def command(
     pipeline: str,
     input_name: str | None,
     maps: tuple[str, ...],
     mapping: str | None,
+    media_from: tuple[Path, ...],
     run_path: Path,
     given: tuple[str, ...],
     profile: Path | None,
@@ -49,23 +54,25 @@ def command(
     contracts: tuple[str, ...],
     limit: int | None,
     replace_input: bool,
-    skip_bad: bool,
+    skip_invalid: bool,
+    yes: bool,
 ) -> None:
     """Do PIPELINE, write its rows, run COMMAND, and begin again with the student it made; so N times.
 
     COMMAND is run by the shell. It finds the rows in $SYNTH_DATA (sft.jsonl and so on), the number of the round in
     $SYNTH_ROUND, the student of the round in $SYNTH_STUDENT, and a folder for what it makes in $SYNTH_OUT. It must write
-    one line to $SYNTH_OUT/student.txt: the new student, as --teacher takes it. docs/rounds.md has one with TRL and vLLM.
+    one line to $SYNTH_OUT/student.txt: the new student, as --model takes it. docs/rounds.md has one with TRL and vLLM.
 
     Each round is a run folder of its own, DIR/round-K/run, and its trained student is remembered: whatever stops it, the
     same command goes on. Train from the original base model each time, as arXiv:2203.14465 does.
 
     \b
       synth rounds star --input gsm8k.jsonl --run runs/star --rounds 3 --train ./train.sh \\
-        --teacher student=http://localhost:8000/v1#base
+        --model student=http://localhost:8000/v1#base
     """
     from rich.text import Text
 
+    from synth.approvals import COMMAND_LINE, NamedIn
     from synth.cli.panel import show
     from synth.cli.tables import inert, output, table_of
     from synth.engine import open_session, train, walk_rounds
@@ -74,7 +81,7 @@ def command(
     from synth.pipeline import load_pipeline
     from synth.store.database import open_store
 
-    names = load_pipeline(pipeline).role_names
+    names = load_pipeline(pipeline, media_from=media_from).role_names
     if input_name == "-":
         raise UserError(
             "each round reads the input, and standard input can be read once", remedy="give a file: --input"
@@ -100,8 +107,11 @@ def command(
                 mapping=mapping,
                 given=bound,
                 profile_path=profile,
+                approve=asking(yes=yes),
+                named_in=COMMAND_LINE if this.made_by is None else NamedIn(str(this.made_by), own=False),
+                media_from=media_from,
             )
-            show(session, this.run, limit=limit, skip_bad=skip_bad, replace_input=replace_input)
+            show(session, this.run, limit=limit, skip_invalid=skip_invalid, replace_input=replace_input)
             for made in export_group(this.run, dict.fromkeys(contracts, ExportOptions()), this.data).values():
                 out.print(f"{made.rows:,} rows in {', '.join(map(str, made.files))}")
         trained = train(

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from synth.cli.options import input_options, mapping_of, replace_input_option, teacher_options
+from synth.cli.approving import asking, yes_option
+from synth.cli.options import input_options, mapping_of, model_options, replace_input_option
 
 __all__ = ["command"]
 
@@ -17,10 +18,12 @@ __all__ = ["command"]
 @click.option(
     "--run", "run_path", type=click.Path(path_type=Path), metavar="DIR", help="The run folder. Default: runs/PIPELINE."
 )
-@teacher_options
+@model_options
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N problems.")
 @replace_input_option
-@click.option("--skip-bad", is_flag=True, help="Where some rows are no problems, list them and go on with the others.")
+@click.option(
+    "--skip-invalid", is_flag=True, help="Where some rows are no problems, list them and go on with the others."
+)
 @click.option(
     "--max-calls",
     type=click.IntRange(min=1),
@@ -31,7 +34,7 @@ __all__ = ["command"]
     "--max-cost",
     type=click.FloatRange(min=0),
     metavar="USD",
-    help="Stop before the run folder has cost more, at the prices of the profile; each teacher needs one.",
+    help="Stop before the run folder has cost more, at the prices of the profile; each model needs one.",
 )
 @click.option(
     "--max-tokens",
@@ -46,31 +49,34 @@ __all__ = ["command"]
     "steps leave fewer, more problems are begun.",
 )
 @click.option(
-    "--keep-failures",
+    "--no-retry-failed",
     is_flag=True,
     help="Where problems are done again, because the pipeline has changed, do not ask again what was refused, cut off or empty.",
 )
+@yes_option
 def command(
     pipeline: str,
     input_name: str | None,
     maps: tuple[str, ...],
     mapping: str | None,
+    media_from: tuple[Path, ...],
     run_path: Path | None,
     given: tuple[str, ...],
     profile: Path | None,
     limit: int | None,
     replace_input: bool,
-    skip_bad: bool,
+    skip_invalid: bool,
     max_calls: int | None,
     max_cost: float | None,
     max_tokens: int | None,
     until: str | None,
-    keep_failures: bool,
+    no_retry_failed: bool,
+    yes: bool,
 ) -> None:
     """Do PIPELINE, or go on with it.
 
     PIPELINE is a name of the catalogue (`synth pipelines`; its last part is enough) or the path of a file. Everything
-    that can be seen to be wrong is told before the first call: the pipeline, the teachers, every row of the input.
+    that can be seen to be wrong is told before the first call: the pipeline, the models, every row of the input.
 
     Interrupt it or kill it at any time: the same command goes on, and nothing paid for is paid again. A finished run
     asks nothing. More rows in the input are new problems; an input (or --limit) that lacks problems of the run is refused.
@@ -79,11 +85,11 @@ def command(
     \b
       synth run fine-tune-cot --run runs/first
       synth run fine-tune-cot --input gsm8k.jsonl --run runs/gsm8k --limit 100
-      synth run star --input my.csv --map question=prompt --teacher student=http://localhost:8000/v1#my-model
+      synth run star --input my.csv --map question=prompt --model student=http://localhost:8000/v1#my-model
     """
+    from synth.calls import Budget
     from synth.cli.panel import show
     from synth.engine import Target, open_session
-    from synth.teachers import Budget
 
     target = Target.parse(until) if until is not None else None
     session = open_session(
@@ -94,6 +100,8 @@ def command(
         folder=run_path,
         given=given,
         profile_path=profile,
+        approve=asking(yes=yes),
+        media_from=media_from,
     )
     folder = run_path or session.default_folder
     budget = Budget(max_calls, max_cost, max_tokens)
@@ -101,9 +109,9 @@ def command(
         session,
         folder,
         limit=limit,
-        skip_bad=skip_bad,
+        skip_invalid=skip_invalid,
         replace_input=replace_input,
         budget=budget,
         until=target,
-        keep_failures=keep_failures,
+        no_retry_failed=no_retry_failed,
     )

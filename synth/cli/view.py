@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import select
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
 from synth.cli.options import run_argument
+from synth.files import temporary_folder, write_file
 
 __all__ = ["command"]
 
@@ -24,7 +32,8 @@ def command(run: Path, other: Path | None, port: int, no_browser: bool, name: st
     made from, trees, pairs; with RUN2 both beside each other. Works while a run goes on.
 
     Under Review you accept, reject, edit or comment rationales with keys, or say which side of a pair is better;
-    verdicts are written to the run under your name, and can be withdrawn. The server answers on this machine only, to the address it prints.
+    verdicts are written to the run under your name, and can be withdrawn. The server answers on this machine only, to a browser
+    that opened the link it prints. A link is good once, for ten minutes; Enter prints a fresh one.
 
     \b
       synth view runs/first
@@ -32,17 +41,60 @@ def command(run: Path, other: Path | None, port: int, no_browser: bool, name: st
       synth sql runs/first "FROM human_verdicts" --out verdicts.csv
     """
     import getpass
-    from contextlib import suppress
+    import signal
+    from contextlib import ExitStack, suppress
 
+    from synth.view.guard import LINK_SECONDS
     from synth.view.review import reviewer_name
     from synth.view.server import Served, serve
 
     served = Served(run, other, reviewer_name(name if name is not None else getpass.getuser()))
+    # So that what stands below `with` is done: the server raises the signal again when it has ended.
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+    with suppress(KeyboardInterrupt), ExitStack() as opened:  # an interrupt is the way to end it
 
-    def ready(address: str) -> None:
-        click.echo(f"{address}\n(ctrl-c ends it)")
-        if not no_browser:
-            click.launch(address)
+        def ready(link: Callable[[], str]) -> None:
+            address = link()
+            click.echo(
+                f"{address}\n(good once, for {LINK_SECONDS / 60:.0f} minutes; Enter prints a fresh link, ctrl-c ends it)"
+            )
+            if not no_browser and not opened.enter_context(_open(address)):
+                click.echo("no browser could be opened: open this link in one")
+            threading.Thread(target=_print_links, args=(link,), daemon=True).start()
 
-    with suppress(KeyboardInterrupt):  # the way to end it
-        serve(served, port, ready)
+        serve(served, port, ready, opened.close)
+
+
+@contextmanager
+def _open(address: str) -> Iterator[bool]:
+    """Open an address in the user's browser; gives whether there is one.
+
+    Every user of this machine can read command lines, and the address lets its reader in. So the browser is given the name of a file
+    that only this user can read, which leads to the address; it is gone when the block ends.
+    """
+    from synth.view.guard import forwarding_page
+
+    with temporary_folder() as folder:
+        file = Path(folder) / "open.html"
+        write_file(file, forwarding_page(address), private=True)
+        yield click.launch(file.as_uri()) == 0
+
+
+def _print_links(link: Callable[[], str]) -> None:
+    """Print a fresh link for each line of standard input, until it ends."""
+    descriptor = 0
+    while True:
+        try:
+            if os.name == "posix":
+                select.select([descriptor], [], [])
+                # A process in the background that reads its terminal is stopped by the system.
+                if os.isatty(descriptor) and os.tcgetpgrp(descriptor) != os.getpgrp():
+                    time.sleep(1)
+                    continue
+            given = os.read(descriptor, 4096)  # not sys.stdin, which would hold up the end of the program
+        except OSError:
+            return
+        if not given:
+            return
+        for _ in range(given.count(b"\n")):
+            click.echo(link())

@@ -1,4 +1,4 @@
-"""`cap`, `band` and `diverse`: fewer records, and which."""
+"""`limit_per_group`, `filter_range` and `select_diverse`: fewer records, and which."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from synth.corpus.step import (
 )
 from synth.records import Rejection, content_id
 
-__all__ = ["Band", "Cap", "Diverse", "ranked"]
+__all__ = ["FilterRange", "LimitPerGroup", "SelectDiverse", "ranked"]
 
 TO_COVER = 20_000
-"""Records that `diverse` covers; of more a sample, whose mean coverage is within 0.012 of that of all, 99 times of 100, for
+"""Records that `select_diverse` covers; of more a sample, whose mean coverage is within 0.012 of that of all, 99 times of 100, for
 any one choice (Hoeffding)."""
 
 
-class Cap(CorpusStep):
-    """Keep at most so many records of each teacher, source, problem…, of several at once: the best by a score, else at random.
+class LimitPerGroup(CorpusStep):
+    """Keep at most so many records of each model, source, problem…, of several at once: the best by a score, else at random.
 
     Records are gone through from the best on, and one is kept where all that it belongs to have room for it. Of a single
     kind of cap that is the best choice there is; of k at once it has at least a k-th of the most records, or of the most
@@ -39,16 +39,16 @@ class Cap(CorpusStep):
 
     version: ClassVar[int] = 2
 
-    step: Literal["cap"] = "cap"
+    step: Literal["limit_per_group"] = "limit_per_group"
     target: Target = "rationale"
     """What is counted."""
-    per: str = "teacher"
-    """What has a share each: `teacher` (who wrote it), `source` (the input file), `step` (that made it), `problem`, `unit` (the
+    per: str = "model"
+    """What has a share each: `model` (who wrote it), `source` (the input file), `step` (that made it), `problem`, `unit` (the
     root of that), `answer` (the gold one), or an expression, such as `problem.meta.topic`."""
     at_most: (
         Annotated[int, Field(ge=1)] | Annotated[dict[str, Annotated[int, Field(ge=1)]], Field(min_length=1)] | None
     ) = None
-    """Records to keep of each. Several at once: by what `per` could say, such as `{teacher: 500, problem: 2}`."""
+    """Records to keep of each. Several at once: by what `per` could say, such as `{model: 500, problem: 2}`."""
     share: Annotated[float, Field(gt=0, lt=1)] | None = None
     """Or: the most that one of them may have of all that is kept."""
     best: str | None = None
@@ -120,14 +120,14 @@ def ranked(
     return order, lambda i: {} if best is None else {best: values[i]}
 
 
-class Band(CorpusStep):
+class FilterRange(CorpusStep):
     """Keep records whose score lies in a band, ends included: such as problems that are neither too easy nor too hard.
 
     By default problems by `pass_rate`, the share of right ones among all their judged rationales, also of those that other
     steps have put out. What has no such score stays.
     """
 
-    step: Literal["band"] = "band"
+    step: Literal["filter_range"] = "filter_range"
     target: Target = "problem"
     """What is looked at."""
     of: str = "pass_rate"
@@ -159,7 +159,7 @@ class Band(CorpusStep):
         return rejections
 
 
-class Diverse(CorpusStep):
+class SelectDiverse(CorpusStep):
     """Keep so many records, good ones that are unlike each other, or that stand for all.
 
     `spread` takes whatever is farthest from all chosen so far (greedy k-centre, Gonzalez 1985: within twice the best
@@ -171,7 +171,7 @@ class Diverse(CorpusStep):
 
     version: ClassVar[int] = 3
 
-    step: Literal["diverse"] = "diverse"
+    step: Literal["select_diverse"] = "select_diverse"
     target: Target = "rationale"
     """What is chosen from."""
     keep: Annotated[int, Field(ge=1)]

@@ -57,10 +57,9 @@ class CotShare(CorpusStep):
             probability = min(self.share * place**self.power + self.lowest, self.highest)
             label = "rationale" if chance([self.seed, "draw", record.id]) < probability else "answer"
             made.append(
-                Score.make(
-                    unit=record.unit,
-                    step=self.name,
-                    because=[self.version, record.id, probability, label],
+                self.derive(
+                    Score,
+                    [record],
                     target=record.id,
                     name="cot_share",
                     value=probability,

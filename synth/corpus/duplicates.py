@@ -54,7 +54,8 @@ class NearDuplicates(FileStep):
         return [("index", self.index)] if self.index is not None else []
 
     def problems_with(self) -> Iterable[tuple[str, str, str]]:
-        yield from super().problems_with()
+        missing = list(super().problems_with())
+        yield from missing
         if self.like == "meaning":
             if find_spec("wordllama") is None:
                 yield "like", "meaning needs what is not installed", "pip install 'synth-rationales[curate]'"
@@ -62,7 +63,7 @@ class NearDuplicates(FileStep):
                 yield option, f"{option} is of words, and meaning has none", "leave it out, or like: words"
         if self.engine == "numba" and find_spec("numba") is None:
             yield "engine", "numba is not installed", "pip install 'synth-rationales[fast]', or leave the engine out"
-        if self.index is not None and self.path(self.index).exists():
+        if self.index is not None and not missing:
             try:
                 ShingleIndex(self.path(self.index), shingle=self.shingle)
             except ValueError as error:
@@ -116,5 +117,5 @@ class NearDuplicates(FileStep):
 
 def _place(record: CorpusRecord) -> tuple[Any, ...]:
     """File and line, so that line 10 comes after line 9."""
-    found = re.fullmatch(r"(.*?):(\d+)", record.source or "")
+    found = re.fullmatch(r"(.*?):(\d{1,18})", record.source or "")
     return (found[1], int(found[2]), record.id) if found else (record.source or "", 0, record.id)

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
 
 from synth.corpus.minhash import band_keys, bands_for, jaccard, pairs_between, sketch
 from synth.corpus.near_duplicates import Texts, chunks, in_threads, worth_compiling
 from synth.corpus.shingles import Hashed, hash_shingles, ragged
+from synth.errors import UserError
+from synth.files import Draft, is_draft, locked, make_folder, regular, remove_abandoned, replace_files, write_file
+from synth.notes import Note, read_note
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,8 +26,18 @@ __all__ = ["ShingleIndex"]
 
 _FORMAT = 4
 _SEED = 1
+_ABOUT = "index.json"
 _ADDED_AT_ONCE = 100_000
 _SKETCHED_AT_ONCE = 2048
+_PATIENCE_SECONDS = 600.0
+"""For which another process that adds to the same index is waited for."""
+
+
+class _Made(Note):
+    """How an index was made."""
+
+    format: int
+    shingle: Annotated[int, Field(ge=1, le=64)]
 
 
 class ShingleIndex:
@@ -39,22 +56,52 @@ class ShingleIndex:
 
     def __init__(self, folder: Path, *, shingle: int | None = None, permutations: int = 128) -> None:
         self.folder = folder
-        about = folder / "index.json"
-        if not about.is_file() and folder.is_dir() and any(folder.iterdir()):
-            raise ValueError(f"{folder} is no index, and not empty")
-        made = {"format": _FORMAT, "shingle": shingle or 5}
-        self._made: dict[str, int] = json.loads(about.read_text()) if about.is_file() else made
-        if self._made["format"] != _FORMAT:
+        self._shingle = shingle
+        self._made = self._read()
+        self._permutations = permutations
+        for path in self._segments():
+            self._check(path)
+
+    def _read(self) -> _Made:
+        """What the index says of itself, or is to say."""
+        folder, shingle, about = self.folder, self._shingle, self.folder / _ABOUT
+        if not os.path.lexists(about):
+            if folder.is_dir() and not all(map(is_draft, folder.iterdir())):
+                raise ValueError(f"{folder} is no index, and not empty")
+            return _Made(format=_FORMAT, shingle=shingle or 5)
+        try:
+            made = read_note(about, _Made, _FORMAT, remedy="delete the index, and make it again with synth index")
+        except UserError as error:
+            raise ValueError(str(error)) from error
+        if made.format != _FORMAT:
             raise ValueError(
-                f"{folder} is an index of another version ({self._made['format']}, not {_FORMAT}), in which texts were cut"
+                f"{folder} is an index of another version ({made.format}, not {_FORMAT}), in which texts were cut"
                 " into words in another way: delete it, and make it again with synth index"
             )
-        if shingle is not None and self._made["shingle"] != shingle:
-            raise ValueError(f"{folder} was made with shingles of {self._made['shingle']} words, not {shingle}")
-        self._permutations = permutations
+        if shingle is not None and made.shingle != shingle:
+            raise ValueError(f"{folder} was made with shingles of {made.shingle} words, not {shingle}")
+        return made
 
     def _segments(self) -> list[Path]:
         return sorted(self.folder.glob("[0-9]" * 6 + ".parquet"))
+
+    def _check(self, path: Path) -> None:
+        """Raise ValueError where a segment is not one: a link out of the folder, no Parquet, or of other columns."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            schema = pq.read_schema(regular(self.folder, path.name))
+        except (UserError, OSError, pa.ArrowException) as error:
+            why = error.what if isinstance(error, UserError) else "it is not Parquet, or cut short"
+            raise ValueError(
+                f"{path} is no part of an index: {why}; delete the index, and make it again with synth index"
+            ) from error
+        wanted = pa.schema([("id", pa.string()), ("shingles", pa.large_list(pa.uint32()))])
+        if [(f.name, f.type) for f in schema] != [(f.name, f.type) for f in wanted]:
+            raise ValueError(
+                f"{path} is no part of an index: it has other columns; delete the index, and make it again with synth index"
+            )
 
     def __len__(self) -> int:
         import pyarrow.parquet as pq
@@ -68,38 +115,49 @@ class ShingleIndex:
         return [i for p in self._segments() for i in pq.read_table(p, columns=["id"])["id"].to_pylist()]
 
     def add(self, ids: Sequence[str], texts: Texts) -> int:
-        """Add the texts whose ids it does not have yet; returns how many. A killed process leaves it as it was."""
-        known = set(self.ids())
-        number = int(self._segments()[-1].stem) if self._segments() else 0
-        drafts: list[Path] = []
-        waiting: list[tuple[str, np.ndarray[Any, Any]]] = []
-        added = 0
-        self.folder.mkdir(parents=True, exist_ok=True)
-        for one, shingles in zip(ids, self._each(texts), strict=True):
-            if one not in known:
-                waiting.append((one, shingles))
-                added += 1
-            if len(waiting) == _ADDED_AT_ONCE:
-                drafts.append(self._draft(number + len(drafts) + 1, waiting))
-                waiting = []
-        if waiting:
-            drafts.append(self._draft(number + len(drafts) + 1, waiting))
-        if drafts:
-            (self.folder / "index.json").write_text(json.dumps(self._made))
-        for draft in drafts:
-            draft.replace(draft.with_suffix(".parquet"))
+        """Add the texts whose ids it does not have yet; returns how many.
+
+        One process at a time adds; others wait. A killed process leaves whole files: the same call adds what is missing.
+
+        Raises:
+            UserError: another process adds for minutes.
+        """
+        make_folder(self.folder)
+        with locked(self.folder, _PATIENCE_SECONDS), ExitStack() as stack:
+            self._made = self._read()  # another process may have made it meanwhile
+            remove_abandoned(self.folder)
+            known = set(self.ids())
+            number = int(self._segments()[-1].stem) if self._segments() else 0
+            drafts: list[Draft] = []
+            waiting: list[tuple[str, np.ndarray[Any, Any]]] = []
+            added = 0
+            for one, shingles in zip(ids, self._each(texts), strict=True):
+                if one not in known:
+                    waiting.append((one, shingles))
+                    added += 1
+                if len(waiting) == _ADDED_AT_ONCE:
+                    drafts.append(self._draft(number + len(drafts) + 1, waiting, stack))
+                    waiting = []
+            if waiting:
+                drafts.append(self._draft(number + len(drafts) + 1, waiting, stack))
+            if drafts:
+                write_file(self.folder / _ABOUT, json.dumps(self._made.model_dump()))
+            replace_files(drafts, ())
         return added
 
-    def _draft(self, number: int, rows: Sequence[tuple[str, np.ndarray[Any, Any]]]) -> Path:
+    def _draft(self, number: int, rows: Sequence[tuple[str, np.ndarray[Any, Any]]], stack: ExitStack) -> Draft:
         import numpy as np
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         starts = np.r_[0, np.cumsum([len(shingles) for _, shingles in rows])]
         shingles = pa.LargeListArray.from_arrays(starts, pa.array(np.concatenate([s for _, s in rows])))
-        path = self.folder / f"{number:06d}.draft"
-        pq.write_table(pa.table({"id": [one for one, _ in rows], "shingles": shingles}), path, compression="none")
-        return path
+        draft = Draft(self.folder / f"{number:06d}.parquet")
+        stack.callback(draft.discard)
+        table = pa.table({"id": [one for one, _ in rows], "shingles": shingles})
+        pq.write_table(table, draft.open(), compression="none")
+        draft.sync()
+        return draft
 
     def _each(self, texts: Texts) -> Iterator[np.ndarray[Any, Any]]:
         """The shingles of each text."""
@@ -112,7 +170,7 @@ class ShingleIndex:
         """The different shingles of texts, by the upper halves of their hashes, some texts at a time; and where each begins."""
         import numpy as np
 
-        size, compiled = self._made["shingle"], worth_compiling(len(texts))
+        size, compiled = self._made.shingle, worth_compiling(len(texts))
 
         def look(some: Sequence[str]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
             hashed = hash_shingles(some, size, compiled=compiled)

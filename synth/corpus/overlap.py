@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from synth.bounded import SharedRuns
 from synth.corpus.coverage import meanings
 from synth.corpus.near_duplicates import Texts, chunks, in_threads
 from synth.corpus.shingles import Hashed, hash_shingles, normalise, ragged
@@ -80,11 +81,9 @@ def _shared(hashed: Hashed, known: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]
 
 def shared_words(text: str, item: str, run: int) -> str:
     """The longest run of words that both have, of at least `run` words (or all of a shorter item); else nothing."""
-    from difflib import SequenceMatcher
-
     a, b = normalise(text), normalise(item)
-    found = SequenceMatcher(None, a, b, autojunk=False).find_longest_match()
-    return " ".join(a[found.a : found.a + found.size]) if found.size >= min(run, len(b)) else ""
+    begin, size = SharedRuns(b).longest_in(a)
+    return " ".join(a[begin : begin + size]) if size >= min(run, len(b)) else ""
 
 
 def common_words(text: str, item: str) -> str:

@@ -9,6 +9,7 @@ from functools import cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from synth.bounded import nfkc
 from synth.corpus.signs import spaced
 
 if TYPE_CHECKING:
@@ -24,10 +25,22 @@ _OTHER = re.compile(r"[^\w\x00-\x7f]")
 # NFKC would make 102 of 10² and 21⁄2 of 2½.
 _RAISED = re.compile(r"([⁰¹²³⁴-⁹⁺⁻⁼⁽⁾ⁿⁱ]+)|([₀-₎]+)|([¼-¾⅐-⅞↉])")
 _DASHES = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2212"), "-") | {ord("′"): "'"}
+_UNSEEN = [
+    0xAD,
+    0x34F,
+    0x61C,
+    *range(0x180B, 0x1810),
+    *range(0x200B, 0x2010),
+    *range(0x202A, 0x202F),
+    *range(0x2060, 0x2070),
+]
+_UNSEEN += [*range(0xFE00, 0xFE10), 0xFEFF, *range(0xE0000, 0xE0200)]
+_PLAINER = {**_DASHES, **dict.fromkeys(_UNSEEN)}
+"""Dashes as one; and none of what nobody sees (joiners, marks of direction, selectors), so that a copy cannot hide behind it."""
 
 
 def normalise(text: str) -> tuple[str, ...]:
-    """The words of a text: NFKC, case folded, without punctuation.
+    """The words of a text: NFKC, case folded, without punctuation and characters that are not seen.
 
     Signs that are not punctuation (emoji, ≠, the operators of ASCII, decimal points, brackets of a formula) are words of
     their own; see `synth.corpus.signs` for which of the signs of ASCII count where.
@@ -40,14 +53,14 @@ def _plain(text: str) -> bytes:
     """A text in UTF-8; outside ASCII its words and signs stand apart, and its punctuation is gone."""
     if text.isascii():
         return text.encode()
-    text = _RAISED.sub(_lowered, text.translate(_DASHES))
-    text = unicodedata.normalize("NFKC", text).casefold()
+    text = _RAISED.sub(_lowered, text.translate(_PLAINER))
+    text = nfkc(text).casefold()
     text = _WIDE.sub(lambda run: f" {' '.join(run[0])} ", text)
     return _OTHER.sub(_apart, text).encode("utf-8", "surrogatepass")
 
 
 def _lowered(found: re.Match[str]) -> str:
-    plain = unicodedata.normalize("NFKC", found[0]).replace("\u2212", "-").replace("\u2044", "/")
+    plain = nfkc(found[0]).replace("\u2212", "-").replace("\u2044", "/")
     return f" {plain} " if found[3] else f"{'^' if found[1] else '_'}{plain}"
 
 

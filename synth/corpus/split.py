@@ -64,10 +64,10 @@ class Split(CorpusStep):
             drawn -= share / whole
             if drawn < 0:
                 break
-        return Score.make(
+        return self.derive(
+            Score,
+            [unit],
             unit=unit,
-            step=self.name,
-            because=[self.version, unit, family, chosen],
             target=unit,
             name="split",
             label=chosen,

@@ -4,18 +4,31 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from hashlib import blake2b
 from math import isfinite, nan
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Protocol
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Protocol, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, InstanceOf
+from pydantic.json_schema import SkipJsonSchema
 
+from synth.bounded import nearest
 from synth.corpus.near_duplicates import Texts
 from synth.errors import UserError
+from synth.files import Reach
 from synth.prompts import Expression
-from synth.records import Pair, Problem, Rationale, Rejection, Score, content_id, record_fields
+from synth.records import (
+    InUnit,
+    Pair,
+    Problem,
+    Rationale,
+    Rejection,
+    Score,
+    UnitRecord,
+    content_id,
+    derive,
+    record_fields,
+)
 
 __all__ = [
     "CorpusRecord",
@@ -28,8 +41,11 @@ __all__ = [
     "expression_mistakes",
     "kinds_of",
     "numbers_of",
+    "path_of",
     "scores_read",
 ]
+
+R = TypeVar("R", bound=UnitRecord)
 
 Target = Literal["problem", "rationale", "chosen", "rejected"]
 """What is looked at: questions (with context and choices), the text of rationales, or a side of pairs."""
@@ -45,7 +61,7 @@ class CorpusRecord(NamedTuple):
     """The step that made it."""
     problem: str
     """Id of the problem it belongs to; its own, if it is one."""
-    teacher: str | None
+    model: str | None
     """Who wrote it; of a pair, who wrote the chosen side."""
     source: str | None
     """Where its problem came from: file and line."""
@@ -58,7 +74,7 @@ class CorpusRecord(NamedTuple):
         return value.rpartition(":")[0] if by == "source" else value
 
 
-FIELDS = ("teacher", "source", "step", "problem", "unit", "answer")
+FIELDS = ("model", "source", "step", "problem", "unit", "answer")
 """What records are told apart by without an expression: who wrote it, the input file, the step that made it, its problem,
 the root of that, the gold answer."""
 
@@ -95,13 +111,10 @@ def _evaluated(view: CorpusView, target: Target, source: str, step: CorpusStep) 
     expression = Expression(source)
     for record, variables in zip(view.kept(target), view.variables(target), strict=True):
         try:
-            yield expression(variables)
-        except TypeError:
-            yield None
-        except Exception as error:
-            remedy = "mend it and give the same command again: the corpus steps run anew, and nothing is asked again"
-            where = f"corpus step {step.name}, {record.id}"
-            raise UserError(f"the expression {source!r} fails: {error}", where=where, remedy=remedy) from error
+            yield expression.value(variables, f"corpus step {step.name}, {record.id}")
+        except UserError as error:
+            remedy = "fix it and give the same command again: the corpus steps run again, and nothing is asked again"
+            raise UserError(error.what, where=error.where, remedy=remedy) from error
 
 
 def kinds_of(view: CorpusView, target: Target, by: str, step: CorpusStep) -> list[str]:
@@ -159,11 +172,15 @@ def expression_mistakes(option: str, source: str, names: Sequence[str] = ()) -> 
     known = f"take {', '.join(names)}, or an expression" if names else "write the name of a score, or an expression"
     try:
         unknown = Expression(source).unknown_names(_SEEN)
-    except Exception as error:  # noqa: BLE001  # whatever the template engine makes of what a user wrote
-        yield option, f"the expression {source!r} does not compile: {error}", f"mend it; it is Jinja2. {known}"
+    except UserError as error:
+        yield (
+            option,
+            f"the expression {source!r} does not compile: {error.what}",
+            f"fix it; it is Jinja2 (docs/expressions.md). {known}",
+        )
         return
     for name in unknown:
-        near = get_close_matches(name, names, n=1)
+        near = nearest(name, names)
         hint = f"did you mean {near[0]!r}? " if near else ""
         yield option, f"the expression {source!r} uses {name!r}, which is not on offer", f"{hint}{known}"
 
@@ -174,7 +191,7 @@ def scores_read(source: str) -> list[str]:
         return [] if source in {*FIELDS, "length", "pass_rate"} else [source]
     try:
         named = Expression(source).unknown_names({**_SEEN, "score": frozenset(), "label": frozenset()})
-    except Exception:  # noqa: BLE001  # `expression_mistakes` tells what is wrong with it
+    except UserError:  # `expression_mistakes` tells what is wrong with it
         return []
     return [name.partition(".")[2] for name in named if name.startswith(("score.", "label."))]
 
@@ -219,16 +236,14 @@ class CorpusStep(BaseModel, ABC):
     def run(self, view: CorpusView) -> Sequence[Rejection | Score | str]:
         """Rejections of records of the view, and scores on them; and texts, remarks for whoever runs it."""
 
+    def derive(self, kind: type[R], parents: Sequence[InUnit | str], **fields: Any) -> R:
+        """A record that this step computes; see `synth.records.derive`."""
+        return derive(kind, step=self.name, version=self.version, parents=parents, **fields)
+
     def reject(self, record: CorpusRecord, rule: str, observed: Any) -> Rejection:
-        """The record is out."""
-        return Rejection.make(
-            unit=record.unit,
-            step=self.name,
-            because=[self.version, record.id, rule],
-            target=record.id,
-            target_table=record.table,
-            rule=rule,
-            observed=observed,
+        """The rejection of a record: the record stays, and this says why it is not kept."""
+        return self.derive(
+            Rejection, [record], target=record.id, target_table=record.table, rule=rule, observed=observed
         )
 
 
@@ -240,30 +255,51 @@ def chance(of: Any) -> float:
 class FileStep(CorpusStep):
     """A corpus step that reads files beside the corpus."""
 
-    folder: Annotated[Path | None, Field(exclude=True, repr=False)] = None
-    """Set by the loader: the folder of the pipeline file, from which relative paths are read."""
+    folder: Annotated[SkipJsonSchema[InstanceOf[Reach] | None], Field(exclude=True, repr=False)] = None
+    """Set by the loader: which files the pipeline may name, beside its file."""
 
     def files(self) -> Iterable[tuple[str, str]]:
         """The files it reads, as (option, path as written)."""
         return ()
 
     def path(self, name: str) -> Path:
-        """Where a file is."""
-        return (self.folder or Path()) / Path(name).expanduser()
+        """Where a file is.
+
+        Raises:
+            UserError: the pipeline may not name it.
+        """
+        return path_of(name, self.folder)
 
     def problems_with(self) -> Iterable[tuple[str, str, str]]:
         for option, name in self.files():
-            if not self.path(name).exists():
-                yield option, f"there is no {self.path(name)}", "paths are read from beside the pipeline file"
+            try:
+                path = self.path(name)
+            except UserError as error:
+                yield option, f"{error.where}: {error.what}", error.remedy or ""
+                continue
+            if not (path.is_file() or path.is_dir()):
+                yield option, f"there is no {path}", "paths are read from beside the pipeline file"
 
     def described(self) -> dict[str, Any]:
         contents = {name: digest_of(self.path(name)) for _, name in self.files()}
         return super().described() | {"contents": contents}
 
 
+def path_of(name: str, reach: Reach | None) -> Path:
+    """Where a file is that a step names; `~` is the home folder.
+
+    Raises:
+        UserError: the pipeline may not name it.
+    """
+    path = Path(name).expanduser()
+    return reach.find(path) if reach is not None else path
+
+
 def digest_of(path: Path) -> str:
     """A hash of what a file holds, or all the files of a folder."""
     digest = blake2b(digest_size=16)
-    for part in sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]:
-        digest.update(part.read_bytes())
+    for part in sorted(p for p in path.rglob("*") if p.is_file() and not p.is_symlink()) if path.is_dir() else [path]:
+        with part.open("rb") as file:
+            while block := file.read(2**20):
+                digest.update(block)
     return digest.hexdigest()

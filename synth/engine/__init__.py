@@ -1,7 +1,7 @@
 """The engine: runs units concurrently, commits each as a whole, and goes on where it was stopped."""
 
-from synth.engine.again import failed_units
-from synth.engine.corpus import add_by_hand, by_hand, take_off
+from synth.engine.again import Failed, corpus_is_due, failed_in
+from synth.engine.corpus import add_by_hand, adopt, by_hand, take_off
 from synth.engine.forget import forget
 from synth.engine.progress import Progress, StepCounts
 from synth.engine.rounds import Round, Trained, train, walk_rounds
@@ -10,6 +10,7 @@ from synth.engine.session import Session, open_session, reopen, run
 from synth.engine.target import Target
 
 __all__ = [
+    "Failed",
     "Progress",
     "Round",
     "Session",
@@ -18,8 +19,10 @@ __all__ = [
     "Target",
     "Trained",
     "add_by_hand",
+    "adopt",
     "by_hand",
-    "failed_units",
+    "corpus_is_due",
+    "failed_in",
     "forget",
     "open_session",
     "reopen",

@@ -1,13 +1,15 @@
-"""Which units are worth doing again."""
+"""Which units are worth doing again, and whether a session came to its end."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
-from synth.engine.forget import forget
-from synth.store.database import open_store
+from synth.store.database import BY_HAND, CORPUS, HUMAN_OWNER, open_store
+from synth.store.entries import read_journal
+from synth.store.manifest import read_manifest
 
-__all__ = ["failed_units"]
+__all__ = ["Failed", "corpus_is_due", "failed_in"]
 
 _SHAPELESS = """
 SELECT c.id, c.repairs FROM failures f JOIN calls c ON c.id = f.call
@@ -15,22 +17,50 @@ WHERE f.cause IN ('shape', 'restarted') AND c.status = 'ok' AND (f.retriable OR 
 """
 
 
-def failed_units(run: Path, *, everything: bool = False) -> tuple[frozenset[str], int]:
-    """The units in which something failed that may succeed later; and how many failures are not expected to.
+class Failed(NamedTuple):
+    """What failed in a run."""
 
-    Replies that came whole and could not be used are forgotten, so that they are asked for anew, and not served again.
+    units: frozenset[str]
+    """Units in which something failed that may succeed later."""
+    others: int
+    """Failures that are not expected to."""
+    unusable: tuple[str, ...]
+    """Calls whose replies came whole and could not be used: they are to be forgotten, so that they are asked for again."""
+
+
+def failed_in(run: Path, *, everything: bool = False) -> Failed:
+    """What is worth doing again; nothing is changed.
 
     Args:
         run: the run folder.
-        everything: also units of those (refusals, bad requests).
+        everything: also what is not expected to succeed (refusals, bad requests).
 
     Raises:
-        RunFolderError: there is no run in this folder, or another process is at work on it.
+        RunFolderError: there is no run in this folder.
     """
     with open_store(run) as store:
         units = store.sql("SELECT DISTINCT unit FROM failures WHERE retriable OR ?", [everything]).fetchall()
         others = store.sql("SELECT count(*) FROM failures WHERE NOT retriable").fetchall()[0][0]
         shapeless = store.sql(_SHAPELESS, [everything]).fetchall()
-    if shapeless:
-        forget(run, [call for row in shapeless for call in row if call is not None])
-    return frozenset(unit for (unit,) in units), others
+    unusable = tuple(call for row in shapeless for call in row if call is not None)
+    return Failed(frozenset(unit for (unit,) in units), others, unusable)
+
+
+def corpus_is_due(run: Path) -> bool:
+    """Whether units were done since the corpus steps of a run looked at it last, or these did not come to their end: the session
+    was killed in between.
+
+    Raises:
+        RunFolderError: there is no run in this folder, or its journal is damaged.
+    """
+    judged = {CORPUS, BY_HAND} if read_manifest(run).curated else {CORPUS}
+    due: dict[str, bool] = {}
+    for _, entry in read_journal(run / "journal"):
+        if entry.kind != "commit":
+            continue
+        owner = entry.body["owner"]
+        if owner in judged:
+            due[owner] = not entry.body["fingerprint"]
+        elif not owner.startswith(HUMAN_OWNER):
+            due = dict.fromkeys(due, True)
+    return any(due.values())

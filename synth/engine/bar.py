@@ -17,7 +17,7 @@ SECONDS = 0.5
 
 
 class Bar:
-    """Shows the counts of a run as they grow.
+    """Shows the counts of a run as they grow: totals, and where no session came before also what this one alone knows.
 
     Args:
         progress: the counts.
@@ -58,11 +58,11 @@ class Bar:
 
     def _update(self) -> None:
         p = self._progress
-        counts: dict[str, Any] = {"kept": p.kept}
-        if p.calls is not None:
-            counts |= {"calls": p.calls.sent, "failed": p.calls.failed}
-        if p.ledger is not None and p.ledger.cost:
-            counts["USD"] = round(p.ledger.cost, 4)
-        self._bar.total = p.total
+        total = p.total_spent
+        counts: dict[str, Any] = {} if p.resumed else {"kept": p.kept, "failed": p.calls.failed if p.calls else 0}
+        counts |= {"calls": total.calls, "USD": round(total.cost, 4)}
+        doing = "; ".join(p.waiting_lines) or p.doing
+        self._bar.set_description_str(f"{self._title} ({doing})", refresh=False)
+        self._bar.total, self._bar.initial = p.total, p.earlier
         self._bar.n = p.earlier + p.done
         self._bar.set_postfix({k: v for k, v in counts.items() if v or k == "kept"})

@@ -9,15 +9,17 @@ from typing import Any
 
 from synth.corpus import CorpusStep
 from synth.corpus.step import FileStep
-from synth.errors import UserError
-from synth.pipeline import read_pipeline
+from synth.engine.signature import is_signed, sign
+from synth.errors import PipelineError, RunFolderError, UserError
+from synth.pipeline import Draft, read_pipeline
 from synth.records import UnitRecord, content_id
 from synth.store.commits import commit_body
 from synth.store.database import BY_HAND, fold, open_store
 from synth.store.journal import Journal
-from synth.store.run_folder import RunFolder, read_manifest
+from synth.store.manifest import MANIFEST, Manifest, read_manifest
+from synth.store.run_folder import RunFolder
 
-__all__ = ["add_by_hand", "by_hand", "commit", "fingerprint_of", "judge", "take_off"]
+__all__ = ["add_by_hand", "adopt", "by_hand", "commit", "fingerprint_of", "judge", "take_off"]
 
 
 def commit(
@@ -44,7 +46,7 @@ def judge(
     made: list[UnitRecord] = []
     for left, step in zip(reversed(range(len(steps))), steps, strict=True):
         journal.flush()
-        fold(run)
+        fold(run, journal.began)
         with open_store(run) as store:
             for one in step.run(store):
                 if isinstance(one, str):
@@ -64,14 +66,31 @@ def by_hand(run: Path) -> tuple[CorpusStep, ...]:
     """The corpus steps that were added to a run by hand, in order.
 
     Raises:
-        RunFolderError: there is no run.
+        RunFolderError: there is no run; somebody else added them, and they name files outside of the run folder.
         PipelineError: they do not pass the static check (a file that one reads is gone).
     """
-    return _checked(read_manifest(run).get("curated", []), run)
+    manifest = read_manifest(run)
+    return _taken(_curated(manifest), manifest, run)
+
+
+def adopt(run: Path) -> None:
+    """Take the corpus steps that somebody else added by hand as this user's own: they may name files anywhere.
+
+    Raises:
+        RunFolderError: there is no run, or another process is at work on it.
+    """
+    folder = RunFolder(run)
+    try:
+        curated = _curated(folder.manifest)
+        folder.remember(curated=curated, curated_signature=sign({"curated": curated}))
+    finally:
+        folder.close()
 
 
 def add_by_hand(run: Path, step: Mapping[str, Any], tell: Callable[[str], None]) -> CorpusStep:
     """Let one more corpus step look at what a run has kept; it does so again after every later session.
+
+    The step that was added last is not added twice: whoever was killed can give the same command again.
 
     Args:
         run: the run folder.
@@ -85,21 +104,25 @@ def add_by_hand(run: Path, step: Mapping[str, Any], tell: Callable[[str], None])
         RunFolderError: there is no run, or another process is at work on it.
         PipelineError: the step does not pass the static check; nothing was changed.
     """
-    manifest = read_manifest(run)
-    before = manifest.get("curated", [])
     (wanted,) = _checked([step], Path())
-    described = manifest.get("described", {}).get("steps", [])
-    taken = {"input", *(s["name"] for s in [*described, *manifest.get("corpus", []), *before])}
-    number, name = 1, wanted.name
-    while name in taken:
-        number, name = number + 1, f"{wanted.name}_{number + 1}"
-    written = {**step, "name": name}
+    written = dict(step)
     if isinstance(wanted, FileStep):
         for option, path in wanted.files():
             beside = Path(os.path.relpath(Path(path).expanduser().resolve(), run.resolve())).as_posix()
             one = written[option]
             written[option] = beside if isinstance(one, str) else [beside if p == path else p for p in one]
-    return _judge_by_hand(run, {**manifest, "curated": [*before, written]}, tell)[-1]
+
+    def added(manifest: Manifest) -> list[dict[str, Any]]:
+        before = _curated(manifest)
+        if before and before[-1] == {"name": before[-1]["name"], **written}:
+            return before
+        taken = {"input", *(s.name for s in [*manifest.described.steps, *manifest.corpus, *manifest.curated])}
+        number, name = 1, wanted.name
+        while name in taken:
+            number, name = number + 1, f"{wanted.name}_{number + 1}"
+        return [*before, {**written, "name": name}]
+
+    return _judge_by_hand(run, added, tell)[-1]
 
 
 def take_off(run: Path, tell: Callable[[str], None]) -> str:
@@ -109,33 +132,71 @@ def take_off(run: Path, tell: Callable[[str], None]) -> str:
         UserError: there is none.
         RunFolderError: there is no run, or another process is at work on it.
     """
-    manifest = read_manifest(run)
-    *rest, last = manifest.get("curated") or [None]
-    if last is None:
-        raise UserError("no corpus step was added by hand", where=str(run))
-    _judge_by_hand(run, {**manifest, "curated": rest}, tell)
-    name: str = last["name"]
-    return name
+    names: list[str] = []
+
+    def without_last(manifest: Manifest) -> list[dict[str, Any]]:
+        curated = _curated(manifest)
+        if not curated:
+            raise UserError("no corpus step was added by hand", where=str(run))
+        names.append(curated[-1]["name"])
+        return curated[:-1]
+
+    _judge_by_hand(run, without_last, tell)
+    return names[0]
 
 
-def _judge_by_hand(run: Path, manifest: dict[str, Any], tell: Callable[[str], None]) -> tuple[CorpusStep, ...]:
-    steps = _checked(manifest["curated"], run)
-    folder = RunFolder(run, read_manifest(run))
+def _curated(manifest: Manifest) -> list[dict[str, Any]]:
+    """The corpus steps that were added by hand, as in a pipeline file."""
+    return [step.model_dump(exclude_unset=True) for step in manifest.curated]
+
+
+def _judge_by_hand(
+    run: Path, change: Callable[[Manifest], list[dict[str, Any]]], tell: Callable[[str], None]
+) -> tuple[CorpusStep, ...]:
+    """Let other corpus steps look at a run than those that were added by hand so far.
+
+    Args:
+        run: the run folder.
+        change: gives the steps, by the manifest; nobody else changes it meanwhile.
+        tell: called with what they have to say.
+    """
+    folder = RunFolder(run)
     try:
+        before, curated = _curated(folder.manifest), change(folder.manifest)
+        _taken([step for step in curated if step in before], folder.manifest, run)
+        steps = _checked(curated, run)
         journal = Journal(run / "journal")
         try:
             judge(journal, run, BY_HAND, steps, fingerprint_of(steps), tell)
         finally:
             journal.close()
-        folder.note(manifest)
-        fold(run)
+        folder.remember(curated=curated, curated_signature=sign({"curated": curated}))
+        fold(run, journal.began)
     finally:
         folder.close()
     return steps
 
 
+def _taken(steps: Sequence[Mapping[str, Any]], manifest: Manifest, run: Path) -> tuple[CorpusStep, ...]:
+    """Corpus steps that a manifest names. Those that this user did not add name files of the run folder alone."""
+    if not steps or is_signed({"curated": _curated(manifest)}, manifest.curated_signature):
+        return _checked(steps, run)
+    try:
+        return _draft(steps, run, ()).checked().corpus
+    except PipelineError as error:
+        raise RunFolderError(
+            f"corpus steps that were added by hand, and not by you, or not on this machine, do not pass:\n{error}",
+            where=str(run / MANIFEST),
+            remedy="take them as yours, so that they may name these files: synth curate RUN --yes; or take the last one off: "
+            "synth curate RUN --undo",
+        ) from error
+
+
 def _checked(steps: Sequence[Mapping[str, Any]], folder: Path) -> tuple[CorpusStep, ...]:
-    if not steps:
-        return ()
-    draft = read_pipeline({"pipeline": "by/hand", "imports": ["rationale"], "corpus": [dict(s) for s in steps]}, folder)
-    return draft.checked().corpus
+    return _draft(steps, folder, None).checked().corpus if steps else ()
+
+
+def _draft(steps: Sequence[Mapping[str, Any]], folder: Path, allowed: Sequence[Path] | None) -> Draft:
+    """A pipeline of corpus steps alone; `allowed` as `media_from` of `read_pipeline`."""
+    given = {"pipeline": "by/hand", "imports": ["rationale"], "corpus": [dict(step) for step in steps]}
+    return read_pipeline(given, folder, allowed)

@@ -9,7 +9,7 @@ import orjson
 
 from synth.store.database import open_store
 from synth.store.journal import Journal
-from synth.store.run_folder import RunFolder, read_manifest
+from synth.store.run_folder import RunFolder
 
 __all__ = ["forget"]
 
@@ -24,10 +24,12 @@ def forget(run: Path, calls: Sequence[str]) -> int:
     Raises:
         RunFolderError: there is no run, or another process is at work on it.
     """
+    if not calls:
+        return 0
     with open_store(run) as store:
         query = "SELECT DISTINCT key, unit FROM calls WHERE status = 'ok' AND id IN (SELECT unnest(?))"
         found = store.sql(query, [list(calls)]).fetchall()
-    folder = RunFolder(run, read_manifest(run))
+    folder = RunFolder(run)
     journal = Journal(run / "journal")
     try:
         for key, unit in found:

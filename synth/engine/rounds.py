@@ -12,12 +12,20 @@ from pathlib import Path
 import orjson
 
 from synth.errors import Stopped, UserError
+from synth.files import make_folder, write_file
+from synth.notes import Note, read_note
 
 __all__ = ["Round", "Trained", "train", "walk_rounds"]
 
 STUDENT = "student.txt"
 """The file in which the training command says which student it made."""
-_DONE = "trained.json"
+_DONE, _FORMAT = "trained.json", 1
+"""The note of a round that was trained, and the version of its layout."""
+
+
+class _Note(Note):
+    format: int
+    student: str
 
 
 @dataclass(frozen=True)
@@ -28,7 +36,9 @@ class Round:
     """From 1."""
     folder: Path
     student: str | None
-    """The student as `--teacher` takes it: the first round's as given (None: as the profile says), then what was trained."""
+    """The student as `--model` takes it: the first round's as given (None: as the profile says), then what was trained."""
+    made_by: Path | None = None
+    """The file of the round before that names the student; None for the first round."""
 
     @property
     def run(self) -> Path:
@@ -63,15 +73,15 @@ def walk_rounds(folder: Path, rounds: int, first: str | None) -> Iterator[Round]
     Raises:
         UserError: the next round was asked for before this one was trained.
     """
-    student = first
+    student, made_by = first, None
     for number in range(1, rounds + 1):
-        this = Round(number, folder / f"round-{number}", student)
+        this = Round(number, folder / f"round-{number}", student, made_by)
         yield this
         if number < rounds:
             made = _trained(this)
             if made is None:
                 raise UserError(f"round {number} was not trained", where=str(this.folder))
-            student = made.student
+            student, made_by = made.student, this.folder / _DONE
 
 
 def train(this: Round, command: str, contracts: Sequence[str], on_line: Callable[[str], None] | None = None) -> Trained:
@@ -79,7 +89,7 @@ def train(this: Round, command: str, contracts: Sequence[str], on_line: Callable
 
     The command is run by the shell in the folder it was given in, with these variables: `SYNTH_DATA` (folder with the
     rows), `SYNTH_ROUND` (from 1), `SYNTH_OUT` (a folder for what it makes), `SYNTH_STUDENT` (the student of this round,
-    may be empty). It must write one line to `$SYNTH_OUT/student.txt`: the new student, as `--teacher` takes it. Its output
+    may be empty). It must write one line to `$SYNTH_OUT/student.txt`: the new student, as `--model` takes it. Its output
     goes to `train.log`.
 
     Raises:
@@ -88,7 +98,7 @@ def train(this: Round, command: str, contracts: Sequence[str], on_line: Callable
     if (made := _trained(this)) is not None:
         return made
     out, log = this.folder / "out", this.folder / "train.log"
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     (out / STUDENT).unlink(missing_ok=True)
     environment = {
         **os.environ,
@@ -113,21 +123,23 @@ def train(this: Round, command: str, contracts: Sequence[str], on_line: Callable
             f"let it write one line to $SYNTH_OUT/{STUDENT}, such as http://localhost:8000/v1#my-model; then {again}"
         )
         raise Stopped(what, where=str(log), remedy=remedy)
-    record = {"student": student, "command": command, "contracts": list(contracts)}
-    (this.folder / _DONE).write_bytes(orjson.dumps(record, option=orjson.OPT_INDENT_2))
+    record = {"format": _FORMAT, "student": student, "command": command, "contracts": list(contracts)}
+    write_file(this.folder / _DONE, orjson.dumps(record, option=orjson.OPT_INDENT_2))
     return Trained(student, log)
 
 
 def _run(command: str, environment: dict[str, str], log: Path, on_line: Callable[[str], None] | None) -> int:
-    with log.open("wb") as file:
-        process = subprocess.Popen(  # noqa: S602  # the user's own words, as in a Makefile
+    with (
+        log.open("wb") as file,
+        subprocess.Popen(  # noqa: S602  # the user's own words, as in a Makefile
             command,
             shell=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env=environment,
             start_new_session=os.name != "nt",
-        )
+        ) as process,
+    ):
         assert process.stdout is not None
         try:
             for line in process.stdout:
@@ -147,6 +159,8 @@ def _run(command: str, environment: dict[str, str], log: Path, on_line: Callable
 
 def _trained(this: Round) -> Trained | None:
     file = this.folder / _DONE
-    if not file.is_file():
+    if not os.path.lexists(file):
         return None
-    return Trained(orjson.loads(file.read_bytes())["student"], this.folder / "train.log")
+    remedy = f"remove it: {this.folder} is then trained again"
+    note = read_note(file, _Note, _FORMAT, remedy=remedy)
+    return Trained(note.student, this.folder / "train.log")

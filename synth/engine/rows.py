@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from synth.errors import InputError
+from synth.errors import InputError, RunFolderError
+from synth.files import advice_for, move, writing
 from synth.records import Problem
 from synth.store.run_folder import INPUT, INPUT_BEFORE, hold
 
@@ -32,18 +31,16 @@ def keep_rows(folder: Path, rows: Rows) -> Path:
     """
     lines = [_line(number, row) for number, row in enumerate(_each(rows), 1)]
     with hold(folder):
-        draft = folder / f"{INPUT}.new"
-        draft.write_bytes(b"".join(lines))
         file, before = folder / INPUT, folder / INPUT_BEFORE
-        if file.is_file() and not before.exists():
-            copy = folder / f"{INPUT_BEFORE}.new"
-            copy.unlink(missing_ok=True)
-            try:
-                os.link(file, copy)
-            except OSError:  # not every file system has links
-                shutil.copyfile(file, copy)
-            copy.replace(before)
-        return draft.replace(file)
+        try:
+            with writing(file, private=True) as new:
+                new.writelines(lines)
+                if file.is_file() and not before.exists():
+                    move(file, before)  # killed here, `restore_rows` brings it back
+        except OSError as error:
+            what = f"the problems cannot be written into the run folder: {error.strerror}"
+            raise RunFolderError(what, where=str(folder), remedy=advice_for(error)) from error
+    return file
 
 
 def restore_rows(folder: Path) -> None:
@@ -54,7 +51,7 @@ def restore_rows(folder: Path) -> None:
     """
     if (folder / INPUT_BEFORE).is_file():
         with hold(folder):
-            (folder / INPUT_BEFORE).replace(folder / INPUT)
+            move(folder / INPUT_BEFORE, folder / INPUT)
 
 
 def _each(rows: Any) -> Iterable[Any]:

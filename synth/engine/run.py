@@ -20,25 +20,32 @@ from typing import Any, NamedTuple
 import orjson
 
 from synth import __version__
+from synth.calls import Budget, Caller, Ledger, next_stage
 from synth.engine.corpus import by_hand, commit, fingerprint_of, judge
 from synth.engine.progress import Progress
+from synth.engine.state import StateWriter
 from synth.engine.target import Target
 from synth.engine.units import run_unit
 from synth.errors import InputError, RunFolderError, SetupError, Stopped
+from synth.files import Reach
+from synth.models import Completion, Model, Request, probe
 from synth.pipeline import Pipeline
 from synth.records import Rationale, content_id
 from synth.sources import Given, Source
 from synth.store.database import BY_HAND, CORPUS, HUMAN_OWNER, Store, fold, open_store
+from synth.store.entries import LAYOUT, read_journal
 from synth.store.invented import SCRIPTED, invented_in
-from synth.store.journal import Journal, damaged, read_entries
+from synth.store.journal import Journal
+from synth.store.manifest import Manifest
 from synth.store.run_folder import RunFolder
-from synth.teachers import Budget, Caller, Completion, Ledger, Request, Teacher, next_stage, probe
 
 __all__ = ["Summary", "run_pipeline"]
 
 UNITS_AHEAD = 1.25
-"""Units in flight for each call that may be: enough to keep the teachers busy, few enough to keep memory flat."""
+"""Units in flight for each call that may be: enough to keep the models busy, few enough to keep memory flat."""
 
+MOST_AHEAD = 8
+"""And so many times as many at most, where calls of units wait for another attempt: others go on in their place."""
 BURST = 64
 """Problems read at once, at most; fewer where fewer are in flight."""
 BURST_SECONDS = 0.01
@@ -56,9 +63,6 @@ LEAST_IN_VAIN, IN_VAIN = 50, 0.25
 """Of what units keep, so many in a row, and so large a share of all before them, that none of it is kept in the end: then corpus steps
 keep no more, as a cap that is full.
 """
-FULL = "kept_no_more"
-"""Under which word `run.json` notes that, so that the same command does not try again."""
-
 LAST_SECONDS = 10.0
 """How long calls in flight may take to come home when the run ends in an error."""
 
@@ -104,15 +108,15 @@ async def run_pipeline(
     pipeline: Pipeline,
     source: Source,
     run: Path,
-    teachers: Mapping[str, Sequence[Teacher]],
+    models: Mapping[str, Sequence[Model]],
     *,
     limit: int | None = None,
-    skip_bad: bool = False,
+    skip_invalid: bool = False,
     budget: Budget | None = None,
     until: Target | None = None,
     again: frozenset[str] = frozenset(),
     again_only: bool = False,
-    keep_failures: bool = False,
+    no_retry_failed: bool = False,
     replace_input: bool = False,
     remember: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
@@ -124,15 +128,15 @@ async def run_pipeline(
         pipeline: what to do.
         source: the problems.
         run: the run folder.
-        teachers: the teachers that play each role.
+        models: the models that play each role.
         limit: only the first so many problems.
-        skip_bad: go on with the good rows where some are bad; else that is an error before any call.
+        skip_invalid: go on with the good rows where some are bad; else that is an error before any call.
         budget: what may be spent.
         until: the yield to stop at, counted when the corpus steps have run: where they leave fewer, more units are begun. When
             it is reached, those in flight end.
         again: units to do again though they are done (their failures may succeed now; replies on record are used).
         again_only: begin no other units.
-        keep_failures: replies on record that were of no use (refused, cut off, empty) stand; else they are asked again
+        no_retry_failed: replies on record that were of no use (refused, cut off, empty) stand; else they are asked again
             where a unit is done again.
         replace_input: exclude units of earlier sessions that the source (or `limit`) has no more; without it that is an error.
         remember: more to note in `run.json`, so that the run can be taken up by `retry`.
@@ -142,51 +146,56 @@ async def run_pipeline(
     Raises:
         InputError: bad rows; nothing was asked.
         RunFolderError: the folder cannot be used; units would be excluded from it. Nothing was asked, and nothing changed.
-        SetupError: a teacher can never answer; a limit on cost, and no price.
+        SetupError: a model can never answer; a limit on cost, and no price.
     """
     progress = progress or Progress()
     tell = on_note or (lambda _: None)
     if budget is not None:
-        budget.check(t for some in teachers.values() for t in some)
+        budget.check(t for some in models.values() for t in some)
     with ExitStack() as stack:
         stack.enter_context(_rare_garbage_collection)
-        progress.phase = "reading the input"
-        problems = _scan(source, skip_bad, limit, progress, tell)
+        progress.enter("starting", "reading the input")
+        problems = _scan(source, skip_invalid, limit, progress, tell)
         folder = RunFolder(
             run,
-            {
-                "pipeline": pipeline.pipeline,
-                "synth": __version__,
-                "fingerprint": pipeline.fingerprint(),
-                "described": pipeline.described(),
-                "introduced": pipeline.introduced(),
-                "corpus": [s.described() for s in pipeline.corpus],
-                "writers": [s.name for s in pipeline.teacher_steps if Rationale in s.gives_types()],
-                "source": source.describe(),
-                "limit": limit,
-                "teachers": {role: [_identity(t) for t in some] for role, some in teachers.items()},
+            Manifest.of(
+                pipeline=pipeline.pipeline,
+                synth=__version__,
+                fingerprint=pipeline.fingerprint(),
+                described=pipeline.described(),
+                introduced=pipeline.introduced(),
+                corpus=[s.described() for s in pipeline.corpus],
+                writers=[s.name for s in pipeline.model_steps if Rationale in s.gives_types()],
+                source=source.describe(),
+                limit=limit,
+                models={role: [_identity(t) for t in some] for role, some in models.items()},
                 **(remember or {}),
-            },
+            ),
             later=True,
         )
         stack.callback(folder.close)
-        work = _Run(pipeline, problems, folder, teachers, budget, until, again, keep_failures, progress, tell)
+        work = _Run(
+            pipeline, problems, source.media, folder, models, budget, until, again, no_retry_failed, progress, tell
+        )
         work.again_only = again_only
         try:
             now = _Input(source.name, limit)
             work.compare_models()
             work.compare_input(_first(source.problems(), limit), now, replace=replace_input)
             folder.begin()
+            work.note_pipeline()
         except BaseException:
             work.abandon()
             raise
-        summary = await work.go()
+        with StateWriter(folder.path, progress) as state:
+            summary = await work.go()
+            state.stopped = summary.stopped
         summary.notes += source.notes()
         return summary
 
 
 def _scan(
-    source: Source, skip_bad: bool, limit: int | None, progress: Progress, tell: Callable[[str], None]
+    source: Source, skip_invalid: bool, limit: int | None, progress: Progress, tell: Callable[[str], None]
 ) -> Iterator[Given]:
     scan = source.scan()
     if scan.bad:
@@ -197,8 +206,8 @@ def _scan(
             f"\n  … and {n - 20} more" if n > 20 else ""
         )
         rows = f"{n} of {n + scan.good} rows {'are' if n != 1 else 'is'} not usable:\n{shown}"
-        if not skip_bad:
-            remedy = "correct them, or continue with the good ones: --skip-bad"
+        if not skip_invalid:
+            remedy = "correct them, or continue with the good ones: --skip-invalid"
             raise InputError(rows, where=source.name, remedy=remedy)
         tell(f"{source.name}: {rows}\n  going on with the other {scan.good}")
     progress.total = min(scan.problems, limit) if limit is not None else scan.problems
@@ -224,20 +233,20 @@ class _Input(NamedTuple):
         return f"the first {self.limit:,} problems of {self.name}" if self.limit is not None else self.name
 
 
-def _identity(teacher: Teacher) -> list[Any]:
-    return [teacher.name, teacher.endpoint, teacher.model, dict(teacher.parameters)]
+def _identity(model: Model) -> list[Any]:
+    return [model.name, model.endpoint, model.model_id, dict(model.parameters)]
 
 
-def _by_name(teachers: Mapping[str, Sequence[Teacher]]) -> dict[str, Teacher]:
-    """Every teacher by its name.
+def _by_name(models: Mapping[str, Sequence[Model]]) -> dict[str, Model]:
+    """Every model by its name.
 
     Raises:
         SetupError: two have the same.
     """
-    named: dict[str, Teacher] = {}
-    for teacher in (t for some in teachers.values() for t in some):
-        if named.setdefault(teacher.name, teacher) is not teacher:
-            what = f"two teachers have the name {teacher.name}: what each said could not be told apart"
+    named: dict[str, Model] = {}
+    for model in (t for some in models.values() for t in some):
+        if named.setdefault(model.name, model) is not model:
+            what = f"two models have the name {model.name}: what each said could not be told apart"
             raise SetupError(what, remedy="give each a name of its own")
     return named
 
@@ -247,20 +256,22 @@ class _Run:
         self,
         pipeline: Pipeline,
         problems: Iterator[Given],
+        media: Reach,
         folder: RunFolder,
-        teachers: Mapping[str, Sequence[Teacher]],
+        models: Mapping[str, Sequence[Model]],
         budget: Budget | None,
         until: Target | None,
         again: frozenset[str],
-        keep_failures: bool,
+        no_retry_failed: bool,
         progress: Progress,
         tell: Callable[[str], None],
     ) -> None:
         self.pipeline = pipeline
         self.problems = problems
+        self.media = media
         self.folder = folder
-        self.teachers = teachers
-        self.by_name = _by_name(teachers)
+        self.models = models
+        self.by_name = _by_name(models)
         self.until = until
         self.goal = until.n if until is not None else 0
         """What the units are to have kept before the corpus steps look at them."""
@@ -278,6 +289,9 @@ class _Run:
         """Whether the corpus steps keep no more, whatever is made."""
         self.flying = 0
         """Units begun, and not done."""
+        self.group: asyncio.TaskGroup | None = None
+        self.workers = 0
+        """Tasks that do one unit after the other."""
         self.landed = asyncio.Condition()
         self.again = again
         self.again_only = False
@@ -293,20 +307,32 @@ class _Run:
         self.committed = 0
         self.not_begun = 0
         self.stale = 0
-        """Of these, units that were done by another pipeline, or by other teachers."""
+        """Of these, units that were done by another pipeline, or by other models."""
         self.all_begun = asyncio.Event()
+        self.named: set[str] = set()
+        """The pipelines that the journal says it is of: one, unless it was merged with that of another run."""
         self.journal = Journal(folder.path / "journal", on_error=self._cannot_write)
         self.ledger = Ledger(self.journal)
-        self._replay_journal()
-        self.caller = Caller(self.ledger, budget, keep_failures=keep_failures, on_note=tell)
+        try:
+            self._replay_journal()
+            self._compare_pipeline()
+            if self.folder.manifest.curated:
+                by_hand(folder.path)  # else what is wrong with them is seen when all is paid for
+        except BaseException:
+            self.journal.close()
+            raise
+        self.caller = Caller(
+            self.ledger, budget, no_retry_failed=no_retry_failed, on_note=tell, on_retry=self._begin_more
+        )
         self.loop = asyncio.get_running_loop()
         self.beside = ThreadPoolExecutor(1, "store")  # always the same: each thread keeps memory of its own
         self.fingerprint = content_id(
-            [pipeline.fingerprint(), {role: [_identity(t) for t in some] for role, some in sorted(teachers.items())}]
+            [pipeline.fingerprint(), {role: [_identity(t) for t in some] for role, some in sorted(models.items())}]
         )
-        progress.calls, progress.ledger = self.caller.counts, self.ledger
+        progress.calls, progress.ledger, progress.waits = self.caller.counts, self.ledger, self.caller.waiting
+        progress.before = progress.total_spent
         progress.until = f"{until.n:,} {until.words}" if until is not None else None
-        progress.before_corpus = bool(pipeline.corpus or self.folder.curated)
+        progress.before_corpus = bool(pipeline.corpus or self.folder.manifest.curated)
         self.in_flight = ceil(UNITS_AHEAD * sum(t.concurrency for t in self.by_name.values())) if self.by_name else 16
         self.started = False
         # One by one, and never started twice: what is read ahead when the yield is reached is there when more is needed.
@@ -314,22 +340,20 @@ class _Run:
 
     def _replay_journal(self) -> None:
         """Take in what earlier sessions did: calls, units and corpus steps."""
-        for location, line in read_entries(self.journal.folder):
-            try:
-                entry = orjson.loads(line)
-                body = entry["body"]
-            except (orjson.JSONDecodeError, KeyError, TypeError):
-                self.journal.close()
-                raise damaged(self.journal.folder, location) from None
-            if entry["kind"] == "call":
+        for location, entry in read_journal(self.journal.folder):
+            kind, body = entry.kind, entry.body
+            if kind == "call":
                 self.ledger.note(location, body)
-            elif entry["kind"] == "note":
-                self.ledger.note_of(body["teacher"], body["note"])
-            elif entry["kind"] == "forget":
+            elif kind == "note":
+                self.ledger.note_of(body["model"], body["note"])
+            elif kind == "run":
+                self.named.add(body["pipeline"])
+            elif kind == "forget":
                 self.ledger.forget(body["key"])
-                if self.done.get(body["unit"]):
-                    self.forgotten.add(body["unit"])
-                self.done[body["unit"]] = ""
+                if (unit := body.get("unit")) is not None:
+                    if self.done.get(unit):
+                        self.forgotten.add(unit)
+                    self.done[unit] = ""
             elif body["owner"] in self.judged:
                 self.judged[body["owner"]] = body["fingerprint"]
             else:
@@ -339,6 +363,32 @@ class _Run:
                     self.judged = {owner: judged and "" for owner, judged in self.judged.items()}
                 if self.until is not None:
                     self.yielded[body["owner"]] = self.until.count_rows(body["records"])
+
+    def _compare_pipeline(self) -> None:
+        """Raise RunFolderError where the journal is of another pipeline, whatever the manifest says, or though there is none."""
+        if others := self.named - {self.pipeline.pipeline}:
+            raise RunFolderError(
+                f"the journal in this folder is of a run of {', '.join(sorted(others))}, not of {self.pipeline.pipeline}",
+                where=str(self.journal.folder),
+                remedy="give another folder with --run",
+            )
+
+    def note_pipeline(self) -> None:
+        """Write into the journal which pipeline it is of, so that it can be taken up where its manifest is lost; say so where it was."""
+        if self.folder.recovered:
+            more = (
+                "" if self.named else "; the journal does not say of which pipeline it is, and is taken as one of this"
+            )
+            if self.judged[BY_HAND]:
+                more += (
+                    "; corpus steps that were added by hand are lost with run.json: add them again with synth curate"
+                )
+            self.tell(
+                f"run.json was missing or could not be read, and is written again: the journal of the run is taken up{more}"
+            )
+        if not self.named:
+            body = {"pipeline": self.pipeline.pipeline, "synth": __version__, "format": LAYOUT}
+            self.journal.append("run", orjson.dumps(body))
 
     def _cannot_write(self, error: OSError) -> None:
         stopped = Stopped(
@@ -351,12 +401,12 @@ class _Run:
     def _close(self, why: Stopped) -> None:
         if self.caller.closing is None:
             self.caller.close(why)
-            self.progress.phase = "stopping: waiting for calls in flight"
+            self.progress.enter("stopping", "stopping: waiting for calls in flight")
 
     async def go(self) -> Summary:
         try:
             stopped = await self._go()
-            self.progress.phase = "folding into DuckDB"
+            self.progress.enter("storing", "folding into DuckDB")
             return await self.loop.run_in_executor(self.beside, self._summary, stopped)
         finally:
             try:
@@ -370,12 +420,15 @@ class _Run:
         Raises:
             RunFolderError: it would, and units are done already.
         """
-        earlier = self.folder.earlier or {}
-        had = [t for some in (earlier.get("teachers") or {}).values() for t in some]
+        earlier = self.folder.earlier
+        if earlier is not None:
+            had = [(name, endpoint) for some in earlier.models.values() for name, endpoint, *_ in some]
+        else:  # where the manifest is lost, the journal knows
+            had = [(model, endpoint) for endpoint, model in sorted(self.ledger.answered)]
         scripted = sorted(t.name for t in self.by_name.values() if t.endpoint.startswith(SCRIPTED))
-        if not scripted or not had or any(str(t[1]).startswith(SCRIPTED) for t in had) or not any(self.done.values()):
+        if not scripted or not had or any(at.startswith(SCRIPTED) for _, at in had) or not any(self.done.values()):
             return
-        names = ", ".join(dict.fromkeys(str(t[0]) for t in had))
+        names = ", ".join(dict.fromkeys(name for name, _ in had))
         raise RunFolderError(
             f"this run was made with language models ({names}); the scripted model ({', '.join(scripted)}) would replace what they "
             "wrote with invented text",
@@ -404,8 +457,10 @@ class _Run:
                     break
         self.gone = missing
         if missing and not replace:
-            earlier = self.folder.earlier or {}
-            before = _Input(str((earlier.get("source") or {}).get("name", "an input")), earlier.get("limit"))
+            earlier = self.folder.earlier
+            before = _Input("an input", None)
+            if earlier is not None and earlier.source is not None:
+                before = _Input(earlier.source.name, earlier.limit)
             what = (
                 f"{len(missing):,} of the {len(held):,} problems of this run are not in {now.words}: they would be excluded from the "
                 f"run, and {new:,} problems would be new. The run was made with {before.words}"
@@ -431,12 +486,12 @@ class _Run:
                 while True:
                     stopped = await self._units(stack)
                     if self.until is None or stopped is not None:
-                        await stack.aclose()  # what the teachers hold in memory, the corpus steps may need
+                        await stack.aclose()  # what the models hold in memory, the corpus steps may need
                     if stopped is not None:
                         break
                     self._put_aside()
                     self.journal.flush()
-                    self.progress.phase = "corpus steps"
+                    self.progress.enter("corpus_steps", "corpus steps")
                     await self.loop.run_in_executor(self.beside, self._corpus)
                     if self.until is None or not await self._more(self.until):
                         break
@@ -467,8 +522,10 @@ class _Run:
         looking = fingerprint_of([*self.pipeline.corpus, *by_hand(self.folder.path)])
         state = {"made_by": self.fingerprint, "looked_at_by": looking, "of": until.of, "kept": self.kept}
         if in_vain >= max(LEAST_IN_VAIN, IN_VAIN * self.reached_then):
-            self.folder.remember(FULL, state)
-        if self.folder.remembered(FULL) == state:  # a cap that is full, say: all the input would be paid for in vain
+            self.folder.remember(kept_no_more=state)
+        if (
+            self.folder.manifest.kept_no_more == state
+        ):  # a cap that is full, say: all the input would be paid for in vain
             self.full = True
             return False
         if self.caller.closing is not None:
@@ -485,7 +542,7 @@ class _Run:
     def _count_kept(self, until: Target) -> int:
         self.journal.flush()
         with suppress(OSError, RunFolderError):  # the journal has it all, and is read
-            fold(self.folder.path)
+            fold(self.folder.path, self.journal.began)
         with open_store(self.folder.path) as store:
             return int(store.sql(until.query).fetchall()[0][0])
 
@@ -499,7 +556,7 @@ class _Run:
 
     def _tell_of_changes(self) -> None:
         earlier = self.folder.earlier
-        if earlier is not None and earlier["fingerprint"] != self.pipeline.fingerprint():
+        if earlier is not None and earlier.fingerprint != self.pipeline.fingerprint():
             self.tell(
                 "the pipeline has changed since the last session: units are done again, and only what changed is asked"
             )
@@ -508,42 +565,59 @@ class _Run:
         """Do units until none is left or the goal is reached; returns why it stopped early, if it did.
 
         Args:
-            stack: holds the teachers, from when the first unit is begun.
+            stack: holds the models, from when the first unit is begun.
         """
         if not self._is_any_left() or self._enough():
             return self.caller.closing
         if not self.started:
             await self._start(stack)
-        self.progress.phase = "asking"
+        self.progress.enter("asking", "asking")
         self.all_begun.clear()
         try:
             async with asyncio.TaskGroup() as group:
+                self.group = group
                 for _ in range(self.in_flight):
-                    group.create_task(self._work())
+                    self._begin_worker(group)
         except BaseExceptionGroup as group_of_errors:
             error = _first_of(group_of_errors)
             if not isinstance(error, Stopped):
-                self.caller.close(Stopped("another teacher failed"))
+                self.caller.close(Stopped("another model failed"))
                 await self.caller.drain(LAST_SECONDS)
                 raise error from None
             self._close(error)
         except asyncio.CancelledError:
             if self.caller.closing is None:
                 raise
+        finally:
+            self.group, self.workers = None, 0
         await self.caller.drain()
         return self.caller.closing
+
+    def _begin_worker(self, group: asyncio.TaskGroup) -> None:
+        work = self._work()
+        try:
+            group.create_task(work)
+            self.workers += 1
+        except RuntimeError:  # the group is ending
+            work.close()
+
+    def _begin_more(self) -> None:
+        """Let another unit be done in the place of one whose call waits for another attempt."""
+        most = min(MOST_AHEAD * self.in_flight, self.in_flight + self.caller.counts.retrying)
+        if self.group is not None and not self.all_begun.is_set() and self.workers < most:
+            self._begin_worker(self.group)
 
     async def _start(self, stack: AsyncExitStack) -> None:
         """Bring up all that asks, and what goes on beside it.
 
         Raises:
-            SetupError: a teacher lacks what a step needs.
+            SetupError: a model lacks what a step needs.
         """
-        self.progress.phase = "starting the teachers"
-        for teacher in self.by_name.values():
-            teacher.keep(self.ledger.notebook(teacher.name, self.tell))
-            await stack.enter_async_context(teacher)
-        self.progress.phase = "asking what the teachers can do"
+        self.progress.enter("starting", "starting the models")
+        for model in self.by_name.values():
+            model.attach_state(self.ledger.state_of(model.name, self.tell))
+            await stack.enter_async_context(model)
+        self.progress.enter("starting", "asking what the models can do")
         await self._probe()
         with suppress(NotImplementedError, ValueError, RuntimeError):  # not in this thread, or not on this system
             for how in (signal.SIGINT, signal.SIGTERM):
@@ -554,13 +628,13 @@ class _Run:
 
     @asynccontextmanager
     async def _folding_along(self) -> AsyncIterator[None]:
-        """Fold while teachers are waited for, so that little is left to do at the end."""
+        """Fold while models are waited for, so that little is left to do at the end."""
         ended, all_begun = asyncio.Event(), self.all_begun
 
         def work() -> float:
             begun = time.thread_time()
             with suppress(OSError, RunFolderError):  # told at the end, where it matters
-                fold(self.folder.path)
+                fold(self.folder.path, self.journal.began)
             return time.thread_time() - begun
 
         async def fold_now_and_then() -> None:
@@ -586,24 +660,24 @@ class _Run:
         """Find out what steps have use for and the profile does not say.
 
         Raises:
-            SetupError: a teacher lacks what a step needs.
+            SetupError: a model lacks what a step needs.
         """
-        for step in self.pipeline.teacher_steps:
-            for teacher in (t for role in step.roles() for t in self.teachers[role]):
-                needs = step.needs_of_teachers()
-                unclear = await probe(teacher, needs | step.uses_of(teacher), self._ask_probe)
+        for step in self.pipeline.model_steps:
+            for model in (t for role in step.roles() for t in self.models[role]):
+                needs = step.needs_of_models()
+                unclear = await probe(model, needs | step.uses_of(model), self._ask_probe)
                 for capability, why in unclear.items():
-                    what = f"whether teacher {teacher.name} has {capability} could not be found out: {why}"
+                    what = f"whether model {model.name} has {capability} could not be found out: {why}"
                     if capability in needs:
                         say = f"give the same command again, or say it in the profile: capabilities: [{capability}]"
                         raise SetupError(what, remedy=say)
                     self.tell(f"{what} (going on without)")
-                for lacking in sorted(needs - teacher.capabilities):
-                    what = f"step {step.name} needs {lacking}, and a probe shows that teacher {teacher.name} has it not"
-                    raise SetupError(what, remedy=f"bind another teacher: --teacher {step.roles()[0]}=NAME")
+                for lacking in sorted(needs - model.capabilities):
+                    what = f"step {step.name} needs {lacking}, and a probe shows that model {model.name} has it not"
+                    raise SetupError(what, remedy=f"bind another model: --model {step.roles()[0]}=NAME")
 
-    async def _ask_probe(self, teacher: Teacher, request: Request) -> Completion:
-        return await self.caller.ask(teacher, request, unit="probe")
+    async def _ask_probe(self, model: Model, request: Request) -> Completion:
+        return await self.caller.ask(model, request, unit="probe")
 
     def _put_aside(self) -> None:
         """Exclude units that are no longer in the input, so that a run is what its command says."""
@@ -643,7 +717,7 @@ class _Run:
         while (given := await self._next()) is not None:
             self.flying += 1
             try:
-                records = await run_unit(given, self.pipeline, self.caller, self.teachers, self.progress)
+                records = await run_unit(given, self.pipeline, self.caller, self.models, self.progress, self.media)
                 id_ = given.problem.id
                 commit(self.journal, id_, self._fingerprint_of(given), records, first=id_ not in self.done)
                 self.committed += 1
@@ -666,6 +740,9 @@ class _Run:
                     async with self.landed:
                         self.landed.notify_all()
             await next_stage()
+            if self.workers > self.in_flight + self.caller.counts.retrying:
+                self.workers -= 1
+                return
         self.all_begun.set()
 
     async def _next(self) -> Given | None:
@@ -712,13 +789,11 @@ class _Run:
             if self.full:
                 more += ": the corpus steps kept none of the last ones, so that more would be made in vain"
             if self.stale:
-                more += (
-                    f", {self.stale:,} of them with records of an earlier pipeline or other teachers, which count too"
-                )
+                more += f", {self.stale:,} of them with records of an earlier pipeline or other models, which count too"
             counted = f"{self.kept:,} {self.until.words} kept in the end, after the corpus steps"
             summary.notes.append(f"{counted}, of the {self.until.n:,} asked for{more}")
         try:
-            summary.folded = fold(self.folder.path)
+            summary.folded = fold(self.folder.path, self.journal.began)
             with open_store(self.folder.path) as store:
                 invented = invented_in(store)
                 summary.invented = invented.sentence if invented is not None else None
@@ -732,7 +807,7 @@ class _Run:
         except (OSError, RunFolderError) as error:
             summary.folded = False
             summary.notes.append(f"the results could not be folded into DuckDB: {error}")
-        self.progress.phase = "done"
+        self.progress.enter("finished" if stopped is None else "stopped", "done")
         return summary
 
 

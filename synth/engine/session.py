@@ -1,4 +1,4 @@
-"""From names to a run: pipeline, teachers and problems, all checked before anything is asked."""
+"""From names to a run: pipeline, models and problems, all checked before anything is asked."""
 
 from __future__ import annotations
 
@@ -10,33 +10,42 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import NoneType
-from typing import Any
+from typing import Any, NamedTuple
 
-from synth.engine.again import failed_units
+from synth.approvals import COMMAND_LINE, Approve, NamedIn, Sending, answer, sent_to_hub, settle
+from synth.calls import Budget
+from synth.engine.again import failed_in
 from synth.engine.bar import Bar
+from synth.engine.forget import forget
+from synth.engine.loop import run_to_end
 from synth.engine.progress import Progress
 from synth.engine.rows import Rows, keep_rows, restore_rows
 from synth.engine.run import Summary, run_pipeline
+from synth.engine.signature import is_signed, sign
 from synth.engine.stdin import keep_stdin
 from synth.engine.target import Target
 from synth.errors import UserError
+from synth.models import FunctionModel, Model, Profile, bind_roles, load_profile, make_model
+from synth.models.embedded import EmbeddedModel
+from synth.models.endpoint import EndpointModel
 from synth.pipeline import Draft, Pipeline, read_pipeline
 from synth.shipped import shipped
 from synth.sources import Source, load_mapping, open_source
-from synth.teachers import Budget, Profile, Teacher, bind_roles, load_profile, make_teacher
-from synth.teachers.embedded import EmbeddedTeacher
-from synth.teachers.endpoint import EndpointTeacher
+from synth.store.manifest import Manifest, is_run
 
 __all__ = ["Session", "open_session", "reopen", "run"]
+
+Playable = Model | Callable[..., Any] | str
+"""What can play a role: a model, a function, or a name as on the command line."""
 
 
 @dataclass
 class Session:
-    """A checked pipeline with its teachers and problems."""
+    """A checked pipeline with its models and problems."""
 
     pipeline: Pipeline
     source: Source
-    teachers: Mapping[str, Sequence[Teacher]]
+    models: Mapping[str, Sequence[Model]]
     words: Mapping[str, Any]
     """What was asked for, files as paths. `run.json` remembers it, so that `retry` can take the run up."""
 
@@ -50,32 +59,32 @@ class Session:
         run: Path,
         *,
         limit: int | None = None,
-        skip_bad: bool = False,
+        skip_invalid: bool = False,
         budget: Budget | None = None,
         until: Target | None = None,
         again: frozenset[str] = frozenset(),
         again_only: bool = False,
-        keep_failures: bool = False,
+        no_retry_failed: bool = False,
         replace_input: bool = False,
         progress: Progress | None = None,
         on_note: Callable[[str], None] | None = None,
     ) -> Summary:
         """Run it, or go on with it; arguments and errors as in `run_pipeline`."""
-        words = _relative(self.words, run)
+        words = {**_relative(self.words, run), "skip_invalid": skip_invalid}
         return await run_pipeline(
             self.pipeline,
             self.source,
             run,
-            self.teachers,
+            self.models,
             limit=limit,
-            skip_bad=skip_bad,
+            skip_invalid=skip_invalid,
             budget=budget,
             until=until,
             again=again,
             again_only=again_only,
-            keep_failures=keep_failures,
+            no_retry_failed=no_retry_failed,
             replace_input=replace_input,
-            remember={"words": {**words, "skip_bad": skip_bad}},
+            remember={"words": words, "signature": sign(words)},
             progress=progress,
             on_note=on_note,
         )
@@ -95,9 +104,13 @@ def open_session(
     references: bool = False,
     folder: Path | None = None,
     given: Sequence[str] = (),
-    own: Teacher | Mapping[str, Teacher | Sequence[Teacher]] | None = None,
+    own: Model | Mapping[str, Model | Sequence[Model]] | None = None,
     profile_path: Path | None = None,
+    media_from: Sequence[str | Path] = (),
     prepare: bool = True,
+    approve: bool | Approve = False,
+    named_in: NamedIn = COMMAND_LINE,
+    foreign: Foreign | None = None,
 ) -> Session:
     """Read and check everything a run needs.
 
@@ -108,65 +121,96 @@ def open_session(
         mapping: or how whole rows are read: the name of a declared mapping, or the path of one.
         references: where no mapping is named: whether the worked solutions of rows are records of the run.
         folder: the run folder, into which standard input (`-`) is copied; None: where it runs if nobody says where.
-        given: who plays which role, as `--teacher` takes it.
-        own: teachers of the caller's making, for every role or by role; they go before names.
+        given: who plays which role, as `--model` takes it.
+        own: models of the caller's making, for every role or by role; those that `given` names for the same role play it too.
         profile_path: the profile file; None for the usual places.
+        media_from: folders whose files the input and the pipeline may name, beside those in their own folders.
         prepare: whether keys are looked up and models fetched; a plan needs neither.
+        approve: whether keys and prompts may go to hosts that are not approved yet, or what asks the user; see
+            `synth.approvals`.
+        named_in: where `given` and `profile_path` were written down; the command line is the user's own word.
+        foreign: a run folder of somebody else, whose words these are: all that it would read and send is asked for.
 
     Raises:
-        PipelineError, SetupError, InputError: all mistakes of a kind at once.
+        PipelineError, SetupError, InputError: all mistakes of a kind at once. A host is not approved (SetupError).
     """
-    mine: dict[str, Teacher | Sequence[Teacher]] = {}
-    draft = Draft(name) if isinstance(name, Pipeline) else read_pipeline(name) if isinstance(name, str) else name
-    teachers: dict[str, list[Teacher]] = {}
+    mine: dict[str, Model | Sequence[Model]] = {}
+    if isinstance(name, str):
+        draft = read_pipeline(name, media_from=media_from)
+    else:
+        draft = Draft(name) if isinstance(name, Pipeline) else name
+    models: dict[str, list[Model]] = {}
     if draft.pipeline is not None:
-        profile: Profile = load_profile(profile_path)
+        profile: Profile = load_profile(profile_path, own=named_in.own)
         roles = draft.pipeline.role_names
-        mine = dict.fromkeys(roles, own) if isinstance(own, Teacher) else dict(own or {})
-        bound = bind_roles(roles, [*given, *(f"{role}=" for role in mine)], profile)
-        made = {n: make_teacher(n, profile) for names in bound.values() for n in names}
-        _tell_apart(made)
-        teachers = {
-            role: _some(mine[role]) if role in mine else [made[n] for n in names] for role, names in bound.items()
+        mine = dict.fromkeys(roles, own) if isinstance(own, Model) else dict(own or {})
+        words_given = [*given, *(f"{role}=" for role in mine)]
+        bound = bind_roles(roles, words_given, profile)
+        # Names that the profile gives to roles are its word.
+        ours = {n for names in bind_roles(roles, words_given, Profile(models={}, roles={})).values() for n in names}
+        made = {
+            n: make_model(n, profile, named_in if n in ours else profile.named_in or named_in)
+            for names in bound.values()
+            for n in names
         }
-        draft.check_teachers(teachers)
+        _tell_apart(made)
+        models = {role: [*_some(mine.get(role, ())), *(made[n] for n in names)] for role, names in bound.items()}
+        draft.check_models(models)
     pipeline = draft.checked()
+    asked = {t.name: t for some in models.values() for t in some}.values()
+    sendings: list[Sending] = []
+    for model in asked if prepare else ():
+        if isinstance(model, EndpointModel):
+            model.check()
+            sendings += model.sendings()
+    if input_name is not None and input_name.startswith("hub:"):
+        sendings += sent_to_hub()
+    settle(
+        sendings,
+        answer(approve),
+        foreign.reads if foreign is not None else (),
+        foreign.title if foreign is not None else None,
+    )
     if input_name == "-":
         input_name = str(keep_stdin(folder or default_folder(pipeline)))
-    source = _source(pipeline, input_name, maps, mapping, references=references)
-    if prepare:
-        for teacher in {t.name: t for some in teachers.values() for t in some}.values():
-            if isinstance(teacher, EmbeddedTeacher):
-                teacher.prepare()
-            elif isinstance(teacher, EndpointTeacher):
-                teacher.check()
+    source = _source(pipeline, input_name, maps, mapping, references=references, media_from=media_from)
+    for model in asked if prepare else ():
+        if isinstance(model, EmbeddedModel):
+            model.prepare()
     words = {
         "pipeline": _words_of(pipeline.origin),
         "input": Path(input_name) if input_name is not None and Path(input_name).is_file() else input_name,
         "map": dict(maps or {}),
         "mapping": Path(mapping) if mapping is not None and Path(mapping).is_file() else mapping,
         "references": references,
-        "teacher": list(given),
+        "media_from": [Path(one).expanduser() for one in media_from],
+        "model": list(given),
         "own": sorted(mine),
         "profile": profile_path,
     }
-    return Session(pipeline, source, teachers, words)
+    return Session(pipeline, source, models, words)
 
 
-def _tell_apart(made: Mapping[str, Teacher]) -> None:
-    """Call teachers that have the same model's name by where they are as well: two servers of one model."""
-    names = Counter(teacher.name for teacher in made.values())
-    for given, teacher in made.items():
-        if names[teacher.name] > 1:
-            teacher.name = given
+def _tell_apart(made: Mapping[str, Model]) -> None:
+    """Call models that have the same model's name by where they are as well: two servers of one model."""
+    names = Counter(model.name for model in made.values())
+    for given, model in made.items():
+        if names[model.name] > 1:
+            model.name = given
 
 
-def _some(given: Teacher | Sequence[Teacher]) -> list[Teacher]:
-    return [given] if isinstance(given, Teacher) else list(given)
+def _some(given: Model | Sequence[Model]) -> list[Model]:
+    return [given] if isinstance(given, Model) else list(given)
 
 
 def _source(
-    pipeline: Pipeline, name: str | None, maps: Mapping[str, str] | None, mapping: str | None, *, references: bool
+    pipeline: Pipeline,
+    name: str | None,
+    maps: Mapping[str, str] | None,
+    mapping: str | None,
+    *,
+    references: bool,
+    media_from: Sequence[str | Path],
 ) -> Source:
     if name is None and pipeline.sample is None:
         raise UserError("the pipeline names no sample", remedy="give the problems: --input FILE")
@@ -186,20 +230,39 @@ def _source(
         references=references,
         needs=pipeline.needs,
         unfit=pipeline.unfit,
+        media_from=media_from,
     )
 
 
-def reopen(run: Path, words: Mapping[str, Any]) -> Session:
+class Foreign(NamedTuple):
+    """A run folder that this user has not made, and what it would have read."""
+
+    title: str
+    reads: tuple[str, ...]
+
+
+def reopen(run: Path, manifest: Manifest, *, approve: bool | Approve = False) -> Session:
     """The session a run folder was last worked on with.
+
+    What the folder says is the user's own word only where this user's signature stands under it (`synth.engine.signature`);
+    else all that would be read and sent is asked for first.
 
     Args:
         run: the run folder.
-        words: what its manifest remembers.
+        manifest: what it remembers.
+        approve: as in `open_session`.
 
     Raises:
-        The same as `open_session`.
+        The same as `open_session`. The folder does not say with which command it was made (UserError).
     """
-    if words.get("own"):
+    if manifest.words is None:
+        raise UserError(
+            "run.json does not say with which command this run was made",
+            where=str(run),
+            remedy="give the command of the run again: it asks what failed once more where units are done again",
+        )
+    words = manifest.words.model_dump()
+    if words["own"]:
         raise UserError(
             f"who plays {', '.join(words['own'])} was made in Python, and cannot be made from here",
             where=str(run),
@@ -207,17 +270,43 @@ def reopen(run: Path, words: Mapping[str, Any]) -> Session:
         )
     restore_rows(run)
     pipeline, source, profile = words["pipeline"], words["input"], words["profile"]
-    mapping = words.get("mapping")
+    mapping = words["mapping"]
     named = str(run / pipeline) if str(pipeline).endswith((".yaml", ".yml")) else pipeline
+    media_from = [run / one for one in words["media_from"]]
+    input_name = source if source is None or source.startswith(("gym:", "hub:")) else str(run / source)
+    mapping_name = str(run / mapping) if mapping and mapping.endswith((".yaml", ".yml")) else mapping
+    profile_path = run / profile if profile else None
+    foreign = None
+    if not is_signed(manifest.words.model_dump(exclude_unset=True), manifest.signature):
+        reads = {
+            "the pipeline": run / pipeline["folder"] if isinstance(pipeline, dict) else named,
+            "the problems": input_name,
+            "the mapping": mapping_name,
+            "the profile": profile_path,
+            "the models": ", ".join(words["model"]) or None,
+            "folders whose files the input and the pipeline may name": ", ".join(map(str, media_from)) or None,
+        }
+        lines = (f"{what}: {_shown(given)}" for what, given in reads.items() if given is not None)
+        foreign = Foreign(f"{run / 'run.json'} was not written by you, or not on this machine. It names", tuple(lines))
     return open_session(
-        read_pipeline(pipeline["given"], run / pipeline["folder"]) if isinstance(pipeline, dict) else named,
-        input_name=source if source is None or source.startswith(("gym:", "hub:")) else str(run / source),
+        read_pipeline(pipeline["given"], run / pipeline["folder"], media_from) if isinstance(pipeline, dict) else named,
+        input_name=input_name,
         maps=words["map"],
-        mapping=str(run / mapping) if mapping and mapping.endswith((".yaml", ".yml")) else mapping,
-        references=bool(words.get("references")),
-        given=words["teacher"],
-        profile_path=run / profile if profile else None,
+        mapping=mapping_name,
+        references=words["references"],
+        given=words["model"],
+        profile_path=profile_path,
+        media_from=media_from,
+        approve=approve,
+        named_in=NamedIn(str(run / "run.json"), own=False),
+        foreign=foreign,
     )
+
+
+def _shown(given: str | Path) -> str:
+    """A file by its whole path, so that nobody has to count `..`; other names as they are."""
+    path = Path(given)
+    return str(path.resolve()) if path.exists() else str(given)
 
 
 def _words_of(origin: str | tuple[dict[str, Any], Path]) -> Any:
@@ -229,6 +318,8 @@ def _words_of(origin: str | tuple[dict[str, Any], Path]) -> Any:
 def _relative(words: Any, run: Path) -> Any:
     if isinstance(words, dict):
         return {k: _relative(v, run) for k, v in words.items()}
+    if isinstance(words, list):
+        return [_relative(v, run) for v in words]
     return _beside(words, run) if isinstance(words, Path) else words
 
 
@@ -245,45 +336,51 @@ def run(
     input: str | Path | Rows | None = None,  # noqa: A002 - the word of the command line
     folder: str | Path | None = None,
     *,
-    teachers: Teacher | str | Mapping[str, Teacher | str] | None = None,
+    models: Playable | Mapping[str, Playable | Sequence[Playable]] | None = None,
     map: Mapping[str, str] | None = None,  # noqa: A002 - the word of the command line
     mapping: str | Path | None = None,
     profile: str | Path | None = None,
+    media_from: Sequence[str | Path] = (),
     limit: int | None = None,
-    skip_bad: bool = False,
+    skip_invalid: bool = False,
     max_calls: int | None = None,
     max_cost: float | None = None,
     max_tokens: int | None = None,
     until: str | None = None,
     again: bool = False,
-    keep_failures: bool = False,
+    no_retry_failed: bool = False,
     replace_input: bool = False,
+    approve: bool = False,
     progress: bool | None = None,
     on_note: Callable[[str], None] | None = None,
 ) -> Summary:
     """Do a pipeline, or go on with it: `synth run` in Python. Works in a notebook too.
 
-        synth.run("fine-tune-cot", "gsm8k.jsonl", "runs/gsm8k", teachers="gpt", map={"question": "prompt"})
+        synth.run("fine-tune-cot", "gsm8k.jsonl", "runs/gsm8k", models="gpt", map={"question": "prompt"})
 
     Args:
         pipeline: a name of the catalogue, the path of a file, what such a file would hold, or a loaded pipeline.
         input: the problems: a file, or `gym:TASK?…`, or rows (dictionaries, `Problem`s, a frame of polars or pandas, a
             `datasets.Dataset`), which are then kept in the run folder as `input.jsonl`; None for the pipeline's sample.
         folder: the run folder; None for `runs/PIPELINE`.
-        teachers: who plays every role, or each: a teacher, or names as on the command line (`"gpt"`, `"a,b"`).
+        models: who plays every role, or each role: names as on the command line (`"gpt"`, `"a,b"`), functions
+            (`FunctionModel`) or other models, or a list of these.
         map: which column gives which field.
         mapping: or how whole rows are read: a declared mapping by its name, or the path of one.
         profile: the profile file; None for the usual places.
+        media_from: folders whose files the input and a pipeline file may name, beside those in their own folders and below.
         limit: only the first so many problems.
-        skip_bad: go on with the good rows where some are bad.
+        skip_invalid: go on with the good rows where some are bad.
         max_calls: most calls of the run folder.
         max_cost: most US dollars of the run folder.
         max_tokens: most tokens, read and written, of the run folder.
         until: a yield to stop at, such as `"2000 kept"` or `"500 pairs"`: so many are kept in the end, corpus steps included.
         again: also do the units again in which something failed, whatever it was; replies on record are used.
-        keep_failures: where units are done again, do not ask again what was refused, cut off or empty.
+        no_retry_failed: where units are done again, do not ask again what was refused, cut off or empty.
         replace_input: exclude from the run the problems it was made with that `input` (or `limit`) has no more; without it
             such an input is an error. More problems are none.
+        approve: whether keys and prompts may go to hosts that have not been approved (`synth models --approved`): those in
+            a `models.yaml` of the working folder, and plain HTTP to another machine. It is remembered.
         progress: whether a bar is shown; None: in a terminal and in a notebook.
         on_note: called with lines worth telling.
 
@@ -291,13 +388,11 @@ def run(
         UserError: something to mend on your side; nothing was asked.
         Stopped: it ended early, and the same call goes on.
     """
-    if isinstance(teachers, (Teacher, str, NoneType)):
-        own: Teacher | dict[str, Teacher | Sequence[Teacher]] = teachers if isinstance(teachers, Teacher) else {}
-        given = [teachers] if isinstance(teachers, str) else []
+    own, given = _players(models)
+    if isinstance(pipeline, Pipeline):
+        draft = Draft(pipeline)
     else:
-        own = {role: t for role, t in teachers.items() if not isinstance(t, str)}
-        given = [f"{role}={t}" for role, t in teachers.items() if isinstance(t, str)]
-    draft = Draft(pipeline) if isinstance(pipeline, Pipeline) else read_pipeline(pipeline)
+        draft = read_pipeline(pipeline, media_from=None if isinstance(pipeline, Mapping) else media_from)
     where = Path(folder) if folder is not None else default_folder(draft.checked())
     budget = Budget(max_calls, max_cost, max_tokens)
     target = Target.parse(until) if until is not None else None
@@ -312,19 +407,25 @@ def run(
             given=given,
             own=own,
             profile_path=Path(profile) if profile else None,
+            approve=approve,
+            media_from=media_from,
         )
-        failed = failed_units(where, everything=True)[0] if again and (where / "run.json").is_file() else frozenset()
+        failed: frozenset[str] = frozenset()
+        if again and is_run(where):
+            found = failed_in(where, everything=True)
+            forget(where, found.unusable)
+            failed = found.units
         counts = Progress()
         with Bar(counts, session.pipeline.pipeline, progress):
             summary = _finish(
                 session.go(
                     where,
                     limit=limit,
-                    skip_bad=skip_bad,
+                    skip_invalid=skip_invalid,
                     budget=budget,
                     until=target,
                     again=failed,
-                    keep_failures=keep_failures,
+                    no_retry_failed=no_retry_failed,
                     replace_input=replace_input,
                     progress=counts,
                     on_note=on_note,
@@ -337,10 +438,53 @@ def run(
     return summary
 
 
+def _players(
+    models: Playable | Mapping[str, Playable | Sequence[Playable]] | None,
+) -> tuple[Model | dict[str, list[Model]], list[str]]:
+    """Models by role, or one for every role; and names, as the command line gives them.
+
+    Raises:
+        UserError: something of it cannot play a role, or a function cannot be a model.
+    """
+    of_functions: list[tuple[Any, FunctionModel]] = []
+
+    def as_model(player: Any) -> Model:
+        if isinstance(player, Model):
+            return player
+        if not callable(player):
+            raise UserError(
+                f"a value of type {type(player).__name__} plays no role",
+                where="models",
+                remedy="give a name, a function, a model such as synth.FunctionModel, or by role: {'teacher': …}",
+            )
+        # One function in two roles is one model. Methods are equal without being the same object.
+        known = next((m for function, m in of_functions if function == player), None)
+        if known is None:
+            known = FunctionModel(player)
+            of_functions.append((player, known))
+        return known
+
+    if models is None:
+        return {}, []
+    if isinstance(models, str):
+        return {}, [models]
+    if not isinstance(models, Mapping):
+        return as_model(models), []
+    own: dict[str, list[Model]] = {}
+    given: list[str] = []
+    for role, players in models.items():
+        for player in players if isinstance(players, (list, tuple)) else [players]:
+            if isinstance(player, str):
+                given.append(f"{role}={player}")
+            else:
+                own.setdefault(role, []).append(as_model(player))
+    return own, given
+
+
 def _finish(work: Coroutine[Any, Any, Summary]) -> Summary:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(work)
+        return run_to_end(work)
     with ThreadPoolExecutor(1) as beside:  # a notebook has a loop of its own, which cannot be run from within
-        return beside.submit(asyncio.run, work).result()
+        return beside.submit(run_to_end, work).result()

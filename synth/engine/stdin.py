@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import BinaryIO
 
 from synth.errors import InputError, RunFolderError
+from synth.files import Draft, advice_for, make_folder
 from synth.sources.files import PACKED, kind_of_bytes
 from synth.store.run_folder import STDIN, hold
 
@@ -29,32 +30,36 @@ def keep_stdin(folder: Path, stream: BinaryIO | None = None) -> Path:
         raise InputError(
             "standard input is a terminal", where="-", remedy="pipe rows into the command: … | synth run …"
         )
-    with hold(folder):
+    with hold(folder), ExitStack() as stack:
         place = folder / STDIN
-        draft = place / "new"
         try:
-            place.mkdir(exist_ok=True)
+            make_folder(place, private=True)
+            stack.callback(_remove_empty, place)
+            copy = Draft(place / "copy", private=True)
+            stack.callback(copy.discard)
+            file = copy.open()
             digest, beginning = blake2b(digest_size=8), b""
-            with draft.open("wb") as file:
-                while part := given.read(_AT_ONCE):
-                    beginning = beginning or part
-                    digest.update(part)
-                    file.write(part)
+            while part := given.read(_AT_ONCE):
+                beginning = beginning or part
+                digest.update(part)
+                file.write(part)
             if not beginning.strip():
                 raise InputError("standard input is empty", where="-", remedy="pipe rows into the command")
             ending = kind_of_bytes(beginning)
             if ending in PACKED:
-                ending = f"{_inside(draft, ending)}{ending}"
-            return draft.replace(place / f"{digest.hexdigest()}{ending}")
+                file.flush()
+                ending = f"{_inside(copy.new, ending)}{ending}"
+            copy.path = place / f"{digest.hexdigest()}{ending}"
+            copy.keep()
         except OSError as error:
             what = f"standard input cannot be copied into the run folder: {error.strerror}"
-            raise RunFolderError(
-                what, where=str(folder), remedy="make room, or choose another folder with --run"
-            ) from error
-        finally:
-            draft.unlink(missing_ok=True)
-            with suppress(OSError):  # where nothing was copied
-                place.rmdir()
+            raise RunFolderError(what, where=str(folder), remedy=advice_for(error)) from error
+    return copy.path
+
+
+def _remove_empty(folder: Path) -> None:
+    with suppress(OSError):  # it holds something
+        folder.rmdir()
 
 
 def _inside(path: Path, packing: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, get_args
 
 from synth.errors import UserError
-from synth.records import Pair, Rationale, Rejection, UnitRecord
+from synth.records import Pair, Problem, Rationale, Rejection, UnitRecord, is_kept
 
 __all__ = ["Target", "Yield", "count_kept"]
 
@@ -55,15 +55,15 @@ class Target(NamedTuple):
 
     def count_rows(self, tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> int:
         """The same for a unit as the journal has it."""
-        out = {r["target"] for r in tables.get("rejections", ())}
+        rejected = {r["target"] for r in tables.get("rejections", ())}
+        parents = {r["id"]: r.get("parent") for r in tables.get("problems", ())}
         rows = tables.get(_COUNTED[self.of].table, ())
-        return sum(out.isdisjoint((r["id"], r["problem"], r["unit"])) for r in rows)
+        return sum(is_kept((r["id"], r["problem"], r["unit"]), rejected, parents) for r in rows)
 
 
 def count_kept(records: Iterable[UnitRecord], kind: type[Rationale | Pair] = Rationale) -> int:
-    """How many rationales (or pairs) a unit has kept, as `kept_rationales` counts them: neither they, nor their problem, nor the
-    root problem is rejected.
-    """
+    """How many rationales (or pairs) a unit has kept; see `synth.records.is_kept`."""
     unit = list(records)
-    out = {r.target for r in unit if isinstance(r, Rejection)}
-    return sum(isinstance(r, kind) and out.isdisjoint((r.id, r.problem, r.unit)) for r in unit)
+    rejected = {r.target for r in unit if isinstance(r, Rejection)}
+    parents = {r.id: r.parent for r in unit if isinstance(r, Problem)}
+    return sum(isinstance(r, kind) and is_kept((r.id, r.problem, r.unit), rejected, parents) for r in unit)

@@ -4,23 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from synth.calls import Caller, next_stage
 from synth.engine.progress import Progress, StepCounts
 from synth.engine.target import count_kept
+from synth.files import Reach
+from synth.models import Model
 from synth.pipeline import Pipeline
 from synth.prompts import Expression
 from synth.records import Failure, Rejection, UnitRecord
 from synth.sources import Given
 from synth.steps import Step, Unit
-from synth.teachers import Caller, Teacher, next_stage
 
 __all__ = ["run_unit"]
 
 
 async def run_unit(
-    given: Given, pipeline: Pipeline, caller: Caller, teachers: Mapping[str, Sequence[Teacher]], progress: Progress
+    given: Given,
+    pipeline: Pipeline,
+    caller: Caller,
+    models: Mapping[str, Sequence[Model]],
+    progress: Progress,
+    media: Reach,
 ) -> list[UnitRecord]:
     """Everything derived from a root problem, in an order that does not depend on who answered first."""
-    unit = Unit(given.problem, caller, teachers)
+    unit = Unit(given.problem, caller, models, media)
     unit.add(r for r in given.records if not isinstance(r, Rejection))
     counts: dict[str, StepCounts] = {}
     for index, step in enumerate(pipeline.steps):
@@ -38,7 +45,7 @@ async def run_unit(
             failed=sum(isinstance(r, Failure) for r in new),
         )
     # Steps see all that the input brings, also what it says is bad: they criticise it, or pair it with what is better.
-    unit.add([r for r in given.records if isinstance(r, Rejection) and unit.live(unit.get(r.target))])
+    unit.add([r for r in given.records if isinstance(r, Rejection) and unit.kept(unit.get(r.target))])
     for name, count in counts.items():
         total = progress.steps.setdefault(name, StepCounts())
         total.taken += count.taken

@@ -80,7 +80,7 @@ class _Supervised(_OfProblem):
     """What is to be learnt from it."""
     weight: float
     """Weight of its task in the loss, in (0, 1); 1 where there is one task only. TRL has no such weight: see docs/export.md."""
-    teacher: str
+    model: str
     """Who wrote it; empty where nobody's name is known."""
     call_id: str
     """The ledger row that made it; empty where none did."""
@@ -129,9 +129,9 @@ class _Paired(_OfProblem):
     """Index of the first step in which the two differ; -1 where that is not known."""
     length_difference: int
     """Characters of the chosen text minus those of the rejected one."""
-    chosen_teacher: str
+    chosen_model: str
     """Who wrote the preferred one."""
-    rejected_teacher: str
+    rejected_model: str
     """Who wrote the other one."""
 
 
@@ -171,7 +171,7 @@ class KtoRow(_OfProblem):
     """The rationale with the answer it states."""
     label: bool
     """Whether it was kept; false where its answer is wrong or its reviewers rejected it."""
-    teacher: str
+    model: str
     """Who wrote it."""
     scores: str
     """Its scores by name, as JSON."""
@@ -194,7 +194,7 @@ class PrmRow(_OfProblem):
     """Where the labels come from: the judges of the scores, `tree`, or the critic."""
     segmenter: str
     """The definition of "step" used; empty where it is not known."""
-    teacher: str
+    model: str
     """Who wrote it."""
     answer: str
     """The answer it states; empty where it states none."""
@@ -349,7 +349,7 @@ class SharegptKtoRow(_OfProblem):
     """The question, and the rationale with the answer it states."""
     label: bool
     """Whether it was kept."""
-    teacher: str
+    model: str
     """Who wrote it."""
     scores: str
     """Its scores by name, as JSON."""
@@ -362,7 +362,7 @@ class ChatKtoRow(_OfProblem):
     """The question, and the rationale with the answer it states."""
     label: bool
     """Whether it was kept."""
-    teacher: str
+    model: str
     """Who wrote it."""
     scores: str
     """Its scores by name, as JSON."""

@@ -5,25 +5,31 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, Union, get_args, get_origin
 
 import orjson
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from synth.errors import UserError
+from synth.files import Draft, inside, remove_abandoned, replace_files, write_file
+from synth.notes import Note, read_note
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Folder", "Part", "arrow_schema", "columns_of", "exports_in"]
+__all__ = ["PATIENCE_SECONDS", "Folder", "Part", "arrow_schema", "columns_of", "exports_in"]
 
+FORMAT = 1
+"""Version of the layout of the manifest."""
 MANIFEST = ".synth-export.json"
 """What lies in a folder, of which run; hidden, so that loaders of whole folders pass it over."""
 _BATCH = 4096
 """Rows of a Parquet row group, at most."""
+PATIENCE_SECONDS = 60.0
+"""For which another process that puts files in place in the same folder is waited for."""
 
 
 def columns_of(kind: type[BaseModel]) -> list[str]:
@@ -37,24 +43,22 @@ class Part:
 
     def __init__(self, path: Path, columns: Sequence[str], schema: pa.Schema | None = None) -> None:
         self.path, self.rows = path, 0
-        self._draft = path.with_name(f".{path.name}.new")
         self._columns, self._table = columns, schema
         self._waiting: list[dict[str, Any]] = []
         self._writer: Any = None
-        self._file: Any = None
-        self._draft.parent.mkdir(parents=True, exist_ok=True)
+        self.draft = Draft(path)
+        """Where it is written."""
+        self._file = self.draft.open()
         if self._table is not None:
             import pyarrow.parquet as pq
 
-            self._writer = pq.ParquetWriter(self._draft, self._table)
-        else:
-            self._file = self._draft.open("wb")
+            self._writer = pq.ParquetWriter(self._file, self._table)
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Write a row; of what it holds, the columns of this file."""
         content = {name: row[name] for name in self._columns}
         self.rows += 1
-        if self._file is not None:
+        if self._writer is None:
             self._file.write(orjson.dumps(content) + b"\n")
             return
         self._waiting.append(content)
@@ -75,24 +79,19 @@ class Part:
         self._waiting = []
 
     def close(self) -> None:
-        """Write what waits, and let go of the file."""
+        """Write what waits; no row can be added after this."""
         if self._writer is not None:
             if self._waiting:
                 self._flush()
             self._writer.close()
-        if self._file is not None:
-            self._file.close()
-        self._writer = self._file = None
-
-    def keep(self) -> None:
-        """Give it its name."""
-        self._draft.replace(self.path)
+        self.draft.sync()
 
     def discard(self) -> None:
         """Remove what was written, unless it has its name by now."""
-        with suppress(OSError):
-            self.close()
-        self._draft.unlink(missing_ok=True)
+        if self._writer is not None:
+            with suppress(OSError):  # the end of the file cannot be written where its rows could not
+                self._writer.close()
+        self.draft.discard()
 
 
 class Folder:
@@ -119,20 +118,30 @@ class Folder:
         self._parts: dict[str, Part] = {}
         if out.exists() and not out.is_dir():
             raise UserError("this is a file", where=str(out), remedy="name a folder")
-        self._exports: dict[str, Any] = exports_in(out)
-        mine = self._exports.get(key, {})
-        self._old = [out / name for name in mine.get("files", []) if _inside(name)]
-        if mine and mine["run"] != self._run and not replace:
-            what = f"there is an export of another run in this folder: {', '.join(mine['files'])}, of {mine['run']}"
-            raise UserError(what, where=str(out), remedy="take another folder, or --replace, which removes those files")
-        self._replace = replace
-        strange = [p.name for p in _listed(out) if re.fullmatch(names, p.name)]
+        self._replace, self._names = replace, names
+        self._old: list[Path] = []
+        self._look()
+
+    def _look(self) -> None:
+        """See what files there are that this export takes the place of.
+
+        Raises:
+            UserError: there are some, and they may not be replaced.
+        """
+        self._exports = exports_in(self.out)
+        mine = self._exports.get(self._key)
+        if mine is not None and mine.run != self._run and not self._replace:
+            what = f"there is an export of another run in this folder: {', '.join(mine.files)}, of {mine.run}"
+            remedy = "take another folder, or --replace, which removes those files"
+            raise UserError(what, where=str(self.out), remedy=remedy)
+        strange = [p.name for p in _listed(self.out) if re.fullmatch(self._names, p.name)]
         self._refuse_strange(strange)
-        self._old += [out / name for name in strange if out / name not in self._old]
+        old = [self.out / name for name in (mine.files if mine is not None else []) if _is_inside(self.out, name)]
+        self._old = [*old, *(self.out / name for name in strange if self.out / name not in old)]
 
     def _refuse_strange(self, names: Sequence[str]) -> None:
         """Raise where one of these is a file that no export has written, and it may not be replaced."""
-        written = {file for export in self._exports.values() for file in export["files"]}
+        written = {file for export in self._exports.values() for file in export.files}
         strange = [name for name in names if (self.out / name).exists() and name not in written]
         if strange and not self._replace:
             raise UserError(
@@ -144,6 +153,7 @@ class Folder:
     def part(self, name: str, columns: Sequence[str], schema: pa.Schema | None = None) -> Part:
         """The file of that name, opened when it is first asked for."""
         if name not in self._parts:
+            inside(self.out, Path(name).parent)
             self._parts[name] = Part(self.out / name, columns, schema)
         return self._parts[name]
 
@@ -164,29 +174,34 @@ class Folder:
         self._refuse_strange([*self._parts, *beside])
 
     def keep(self, beside: Mapping[str, bytes], shared: Mapping[str, bytes]) -> None:
-        """Put the files in place of the earlier ones. Killed midway, files are missing, not mixed.
+        """Put the files in place of the earlier ones. Killed midway, files are missing, not mixed; the same export heals that.
+
+        Whoever calls this holds the folder (`synth.files.locked`).
 
         Args:
             beside: other files of this export.
             shared: files that are not of this export alone, and outlive it.
         """
         files = [*self._parts, *beside]
+        self._look()  # another process may have exported meanwhile
         self.check(beside)
-        for part in self._parts.values():
-            part.close()
-        self._note([*self.earlier, *files])  # so that whoever is killed here can give the same command again
-        for old in self._old:
-            old.unlink(missing_ok=True)
-        for part in self._parts.values():
-            part.keep()
-        for name, content in {**beside, **shared}.items():
-            _write(self.out / name, content)
-        self._note(files)
+        with ExitStack() as stack:
+            drafts = [part.draft for part in self._parts.values()]
+            for part in self._parts.values():
+                part.close()
+            # All is on the disk before the first old file goes, so that no full disk ends this midway.
+            contents = {**beside, **shared, MANIFEST: self._noted(files)}
+            drafts += [_drafted(self.out / name, content, stack) for name, content in contents.items()]
+            # So that whoever is killed here can give the same command again.
+            write_file(self.out / MANIFEST, self._noted([*self.earlier, *files]))
+            replace_files(drafts, self._old)
+        remove_abandoned(self.out)
 
-    def _note(self, files: Sequence[str]) -> None:
-        self._exports = exports_in(self.out)  # others of the same group may have been written meanwhile
-        self._exports[self._key] = {"run": self._run, "files": list(dict.fromkeys(files)), **self._more}
-        _write(self.out / MANIFEST, orjson.dumps(self._exports, option=orjson.OPT_INDENT_2))
+    def _noted(self, files: Sequence[str]) -> bytes:
+        """The note of what lies in the folder, with these files as this export."""
+        mine = {"run": self._run, "files": list(dict.fromkeys(files)), **self._more}
+        exports = {key: note.model_dump(exclude_unset=True) for key, note in self._exports.items()} | {self._key: mine}
+        return orjson.dumps({"format": FORMAT, "exports": exports}, option=orjson.OPT_INDENT_2)
 
     def __enter__(self) -> Self:
         return self
@@ -199,36 +214,55 @@ class Folder:
                 made.rmdir()
 
 
-def exports_in(out: Path) -> dict[str, Any]:
-    """What exports lie in a folder: for each `CONTRACT.SUFFIX` (or `parquet`) its `run` and its `files`.
+class ExportNote(Note):
+    """An export that lies in a folder."""
+
+    run: str
+    """The run folder it is of."""
+    files: list[str]
+    """Its files, below the folder."""
+    invented: list[str] = Field(default_factory=list)
+    """Scripted models that wrote text of the run."""
+
+
+class _Exports(Note):
+    format: int
+    exports: dict[str, ExportNote]
+
+
+def exports_in(out: Path) -> dict[str, ExportNote]:
+    """What exports lie in a folder, by `CONTRACT.SUFFIX` (or `parquet`).
 
     Raises:
-        UserError: the note of it cannot be read.
+        UserError: the note of it cannot be read, or was made by a newer version.
     """
     path = out / MANIFEST
-    if not path.is_file():
+    if not os.path.lexists(path):
         return {}
-    try:
-        found = orjson.loads(path.read_bytes())
-        return {str(k): {**v, "run": str(v["run"]), "files": [str(f) for f in v["files"]]} for k, v in found.items()}
-    except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError) as error:
-        raise UserError("this cannot be read", where=str(path), remedy="remove it, or take another folder") from error
+    return dict(read_note(path, _Exports, FORMAT, remedy="remove it, or take another folder").exports)
 
 
-def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.new")
-    draft.write_bytes(content)
-    draft.replace(path)
+def _drafted(path: Path, content: bytes, stack: ExitStack) -> Draft:
+    draft = Draft(path)
+    stack.callback(draft.discard)
+    draft.open().write(content)
+    draft.sync()
+    return draft
 
 
 def _listed(folder: Path) -> Iterator[Path]:
     return (Path(entry.path) for entry in os.scandir(folder)) if folder.is_dir() else iter(())
 
 
-def _inside(name: str) -> bool:
-    """Whether a name in a manifest, which anybody may have written, stays in its folder."""
-    return not Path(name).is_absolute() and ".." not in Path(name).parts
+def _is_inside(out: Path, name: str) -> bool:
+    """Whether what a manifest names, which anybody may have written, is a file in its folder, whatever links there are."""
+    if Path(name).is_absolute() or ".." in Path(name).parts or "\0" in name:
+        return False
+    try:
+        inside(out, Path(name).parent)  # of a file that is a link, the link is removed
+    except UserError:
+        return False
+    return (out / name).is_symlink() or not (out / name).is_dir()
 
 
 def arrow_schema(kind: type[BaseModel], *, plain: bool, without: frozenset[str] = frozenset()) -> pa.Schema:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import NamedTuple
 
 from synth.errors import UserError
@@ -31,7 +32,7 @@ _RATIONALES = _Need(
     "SELECT count(*) FROM rationales",
     "SELECT count(*) FROM kept_rationales",
     "rationales",
-    "a step such as 'rationalize' makes them",
+    "a step such as 'generate' makes them",
 )
 _PAIRS = _Need(
     "pair",
@@ -65,7 +66,7 @@ _NEEDS = {
         "SELECT count(*) FROM rationales WHERE trim(text) <> ''",
         "SELECT count(*) FROM kept_rationales",
         "rationales",
-        "a step such as 'rationalize' makes them, 'verify_answer' or 'review' tells the bad ones",
+        "a step such as 'generate' makes them, 'verify_answer' or 'review' tells the bad ones",
     ),
     "grpo": _Need(
         "problem with a gold answer",
@@ -84,7 +85,7 @@ _LABELS = {
         _STEP_SCORES,
         _STEP_SCORES,
         "scores",
-        "scores of single steps named {0!r} make them (--step-score names others), the steps 'thought_tree', 'tell_path' and "
+        "scores of single steps named {0!r} make them (--step-score names others), the steps 'thought_tree', 'path_to_rationale' and "
         "'verify_answer' together (--labels tree), or, on a critic's word alone, a step 'critique' (--labels critiques)",
     ),
     "tree": _Need(
@@ -92,7 +93,7 @@ _LABELS = {
         _TREE,
         _TREE,
         "rationales",
-        "the steps 'thought_tree', 'tell_path' and 'verify_answer' make them",
+        "the steps 'thought_tree', 'path_to_rationale' and 'verify_answer' make them",
     ),
     "critiques": _Need(
         "critique that names a step",
@@ -109,7 +110,10 @@ def nothing(store: Store, contract: str, run: Path, options: ExportOptions, left
     need = _LABELS["scores" if options.labels == "auto" else options.labels] if contract == "prm" else _NEEDS[contract]
     name = options.step_score.replace("'", "''")
     made, kept = (store.sql(q.format(name)).fetchall()[0][0] for q in (need.made, need.kept))
-    head, look = f"there is nothing to export as {contract}", f"synth status {run} shows where the records went"
+    head, look = (
+        f"there is nothing to export as {contract}",
+        f"synth status {quote(str(run))} shows where the records went",
+    )
     if left_out.reasons:
         reasons = "; ".join(f"{n:,}: {why}" for why, n in left_out.reasons.most_common())
         return UserError(

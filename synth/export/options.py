@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from difflib import get_close_matches
 from typing import Literal, get_args
 
+from synth.bounded import nearest
 from synth.errors import UserError
 from synth.export.contracts import CONTRACTS, Task
 
@@ -153,7 +153,7 @@ def _check_apply(contracts: Sequence[str], options: ExportOptions) -> None:
     """Raise for a contract there is not, and for an option that is for none of these."""
     for contract in contracts:
         if contract not in _APPLY:
-            near = get_close_matches(contract, _APPLY, n=1)
+            near = nearest(contract, _APPLY)
             remedy = f"contracts: {', '.join(_APPLY)}"
             raise UserError(
                 f"there is no contract {contract!r}", remedy=f"did you mean {near[0]}? {remedy}" if near else remedy

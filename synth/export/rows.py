@@ -95,7 +95,7 @@ _WRITTEN = (
 """The columns of `Writing.of`."""
 
 _SFT = f"""
-SELECT r.id, r.problem, r.unit, r.teacher, r.call, r.hinted, {_WRITTEN.format("r", "")}, {_PROBLEM},
+SELECT r.id, r.problem, r.unit, r.model, r.call, r.hinted, {_WRITTEN.format("r", "")}, {_PROBLEM},
   (SELECT json_group_object(s.name, s.value) FROM scores s WHERE s.target = r.id AND s.step_index IS NULL) AS scores,
   c.label AS scheduled
 FROM kept_rationales r JOIN problems p ON p.id = r.problem
@@ -115,10 +115,10 @@ ORDER BY p.source, r.problem, q.id
 """
 
 _KTO = f"""
-SELECT r.id, r.problem, r.unit, r.teacher, {_WRITTEN.format("r", "")}, {_PROBLEM}, k.id IS NOT NULL AS kept,
+SELECT r.id, r.problem, r.unit, r.model, {_WRITTEN.format("r", "")}, {_PROBLEM}, k.id IS NOT NULL AS kept,
   (SELECT json_group_object(s.name, s.value) FROM scores s WHERE s.target = r.id AND s.step_index IS NULL) AS scores
 FROM rationales r JOIN problems p ON p.id = r.problem LEFT JOIN kept_rationales k ON k.id = r.id
-WHERE r.reasoning <> '' AND r.unit NOT IN (SELECT target FROM rejections) AND r.problem NOT IN (SELECT target FROM rejections)
+WHERE r.reasoning <> '' AND r.problem NOT IN (FROM excluded)
   AND (k.id IS NOT NULL OR r.id IN (SELECT target FROM scores WHERE label IN ('wrong', 'rejected')))
 ORDER BY p.source, r.problem, r.id
 """
@@ -131,7 +131,7 @@ WHERE v.value IS NOT NULL AND c.shape = 'Rated' ORDER BY p.source, v.target, v.r
 
 _DERIVED = f"""
 SELECT p.id, p.unit, {_PROBLEM}, p.answer, p.parent FROM kept_problems p
-WHERE p.parent IS NOT NULL AND p.unit IN (SELECT id FROM kept_problems) ORDER BY p.source, p.parent, p.answer
+WHERE p.parent IS NOT NULL ORDER BY p.source, p.parent, p.answer
 """
 
 _ORIGINALS = f"""
@@ -147,8 +147,8 @@ _PAIRS = f"""
 WITH repeated AS (
   SELECT j.target, any_value(j.rule) AS rule FROM rejections j JOIN pipeline_steps s ON s.name = j.step
   WHERE s.step IN ('deduplicate', 'near_duplicates', 'decontaminate') GROUP BY j.target)
-SELECT a.*, {_PROBLEM}, {_WRITTEN.format("c", "chosen_")}, c.teacher AS chosen_teacher,
-  {_WRITTEN.format("d", "rejected_")}, d.teacher AS rejected_teacher, x.rule AS chosen_out, y.rule AS rejected_out
+SELECT a.*, {_PROBLEM}, {_WRITTEN.format("c", "chosen_")}, c.model AS chosen_model,
+  {_WRITTEN.format("d", "rejected_")}, d.model AS rejected_model, x.rule AS chosen_out, y.rule AS rejected_out
 FROM kept_pairs a JOIN problems p ON p.id = a.problem JOIN rationales c ON c.id = a.chosen JOIN rationales d ON d.id = a.rejected
 LEFT JOIN repeated x ON x.target = c.id LEFT JOIN repeated y ON y.target = d.id
 ORDER BY p.source, a.problem, a.id
@@ -159,14 +159,14 @@ SELECT p.id, p.unit, {_PROBLEM}, p.answer, p.answer_kind, t.tried, t.good FROM k
   SELECT r.problem, count(s.value) AS tried, count(*) FILTER (s.value = 1) AS good
   FROM scores s JOIN rationales r ON r.id = s.target WHERE s.name = 'correct' AND s.step_index IS NULL GROUP BY r.problem
 ) t ON t.problem = p.id
-WHERE p.answer IS NOT NULL AND p.unit NOT IN (SELECT target FROM rejections) ORDER BY p.source, p.id
+WHERE p.answer IS NOT NULL ORDER BY p.source, p.id
 """
 
 _STEPWISE = f"""
-SELECT r.id, r.problem, r.unit, r.teacher, r.steps, r.segmenter, r.thought, r.answer AS stated, {_PROBLEM}, l.labels, l.labelled_by,
+SELECT r.id, r.problem, r.unit, r.model, r.steps, r.segmenter, r.thought, r.answer AS stated, {_PROBLEM}, l.labels, l.labelled_by,
   r.id IN (SELECT target FROM scores WHERE name = 'correct' AND value = 1) AS "right"
 FROM rationales r JOIN problems p ON p.id = r.problem JOIN ({{labels}}) l ON l.target = r.id
-WHERE r.unit NOT IN (SELECT target FROM rejections) AND r.problem NOT IN (SELECT target FROM rejections)
+WHERE r.problem NOT IN (FROM excluded)
 ORDER BY p.source, r.problem, r.id
 """
 
@@ -269,12 +269,12 @@ def _sft(store: Store, options: ExportOptions, left_out: LeftOut) -> Iterator[Ba
     thoughts = thoughts_of("sft", store, options)
 
     def made(
-        row: dict[str, Any], task: Task, more: str, turn: Conversation, teacher: str | None, hinted: bool
+        row: dict[str, Any], task: Task, more: str, turn: Conversation, model: str | None, hinted: bool
     ) -> BaseModel:
         lineage = _lineage(row) | {
             "task": task,
             "weight": weights[task],
-            "teacher": teacher or "",
+            "model": model or "",
             "call_id": row["call"] or "",
             "answer": row["gold" if task == "feedback" else "stated"] or "",
             "hinted": hinted,
@@ -289,7 +289,7 @@ def _sft(store: Store, options: ExportOptions, left_out: LeftOut) -> Iterator[Ba
 
     answered: set[str] = set()
     for row in store.each(_SFT.format(schedule=_SCHEDULE if scheduled else "")):
-        writing, author = Writing.of(row), (row["teacher"], row["hinted"])
+        writing, author = Writing.of(row), (row["model"], row["hinted"])
         alone = scheduled and row["scheduled"] == "answer"
         if why := _left(row, options, thoughts, *([writing] if rationales and not alone else [])):
             left_out.add(row["id"], why)
@@ -365,7 +365,7 @@ def _kto(store: Store, options: ExportOptions, left_out: LeftOut) -> Iterator[Ba
             **_lineage(row),
             **_two_columns(prompt(row, options), reply(writing, thoughts, options), options),
             label=row["kept"],
-            teacher=row["teacher"] or "",
+            model=row["model"] or "",
             scores=_as_json(row["scores"]),
         )
 
@@ -412,8 +412,8 @@ def _pairs(
             margin=(row["margin"] or 0.0) if states_margin else 0.0,
             first_differing_step=-1 if row["first_differing_step"] is None else row["first_differing_step"],
             length_difference=row["length_difference"],
-            chosen_teacher=row["chosen_teacher"] or "",
-            rejected_teacher=row["rejected_teacher"] or "",
+            chosen_model=row["chosen_model"] or "",
+            rejected_model=row["rejected_model"] or "",
         )
 
 
@@ -465,7 +465,7 @@ def _prm(store: Store, options: ExportOptions, left_out: LeftOut) -> Iterator[Ba
             labels=labels,
             labelled_by=row["labelled_by"] or "",
             segmenter=row["segmenter"] or "",
-            teacher=row["teacher"] or "",
+            model=row["model"] or "",
             answer=row["stated"] or "",
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,11 +24,13 @@ from synth.export.contracts import (
     SystemInputRow,
 )
 from synth.export.options import ExportOptions
+from synth.files import inside, read_file
 
 __all__ = ["DATASET_INFO", "axolotl_settings", "dataset_info", "merged_info", "reshape", "row_type"]
 
 DATASET_INFO = "dataset_info.json"
 """Where LLaMA-Factory looks for the data sets of a folder."""
+_MOST_BYTES = 64 * 2**20
 
 
 def _ranking(row: Any) -> BaseModel:
@@ -188,13 +191,13 @@ def merged_info(
         UserError: the file is no such file, or an entry of that name speaks of another file.
     """
     found: Any = {}
-    if path.is_file():
+    if os.path.lexists(path):
         try:
-            found = orjson.loads(path.read_bytes())
+            found = orjson.loads(read_file(inside(path.parent, path.name), _MOST_BYTES))
         except orjson.JSONDecodeError as error:
-            raise UserError(f"this is no JSON: {error}", where=str(path), remedy="mend or remove it") from error
+            raise UserError(f"this is no JSON: {error}", where=str(path), remedy="fix or remove it") from error
         if not isinstance(found, dict):
-            raise UserError("this is no list of data sets by name", where=str(path), remedy="mend or remove it")
+            raise UserError("this is no list of data sets by name", where=str(path), remedy="fix or remove it")
         for file in gone:
             found.pop(_data_set(file), None)
     elif not entries:
@@ -205,4 +208,7 @@ def merged_info(
             raise UserError(
                 f"there is another data set {name!r} in it", where=str(path), remedy="take another folder, or --replace"
             )
-    return orjson.dumps({**found, **entries}, option=orjson.OPT_INDENT_2)
+    try:
+        return orjson.dumps({**found, **entries}, option=orjson.OPT_INDENT_2)
+    except TypeError as error:
+        raise UserError("this is nested too deeply", where=str(path), remedy="fix or remove it") from error

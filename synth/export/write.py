@@ -6,18 +6,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from synth.errors import UserError
 from synth.export.contracts import CONTRACTS
-from synth.export.files import Folder, Part, arrow_schema, columns_of
+from synth.export.files import PATIENCE_SECONDS, Folder, Part, arrow_schema, columns_of
 from synth.export.nothing import nothing
 from synth.export.options import ExportOptions, checked
 from synth.export.rows import LeftOut, rows_of, thoughts_of
 from synth.export.tables import TABLE_FILES, draft_tables
 from synth.export.trainers import DATASET_INFO, axolotl_settings, dataset_info, merged_info, reshape, row_type
 from synth.export.wording import THOUGHT_FIELDS
+from synth.files import locked, temporary_folder
 from synth.store.database import Store, open_store
 from synth.store.invented import Invented, invented_in
 
@@ -105,7 +105,8 @@ def export_group(run: Path | str, contracts: Mapping[str, ExportOptions], out: P
                 wrong[contract] = error
         if wrong:
             raise _together(wrong, len(contracts), run)
-        return {contract: draft.keep() for contract, draft in drafts.items()}
+        with locked(out, PATIENCE_SECONDS):
+            return {contract: draft.keep() for contract, draft in drafts.items()}
 
 
 def _together(wrong: Mapping[str, UserError], of: int, run: Path) -> UserError:
@@ -230,7 +231,7 @@ def export_dataset(run: Path | str, contract: str, options: ExportOptions | None
     if contract == "parquet":
         raise UserError("the contract parquet is of several tables", remedy="take them one by one: Store.dataset(SQL)")
     options = replace(options or ExportOptions(), file_format="parquet")
-    with TemporaryDirectory(prefix="synth-") as folder:
+    with temporary_folder() as folder:
         made = export_run(run, contract, folder, options)
         parts = {path.name.split(".")[1]: Dataset(pq.read_table(path, memory_map=False)) for path in made.files}
     return parts["parquet"] if set(parts) == {"parquet"} else DatasetDict(parts)

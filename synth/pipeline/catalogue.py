@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from pathlib import Path
 
+from synth.bounded import nearest
 from synth.errors import PipelineError
+from synth.files import Reach
 from synth.shipped import shipped
 
 __all__ = ["catalogue", "find_pipeline"]
@@ -17,21 +18,22 @@ def catalogue() -> dict[str, Path]:
     return {p.relative_to(root).with_suffix("").as_posix(): p for p in sorted(root.rglob("*.yaml"))}
 
 
-def find_pipeline(name: str, *, beside: Path | None = None) -> Path:
+def find_pipeline(name: str, *, reach: Reach | None = None) -> Path:
     """The file of a pipeline.
 
     Args:
         name: of the catalogue, whole or its last part where that is unambiguous; or the path of a file.
-        beside: the folder from which a relative path is read.
+        reach: which files may be named; None: any, from the working folder.
 
     Raises:
         PipelineError: there is none.
+        UserError: it is a file that may not be named.
     """
     known = catalogue()
     if name in known:
         return known[name]
     if name.endswith((".yaml", ".yml")):
-        path = (beside or Path()) / name
+        path = reach.find(name) if reach is not None else Path(name)
         if path.is_file():
             return path
         raise PipelineError(
@@ -42,7 +44,7 @@ def find_pipeline(name: str, *, beside: Path | None = None) -> Path:
         return known[short[0]]
     if short:
         raise PipelineError(f"{name!r} could be {' or '.join(short)}", remedy="give its whole name")
-    near = get_close_matches(name, [*known, *(n.rsplit("/", 1)[-1] for n in known)], n=1)
+    near = nearest(name, [*known, *(n.rsplit("/", 1)[-1] for n in known)])
     remedy = (
         f"did you mean {near[0]!r}? " if near else ""
     ) + "synth pipelines lists them; a file of yours ends in .yaml"

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
+from shlex import quote
 from typing import Any, NamedTuple
 
 import orjson
-import yaml
-from jinja2 import TemplateError
 from pydantic import ValidationError
 
+from synth.bounded import nearest
 from synth.corpus import CORPUS_STEPS, CorpusStep, scores_read
 from synth.errors import PipelineError, UserError
+from synth.files import Reach, read_file
+from synth.models import Model
 from synth.pipeline.catalogue import find_pipeline
-from synth.pipeline.lines import Path as YamlPath
-from synth.pipeline.lines import load_with_lines
 from synth.pipeline.spec import Pipeline, PipelineHead
 from synth.prompts import Expression
 from synth.records import Critique, Pair, Problem, Rationale, UnitRecord, record_fields
-from synth.steps import UNIT_VARIABLES, Step, TeacherStep, all_steps
-from synth.teachers import Teacher
+from synth.shipped import shipped
+from synth.steps import UNIT_VARIABLES, ModelStep, Step, all_steps
+from synth.yaml_text import MOST_BYTES, NotYaml, parse_yaml
+from synth.yaml_text import Path as YamlPath
 
 __all__ = ["Draft", "Finding", "load_pipeline", "read_pipeline"]
 
@@ -58,26 +59,29 @@ class Draft:
         file, line = self.places.get((step, option)) or self.places.get((step, "step")) or ("", 1)
         self.findings.append(Finding(file, line, f"step {step}: {what}", remedy))
 
-    def check_teachers(self, teachers: Mapping[str, Sequence[Teacher]]) -> None:
-        """Note what the bound teachers cannot do that the steps need."""
+    def check_models(self, models: Mapping[str, Sequence[Model]]) -> None:
+        """Note what the bound models cannot do that the steps need."""
         if self.pipeline is None:
             return
-        made_by = {s.name: s.roles() for s in self.pipeline.teacher_steps}
+        made_by = {s.name: s.roles() for s in self.pipeline.model_steps}
         for index, step in enumerate(self.pipeline.steps):
-            for role in step.roles() if isinstance(step, TeacherStep) else ():
-                if not teachers.get(role):
+            for role in step.roles() if isinstance(step, ModelStep) else ():
+                if not models.get(role):
                     self.find(
-                        step.name, "by", f"nobody plays the role {role!r}", f"name a teacher: --teacher {role}=NAME"
+                        step.name,
+                        "by",
+                        f"nobody plays the role {role!r}",
+                        f"name a model: --model {quote(f'{role}=NAME')}",
                     )
-                for teacher in teachers.get(role, ()):
-                    assert isinstance(step, TeacherStep)
-                    for lacking in sorted(step.needs_of_teachers() - teacher.capabilities - teacher.unknown):
-                        what = f"needs {lacking}, which teacher {teacher.name} does not have"
-                        self.find(step.name, "by", what, f"bind another teacher, or add {lacking} to its capabilities")
+                for model in models.get(role, ()):
+                    assert isinstance(step, ModelStep)
+                    for lacking in sorted(step.needs_of_models() - model.capabilities - model.unknown):
+                        what = f"needs {lacking}, which model {model.name} does not have"
+                        self.find(step.name, "by", what, f"bind another model, or add {lacking} to its capabilities")
             sources = self.pipeline.sources_of(index) or tuple(made_by)
             roles = dict.fromkeys(role for name in sources for role in made_by.get(name, ()))
-            authors = [t for role in roles for t in teachers.get(role, ())]
-            for option, what, remedy in step.problems_with(teachers, authors):
+            authors = [t for role in roles for t in models.get(role, ())]
+            for option, what, remedy in step.problems_with(models, authors):
                 self.find(step.name, option, what, remedy)
 
     def checked(self) -> Pipeline:
@@ -94,37 +98,46 @@ class Draft:
         return self.pipeline
 
 
-def load_pipeline(given: str | Path | Mapping[str, Any]) -> Pipeline:
+def load_pipeline(given: str | Path | Mapping[str, Any], *, media_from: Sequence[str | Path] | None = None) -> Pipeline:
     """The pipeline of that name (of the catalogue) or path; or one written as a mapping.
 
         synth.load_pipeline({"pipeline": "my/short", "extends": "fine-tune-cot", "override": {"sample": {"samples": 1}}})
 
     Args:
         given: a name, a path, or what a pipeline file would hold; files it names are then read from the working folder.
+        media_from: as in `read_pipeline`.
 
     Raises:
         PipelineError: there is none, or it does not pass the static check.
     """
-    return read_pipeline(given).checked()
+    return read_pipeline(given, media_from=media_from).checked()
 
 
-def read_pipeline(given: str | Path | Mapping[str, Any], folder: Path | None = None) -> Draft:
-    """Read a pipeline and note every mistake that can be seen without its teachers.
+def read_pipeline(
+    given: str | Path | Mapping[str, Any],
+    folder: Path | None = None,
+    media_from: Sequence[str | Path] | None = None,
+) -> Draft:
+    """Read a pipeline and note every mistake that can be seen without its models.
 
     Args:
         given: as `load_pipeline` takes it.
         folder: where relative paths begin in a mapping; None for the working folder.
+        media_from: folders whose files it may name beside those in the folder of the pipeline and below. None: no others in
+            a pipeline file, and any in a mapping, which the user wrote.
 
     Raises:
         PipelineError: there is no such pipeline.
     """
     draft = Draft()
+    allowed = None if media_from is None else tuple(Path(one).expanduser() for one in media_from)
     if isinstance(given, Mapping):
         folder = (folder or Path()).resolve()
-        merged = _read_mapping(given, folder, draft)
+        merged = _read_mapping(given, Reach(folder, allowed), draft)
         origin: str | tuple[dict[str, Any], Path] = (dict(given), folder)
     else:
-        merged, origin = _read_file(find_pipeline(str(given)), draft, ()), str(given)
+        path = find_pipeline(str(given))
+        merged, origin = _read_file(path, Reach(path.parent, allowed or ()), draft, ()), str(given)
     if merged is not None:
         _build(merged, draft, origin)
     return draft
@@ -135,6 +148,7 @@ class _File:
     """The content of a pipeline file with what it extends merged in."""
 
     path: Path
+    reach: Reach
     data: dict[str, Any]
     steps: list[dict[str, Any]]
     corpus: list[dict[str, Any]]
@@ -147,29 +161,25 @@ class _File:
         return self.place[path]
 
 
-def _read_file(path: Path, draft: Draft, seen: tuple[Path, ...]) -> _File | None:
+def _read_file(path: Path, reach: Reach, draft: Draft, seen: tuple[Path, ...]) -> _File | None:
     shown = _shown(path)
     try:
-        data, lines, mistakes = load_with_lines(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        problem = getattr(error, "problem", None) or str(error)
-        draft.findings.append(
-            Finding(shown, (mark.line + 1) if mark else 1, f"this is not YAML: {problem}", "mend the line")
-        )
+        data, lines, mistakes = parse_yaml(read_file(path, MOST_BYTES), words_only=True)
+    except NotYaml as error:
+        draft.findings.append(Finding(shown, error.line, f"this is not YAML: {error.what}", "correct the line"))
         return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise PipelineError(f"the pipeline file cannot be read: {error}", where=shown) from error
+    except UserError as error:
+        raise PipelineError(error.what, where=shown, remedy=error.remedy) from error
     for line, what in mistakes:
         draft.findings.append(Finding(shown, line, *what.split(": ", 1)))
     if not isinstance(data, dict):
         draft.findings.append(Finding(shown, 1, "the file holds no pipeline", "begin with pipeline: family/name"))
         return None
     place = {(): (shown, 1)} | {p: (shown, line) for p, line in lines.items()}
-    return _with_base(path, data, place, draft, seen)
+    return _with_base(path, reach, data, place, draft, seen)
 
 
-def _read_mapping(given: Mapping[str, Any], folder: Path, draft: Draft) -> _File | None:
+def _read_mapping(given: Mapping[str, Any], reach: Reach, draft: Draft) -> _File | None:
     try:
         data: dict[str, Any] = orjson.loads(orjson.dumps(given))
     except orjson.JSONEncodeError as error:
@@ -177,7 +187,8 @@ def _read_mapping(given: Mapping[str, Any], folder: Path, draft: Draft) -> _File
             f"the mapping holds something that a pipeline file could not: {error}",
             remedy="write steps as mappings, with texts, numbers and lists",
         ) from error
-    return _with_base(folder / "pipeline", data, _places(data, ()), draft, ())
+    assert reach.folder is not None
+    return _with_base(reach.folder / "pipeline", reach, data, _places(data, ()), draft, ())
 
 
 def _places(value: Any, path: YamlPath) -> dict[YamlPath, tuple[str, int]]:
@@ -192,6 +203,7 @@ def _places(value: Any, path: YamlPath) -> dict[YamlPath, tuple[str, int]]:
 
 def _with_base(
     path: Path,
+    reach: Reach,
     data: dict[str, Any],
     place: dict[YamlPath, tuple[str, int]],
     draft: Draft,
@@ -208,9 +220,9 @@ def _with_base(
         parts[key] = [i for i in items if isinstance(i, dict)] if isinstance(items, list) else []
         for item in parts[key]:
             item.setdefault("name", item.get("step", ""))
-            item["folder"] = path.parent
+            item["folder"] = reach
     base_name, override = data.pop("extends", None), data.pop("override", {})
-    file = _File(path, data, parts["steps"], parts["corpus"], place)
+    file = _File(path, reach, data, parts["steps"], parts["corpus"], place)
     if base_name is None:
         if override:
             draft.findings.append(
@@ -222,8 +234,8 @@ def _with_base(
 
 def _merge(file: _File, base_name: str, override: Any, draft: Draft, seen: tuple[Path, ...]) -> _File | None:
     try:
-        base_path = find_pipeline(base_name, beside=file.path.parent)
-    except PipelineError as error:
+        base_path = find_pipeline(base_name, reach=file.reach)
+    except UserError as error:
         draft.findings.append(Finding(*file.at("extends"), error.what, error.remedy or "name a pipeline"))
         return None
     if base_path in seen:
@@ -231,7 +243,7 @@ def _merge(file: _File, base_name: str, override: Any, draft: Draft, seen: tuple
             Finding(*file.at("extends"), "the pipelines extend each other in a circle", "break the circle")
         )
         return None
-    base = _read_file(base_path, draft, seen)
+    base = _read_file(base_path, file.reach.below(base_path.parent), draft, seen)
     if base is None:
         return None
     place = {**base.place, **{p: at for p, at in file.place.items() if p[:1] not in {("steps",), ("corpus",)}}}
@@ -254,16 +266,18 @@ def _merge(file: _File, base_name: str, override: Any, draft: Draft, seen: tuple
         else:
             items[index] = {**items[index], **options}
             if any(isinstance(v, str) and v.endswith((".j2", ".json", ".jsonl")) for v in options.values()):
-                items[index]["folder"] = file.path.parent  # files it names lie beside the file that names them
+                items[index]["folder"] = file.reach  # files it names lie beside the file that names them
             for option in options:
                 place[(key, index, option)] = file.at("override", name, option)
     roles = {**base.data.get("roles", {}), **file.data.get("roles", {})}
     merged = {**base.data, **file.data, "roles": roles}
-    return _File(file.path, merged, base.steps, base.corpus, place)
+    return _File(file.path, file.reach, merged, base.steps, base.corpus, place)
 
 
 def _build(file: _File, draft: Draft, origin: str | tuple[dict[str, Any], Path]) -> None:
     head = _head(file, draft)
+    if head is not None and head.sample is not None:
+        _check_sample(head.sample, file, draft)
     steps = [s for i, item in enumerate(file.steps) if (s := _step(item, i, file, draft, "steps")) is not None]
     corpus = [s for i, item in enumerate(file.corpus) if (s := _step(item, i, file, draft, "corpus")) is not None]
     unit_steps = [s for s in steps if isinstance(s, Step)]
@@ -281,7 +295,7 @@ def _build(file: _File, draft: Draft, origin: str | tuple[dict[str, Any], Path])
     prompts = _check_prompts(unit_steps, draft)
     roles = file.data.get("roles")  # as written: a mistake elsewhere at the top must not hide those in the steps
     if isinstance(roles, dict) and roles:
-        for step in (s for s in unit_steps if isinstance(s, TeacherStep)):
+        for step in (s for s in unit_steps if isinstance(s, ModelStep)):
             for role in (r for r in step.roles() if r not in roles):
                 remedy = _nearest(role, roles) or f"its roles: {', '.join(roles)}; add it under roles:"
                 draft.find(step.name, "by", f"the pipeline has no role {role!r}", remedy)
@@ -313,6 +327,18 @@ def _head(file: _File, draft: Draft) -> PipelineHead | None:
         return None
 
 
+def _check_sample(sample: str, file: _File, draft: Draft) -> None:
+    """A pipeline may name a sample, and no file of whoever runs it."""
+    known = sorted(path.name for path in shipped("samples").glob("*.jsonl"))
+    if sample not in known:
+        remedy = _nearest(sample, known) or f"samples: {', '.join(known)}; a file of yours is given with --input"
+        draft.findings.append(Finding(*file.at("sample"), f"there is no sample {sample!r}", remedy))
+
+
+_SURELY_MEANT = 0.8
+"""How alike an unknown step must be to a known one to be checked as that one; a looser guess would add mistakes that are none."""
+
+
 def _step(item: dict[str, Any], index: int, file: _File, draft: Draft, key: str) -> Step | CorpusStep | None:
     if item.get("removed"):
         return None
@@ -325,7 +351,7 @@ def _step(item: dict[str, Any], index: int, file: _File, draft: Draft, key: str)
         what = f"there is no step {which!r}" if which else "the step is not named"
         remedy = _nearest(str(which), kinds) or f"steps: {', '.join(kinds)}"
         draft.findings.append(Finding(*file.at(key, index, "step"), what, remedy))
-        near = get_close_matches(str(which), kinds, n=1)
+        near = nearest(str(which), kinds, cutoff=_SURELY_MEANT)
         if not near:
             draft.in_the_dark = True
             return None
@@ -419,8 +445,9 @@ def _check_expression(
 ) -> None:
     try:
         unknown = Expression(source).unknown_names(known)
-    except TemplateError as error:
-        draft.find(step.name, option, f"the expression {source!r} does not compile: {error}", "mend it; it is Jinja2")
+    except UserError as error:
+        what = f"the expression {source!r} does not compile: {error.what}"
+        draft.find(step.name, option, what, f"fix it; it is Jinja2: {error.remedy}")
         return
     for name in unknown:
         owner, _, attribute = name.partition(".")
@@ -463,10 +490,14 @@ def _check_corpus_scores(
 
 def _check_prompts(steps: Sequence[Step], draft: Draft) -> dict[str, str]:
     labels: dict[str, str] = {}
-    for step in (s for s in steps if isinstance(s, TeacherStep)):
+    for step in (s for s in steps if isinstance(s, ModelStep)):
         for option, known in step.prompts().items():
             try:
                 prompt = step.load(option)
+            except UserError as error:
+                draft.find(step.name, option, error.what, error.remedy or "")
+                continue
+            try:
                 for name, line in prompt.unknown_variables(known):
                     remedy = _nearest(name, known) or f"variables: {', '.join(known)}"
                     draft.find(step.name, option, f"{prompt.name}, line {line}: unknown variable {name!r}", remedy)
@@ -476,16 +507,15 @@ def _check_prompts(steps: Sequence[Step], draft: Draft) -> dict[str, str]:
                         step.name, option, what, "put it into {% call user() %}…{% endcall %} (or system, assistant)"
                     )
                 labels[f"{step.name}.{option}"] = prompt.label
+                prompt.check()
             except UserError as error:
-                draft.find(step.name, option, error.what, error.remedy or "")
-            except TemplateError as error:
-                what = f"the prompt does not compile (line {getattr(error, 'lineno', '?')}): {error}"
-                draft.find(step.name, option, what, "mend the template")
+                what = f"the prompt does not compile ({error.where or 'as a whole'}): {error.what}"
+                draft.find(step.name, option, what, f"fix the template: {error.remedy}")
     return labels
 
 
 def _nearest(word: str, known: Iterable[str]) -> str | None:
-    near = get_close_matches(word, list(known), n=1, cutoff=0.5)
+    near = nearest(word, known, cutoff=0.5)
     return f"did you mean {near[0]!r}?" if near else None
 
 

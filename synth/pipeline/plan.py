@@ -6,12 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from synth.calls import Caller, Ledger
+from synth.errors import UserError
+from synth.files import Reach
+from synth.models import Completion, Model, Request
 from synth.pipeline.spec import Pipeline
 from synth.prompts import Expression
 from synth.records import Problem, UnitRecord
-from synth.steps import TeacherStep
+from synth.steps import ModelStep
 from synth.steps.unit import Unit
-from synth.teachers import Caller, Completion, Ledger, Request, Teacher
 
 __all__ = ["Measured", "Plan", "PlannedStep", "make_plan"]
 
@@ -27,10 +30,10 @@ ASSUMED_MEDIA_TOKENS = 1000
 
 @dataclass(frozen=True)
 class Measured:
-    """What one step asked of one teacher in a rehearsal or an earlier run."""
+    """What one step asked of one model in a rehearsal or an earlier run."""
 
     step: str
-    teacher: str
+    model: str
     calls: float
     """Calls for each problem that was done; repeated attempts count."""
     prompt_tokens: float
@@ -41,10 +44,10 @@ class Measured:
 
 @dataclass
 class PlannedStep:
-    """What one step is expected to ask of one teacher."""
+    """What one step is expected to ask of one model."""
 
     step: str
-    teacher: str
+    model: str
     calls: float
     prompt_tokens: float
     completion_tokens: float
@@ -77,10 +80,10 @@ class _Probe(Caller):
 
     def __init__(self) -> None:
         super().__init__(Ledger(None))  # type: ignore[arg-type]  # nothing is recorded
-        self.asked: list[tuple[Teacher, Request]] = []
+        self.asked: list[tuple[Model, Request]] = []
 
-    async def ask(self, teacher: Teacher, request: Request, *, unit: str) -> Completion:  # noqa: ARG002
-        self.asked.append((teacher, request))
+    async def ask(self, model: Model, request: Request, *, unit: str) -> Completion:  # noqa: ARG002
+        self.asked.append((model, request))
         return Completion(text="", call="plan")
 
 
@@ -88,8 +91,9 @@ async def make_plan(
     pipeline: Pipeline,
     problems: Sequence[tuple[Problem, Sequence[UnitRecord]]],
     total: int,
-    teachers: Mapping[str, Sequence[Teacher]],
+    models: Mapping[str, Sequence[Model]],
     measured: Sequence[Measured] = (),
+    media: Reach = Reach(None),  # noqa: B008  # it cannot be changed
 ) -> Plan:
     """What a run is expected to ask and cost.
 
@@ -97,8 +101,9 @@ async def make_plan(
         pipeline: what to do.
         problems: a few of the problems, with what the source has of them beside; their prompts are filled in and measured.
         total: how many there are.
-        teachers: the teachers that play each role.
-        measured: what a rehearsal or an earlier run asked, also of other teachers.
+        models: the models that play each role.
+        measured: what a rehearsal or an earlier run asked, also of other models.
+        media: where images and sounds of problems lie.
     """
     plan = Plan(total)
     reaching: dict[str, float] = {}  # records a unit, at most, by the step that makes them
@@ -109,10 +114,10 @@ async def make_plan(
         if names is None or "input" in names:
             there = sum(isinstance(r, step.takes_type()) for p, records in problems for r in (p, *records))
             inputs += there / max(1, len(problems))
-        asking = len([t for r in step.roles() for t in teachers.get(r, ())]) if isinstance(step, TeacherStep) else 1
+        asking = len([t for r in step.roles() for t in models.get(r, ())]) if isinstance(step, ModelStep) else 1
         flow = step.flow(asking)
         reaching[step.name] = inputs * flow.records
-        if not isinstance(step, TeacherStep) or _never(step):
+        if not isinstance(step, ModelStep) or _never(step):
             continue
         known = [m for m in measured if m.step == step.name]
         each = inputs * flow.calls * total / max(1, asking)
@@ -120,49 +125,50 @@ async def make_plan(
             each = sum(m.calls for m in known) / len(known) * total
             plan.assumptions.append("calls a problem: measured in this run folder")
         upper = upper or (step.where is not None and not known)
-        for teacher in (t for r in step.roles() for t in teachers.get(r, ())):
-            read, written = await _tokens(step, problems, teacher, teachers, known, plan)
-            cost = teacher.price.of(round(each * read), round(each * written)) if teacher.price else None
+        for model in (t for r in step.roles() for t in models.get(r, ())):
+            read, written = await _tokens(step, problems, model, models, known, plan, media)
+            cost = model.price.of(round(each * read), round(each * written)) if model.price else None
             cost = cost if each else 0.0
-            plan.steps.append(PlannedStep(step.name, teacher.name, each, each * read, each * written, cost))
+            plan.steps.append(PlannedStep(step.name, model.name, each, each * read, each * written, cost))
     if upper:
         plan.assumptions.append("steps with where: are counted as if it were always true (an upper bound)")
     if any(s.cost is None for s in plan.steps):
-        plan.assumptions.append("the price of some teachers is not in the profile: the cost is unknown, not 0")
+        plan.assumptions.append("the price of some models is not in the profile: the cost is unknown, not 0")
     plan.assumptions = list(dict.fromkeys(plan.assumptions))
     return plan
 
 
 async def _tokens(
-    step: TeacherStep,
+    step: ModelStep,
     problems: Sequence[tuple[Problem, Sequence[UnitRecord]]],
-    teacher: Teacher,
-    teachers: Mapping[str, Sequence[Teacher]],
+    model: Model,
+    models: Mapping[str, Sequence[Model]],
     measured: Sequence[Measured],
     plan: Plan,
+    media: Reach,
 ) -> tuple[float, float]:
     """Tokens read and written by one call."""
     for known in measured:
-        if known.teacher == teacher.name:
+        if known.model == model.name:
             plan.assumptions.append("tokens a call: measured in this run folder")
             return known.prompt_tokens, known.completion_tokens
     written = min(ASSUMED_REPLY_TOKENS, step.max_tokens or ASSUMED_REPLY_TOKENS)
-    if teacher.reasoning:
-        thought = min(ASSUMED_THOUGHT_TOKENS, teacher.thinking_tokens)
+    if model.reasoning:
+        thought = min(ASSUMED_THOUGHT_TOKENS, model.thinking_tokens)
         written += thought
-        plan.assumptions.append(f"{thought:,} tokens a thought of {teacher.name} (from some hundred to many thousand)")
+        plan.assumptions.append(f"{thought:,} tokens a thought of {model.name} (from some hundred to many thousand)")
     if measured:
-        others = ", ".join(m.teacher for m in measured)
+        others = ", ".join(m.model for m in measured)
         plan.assumptions.append(f"tokens read by a call of {step.name}: as measured with {others}")
-        plan.assumptions.append(f"{ASSUMED_REPLY_TOKENS} tokens a reply of {teacher.name} (it has written none here)")
+        plan.assumptions.append(f"{ASSUMED_REPLY_TOKENS} tokens a reply of {model.name} (it has written none here)")
         return sum(m.prompt_tokens for m in measured) / len(measured), written
     probe = _Probe()
     for problem, records in problems:
-        unit = Unit(problem, probe, teachers)
+        unit = Unit(problem, probe, models, media)
         unit.add(records)
         if given := unit.made_by(step.takes_type(), ("input",)):
             await step.run(given, unit)
-    sizes = [[_tokens_of(m) for m in r.messages] for t, r in probe.asked if t.name == teacher.name]
+    sizes = [[_tokens_of(m) for m in r.messages] for t, r in probe.asked if t.name == model.name]
     mean = sum(map(sum, sizes)) / len(sizes) if sizes else 500.0
     if any(r.media for _, r in probe.asked) or any(p.media for p, _ in problems):
         plan.assumptions.append(
@@ -176,13 +182,13 @@ async def _tokens(
     return mean, written
 
 
-def _never(step: TeacherStep) -> bool:
+def _never(step: ModelStep) -> bool:
     """Whether its `where` is false whatever it is asked of: a step that is switched off."""
     if step.where is None:
         return False
     try:
         return not Expression(step.where)({})
-    except Exception:  # noqa: BLE001  # it depends on something
+    except (UserError, TypeError):  # it depends on something
         return False
 
 

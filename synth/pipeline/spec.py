@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, create_model
 from synth.corpus import CORPUS_STEPS, CorpusStep
 from synth.documented import json_schema
 from synth.records import Problem, canonical_json, content_id
-from synth.steps import BUILT_IN, Step, TeacherStep
+from synth.steps import BUILT_IN, ModelStep, Step
 
 __all__ = ["Pipeline", "PipelineHead", "pipeline_schema"]
 
@@ -34,7 +34,7 @@ class PipelineHead(BaseModel):
     sample: str | None = None
     """A shipped sample input of its kind, used where no input is given."""
     roles: Annotated[dict[str, str], Field(default_factory=dict)]
-    """The teacher roles it asks, each with a word on what it does."""
+    """The model roles it asks, each with a word on what it does."""
     imports: tuple[Annotated[str, Field(pattern=r"^(rationale|pair|critique|score\.[a-z][a-z0-9_]*)$")], ...] = ()
     """What its input must bring beside problems: rationales, pairs, critiques, scores by name. Such input is read by a
     declared mapping (`--mapping`)."""
@@ -57,14 +57,14 @@ class Pipeline(PipelineHead):
         return self._origin
 
     @property
-    def teacher_steps(self) -> tuple[TeacherStep, ...]:
-        """The steps that ask teachers."""
-        return tuple(s for s in self.steps if isinstance(s, TeacherStep))
+    def model_steps(self) -> tuple[ModelStep, ...]:
+        """The steps that ask models."""
+        return tuple(s for s in self.steps if isinstance(s, ModelStep))
 
     @property
     def role_names(self) -> tuple[str, ...]:
         """The roles its steps ask, in order."""
-        return tuple(dict.fromkeys(role for s in self.teacher_steps for role in s.roles()))
+        return tuple(dict.fromkeys(role for s in self.model_steps for role in s.roles()))
 
     @property
     def needs(self) -> frozenset[str]:

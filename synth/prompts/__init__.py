@@ -10,7 +10,10 @@ Messages are written as call blocks, so that no text put into a prompt can open 
     {% call user() %}{{ problem.question }}{% endcall %}
 """
 
+from synth.prompts.called import Function
 from synth.prompts.expression import Expression
+from synth.prompts.patterns import matched
 from synth.prompts.prompt import Prompt, load_prompt, shipped_prompts
+from synth.prompts.rule import Rule
 
-__all__ = ["Expression", "Prompt", "load_prompt", "shipped_prompts"]
+__all__ = ["Expression", "Function", "Prompt", "Rule", "load_prompt", "matched", "shipped_prompts"]

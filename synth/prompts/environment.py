@@ -1,108 +1,169 @@
-"""One sandboxed Jinja2 environment for prompts and expressions."""
+"""One Jinja2 environment for prompts and expressions, whoever wrote them: what they see, what they can call, and how much.
+
+They see data: of a record its fields and our own properties, of a mapping its keys. They call roles, macros, functions that we
+give, and listed methods of text, lists and mappings. Everything else is undefined, by whatever way it is asked for.
+"""
 
 from __future__ import annotations
 
-import inspect
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
+
+from synth.errors import UserError
+from synth.prompts.work import Refused
 
 if TYPE_CHECKING:
-    from jinja2.runtime import Context
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-    from pydantic import BaseModel
+    from jinja2 import Template, nodes
 
-__all__ = ["Role", "environment", "undefined_names"]
+    from synth.prompts.sandbox import Environment
 
+_T = TypeVar("_T")
 
-@cache
-def environment() -> ImmutableSandboxedEnvironment:
-    """The environment; templates cannot reach attributes that start with an underscore, nor change what they are given."""
-    from jinja2 import StrictUndefined
-    from jinja2.runtime import Macro
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-    from pydantic import BaseModel
+__all__ = ["compile_tree", "environment", "reason", "shown", "template_tree", "undefined_names", "value_tree"]
 
-    class Environment(ImmutableSandboxedEnvironment):
-        def getattr(self, obj: Any, attribute: str) -> Any:
-            # Records hold data, and are most of what templates ask for: to check each is half of the time.
-            if isinstance(obj, BaseModel) and attribute in _data_of(type(obj)):
-                return getattr(obj, attribute)
-            return super().getattr(obj, attribute)
-
-        def call(self, context: Context, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
-            # A template's own macros, and the roles we gave it, need no looking into.
-            if type(obj) is Macro or type(obj) is Role:
-                kwargs.pop("_loop_vars", None)  # Jinja's own, as is `_block_vars`; for what takes a context
-                kwargs.pop("_block_vars", None)
-                return obj(*args, **kwargs)
-            return super().call(context, obj, *args, **kwargs)
-
-    made = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    # `text is search("pattern")`, as users know it from Ansible.
-    made.tests["search"] = lambda text, pattern: re.search(pattern, text) is not None
-    made.tests["mentioning"] = _mentions
-    return made
-
-
-class Role:
-    """What a template calls to write a message: `{% call user() %}…{% endcall %}`.
-
-    Args:
-        name: `system`, `user` or `assistant`.
-        messages: where the message goes.
-    """
-
-    __slots__ = ("messages", "name")
-
-    def __init__(self, name: str, messages: list[dict[str, Any]]) -> None:
-        self.name = name
-        self.messages = messages
-
-    def __call__(self, caller: Callable[[], str]) -> str:
-        self.messages.append({"role": self.name, "content": caller().strip()})
-        return ""
+TEMPLATE_LETTERS = 1_000_000
+"""Characters of a prompt file."""
+EXPRESSION_LETTERS = 20_000
+"""Characters of an expression."""
 
 
 @cache
-def _data_of(kind: type[BaseModel]) -> frozenset[str]:
-    """What may be read of a model without a further look: its fields, and properties of ours."""
-    properties = {
-        n for n, v in inspect.getmembers_static(kind) if isinstance(v, property) and not n.startswith(("_", "model_"))
-    }
-    return frozenset(kind.__pydantic_fields__) | properties
+def environment() -> Environment:
+    """The environment, made when something is first compiled: Jinja takes a while to load."""
+    from synth.prompts.sandbox import make_environment
+
+    return make_environment()
 
 
-def _mentions(text: str | None, words: str | None) -> bool:
-    """`text is mentioning(answer)`: whether words, or a number in whatever grouping, stand in a text by themselves."""
-    if not text or not words:
-        return False
-    plain, wanted = (re.sub(r"(?<=\d),(?=\d{3})", "", t).lower() for t in (text, words.strip()))
-    return re.search(rf"(?<![\w.]){re.escape(wanted)}(?!\w|\.\d)", plain) is not None
-
-
-def undefined_names(source: str, known: dict[str, frozenset[str] | None]) -> list[tuple[str, int]]:
-    """Names and attributes used in a template that `known` does not offer, with their line numbers from 1.
-
-    Args:
-        source: the template.
-        known: names on offer; for each the attributes it has, or None where any goes.
+def template_tree(source: str) -> nodes.Template:
+    """A template, parsed and checked.
 
     Raises:
-        jinja2.TemplateSyntaxError: it does not parse.
+        UserError: it does not compile; says in which line, and what to do.
     """
-    from jinja2 import meta, nodes
+    return _parsed(source, TEMPLATE_LETTERS, lambda: environment().parse(source))
 
-    tree = environment().parse(source)
-    free = meta.find_undeclared_variables(tree)
+
+def value_tree(source: str) -> nodes.Template:
+    """A template whose only content is an expression, parsed and checked.
+
+    Raises:
+        UserError: it does not compile.
+    """
+    from jinja2 import nodes
+    from jinja2.exceptions import TemplateSyntaxError
+    from jinja2.parser import Parser
+
+    def parse() -> nodes.Template:
+        parser = Parser(environment(), source, state="variable")
+        value = parser.parse_expression()
+        if not parser.stream.eos:
+            raise TemplateSyntaxError("the expression goes on after its end", parser.stream.current.lineno)
+        return nodes.Template([nodes.Assign(nodes.Name("result", "store", lineno=1), value, lineno=1)], lineno=1)
+
+    return _parsed(source, EXPRESSION_LETTERS, parse)
+
+
+def _parsed(source: str, most: int, parse: Callable[[], nodes.Template]) -> nodes.Template:
+    from synth.prompts.rewrite import check_tree
+
+    def checked() -> nodes.Template:
+        if len(source) > most:
+            raise Refused(f"it has {len(source):,} characters, and may have {most:,}")
+        tree = parse()
+        tree.set_environment(environment())
+        check_tree(tree)
+        return tree
+
+    return _compiling(checked)
+
+
+def compile_tree(tree: nodes.Template) -> Template:
+    """A template that has been parsed and checked, ready to be filled in; the tree is used up.
+
+    Raises:
+        UserError: it does not compile.
+    """
+    return _compiling(lambda: environment().from_string(tree))
+
+
+def _compiling(work: Callable[[], _T]) -> _T:
+    """What a step of compiling gives; whatever goes wrong in it is a mistake in the template."""
+    from jinja2.exceptions import TemplateSyntaxError
+
+    try:
+        return work()
+    except TemplateSyntaxError as error:
+        raise UserError(error.message or "it is not Jinja2", where=f"line {error.lineno}", remedy=_REMEDY) from error
+    except SyntaxError as error:  # of Python, to which it is compiled: 20 loops within each other, a keyword twice
+        raise UserError(f"it is nested too deeply, or not Jinja2: {error.msg}", remedy=_REMEDY) from error
+    except Exception as error:
+        raise UserError(reason(error), remedy=_REMEDY) from error
+
+
+_REMEDY = "docs/expressions.md says what can stand in a template or an expression"
+
+
+def reason(error: BaseException) -> str:
+    """Why an evaluation ended, in a few words."""
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply, or calls itself without an end"
+    if isinstance(error, MemoryError):
+        return "it needs too much memory"
+    if isinstance(error, OverflowError):
+        return "a number is too large"
+    return f"{error}"[:400] or type(error).__name__
+
+
+def shown(source: str) -> str:
+    """An expression as messages have it: of a long one its beginning."""
+    return repr(source) if len(source) <= 200 else f"{source[:200]!r}…"
+
+
+def undefined_names(tree: nodes.Template, known: Mapping[str, frozenset[str] | None]) -> list[tuple[str, int]]:
+    """Names used in a template that `known` does not offer, and attributes (`a.b` and `a['b']` alike), with line numbers from 1.
+
+    Args:
+        tree: the template, parsed.
+        known: names on offer; for each the attributes it has, or None where any goes.
+    """
+    from jinja2 import nodes
+
+    free = _compiling(lambda: _free_names(tree))
     names = [(n.name, n.lineno) for n in tree.find_all(nodes.Name) if n.name in free and n.name not in known]
     fields = [
-        (f"{owner.name}.{access.attr}", access.lineno)
-        for access in tree.find_all(nodes.Getattr)
-        if isinstance(owner := access.node, nodes.Name)
-        and owner.name in free
-        and (offered := known.get(owner.name)) is not None
-        and access.attr not in offered
+        (f"{owner}.{attribute}", access.lineno)
+        for access in tree.find_all((nodes.Getattr, nodes.Getitem))
+        for owner, attribute in _named(access)
+        if owner in free and (offered := known.get(owner)) is not None and attribute not in offered
     ]
     return list(dict.fromkeys(names + fields))
+
+
+def _named(access: nodes.Expr) -> Iterator[tuple[str, str]]:
+    """The name and the attribute of `a.b` or `a['b']`; none where either is known only when it is evaluated, or is a number."""
+    from jinja2 import nodes
+
+    if isinstance(access, nodes.Getattr) and isinstance(access.node, nodes.Name):
+        yield access.node.name, access.attr
+    elif (
+        isinstance(access, nodes.Getitem)
+        and isinstance(access.node, nodes.Name)
+        and isinstance(access.arg, nodes.Const)
+    ):
+        yield from [(access.node.name, access.arg.value)] if isinstance(access.arg.value, str) else []
+
+
+def _free_names(tree: nodes.Template) -> set[str]:
+    """The names that a template takes from outside."""
+    from jinja2.meta import TrackingCodeGenerator
+
+    from synth.prompts.sandbox import Generator
+
+    class Names(TrackingCodeGenerator, Generator):
+        """As `meta.find_undeclared_variables`, and evaluates nothing."""
+
+    names = Names(environment())
+    names.visit(tree)
+    return names.undeclared_identifiers

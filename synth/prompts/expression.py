@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
 from synth.errors import UserError
-from synth.prompts.environment import environment, undefined_names
+from synth.prompts.environment import compile_tree, environment, reason, shown, undefined_names, value_tree
+from synth.prompts.work import begin, end
 
 __all__ = ["Expression"]
 
@@ -19,21 +21,32 @@ class Expression:
         source: the text of the expression.
 
     Raises:
-        jinja2.TemplateSyntaxError: it does not compile.
+        UserError: it does not compile.
     """
 
     def __init__(self, source: str) -> None:
         self.source = source
-        self._call = _compile(source)
+        self._value = _compile(source)
 
     def __call__(self, variables: Mapping[str, Any]) -> Any:
         """Its value.
 
         Raises:
-            jinja2.UndefinedError: it uses a name that is not there.
             TypeError: it compares what cannot be compared, such as a missing score with a number.
+            UserError: it cannot be evaluated: it uses what is not there, calls what cannot be called, takes too much work.
         """
-        return self._call(**variables)
+        before = begin()
+        try:
+            return self._value(variables)
+        except TypeError:
+            raise
+        except Exception as error:
+            raise UserError(
+                f"the expression {shown(self.source)} fails: {reason(error)}",
+                remedy="docs/expressions.md says what can stand in one",
+            ) from error
+        finally:
+            end(before)
 
     def holds(self, variables: Mapping[str, Any], where: str) -> bool:
         """Whether it is true. False where it compares a score that is not there.
@@ -45,18 +58,39 @@ class Expression:
         Raises:
             UserError: it cannot be evaluated.
         """
+        return bool(self.value(variables, where))
+
+    def value(self, variables: Mapping[str, Any], where: str) -> Any:
+        """Its value; None where it reckons with a score that is not there.
+
+        Args:
+            variables: what it sees.
+            where: step and record, for the error.
+
+        Raises:
+            UserError: it cannot be evaluated.
+        """
         try:
-            return bool(self(variables))
+            return self(variables)
         except TypeError:
-            return False
-        except Exception as error:
-            raise UserError(f"the expression {self.source!r} fails: {error}", where=where) from error
+            return None
+        except UserError as error:
+            raise UserError(error.what, where=where, remedy=error.remedy) from error
 
     def unknown_names(self, known: Mapping[str, frozenset[str] | None]) -> list[str]:
-        """Names it uses that are not on offer."""
-        return [name for name, _ in undefined_names("{{ (" + self.source + ") }}", dict(known))]
+        """Names and attributes it uses that are not on offer."""
+        return [name for name, _ in undefined_names(value_tree(self.source), known)]
 
 
 @lru_cache(maxsize=1024)
-def _compile(source: str) -> Any:
-    return environment().compile_expression(source, undefined_to_none=False)
+def _compile(source: str) -> Callable[[Mapping[str, Any]], Any]:
+    template = compile_tree(value_tree(source))
+    made, known, run = template.environment, template.globals, template.root_render_func
+    context_class, checked = made.context_class, environment().result
+
+    def value(variables: Mapping[str, Any]) -> Any:
+        context = context_class(made, {**known, **variables}, None, {})
+        deque(run(context), maxlen=0)  # it has no text
+        return checked(context.vars["result"])
+
+    return value

@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synth.errors import UserError
-from synth.prompts.environment import Role, environment, undefined_names
+from synth.files import Reach, read_file
+from synth.prompts.called import Role
+from synth.prompts.environment import compile_tree, reason, template_tree, undefined_names
+from synth.prompts.work import begin, end
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -21,9 +24,9 @@ __all__ = ["Prompt", "load_prompt", "shipped_prompts"]
 
 _FOLDER = Path(__file__).parent
 _HEADER = re.compile(r"\A\{#-?(.*?)-?#\}", re.DOTALL)
-_FIELD = re.compile(
-    r"^\s*(version|purpose|source)\s*:\s*(.*(?:\n(?!\s*(?:version|purpose|source)\s*:).*)*)", re.MULTILINE
-)
+_FIELDS = ("version", "purpose", "source")
+MOST_BYTES = 2**18
+"""Of a prompt file."""
 _ROLES = ("system", "user", "assistant")
 
 
@@ -54,17 +57,29 @@ class Prompt:
         """The pieces of it that are the same whatever is filled in."""
         from jinja2.nodes import TemplateData
 
-        return tuple(piece.data for piece in environment().parse(self.text).find_all(TemplateData))
+        return tuple(piece.data for piece in template_tree(self.text).find_all(TemplateData))
 
     def unknown_variables(self, known: Mapping[str, frozenset[str] | None]) -> list[tuple[str, int]]:
-        """Variables it uses that are not on offer, with line numbers."""
-        return undefined_names(self.text, {**known, **dict.fromkeys(_ROLES)})
+        """Variables it uses that are not on offer, with line numbers.
+
+        Raises:
+            UserError: it does not compile; says in which line.
+        """
+        return undefined_names(template_tree(self.text), {**known, **dict.fromkeys(_ROLES)})
+
+    def check(self) -> None:
+        """Find out whether it can be filled in, as far as that can be seen without anything to fill it with.
+
+        Raises:
+            UserError: it does not compile; says in which line.
+        """
+        _compile(self.text)
 
     def stray_text(self) -> list[tuple[str, int]]:
         """What would never be sent, as (text, line): words outside of every message. A template of nothing else makes none."""
         from jinja2 import nodes
 
-        tree = environment().parse(self.text)
+        tree = template_tree(self.text)
         within = {
             id(piece)
             for block in tree.find_all((nodes.CallBlock, nodes.Macro))
@@ -80,20 +95,26 @@ class Prompt:
         """The messages, in order.
 
         Raises:
-            UserError: the template uses what it was not given, or makes no message.
+            UserError: it uses what it was not given, fails or takes too much work, or makes no message.
         """
-        from jinja2 import TemplateError
-
         messages: list[dict[str, Any]] = []
         try:
             template, common = _compile(self.text)
-            known = {**common, **variables, **{role: Role(role, messages) for role in _ROLES}}
-            # What `Template.new_context` makes, less its look through all globals for each prompt.
-            context = template.environment.context_class(template.environment, known, template.name, template.blocks)
+        except UserError as error:
+            what = f"the prompt does not compile ({error.where}): {error.what}"
+            raise UserError(what, where=self.name, remedy=error.remedy) from error
+        known = {**common, **variables, **{role: Role(role, messages) for role in _ROLES}}
+        # What `Template.new_context` makes, less its look through all globals for each prompt.
+        context = template.environment.context_class(template.environment, known, None, {})
+        before = begin()
+        try:
             deque(template.root_render_func(context), maxlen=0)  # it writes messages
+        except Exception as error:
+            what, remedy = f"the prompt cannot be filled in: {reason(error)}", "docs/expressions.md says what it can do"
+            raise UserError(what, where=self.name, remedy=remedy) from error
+        finally:
+            end(before)
             context.vars.clear()  # its macros know the context: a circle that would wait for the garbage collector
-        except TemplateError as error:
-            raise UserError(f"the prompt cannot be filled in: {error}", where=self.name) from error
         if not messages:
             raise UserError(
                 "the prompt makes no message", where=self.name, remedy="write {% call user() %}…{% endcall %}"
@@ -104,7 +125,7 @@ class Prompt:
 @lru_cache(maxsize=256)
 def _compile(text: str) -> tuple[Template, dict[str, Any]]:
     """A template, and what every template knows."""
-    template = environment().from_string(text)
+    template = compile_tree(template_tree(text))
     return template, dict(template.globals)
 
 
@@ -113,30 +134,48 @@ def shipped_prompts() -> list[str]:
     return sorted(p.relative_to(_FOLDER).with_suffix("").as_posix() for p in _FOLDER.rglob("*.j2"))
 
 
-def load_prompt(name: str, *, beside: Path | None = None) -> Prompt:
+def _fields(header: str) -> dict[str, str]:
+    """What the comment at the beginning of a prompt says, by field; a field goes on to the next."""
+    fields: dict[str, list[str]] = {}
+    of = ""
+    for line in header.splitlines():
+        name, colon, rest = line.partition(":")
+        if colon and name.strip() in _FIELDS:
+            of, line = name.strip(), rest  # noqa: PLW2901
+            fields[of] = []
+        fields.setdefault(of, []).extend(line.split())
+    return {name: " ".join(words) for name, words in fields.items() if name}
+
+
+def load_prompt(name: str, *, reach: Reach | None = None) -> Prompt:
     """A shipped prompt by its name, or the user's own file.
 
     Args:
         name: `rationale/solve`, or a path that ends in `.j2`.
-        beside: the folder from which a relative path is read.
+        reach: which files may be named; None: any, from the working folder.
 
     Raises:
-        UserError: there is no such prompt, or it lacks its header.
+        UserError: there is no such prompt, it may not be named, it cannot be read, or it lacks its header.
     """
-    from difflib import get_close_matches
+    from synth.bounded import nearest
 
-    path = (beside or Path()) / name if name.endswith(".j2") else _FOLDER / f"{name}.j2"
-    if not path.is_file():
-        near = get_close_matches(name, shipped_prompts(), n=1)
+    known = shipped_prompts()
+    own = name.endswith(".j2")
+    path = (reach.find(name) if reach is not None else Path(name)) if own else _FOLDER / f"{name}.j2"
+    if not path.is_file() or not (own or name in known):
+        near = nearest(name, known)
         remedy = (
             f"did you mean {near[0]!r}?"
             if near
-            else f"shipped prompts: {', '.join(shipped_prompts())}; a file of yours ends in .j2"
+            else f"shipped prompts: {', '.join(known)}; a file of yours ends in .j2"
         )
         raise UserError(f"no such prompt: {name}", remedy=remedy)
-    text = path.read_text(encoding="utf-8")
+    try:
+        text = read_file(path, MOST_BYTES).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError("the prompt is not UTF-8 text", where=str(path), remedy="save it as UTF-8") from error
     header = _HEADER.match(text)
-    fields = {k: " ".join(v.split()) for k, v in _FIELD.findall(header[1])} if header else {}
+    fields = _fields(header[1]) if header else {}
     if "version" not in fields:
         raise UserError(
             "the prompt has no version",

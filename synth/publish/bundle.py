@@ -14,13 +14,15 @@ import yaml
 from synth.audit import Verdict
 from synth.audit.forms import as_json
 from synth.export import ExportOptions, export_group
+from synth.files import write_file
+from synth.notes import Note
 from synth.publish.card import CARD, Licenses, card_of
 from synth.publish.configs import configs_of
 from synth.store.database import open_store
-from synth.store.run_folder import read_manifest
+from synth.store.manifest import Manifest, StepNote, read_manifest
 from synth.view.report import write_report
 
-__all__ = ["NOTE", "Bundle", "Upload", "make_bundle"]
+__all__ = ["NOTE", "PUSH_FORMAT", "Bundle", "PushNote", "Upload", "make_bundle"]
 
 PIPELINE, AUDITS, REPORT = "pipeline.yaml", "audits.json", "report.html"
 NOTE = "synth.json"
@@ -28,6 +30,22 @@ NOTE = "synth.json"
 
 _HIDDEN = ("version", "contents")
 """Of the options of a step as a run remembers them: what a pipeline file does not say."""
+
+
+PUSH_FORMAT = 1
+"""Version of the layout of that note."""
+
+
+class _Pushed(Note):
+    sha256: str
+    oid: str
+
+
+class PushNote(Note):
+    """What a push notes in the repository."""
+
+    format: int
+    files: dict[str, _Pushed]
 
 
 class Upload(NamedTuple):
@@ -83,42 +101,42 @@ def make_bundle(
     configs = configs_of(data, run, "data/")
     rows = {split.path: split.rows for config in configs for split in config.splits}
     empty = {p for p in data.glob("*.parquet") if f"data/{p.name}" not in rows}
-    (folder / PIPELINE).write_text(pipeline_file(read_manifest(run)), encoding="utf-8")
-    (folder / AUDITS).write_text(as_json(verdicts, run.resolve().name, "error") + "\n", encoding="utf-8")
+    write_file(folder / PIPELINE, pipeline_file(read_manifest(run)))
+    write_file(folder / AUDITS, as_json(verdicts, run.resolve().name, "error") + "\n")
     write_report(run, folder / REPORT, verdicts)
     with open_store(run) as store:
         name, beside = repo.rpartition("/")[2], (PIPELINE, AUDITS, REPORT)
         card = card_of(store, run, configs, verdicts, licenses, name=name, repo=repo, beside=beside)
-    (folder / CARD).write_text(card, encoding="utf-8")
+    write_file(folder / CARD, card)
     files = [
         _upload(path, path.relative_to(folder).as_posix(), rows)
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and not path.name.startswith(".") and path not in empty
+        if path.is_file() and not path.is_symlink() and not path.name.startswith(".") and path not in empty
     ]
     note = folder / NOTE
     noted = {f.path: {"sha256": f.sha256, "oid": f.oid} for f in files}
-    note.write_bytes(orjson.dumps({"synth": 1, "files": noted}, option=orjson.OPT_INDENT_2) + b"\n")
+    write_file(note, orjson.dumps({"format": PUSH_FORMAT, "files": noted}, option=orjson.OPT_INDENT_2) + b"\n")
     return Bundle((*files, _upload(note, NOTE, {})), tuple(left_out), tuple(notes))
 
 
-def pipeline_file(manifest: Mapping[str, Any]) -> str:
+def pipeline_file(manifest: Manifest) -> str:
     """The pipeline of a run as a file that can be run: every step with all its options, whatever it extended."""
-    introduced, described = manifest.get("introduced") or {}, manifest.get("described") or {}
-    head = {"pipeline": manifest.get("pipeline"), **introduced}
-    if described.get("imports"):
-        head["imports"] = described["imports"]
-    steps, corpus = described.get("steps") or [], manifest.get("corpus") or []
-    made = {**head, "steps": [_options(s) for s in steps]} | (
-        {"corpus": [_options(s) for s in corpus]} if corpus else {}
-    )
+    head: dict[str, Any] = {"pipeline": manifest.pipeline}
+    if manifest.introduced is not None:
+        head |= manifest.introduced.model_dump(exclude_unset=True)
+    if manifest.described.imports:
+        head["imports"] = manifest.described.imports
+    made = {**head, "steps": [_options(s) for s in manifest.described.steps]}
+    if manifest.corpus:
+        made["corpus"] = [_options(s) for s in manifest.corpus]
     told = (
         "# As it ran: all options are written out. Files that it names (prompts, examples, benchmarks) are not here.\n"
     )
     return told + yaml.safe_dump(made, sort_keys=False, allow_unicode=True, width=120)
 
 
-def _options(step: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: v for k, v in step.items() if k not in _HIDDEN}
+def _options(step: StepNote) -> dict[str, Any]:
+    return step.model_dump(exclude_unset=True, exclude=set(_HIDDEN))
 
 
 def _upload(file: Path, path: str, rows: Mapping[str, int]) -> Upload:

@@ -13,12 +13,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from synth.audit import Verdict, run_audits
 from synth.errors import UserError
-from synth.export.files import Folder
+from synth.export.files import PATIENCE_SECONDS, Folder
+from synth.files import locked
+from synth.models import Profile, load_profile
 from synth.publish.configs import Config, configs_of
 from synth.publish.facts import Facts, facts_of, languages_of
 from synth.publish.markdown import Ours, code, escaped, title
 from synth.store.database import Store, open_store
-from synth.teachers import Profile, load_profile
 
 __all__ = ["BESIDE", "CARD", "INVENTED", "Licenses", "card_of", "check_card_place", "write_card"]
 
@@ -44,8 +45,8 @@ class Licenses(NamedTuple):
     """Of the data set, as the Hub writes it: `apache-2.0`, `cc-by-4.0`…"""
     input: str | None = None
     """Of the problems, in words."""
-    teachers: Mapping[str, str] = {}
-    """Of models, by the name of the teacher."""
+    models: Mapping[str, str] = {}
+    """Of models, by the name of the model."""
 
     @classmethod
     def known(
@@ -53,11 +54,11 @@ class Licenses(NamedTuple):
         profile: Profile,
         own: str | None,
         problems: str | None,
-        teachers: Mapping[str, str] | None,
+        models: Mapping[str, str] | None,
     ) -> Licenses:
-        """What was said, and of the other teachers what a profile says."""
-        named = {name: teacher.license for name, teacher in profile.teachers.items() if teacher.license}
-        return cls(own, problems, named | dict(teachers or {}))
+        """What was said, and of the other models what a profile says."""
+        named = {name: model.license for name, model in profile.models.items() if model.license}
+        return cls(own, problems, named | dict(models or {}))
 
 
 def card_of(
@@ -84,7 +85,7 @@ def card_of(
         beside: other files in the same folder, of `pipeline.yaml`, `audits.json` and `report.html`.
     """
     licenses = licenses or Licenses()
-    facts = facts_of(store, run, licenses.teachers)
+    facts = facts_of(store, run, licenses.models)
     called = title(name or run.resolve().name)
     header = yaml.safe_dump(
         _header(facts, configs, licenses, called),
@@ -134,7 +135,7 @@ def write_card(
     *,
     license: str | None = None,  # noqa: A002 - the word of the Hub
     input_license: str | None = None,
-    teacher_licenses: Mapping[str, str] | None = None,
+    model_licenses: Mapping[str, str] | None = None,
     profile: Path | str | None = None,
     replace: bool = False,
 ) -> Path:
@@ -145,7 +146,7 @@ def write_card(
         out: the folder `export_run` wrote to.
         license: of the data set, as the Hub writes it (`apache-2.0`, `cc-by-4.0`…); unknown, if not given.
         input_license: of the problems, in words.
-        teacher_licenses: of models, by the name of the teacher; the `license` of a profile comes second.
+        model_licenses: of models, by the name of the model; the `license` of a profile comes second.
         profile: the profile file; None for the usual places.
         replace: whether a `README.md` that is no card of this run may be replaced.
 
@@ -154,15 +155,23 @@ def write_card(
     """
     run, out = Path(run), Path(out)
     known = load_profile(Path(profile) if profile is not None else None)
-    with open_store(run) as store, Folder(out, "card", re.escape(CARD), run, replace=replace) as folder:
+    if not out.is_dir():
+        raise _nothing(out)
+    with (
+        open_store(run) as store,
+        locked(out, PATIENCE_SECONDS),
+        Folder(out, "card", re.escape(CARD), run, replace=replace) as folder,
+    ):
         configs = configs_of(out, run)
         if not configs:
-            raise UserError(
-                "there is no export of this run in the folder", where=str(out), remedy="synth export --to …"
-            )
-        licenses = Licenses.known(known, license, input_license, teacher_licenses)
+            raise _nothing(out)
+        licenses = Licenses.known(known, license, input_license, model_licenses)
         folder.keep({CARD: card_of(store, run, configs, run_audits(store), licenses).encode()}, {})
     return out / CARD
+
+
+def _nothing(out: Path) -> UserError:
+    return UserError("there is no export of this run in the folder", where=str(out), remedy="synth export --to …")
 
 
 def _header(facts: Facts, configs: Sequence[Config], licenses: Licenses, called: str) -> dict[str, Any]:

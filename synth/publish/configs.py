@@ -10,8 +10,11 @@ from typing import NamedTuple
 import orjson
 
 from synth.documented import field_docs
-from synth.export.contracts import ROWS
+from synth.errors import UserError
+from synth.export.contracts import CONTRACTS, ROWS
 from synth.export.files import columns_of, exports_in
+from synth.export.tables import TABLE_FILES
+from synth.files import regular
 from synth.store.columns import TABLES, column_docs
 from synth.store.views import view_docs
 
@@ -57,13 +60,13 @@ def configs_of(folder: Path, run: Path, prefix: str = "") -> list[Config]:
         run: the run folder.
         prefix: where the folder will lie, such as `data/`.
     """
-    mine = {key: e["files"] for key, e in exports_in(folder).items() if e["run"] == str(run.resolve())}
+    mine = {key: note.files for key, note in exports_in(folder).items() if note.run == str(run.resolve())}
     made: list[Config] = []
     for key in sorted(mine, key=_place):
         contract, _, suffix = key.partition(".")
         if contract == "parquet":
-            made += filter(None, (_table(folder, name) for name in mine[key]))
-        elif suffix in {"jsonl", "parquet"}:
+            made += filter(None, (_table(folder, name) for name in mine[key] if re.fullmatch(TABLE_FILES, name)))
+        elif contract in CONTRACTS and suffix in {"jsonl", "parquet"}:
             name = f"{contract}-{suffix}" if any(c.name == contract for c in made) else contract
             made.append(_rows(folder, name, contract, suffix, mine[key]))
     return [c._replace(splits=tuple(s._replace(path=prefix + s.path) for s in c.splits)) for c in made]
@@ -78,7 +81,7 @@ def _rows(folder: Path, name: str, contract: str, suffix: str, files: list[str])
     splits: list[Split] = []
     columns: tuple[str, ...] = ()
     for path in files:
-        found = re.fullmatch(rf"{contract}(?:\.(\w+))?\.{suffix}", path)
+        found = re.fullmatch(rf"{re.escape(contract)}(?:\.(\w+))?\.{suffix}", path)
         if found:
             rows, names = _parquet(folder / path) if suffix == "parquet" else _jsonl(folder / path)
             columns = tuple(names)
@@ -115,12 +118,26 @@ def _documented(contract: str, columns: tuple[str, ...]) -> tuple[str, dict[str,
 def _parquet(path: Path) -> tuple[int, list[str]]:
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(path) as file:
-        return file.metadata.num_rows, file.schema_arrow.names
+    try:
+        with pq.ParquetFile(regular(path.parent, path.name)) as file:
+            return file.metadata.num_rows, file.schema_arrow.names
+    except (OSError, ValueError) as error:  # of Arrow: not Parquet, or cut short
+        raise _unreadable(path, error) from error
 
 
 def _jsonl(path: Path) -> tuple[int, list[str]]:
-    with path.open("rb") as file:
-        lines: Iterator[bytes] = iter(file)
-        first = next(lines, b"{}")
-        return 1 + sum(1 for _ in lines), list(orjson.loads(first))
+    try:
+        with regular(path.parent, path.name).open("rb") as file:
+            lines: Iterator[bytes] = iter(file)
+            first = next(lines, b"{}")
+            rows, columns = 1 + sum(1 for _ in lines), orjson.loads(first)
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from error
+    if not isinstance(columns, dict):
+        raise _unreadable(path, "its first row is not an object")
+    return rows, list(columns)
+
+
+def _unreadable(path: Path, why: object) -> UserError:
+    remedy = "write the export again: synth export RUN --to … --out FOLDER --replace"
+    return UserError(f"the export cannot be read: {why}", where=str(path), remedy=remedy)

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from synth.models.local import CATALOGUE
 from synth.store.database import Store
 from synth.store.invented import invented_in
-from synth.store.run_folder import read_manifest
-from synth.teachers.local import CATALOGUE
+from synth.store.manifest import Introduced, Manifest, read_manifest
 from synth.view.summary import Stage, funnel_of
 
 __all__ = ["Cited", "Facts", "Looked", "Prompted", "StepTold", "Taught", "facts_of", "languages_of"]
@@ -21,8 +21,8 @@ __all__ = ["Cited", "Facts", "Looked", "Prompted", "StepTold", "Taught", "facts_
 class Taught(NamedTuple):
     """What one model was asked, and what came of it."""
 
-    teacher: str
     model: str
+    model_id: str
     served: str
     """The models that said they answered, where that is another word."""
     where: str
@@ -124,7 +124,7 @@ class Facts(NamedTuple):
     derived: int
     """Kept problems that a step made."""
     asked: bool
-    """Whether any teacher was asked."""
+    """Whether any model was asked."""
     invented: str
     """The warning that the scripted model wrote text of this run; empty where it did not."""
 
@@ -135,23 +135,22 @@ def facts_of(store: Store, run: Path, licenses: Mapping[str, str]) -> Facts:
     Args:
         store: the run, open for reading.
         run: its folder.
-        licenses: of models, by the name of the teacher.
+        licenses: of models, by the name of the model.
     """
     manifest = read_manifest(run)
-    introduced = manifest.get("introduced") or {}
-    source = manifest.get("source") or {}
+    introduced, source = manifest.introduced, manifest.source
     taught = _taught(store, licenses)
 
     def count(query: str) -> int:
         return int(store.sql(query).fetchall()[0][0])
 
     return Facts(
-        pipeline=str(manifest.get("pipeline", "")),
-        version=str(manifest.get("synth", "")),
-        title=str(introduced.get("title") or ""),
-        about=str(introduced.get("about") or ""),
-        limit=manifest.get("limit"),
-        source=_file(str(source.get("name", ""))),
+        pipeline=manifest.pipeline,
+        version=manifest.synth,
+        title=introduced.title or "" if introduced is not None else "",
+        about=introduced.about or "" if introduced is not None else "",
+        limit=manifest.limit,
+        source=_file(source.name) if source is not None else "",
         sources=[(_file(name), n) for name, n in store.sql(_SOURCES).fetchall()],
         funnel=funnel_of(store),
         taught=taught,
@@ -163,7 +162,9 @@ def facts_of(store: Store, run: Path, licenses: Mapping[str, str]) -> Facts:
         failures=store.sql("SELECT step, cause, count(*) FROM failures GROUP BY ALL ORDER BY 3 DESC, 1, 2").fetchall(),
         decontaminated=_looked(store, "decontaminate"),
         repeated=[*_looked(store, "near_duplicates"), *_looked(store, "deduplicate")],
-        cites=[*_cites(introduced), *_cites(source.get("declared") or {})] if "introduced" in manifest else None,
+        cites=None
+        if introduced is None
+        else [*_cites(introduced), *_cites(source.declared if source is not None else None)],
         languages=store.sql(_LANGUAGES).fetchall(),
         authors=store.sql(_AUTHORS).fetchall(),
         hinted=count("SELECT count(*) FROM kept_rationales WHERE hinted"),
@@ -185,15 +186,15 @@ _SOURCES = r"""
 SELECT coalesce(regexp_replace(source, ':\d+$', ''), ''), count(*) FROM problems WHERE parent IS NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 20
 """
 
-_TEACHERS = """
-SELECT t.teacher, t.model, coalesce(s.served, ''), t.endpoint, t.attempts, t.failed, t.prompt_tokens, t.completion_tokens, t.cost_usd,
+_MODELS = """
+SELECT t.model, t.model_id, coalesce(s.served, ''), t.endpoint, t.attempts, t.failed, t.prompt_tokens, t.completion_tokens, t.cost_usd,
   t.unpriced, coalesce(k.n, 0)
-FROM teachers t
-LEFT JOIN (SELECT teacher, model, endpoint, string_agg(DISTINCT served_model, ', ' ORDER BY served_model) AS served
-  FROM calls WHERE served_model <> model GROUP BY ALL) s USING (teacher, model, endpoint)
-LEFT JOIN (SELECT c.teacher, c.model, c.endpoint, count(*) AS n FROM kept_rationales r JOIN calls c ON c.id = r.call GROUP BY ALL) k
-  USING (teacher, model, endpoint)
-ORDER BY t.teacher, t.model, t.endpoint
+FROM models t
+LEFT JOIN (SELECT model, model_id, endpoint, string_agg(DISTINCT served_model, ', ' ORDER BY served_model) AS served
+  FROM calls WHERE served_model <> model_id GROUP BY ALL) s USING (model, model_id, endpoint)
+LEFT JOIN (SELECT c.model, c.model_id, c.endpoint, count(*) AS n FROM kept_rationales r JOIN calls c ON c.id = r.call GROUP BY ALL) k
+  USING (model, model_id, endpoint)
+ORDER BY t.model, t.model_id, t.endpoint
 """
 
 _STEPS = "SELECT name, step, options FROM pipeline_steps ORDER BY position"
@@ -204,7 +205,7 @@ SELECT label, count(*) AS n FROM scores WHERE name = 'language' AND label IS NOT
 GROUP BY 1 ORDER BY 2 DESC, 1
 """
 
-_AUTHORS = "SELECT author, coalesce(teacher, ''), count(*) FROM kept_rationales GROUP BY ALL ORDER BY 3 DESC, 1, 2"
+_AUTHORS = "SELECT author, coalesce(model, ''), count(*) FROM kept_rationales GROUP BY ALL ORDER BY 3 DESC, 1, 2"
 
 
 _BY_HAND = """
@@ -217,15 +218,15 @@ GROUP BY ALL ORDER BY ALL
 
 def _taught(store: Store, licenses: Mapping[str, str]) -> list[Taught]:
     made = []
-    for teacher, model, served, endpoint, calls, failed, read, written, usd, unpriced, kept in store.sql(
-        _TEACHERS
+    for model, model_id, served, endpoint, calls, failed, read, written, usd, unpriced, kept in store.sql(
+        _MODELS
     ).fetchall():
-        license_ = licenses.get(teacher, "")
-        if not license_ and endpoint.startswith("local:") and model in CATALOGUE:
-            license_ = CATALOGUE[model].licence
+        license_ = licenses.get(model, "")
+        if not license_ and endpoint.startswith("local:") and model_id in CATALOGUE:
+            license_ = CATALOGUE[model_id].licence
         where = _host(endpoint)
         counts = (calls, failed, read, written, usd, unpriced, kept)
-        made.append(Taught(teacher, model, served, where, *counts, license_))
+        made.append(Taught(model, model_id, served, where, *counts, license_))
     return made
 
 
@@ -236,13 +237,12 @@ def _host(endpoint: str) -> str:
     return found[1] if found else "a server of the author's own"
 
 
-def _prompts(store: Store, manifest: Mapping[str, Any]) -> list[Prompted]:
+def _prompts(store: Store, manifest: Manifest) -> list[Prompted]:
     """Those the kept ledger rows were asked with, and those of steps that asked nothing."""
     used = store.sql(
         "SELECT DISTINCT step, prompt FROM current_calls WHERE prompt IS NOT NULL AND step IS NOT NULL ORDER BY 1, 2"
     ).fetchall()
-    described = manifest.get("described") or {}
-    told = [(key.partition(".")[0], label) for key, label in (described.get("prompts") or {}).items()]
+    told = [(key.partition(".")[0], label) for key, label in manifest.described.prompts.items()]
     made = []
     for step, label in dict.fromkeys([*used, *told]):
         name, _, rest = label.rpartition("/")
@@ -273,8 +273,8 @@ def _looked(store: Store, step: str) -> list[Looked]:
         "SELECT name, options FROM pipeline_steps WHERE step = ? ORDER BY position", [step]
     ).fetchall():
         given = orjson.loads(options)
-        contents = given.get("contents") or {}
-        against = tuple((_file(file), str(contents.get(file, ""))) for file in given.get("against") or ())
+        contents, files = given.get("contents") or {}, given.get("against") or ()
+        against = tuple((_file(f), contents.get(f, "")) for f in ([files] if isinstance(files, str) else files))
         n = store.sql("SELECT count(*) FROM rejections WHERE step = ?", [name]).fetchall()[0][0]
         made.append(Looked(name, step, str(given.get("target") or "rationale"), against, _how(step, given), n))
     for name, rule, table, n in store.sql(_BY_HAND).fetchall() if step != "deduplicate" else []:
@@ -291,11 +291,11 @@ def _how(step: str, given: Mapping[str, Any]) -> str:
     return f"Jaccard similarity of {given.get('threshold')} or more, shingles of {given.get('shingle')} {given.get('unit', 'word')}s"
 
 
-def _cites(said: Mapping[str, Any]) -> list[Cited]:
+def _cites(said: Introduced | None) -> list[Cited]:
     made = []
-    for cite in said.get("cites") or ():
-        found = re.fullmatch(r"arXiv:(\d{4}\.\d{4,5})(?:v\d+)?[\s,:]*(.*)", str(cite), re.DOTALL)
-        made.append(Cited(found[2], found[1]) if found else Cited(str(cite), ""))
+    for cite in (said.cites if said is not None else None) or ():
+        found = re.fullmatch(r"arXiv:(\d{4}\.\d{4,5})(?:v\d+)?[\s,:]*(.*)", cite, re.DOTALL)
+        made.append(Cited(found[2], found[1]) if found else Cited(cite, ""))
     return made
 
 

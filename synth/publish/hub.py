@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
+from itertools import islice
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import orjson
-
+from synth.addresses import hub_address, origin_of
+from synth.approvals import Approve, sent_to_hub, settle
 from synth.errors import SetupError, Stopped, SynthError, UserError
-from synth.publish.bundle import NOTE, Upload
+from synth.files import temporary_folder
+from synth.notes import NewerVersionError, read_note
+from synth.publish.bundle import NOTE, PUSH_FORMAT, PushNote, Upload
 from synth.redact import keep_secret, redact
 
 if TYPE_CHECKING:
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
 __all__ = ["Hub", "There", "ThereFile"]
 
 _KIND = "dataset"
+MOST_FILES = 100_000
+"""Of a repository: what the Hub advises against."""
+MOST_BYTES = 2**26
+"""Of the note of what was pushed; some 200 bytes a file."""
 _AGAIN = "give the same command again: it goes on, and sends only what is missing"
 
 
@@ -59,17 +65,20 @@ class Hub:
     Args:
         repo: `OWNER/NAME`, or `NAME` for one's own.
         branch: the branch; None for `main`.
+        approve: asks the user whether the token may go to the Hub that `HF_ENDPOINT` names, where that is another.
 
     Raises:
         UserError: the name is none.
-        SetupError: there is no token, it is not valid, or the Hub cannot be reached.
+        SetupError: there is no token, it is not valid, or the Hub cannot be reached; the other Hub is not approved.
     """
 
-    def __init__(self, repo: str, branch: str | None = None) -> None:
+    def __init__(self, repo: str, branch: str | None, approve: Approve) -> None:
         from huggingface_hub import HfApi, get_token
         from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]  # public all the same
 
-        self._api: HfApi = HfApi(endpoint=os.environ.get("HF_ENDPOINT") or None)
+        settle(sent_to_hub(), approve)
+        _keep_to_one_host()
+        self._api: HfApi = HfApi(endpoint=hub_address())
         self.branch = branch or "main"
         with _told(repo, writing=False):
             validate_repo_id(repo)
@@ -103,22 +112,25 @@ class Hub:
             head = info.sha
             if head is None:
                 return There(exists=True, private=bool(info.private), branch=has_branch)
-            files = {
-                f.path: ThereFile(f.blob_id, f.lfs.sha256 if f.lfs else None)
-                for f in self._api.list_repo_tree(self.repo, recursive=True, revision=head, repo_type=_KIND)
-                if isinstance(f, RepoFile)
-            }
-            noted = self._note(head) if NOTE in files else {}
+            tree = self._api.list_repo_tree(self.repo, recursive=True, revision=head, repo_type=_KIND)
+            listed = [f for f in islice(tree, MOST_FILES + 1) if isinstance(f, RepoFile)]
+            if len(listed) > MOST_FILES:
+                raise UserError(f"the repository has more than {MOST_FILES:,} files", where=self.repo)
+            files = {f.path: ThereFile(f.blob_id, f.lfs.sha256 if f.lfs else None) for f in listed}
+            small = any(f.path == NOTE and f.size <= MOST_BYTES for f in listed)
+            noted = self._note(head) if small else {}
         return There(True, bool(info.private), head, has_branch, files, noted)
 
     def _note(self, head: str) -> dict[str, tuple[str, str]]:
-        with TemporaryDirectory(prefix="synth-") as folder:
+        with temporary_folder() as folder:
             path = self._api.hf_hub_download(self.repo, NOTE, revision=head, repo_type=_KIND, local_dir=folder)
             try:
-                files = orjson.loads(Path(path).read_bytes())["files"]
-                return {str(p): (str(f["sha256"]), str(f["oid"])) for p, f in files.items()}
-            except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError):
+                note = read_note(Path(path), PushNote, PUSH_FORMAT, remedy="remove it")
+            except NewerVersionError as error:
+                raise UserError(error.what, where=f"{NOTE}, in {self.repo}", remedy=error.remedy) from error
+            except UserError:
                 return {}  # not one of ours: then nothing there is
+            return {p: (f.sha256, f.oid) for p, f in note.files.items()}
 
     def write(self, there: There, files: Sequence[Upload], gone: Sequence[str], message: str, *, public: bool) -> str:
         """Make the repository and the branch where they are not there, and change all files in one commit; returns its address.
@@ -151,6 +163,42 @@ class Hub:
                 parent_commit=head,
             )
         return str(done.commit_url)
+
+
+@cache
+def _keep_to_one_host() -> None:
+    """Let the library's client send nothing on to where a redirect leads; once for the process, over whatever client it has.
+
+    It takes the token off itself where a redirect leads to another host (the storage that downloads come from), and it would
+    send the content of a 307 or 308 there all the same.
+    """
+    from huggingface_hub import set_client_factory
+    from huggingface_hub.utils import _http
+
+    make = _http._GLOBAL_CLIENT_FACTORY  # noqa: SLF001  # the user's own, if there is one
+
+    def guarded() -> Any:
+        client = make()
+        hooks = client.event_hooks
+        client.event_hooks = {**hooks, "response": [*hooks["response"], _refuse_to_send_on]}
+        return client
+
+    set_client_factory(guarded)
+
+
+def _refuse_to_send_on(response: Any) -> None:
+    """Raise where a redirect would send content to another host."""
+    if not response.has_redirect_location or response.request.method in {"GET", "HEAD"}:
+        return
+    there = response.request.url.join(response.headers["location"])
+    if response.status_code in {307, 308} and origin_of(_bare(there)) != origin_of(_bare(response.request.url)):
+        what = f"the Hub sends us on to {origin_of(_bare(there))}, and what is published does not go there"
+        raise SetupError(what, where=origin_of(_bare(response.request.url)), remedy="look at HF_ENDPOINT")
+
+
+def _bare(url: Any) -> str:
+    """A URL without its query, which signatures stand in."""
+    return str(url.copy_with(query=None, fragment=None, userinfo=b""))
 
 
 @contextmanager

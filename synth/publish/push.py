@@ -5,21 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from shlex import quote
 from typing import Literal, NamedTuple
 
+from synth.approvals import Approve, answer
 from synth.audit import Verdict, failing, run_audits
 from synth.errors import CheckFailed, UserError
 from synth.export import ExportOptions
 from synth.export.options import options_of
+from synth.files import temporary_folder
+from synth.models import Profile, load_profile
 from synth.publish.bundle import NOTE, Bundle, make_bundle
 from synth.publish.card import Licenses
 from synth.publish.hub import Hub, There
 from synth.publish.scan import Found, secrets_here, secrets_in
 from synth.store.database import open_store
 from synth.store.invented import invented_in
-from synth.store.run_folder import read_manifest
-from synth.teachers import Profile, load_profile
+from synth.store.manifest import read_manifest
 
 __all__ = ["Change", "Pushed", "push"]
 
@@ -76,14 +78,15 @@ def push(
     dry_run: bool = False,
     license: str | None = None,  # noqa: A002 - the word of the Hub
     input_license: str | None = None,
-    teacher_licenses: Mapping[str, str] | None = None,
+    model_licenses: Mapping[str, str] | None = None,
     profile: Path | str | None = None,
     branch: str | None = None,
     message: str | None = None,
-    despite_audits: bool = False,
+    ignore_audits: bool = False,
     audits: Path | str | None = None,
     thresholds: Mapping[str, float] | None = None,
     not_secrets: Iterable[str] = (),
+    approve: bool | Approve = False,
 ) -> Pushed:
     """Publish exports of a run on the Hugging Face Hub, with a card, the pipeline, the audits and a report.
 
@@ -103,21 +106,23 @@ def push(
         dry_run: only look; nothing is written anywhere.
         license: of the data set, as the Hub writes it (`apache-2.0`, `cc-by-4.0`…); unknown, if not given.
         input_license: of the problems, in words, for the card.
-        teacher_licenses: of models, by the name of the teacher; the `license` of a profile comes second.
+        model_licenses: of models, by the name of the model; the `license` of a profile comes second.
         profile: the profile file; None for the usual places.
         branch: None for `main`; made if it is not there.
         message: of the commit: a line, and more after it.
-        despite_audits: publish also where audits fail; the card says so.
+        ignore_audits: publish also where audits fail; the card says so.
         audits: a folder with audits of your own.
         thresholds: others than the audits say, by name.
         not_secrets: marks of what looks like a secret and is none, as the refusal tells them.
+        approve: whether the token may go to a Hub that is not approved yet (`HF_ENDPOINT`), or what asks the user; it is
+            remembered.
 
     Raises:
         CheckFailed: audits fail, or there is a secret in what would be published.
         UserError: there is nothing to export, no such contract, an option does not apply; the name is none; files there that
             are not ours would be overwritten (`options.replace` allows it), or the repository is public; the scripted model
             wrote text of the run.
-        SetupError: there is no token, or it may not write there; the Hub cannot be reached.
+        SetupError: there is no token, or it may not write there; the Hub cannot be reached, or is not approved.
         Stopped: the connection was lost; the same call goes on.
     """
     run = Path(run)
@@ -132,9 +137,9 @@ def push(
     applied = options_of(names, replace(options, file_format="jsonl", replace=False))
     contracts = {c: o if c == "parquet" else replace(o, file_format="parquet") for c, o in applied.items()}
     known = load_profile(Path(profile) if profile is not None else None)
-    licenses = Licenses.known(known, license, input_license, teacher_licenses)
+    licenses = Licenses.known(known, license, input_license, model_licenses)
     _refuse_invented(run)
-    hub = Hub(repo, branch)
+    hub = Hub(repo, branch, answer(approve))
     there = hub.look()
     if there.exists and not there.private and not public:
         raise UserError(
@@ -143,9 +148,9 @@ def push(
             remedy="--public, if everybody may read what is published there; else name another",
         )
     verdicts = run_audits(run, folder=audits, thresholds=thresholds)
-    if not despite_audits:
+    if not ignore_audits:
         _refuse_failed(run, verdicts)
-    with TemporaryDirectory(prefix="synth-") as folder:
+    with temporary_folder() as folder:
         bundle = make_bundle(run, Path(folder), contracts, verdicts, licenses, hub.repo)
         _refuse_secrets(bundle, known, frozenset(not_secrets))
         changes, others = _changes(bundle, there, hub.repo, replacing=options.replace)
@@ -183,7 +188,7 @@ def _refuse_failed(run: Path, verdicts: Sequence[Verdict]) -> None:
         raise CheckFailed(
             f"{len(failed)} audits fail:{told}" if len(failed) > 1 else f"an audit fails:{told}",
             where=str(run),
-            remedy=f"synth audit {run} tells what to do; --despite-audits publishes all the same, and the card says so",
+            remedy=f"synth audit {quote(str(run))} tells what to do; --ignore-audits publishes all the same, and the card says so",
         )
 
 
@@ -196,19 +201,19 @@ def _refuse_invented(run: Path) -> None:
         raise UserError(
             f"{invented.sentence} It is not published",
             where=str(run),
-            remedy="run the pipeline with a language model, in a folder of its own: synth run PIPELINE --run DIR --teacher NAME",
+            remedy="run the pipeline with a language model, in a folder of its own: synth run PIPELINE --run DIR --model NAME",
         )
 
 
 def _refuse_secrets(bundle: Bundle, profile: Profile, spared: frozenset[str]) -> None:
-    keys = [t.key for t in profile.teachers.values() if t.key and not t.key.startswith("keyring:")]
+    keys = [t.key for t in profile.models.values() if t.key and not t.key.startswith("keyring:")]
     found = secrets_in([(f.path, f.file) for f in bundle.files], secrets_here(keys))
     found = [f for f in found if f.sure or f.mark not in spared]
     if not found:
         return
     shown = "".join(f"\n  {_place(f)}" for f in found[:_SHOWN])
     more = f"\n  and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-    marks = " ".join(f"--not-secret {mark}" for mark in dict.fromkeys(f.mark for f in found if not f.sure))
+    marks = " ".join(f"--allow-secret {mark}" for mark in dict.fromkeys(f.mark for f in found if not f.sure))
     remedy = "put the records out (a filter), and revoke the key: it is in the run folder too"
     raise CheckFailed(
         f"what would be published holds what looks like a secret:{shown}{more}",

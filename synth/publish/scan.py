@@ -41,7 +41,7 @@ class Found(NamedTuple):
 
 
 def secrets_here(names: Iterable[str] = ()) -> dict[str, str]:
-    """The secrets this process knows, by value, with where each is from: environment variables, the login of the Hub, teachers.
+    """The secrets this process knows, by value, with where each is from: environment variables, the login of the Hub, models.
 
     Args:
         names: environment variables that hold one, whatever they are called.
@@ -54,9 +54,7 @@ def secrets_here(names: Iterable[str] = ()) -> dict[str, str]:
         for name, value in os.environ.items()
         if (name in named or _NAMES.search(name)) and _is_secret(value)
     }
-    found |= {
-        value: "a key of a teacher" for value in known_secrets() if value not in found and len(value) >= _SHORTEST
-    }
+    found |= {value: "a key of a model" for value in known_secrets() if value not in found and len(value) >= _SHORTEST}
     token = get_token()
     return {token: "the token of the Hub", **found} if token else found
 
@@ -85,10 +83,17 @@ def secrets_in(files: Sequence[tuple[str, Path]], known: dict[str, str]) -> list
 
 class _Wanted:
     def __init__(self, known: dict[str, str]) -> None:
+        import re2  # linear in the text, whatever it holds; and it reads shapes as Arrow does, which uses it too
+
         self.known = known
         self.quick = "|".join([*map(re.escape, known), *KEY_SHAPES.values()])
-        """For all of it at once, as Arrow and `re` both understand it."""
-        self._shapes = [(kind, re.compile(shape)) for kind, shape in KEY_SHAPES.items()]
+        """For all of it at once."""
+        self._quick = re2.compile(self.quick)
+        self._shapes = [(kind, re2.compile(shape)) for kind, shape in KEY_SHAPES.items()]
+
+    def anything(self, text: str) -> bool:
+        """Whether there is something in a text."""
+        return self._quick.search(text) is not None
 
     def seen(self, text: str) -> Iterator[tuple[str, str, bool]]:
         """What is in a text: kind, mark, whether it is known."""
@@ -111,7 +116,7 @@ def _in_file(path: str, file: Path, wanted: _Wanted) -> Iterator[Found]:
         yield from _in_rows(path, file, wanted)
         return
     text = file.read_text(encoding="utf-8", errors="replace")
-    if re.search(wanted.quick, text):
+    if wanted.anything(text):
         for number, line in enumerate(text.split("\n"), 1):
             for kind, mark, sure in wanted.seen(line):
                 yield Found(path, f"line {number}", kind, mark, sure)

@@ -1,6 +1,8 @@
 """The record types; this package imports nothing else of ours."""
 
+from synth.records.derive import InUnit, derive
 from synth.records.identity import canonical_json, content_id
+from synth.records.kept import is_kept
 from synth.records.models import (
     RECORD_TYPES,
     AnswerKind,
@@ -31,6 +33,7 @@ __all__ = [
     "CallStatus",
     "Critique",
     "Failure",
+    "InUnit",
     "Media",
     "Node",
     "Pair",
@@ -43,6 +46,8 @@ __all__ = [
     "UnitRecord",
     "canonical_json",
     "content_id",
+    "derive",
+    "is_kept",
     "record_fields",
     "solution_of",
 ]

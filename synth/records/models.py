@@ -55,11 +55,12 @@ CallStatus = Literal[
     "auth",
     "not_found",
     "bad_request",
+    "raised",
     "cancelled",
 ]
 """How one attempt ended. `truncated`: the response was cut off at the limit of tokens; `thought_cut`: the thought was, so
-that there is no response; `only_thought`: the endpoint sent the whole reply as reasoning; `cancelled`: we gave it up while
-it was under way. Only `ok` is ever served again from the ledger.
+that there is no response; `only_thought`: the endpoint sent the whole reply as reasoning; `raised`: the model is a Python
+function, which raised an exception; `cancelled`: we gave it up while it was under way. Only `ok` is ever served again from the ledger.
 """
 
 ThoughtKind = Literal["raw", "summary", "hidden"]
@@ -194,8 +195,8 @@ class Rationale(UnitRecord):
     """Id of the problem it solves."""
     author: Author
     """What kind of author wrote it."""
-    teacher: str | None = None
-    """Name of the teacher that wrote it, where one did."""
+    model: str | None = None
+    """Name of the model that wrote it, where one did."""
     style: str = "free"
     """How it was asked for: `free`, `json`, or the name of a format."""
     thought: str | None = None
@@ -219,7 +220,7 @@ class Rationale(UnitRecord):
     hinted: bool = False
     """Whether the author was shown the gold answer."""
     sample: int = 0
-    """Which of several samples of the same question to the same teacher, from 0."""
+    """Which of several samples of the same question to the same model, from 0."""
     tokens: int | None = None
     """Completion tokens the reply took, where the endpoint said so."""
     parts: JsonValue = None
@@ -273,8 +274,8 @@ class Node(UnitRecord):
     """Whether the tree ends here."""
     answer: str | None = None
     """The answer reached, at a terminal node."""
-    teacher: str | None = None
-    """Name of the teacher that thought it, where one did."""
+    model: str | None = None
+    """Name of the model that thought it, where one did."""
     call: str | None = None
     """The ledger row that made it."""
 
@@ -296,11 +297,11 @@ class Score(UnitRecord):
     label: str | None = None
     """The verdict as a word: `right`, `wrong`, `unparsed`, `timeout`…"""
     judge: str
-    """Who judged: a teacher, or the name and version of a program."""
+    """Who judged: a model, or the name and version of a program."""
     reason: str | None = None
     """Why, in words."""
     call: str | None = None
-    """The ledger row that made it, where a teacher judged."""
+    """The ledger row that made it, where a model judged."""
 
 
 class Critique(UnitRecord):
@@ -396,11 +397,11 @@ class Call(Record):
     """The replay key: hash of everything on the wire (less a short exclusion list) and the sample index."""
     attempt: Annotated[int, Field(ge=1)]
     """Which attempt at this key, from 1, counted over the whole life of the run folder."""
-    teacher: str
-    """Name of the teacher in the profile."""
-    endpoint: str
-    """Where it was sent: the base URL, or `local:MODEL` for the embedded teacher."""
     model: str
+    """Name of the model in the profile."""
+    endpoint: str
+    """Where it was sent: the base URL, or `local:MODEL` for the embedded model."""
+    model_id: str
     """The model that was asked."""
     served_model: str | None = None
     """The model that said it answered, where the endpoint names one."""
@@ -444,7 +445,7 @@ class Call(Record):
     price: float | None = None
     """US dollars, at the price in the profile; None where the price or the tokens are unknown."""
     started: float
-    """Seconds since the epoch at which the request left."""
+    """When the request left: seconds since the epoch; in SQL a TIMESTAMPTZ."""
     latency: float
     """Seconds from sending to the end of the reply, without any waiting of ours."""
     error: str | None = None
@@ -466,5 +467,7 @@ RECORD_TYPES: tuple[type[Record], ...] = (
 
 def record_fields(kind: type[UnitRecord]) -> frozenset[str]:
     """What templates and expressions may read of a record of this type."""
-    properties = {n for n in dir(kind) if isinstance(getattr(kind, n, None), property) and not n.startswith("model_")}
+    properties = {
+        n for n in dir(kind) if not n.startswith(("_", "model_")) and isinstance(getattr(kind, n, None), property)
+    }
     return frozenset(kind.model_fields) | properties

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
-from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
-from synth.errors import InputError
+from synth.errors import InputError, UserError
+from synth.files import Reach
 from synth.prompts import Expression
 from synth.records import Author, Critique, Pair, Problem, Rationale, Score, UnitRecord, content_id
 from synth.sources.formats import FUNCTIONS
@@ -28,7 +28,7 @@ _Row = Mapping[str, Any]
 
 
 def read_row(
-    row: _Row, columns: Sequence[str], by: Declared, source: str, needs: frozenset[str], folder: Path = Path()
+    row: _Row, columns: Sequence[str], by: Declared, source: str, needs: frozenset[str], media: Reach
 ) -> tuple[Problem, list[UnitRecord]] | None:
     """The problem of a row, and what was written about it; None where the row is none of those the mapping reads.
 
@@ -41,7 +41,7 @@ def read_row(
         by: the mapping.
         source: where the row stands.
         needs: fields the pipeline cannot do without.
-        folder: where relative paths of images and sounds begin.
+        media: where its images and sounds may lie.
 
     Raises:
         InputError: the row does not fit; says where in the mapping and why.
@@ -51,7 +51,7 @@ def read_row(
         return None
     fields = {name: _value(expression, seen, f"problem.{name}") for name, expression in by.problem.items()}
     fields |= {name: row.get(name) for name in by.meta}
-    problem = to_problem(fields, {name: name for name in by.problem}, source, needs, folder)
+    problem = to_problem(fields, {name: name for name in by.problem}, source, needs, media)
     reader = _Reader(problem, seen)
     for i, one in enumerate(by.rationales):
         reader.rationales(one, f"rationales[{i}]")
@@ -144,14 +144,14 @@ class _Reader:
         author = _value(by.author, seen, f"{place}.author")
         if author not in get_args(Author):
             raise InputError(f"{place}.author is {_shown(author)}, not one of {', '.join(get_args(Author))}")
-        teacher = _optional(by.teacher, seen, f"{place}.teacher")
+        model = _optional(by.model, seen, f"{place}.model")
         made = Rationale.make(
             unit=self.problem.id,
             step=STEP,
-            because=self._id([self.problem.id, author, teacher, said.thought, said.response, steps, stated]),
+            because=self._id([self.problem.id, author, model, said.thought, said.response, steps, stated]),
             problem=self.problem.id,
             author=author,
-            teacher=teacher,
+            model=model,
             thought=said.thought,
             thought_kind="raw" if said.thought is not None else None,
             response=said.response,
@@ -333,8 +333,10 @@ def _stated(response: str, problem: Problem) -> FoundAnswer:
 def _value(source: str, seen: _Row, place: str) -> Any:
     try:
         return Expression(source)(seen)
-    except Exception as error:
-        raise InputError(f"{place}: {source!r} fails: {error}") from error
+    except TypeError as error:
+        raise InputError(f"{place}: the expression {source!r} fails: {error}") from error
+    except UserError as error:
+        raise InputError(f"{place}: {error.what}", remedy=error.remedy) from error
 
 
 def _optional(source: str | None, seen: _Row, place: str) -> str | None:

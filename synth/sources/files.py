@@ -9,13 +9,26 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
+from shlex import quote
 from typing import IO, Any
 
 from synth.errors import InputError
+from synth.nesting import TOO_DEEP, too_deep
 from synth.sources.json_values import NotJson, Written, parse_json
 
-__all__ = ["ENDINGS", "MISSING", "PACKED", "Row", "kind_of_bytes", "opened", "read_rows"]
+__all__ = [
+    "ENDINGS",
+    "MISSING",
+    "MOST_BYTES",
+    "MOST_ROW_BYTES",
+    "PACKED",
+    "Row",
+    "kind_of_bytes",
+    "opened",
+    "read_rows",
+]
 
 Row = tuple[int, dict[str, Any] | str]
 """The line (JSON Lines, CSV) or row number, from 1, and the row; or, in words, why it cannot be read."""
@@ -24,9 +37,16 @@ ENDINGS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
 PACKED = (".gz", ".zst")
 """What may follow one of the former."""
 
+MOST_ROW_BYTES = 2**26
+"""Of a row, unpacked: a few kilobytes of a packed file can be a row of any size."""
+MOST_BYTES = 2**30
+"""Of a file that has to be read whole (`.json`, and Parquet that is packed again), unpacked."""
+_TOO_LARGE = f"this row has more than {MOST_ROW_BYTES // 2**20} MiB"
+
 MISSING = frozenset({"NaN", "nan", "NULL", "null", "None", "<NA>", "#N/A"})
 """Cells of CSV by which programs say that there is no value."""
 
+_BLOCK = 2**20
 _MAGIC = ((b"PAR1", ".parquet"), (b"\x1f\x8b", ".gz"), (b"\x28\xb5\x2f\xfd", ".zst"))
 _CHAT = frozenset({"role", "from"})
 
@@ -43,6 +63,7 @@ def read_rows(path: Path, notes: Counter[str] | None = None) -> Iterator[Row]:
     """
     if not path.is_file():
         what = "this is a folder, not a file" if path.is_dir() else "there is no such file"
+        what = "this is not a regular file" if path.exists() and not path.is_dir() else what
         raise InputError(what, where=str(path), remedy="give a file with --input, or none for the pipeline's sample")
     packing = path.suffix.lower() if path.suffix.lower() in PACKED else ""
     ending = Path(path.stem).suffix.lower() if packing else path.suffix.lower()
@@ -103,16 +124,20 @@ def _check_encoding(path: Path, beginning: bytes) -> None:
             raise InputError(
                 "this is UTF-16 text, not UTF-8 text",
                 where=str(path),
-                remedy=f"save it as UTF-8, such as with: iconv -f {name} -t UTF-8 {path.name} > new{path.suffix}",
+                remedy=f"save it as UTF-8, such as with: iconv -f {name} -t UTF-8 {quote(path.name)} > {quote(f'new{path.suffix}')}",
             )
 
 
 def _jsonl(path: Path, file: IO[bytes], _: Counter[str]) -> Iterator[Row]:
-    for number, line in enumerate(file, 1):
+    for number, line in enumerate(iter(lambda: file.readline(MOST_ROW_BYTES + 1), b""), 1):
         if number == 1:
             _check_encoding(path, line)
             line = line.removeprefix(b"\xef\xbb\xbf")  # noqa: PLW2901
-        if line.strip():
+        if len(line) > MOST_ROW_BYTES:
+            while line and not line.endswith(b"\n"):
+                line = file.readline(_BLOCK)  # noqa: PLW2901
+            yield number, _TOO_LARGE
+        elif line.strip():
             yield number, _row(line)
 
 
@@ -130,7 +155,7 @@ def _object(row: Any) -> dict[str, Any] | str:
 
 def _json(path: Path, file: IO[bytes], _: Counter[str]) -> Iterator[Row]:
     """A list of objects; an object with one such list; columns or rows by name; or, as often, JSON Lines under this name."""
-    data = file.read()
+    data = _whole(path, file)
     _check_encoding(path, data)
     data = data.removeprefix(b"\xef\xbb\xbf").strip()
     if not data:
@@ -146,6 +171,16 @@ def _json(path: Path, file: IO[bytes], _: Counter[str]) -> Iterator[Row]:
             return
         raise InputError(str(error), where=str(path), remedy="give a list of objects, or one object a line") from error
     yield from enumerate(map(_object, value if isinstance(value, list) else _inside(path, value)), 1)
+
+
+def _whole(path: Path, file: IO[bytes]) -> bytes:
+    data = file.read(MOST_BYTES + 1)
+    if len(data) > MOST_BYTES:
+        what = f"the file has more than {MOST_BYTES // 2**20:,} MiB, and has to be read whole"
+        raise InputError(
+            what, where=str(path), remedy="give one object a line (.jsonl), or Parquet that is not packed again"
+        )
+    return data
 
 
 def _inside(path: Path, value: Any) -> Sequence[Any]:
@@ -172,7 +207,6 @@ def _inside(path: Path, value: Any) -> Sequence[Any]:
 
 def _separated(separators: str) -> Callable[[Path, IO[bytes], Counter[str]], Iterator[Row]]:
     def read(path: Path, file: IO[bytes], notes: Counter[str]) -> Iterator[Row]:
-        csv.field_size_limit(2**31 - 1)
         buffered = file if hasattr(file, "peek") else io.BufferedReader(file)  # type: ignore[type-var]
         _check_encoding(path, buffered.peek(4))
         text = io.TextIOWrapper(buffered, encoding="utf-8-sig", newline="")
@@ -187,13 +221,16 @@ def _separated(separators: str) -> Callable[[Path, IO[bytes], Counter[str]], Ite
 
 
 def _cells(path: Path, text: io.TextIOWrapper, separators: str, notes: Counter[str]) -> Iterator[Row]:
-    first = text.readline()
-    while first and not first.strip():
-        first = text.readline()
-    separator = max(separators, key=lambda s: (first.count(s), -separators.index(s)))
-    reader = csv.reader(_chained(first, text), delimiter=separator, strict=True)
+    # Of one size for all readers of CSV in this process: the default would refuse a long text.
+    csv.field_size_limit(max(csv.field_size_limit(), MOST_ROW_BYTES))
+    lines = _Lines(text)
     try:
+        first = next((line for line in lines if line.strip()), "")
+        separator = max(separators, key=lambda s: (first.count(s), -separators.index(s)))
+        reader = csv.reader(chain([first], lines), delimiter=separator, strict=True)
         header = next(reader, [])
+    except _TooLargeError as error:
+        raise InputError(f"the header is not CSV: {_TOO_LARGE}", where=str(path)) from error
     except csv.Error as error:
         raise InputError(
             f"the header is not CSV: {error}", where=str(path), remedy="close its quotation marks"
@@ -201,8 +238,12 @@ def _cells(path: Path, text: io.TextIOWrapper, separators: str, notes: Counter[s
     names = _names(path, header)
     while True:
         line = reader.line_num + 1
+        lines.letters = 0
         try:
             cells = next(reader, None)
+        except _TooLargeError:
+            yield line, f"{_TOO_LARGE}; what follows it is not read (is a quotation mark not closed?)"
+            return
         except csv.Error as error:
             yield line, _quoting(error)
             continue
@@ -225,9 +266,32 @@ def _cells(path: Path, text: io.TextIOWrapper, separators: str, notes: Counter[s
         yield line, row
 
 
-def _chained(first: str, rest: io.TextIOWrapper) -> Iterator[str]:
-    yield first
-    yield from rest
+class _TooLargeError(Exception):
+    """A row of CSV does not end."""
+
+
+class _Lines:
+    """The lines of a text, as long as those of one row are not too many.
+
+    Attributes:
+        letters: of the lines since a row began.
+    """
+
+    def __init__(self, text: io.TextIOWrapper) -> None:
+        self._text = text
+        self.letters = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._text.readline(MOST_ROW_BYTES + 1)
+        self.letters += len(line)
+        if self.letters > MOST_ROW_BYTES:
+            raise _TooLargeError
+        if not line:
+            raise StopIteration
+        return line
 
 
 def _quoting(error: csv.Error) -> str:
@@ -255,20 +319,28 @@ def _parquet(path: Path, file: IO[bytes], _: Counter[str]) -> Iterator[Row]:
     import pyarrow.parquet as pq
 
     try:
-        whole = file if file.seekable() and hasattr(file, "name") else io.BytesIO(file.read())
+        whole = file if file.seekable() and hasattr(file, "name") else io.BytesIO(_whole(path, file))
         parquet = pq.ParquetFile(whole)
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"this is not a Parquet file: {error}", where=str(path)) from error
     # Of a float of 32 bits Python would show the digits of one of 64.
     short = [f.name for f in parquet.schema_arrow if pa.types.is_float32(f.type) or pa.types.is_float16(f.type)]
     number = 0
+    try:
+        for number, row in enumerate(_parquet_rows(parquet, short), 1):
+            yield number, TOO_DEEP if too_deep(row) else row
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        what = f"the Parquet file is damaged after row {number:,}: {error}"
+        raise InputError(what, where=str(path), remedy="fetch or write it again") from error
+
+
+def _parquet_rows(parquet: Any, short: Sequence[str]) -> Iterator[dict[str, Any]]:
     for batch in parquet.iter_batches(batch_size=1024):
         shown = {name: batch.column(name).to_numpy(zero_copy_only=False) for name in short}
         for at, row in enumerate(batch.to_pylist()):
-            number += 1
             for name in short:
                 row[name] = None if row[name] is None else Written(str(shown[name][at]))
-            yield number, {k: None if isinstance(v, float) and v != v else v for k, v in row.items()}  # noqa: PLR0124
+            yield {k: None if isinstance(v, float) and v != v else v for k, v in row.items()}  # noqa: PLR0124
 
 
 _READERS: dict[str, Callable[[Path, IO[bytes], Counter[str]], Iterator[Row]]] = {

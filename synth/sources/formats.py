@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from synth.prompts import Function, matched
 from synth.sources.chats import context_of, question_of, reply_of, thought_of
 
 __all__ = [
     "FUNCTIONS",
     "at",
     "first",
-    "match",
     "math_shepherd_question",
     "math_shepherd_steps",
     "prm800k_steps",
     "turns",
 ]
 
-_STEP = re.compile(r"(?m)(?=^\s*Step \d+\s*:)|(?<=[.?!:])\s+(?=Step 1\s*:)")
-_MARK = re.compile(r"\s*[+-]\s*\Z")
+# No pattern goes over the same spaces more than once: rows of data sets may have long runs of them.
+_STEP = re.compile(r"(?m)(?=^[^\S\n]*Step \d+\s*:)|(?<=[.?!:])\s+(?=Step 1\s*:)")
+_FIRST_STEP = re.compile(r"\bStep 1\s*:")
 _TURN = re.compile(r"(?:\A|\n\n)(Human|Assistant):[ \t]?")
 
 
@@ -52,7 +53,7 @@ def prm800k_steps(steps: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 def math_shepherd_question(text: str) -> str:
     """The question of a row of Math-Shepherd (arXiv:2312.08935): what stands before its first step."""
-    return re.split(r"\s*\bStep 1\s*:", text, maxsplit=1)[0].strip()
+    return _FIRST_STEP.split(text, maxsplit=1)[0].strip()
 
 
 def math_shepherd_steps(text: str, label: str, tag: str = "ки") -> list[dict[str, Any]]:
@@ -60,7 +61,7 @@ def math_shepherd_steps(text: str, label: str, tag: str = "ки") -> list[dict[s
     start = len(math_shepherd_question(text))
     steps = [s.strip() for s in text[start:].split(tag) if s.strip()]
     marked = [s for s in _STEP.split(label[start:]) if s.strip()]
-    marks = [found[0].strip() == "+" for s in marked if (found := _MARK.search(s)) is not None]
+    marks = [mark == "+" for s in marked if (mark := s.rstrip()[-1:]) in {"+", "-"}]
     if len(steps) != len(marks):
         raise ValueError(f"{len(steps)} steps, and {len(marks)} marks in the label")
     return [{"text": step, "right": mark} for step, mark in zip(steps, marks, strict=True)]
@@ -75,12 +76,6 @@ def turns(transcript: str) -> list[dict[str, str]]:
     ]
 
 
-def match(text: str | None, pattern: str) -> str | None:
-    """What the first group of a pattern finds in a text, or the whole where it has none; null where it finds nothing."""
-    found = re.search(pattern, text or "")
-    return found[1 if found.re.groups else 0] if found else None
-
-
 def at(values: Sequence[Any] | None, index: int) -> Any:
     """The item of a list at a place, from 0; null where there is no list, or it ends before."""
     return values[index] if values is not None and 0 <= index < len(values) else None
@@ -93,13 +88,12 @@ def first(value: Any) -> Any:
     return value
 
 
-FUNCTIONS: dict[str, Callable[..., Any]] = {
-    f.__name__: f
-    for f in (
+FUNCTIONS: dict[str, Function] = {
+    call.__name__: Function(call.__name__, call)
+    for call in (
         at,
         context_of,
         first,
-        match,
         math_shepherd_question,
         math_shepherd_steps,
         prm800k_steps,
@@ -109,4 +103,5 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
         turns,
     )
 }
+FUNCTIONS["match"] = Function("match", matched)
 """What expressions can call, by name."""

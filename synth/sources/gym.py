@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 from typing import Any
 from urllib.parse import parse_qsl
 
+from synth.bounded import nearest
 from synth.errors import InputError, SetupError
 from synth.sources.files import Row
 
@@ -29,7 +29,7 @@ def gym_rows(name: str) -> Iterator[Row]:
         ) from error
     task, _, query = name.partition("?")
     if task not in DATASETS:
-        near = get_close_matches(task, DATASETS, n=3)
+        near = nearest(task, DATASETS, n=3)
         raise InputError(
             f"reasoning-gym has no task {task!r}",
             remedy=f"did you mean {' or '.join(near)}?" if near else "see its documentation",

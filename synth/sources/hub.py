@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import parse_qsl
 
+from synth.approvals import refuse_unapproved, sent_to_hub
 from synth.errors import InputError
+from synth.nesting import TOO_DEEP, too_deep
 from synth.sources.files import Row
 
 __all__ = ["hub_rows"]
@@ -20,7 +22,9 @@ def hub_rows(name: str) -> Iterator[Row]:
 
     Raises:
         InputError: there is no such data set, config or split.
+        SetupError: the token would go to a host that is not approved.
     """
+    refuse_unapproved(sent_to_hub())
     from datasets import Dataset, load_dataset
 
     where, _, query = name.partition("?")
@@ -42,5 +46,10 @@ def hub_rows(name: str) -> Iterator[Row]:
             remedy="hub:OWNER/NAME?split=train&config=NAME; for a gated one log in: hf auth login",
         ) from error
     assert isinstance(data, Dataset)
-    for number, row in enumerate(data, 1):
-        yield number, dict(row)
+    number = 0
+    try:
+        for number, row in enumerate(data, 1):
+            yield number, TOO_DEEP if too_deep(row) else dict(row)
+    except Exception as error:  # of whatever library decodes it
+        what = f"the data set cannot be read after row {number:,}: {error}"
+        raise InputError(what, where=f"hub:{name}", remedy="look at it with the library datasets") from error

@@ -9,6 +9,8 @@ from typing import Any
 
 import orjson
 
+from synth.nesting import TOO_DEEP, maybe_deep, too_deep
+
 __all__ = ["NotJson", "Written", "parse_json"]
 
 _DIGITS = 4000
@@ -52,6 +54,8 @@ def parse_json(text: bytes) -> Any:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         return _other(text, error)
+    if maybe_deep(text) and too_deep(value):
+        raise NotJson(TOO_DEEP)
     return _digits(text.decode()) if _INEXACT.search(text) else value
 
 
@@ -72,10 +76,14 @@ def _other(text: bytes, error: orjson.JSONDecodeError) -> Any:
         raise NotJson("this is not UTF-8 text") from None
     try:
         value = _digits(decoded)
-    except (ValueError, RecursionError):
+    except RecursionError:
+        raise NotJson(TOO_DEEP) from None
+    except ValueError:
         where = f"line {error.lineno}, column {error.colno}" if "\n" in decoded.strip() else f"column {error.colno}"
         python = ": it looks like a Python dictionary; write it with json.dumps" if decoded.lstrip()[:2] == "{'" else ""
         raise NotJson(f"this is not JSON: {error.msg.partition(': line')[0]} ({where}){python}") from None
+    if too_deep(value):
+        raise NotJson(TOO_DEEP)
     if (place := _half(value, "")) is not None:
         what = f"half of a character ({place[1]}){' in ' + repr(place[0]) if place[0] else ''}"
         raise NotJson(f"this is not JSON: {what}: a text was cut in the middle of an escaped character")

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import mimetypes
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, time
 from decimal import Decimal
-from pathlib import Path
+from shlex import quote
 from types import NoneType
 from typing import Any, Literal, get_args
 
 from synth.errors import InputError
+from synth.files import Reach
 from synth.media import check_media
 from synth.records import AnswerKind, Media, Problem
 from synth.sources.json_values import NotJson, Written, parse_json
@@ -40,6 +42,9 @@ otherwise. `answer_index` counts from 0, `answer_number` from 1."""
 _LETTERED = re.compile(r"\A\s*\(?([A-Za-z])[).:]\s*(.*)\Z", re.DOTALL)
 _MARK = "####"
 _MMLU_CHOICES = 4
+MOST_MEDIA = 64
+MOST_MEDIA_BYTES = 64 * 2**20
+"""Of one problem: all of it goes into one request. Less than endpoints refuse, and more than data sets hold."""
 _MEDIA: tuple[tuple[str, Literal["image", "audio"] | None], ...] = (
     ("images", "image"),
     ("audio", "audio"),
@@ -79,7 +84,9 @@ def choose_mapping(columns: Sequence[str], given: Mapping[str, str]) -> dict[str
         meant = _meant(columns)
         raise InputError(
             f"no column gives the question; its columns: {have}",
-            remedy=f"name it, such as: --map question={meant}" if meant else "name it: --map question=COLUMN",
+            remedy=f"name it, such as: --map {quote(f'question={meant}')}"
+            if meant
+            else "name it: --map question=COLUMN",
         )
     return mapping
 
@@ -95,7 +102,7 @@ def to_problem(
     mapping: Mapping[str, str],
     source: str,
     needs: frozenset[str],
-    folder: Path = Path(),
+    media: Reach,
 ) -> Problem:
     """The problem a row describes.
 
@@ -104,7 +111,7 @@ def to_problem(
         mapping: field to column.
         source: where the row stands, for the record.
         needs: fields the pipeline cannot do without.
-        folder: where relative paths of images and sounds begin.
+        media: where its images and sounds may lie.
 
     Raises:
         InputError: the row does not describe one; says why in words.
@@ -149,9 +156,7 @@ def to_problem(
         "reference_solution": solution if isinstance(solution, str) and solution.strip() else None,
         "evidence": tuple(map(str, evidence)) if isinstance(evidence, list) else (),
         "rubric": got.get("rubric"),
-        "media": tuple(
-            one for name, kind in _MEDIA if got.get(name) is not None for one in _media(kind, got[name], folder)
-        ),
+        "media": _all_media(got, media),
     }
     used = mapping.values()
     problem = Problem.root(
@@ -195,7 +200,7 @@ def _place(name: str, index: Any, first: int, choices: Sequence[str]) -> str:
     """The letter of a choice by its place, which counts from `first`."""
     try:
         place = int(index) - first
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         place = -1
     if not 0 <= place < len(choices):
         raise InputError(f"{name} is {index!r}, and there are {len(choices)} choices (counted from {first})")
@@ -241,7 +246,22 @@ def _final(solution: str) -> str | None:
     return None
 
 
-def _media(kind: Literal["image", "audio"] | None, value: Any, folder: Path) -> Iterator[Media]:
+def _all_media(got: Mapping[str, Any], reach: Reach) -> tuple[Media, ...]:
+    """The images and sounds of a row, with the hashes of those that are files."""
+    given = [one for name, kind in _MEDIA if got.get(name) is not None for one in _media(kind, got[name])]
+    if len(given) > MOST_MEDIA:
+        raise InputError(f"it has {len(given):,} images and sounds, and at most {MOST_MEDIA} are taken")
+    size, found = 0, []
+    for one in given:
+        file = check_media(one, reach)
+        found.append(one if file is None else one.model_copy(update={"sha256": file.sha256}))
+        size += 0 if file is None else file.size
+        if size > MOST_MEDIA_BYTES:
+            raise InputError(f"its images and sounds have more than {MOST_MEDIA_BYTES // 2**20} MiB")
+    return tuple(found)
+
+
+def _media(kind: Literal["image", "audio"] | None, value: Any) -> Iterator[Media]:
     """Images and sounds: paths or URLs, or objects with `kind` and `uri`; one, or a list of them."""
     what = kind or "media"
     if not isinstance(value, (list, str, dict, NoneType)):
@@ -252,14 +272,9 @@ def _media(kind: Literal["image", "audio"] | None, value: Any, folder: Path) -> 
             raise InputError(f"the {what} is a {type(one).__name__}, not the path of a file or a URL")
         said = one.get("kind") if isinstance(one, dict) else None
         transcript = one.get("transcript") if isinstance(one, dict) else None
-        given = Media(
+        yield Media(
             kind=kind or _kind_of(uri, said), uri=uri, transcript=str(transcript) if transcript is not None else None
         )
-        file = check_media(given, folder)
-        if file is not None:
-            digest = file.reference.partition(";")[0].removeprefix("sha256:")
-            given = given.model_copy(update={"uri": str(file.path.resolve()), "sha256": digest})
-        yield given
 
 
 def _kind_of(uri: str, said: Any) -> Literal["image", "audio"]:
@@ -304,7 +319,7 @@ def _choices(value: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if any(not t for t in plain):
         raise InputError("one of the choices is empty")
     if len(set(plain)) < len(plain):
-        twice = next(t for t in plain if plain.count(t) > 1)
+        twice = Counter(plain).most_common(1)[0][0]
         raise InputError(f"the choice {twice!r} is given twice")
     if len(plain) == 1:
         raise InputError("there is only one choice")

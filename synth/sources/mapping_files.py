@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
-from jinja2 import TemplateError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from synth.errors import InputError
+from synth.bounded import nearest
+from synth.errors import InputError, UserError
 from synth.prompts import Expression
 from synth.sources.formats import FUNCTIONS
 from synth.sources.mapping import FIELDS
+from synth.yaml_text import NotYaml, load_yaml
 
 __all__ = [
     "Columns",
@@ -109,7 +108,7 @@ class RationaleMap(_Part):
     """Whether its answer is compared with that of the problem; the verdict is the score `correct`."""
     author: Expr = "'teacher'"
     """What kind of author: teacher, student, human, reference, perturbed or program."""
-    teacher: Expr | None = None
+    model: Expr | None = None
     """Name of the model that wrote it."""
     scores: tuple[ScoreMap, ...] = ()
     """Verdicts on it."""
@@ -209,8 +208,8 @@ class Declared(_Part):
         for place, source, _ in (*itself, *self.expressions()):
             try:
                 Expression(source)
-            except TemplateError as error:
-                found.append(f"{place}: {source!r} does not compile: {error}")
+            except UserError as error:
+                found.append(f"{place}: {source!r} does not compile: {error.what}")
         return found
 
     def recognises(self, columns: list[str], row: Mapping[str, Any]) -> bool:
@@ -219,7 +218,7 @@ class Declared(_Part):
             return False
         try:
             return bool(Expression(self.recognised)({**dict.fromkeys(columns), **FUNCTIONS, "row": Columns(row)}))
-        except Exception:  # noqa: BLE001 - an expression that fails on a row is not about such rows
+        except (UserError, TypeError):  # an expression that fails on a row is not about such rows
             return False
 
     def unknown_columns(self, columns: list[str]) -> list[str]:
@@ -285,12 +284,15 @@ def load_mapping(name: str) -> Declared:
 
     Raises:
         InputError: there is none, or it does not hold; all its mistakes at once.
+        UserError: it cannot be read.
     """
     path = find_mapping(name)
     try:
-        data: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"this is not YAML: {error}", where=str(path), remedy="correct the file") from error
+        data = load_yaml(path)
+    except NotYaml as error:
+        raise InputError(
+            f"this is not YAML: {error.what}", where=f"{path}:{error.line}", remedy="correct the file"
+        ) from error
     try:
         made = Declared.model_validate(data)
     except ValidationError as error:
@@ -343,5 +345,5 @@ def _told(error: Any) -> str:
 
 
 def _near(word: str, known: Any) -> str:
-    near = get_close_matches(word, list(known), n=1, cutoff=0.5)
+    near = nearest(word, known, cutoff=0.5)
     return f"; did you mean {near[0]!r}?" if near else ""

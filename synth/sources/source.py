@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from synth.errors import InputError
+from synth.files import Reach
 from synth.records import Problem, UnitRecord
 from synth.sources.declared import read_row, reference_of
 from synth.sources.files import Row, read_rows
@@ -21,8 +22,13 @@ from synth.sources.standing import known_bad
 __all__ = ["BadRow", "Given", "Scan", "Source", "open_source"]
 
 
+MOST_COLUMNS = 10_000
+"""Of a row."""
 _LOOKED_AT = 100
 """Rows whose columns are those of the input."""
+_MOST_KEPT, _MOST_LETTERS = 10_000, 16 * 2**20
+"""Rows of an input that are kept from the first reading, so that they are not parsed twice, and the letters of their
+questions, contexts and answers; larger inputs are read again."""
 
 
 class BadRow(NamedTuple):
@@ -64,6 +70,7 @@ class Source:
         references: where no mapping is declared: whether the worked solutions of rows are records too.
         needs: fields the pipeline cannot do without.
         unfit: says why the pipeline cannot work on a problem, or None.
+        media_from: folders from which images and sounds may be taken, beside the folder of the file and those below.
 
     Raises:
         InputError: it cannot be read, or no column gives the question.
@@ -78,6 +85,7 @@ class Source:
         references: bool = False,
         needs: frozenset[str] = frozenset(),
         unfit: Callable[[Problem], str | None] | None = None,
+        media_from: Sequence[str | Path] = (),
     ) -> None:
         self.name = name
         self.declared = declared
@@ -85,9 +93,13 @@ class Source:
         self.needs = needs
         self._unfit = unfit
         self._label = Path(name).name
-        self._folder = Path(name).parent
+        allowed = tuple(Path(folder).expanduser() for folder in media_from)
+        self.media = Reach(Path(name).parent if _made_by(name) is None else None, allowed)
+        """Where images and sounds of its problems may lie."""
         self._bad: frozenset[int] | None = None
         self._last: dict[str, int] = {}
+        self._kept: list[Given] | None = None
+        """What the good rows give; None where they are too many."""
         self.repeated = 0
         """Records that stood in the input again, seen while problems were read; each is taken once."""
         self._notes: Counter[str] = Counter()
@@ -121,10 +133,10 @@ class Source:
             raise InputError(row)
         where = f"{self._label}:{line}"
         if self.declared is None:
-            problem = to_problem(row, self.mapping, where, self.needs, self._folder)
+            problem = to_problem(row, self.mapping, where, self.needs, self.media)
             given = Given(problem, reference_of(problem, row, self.mapping) if self.references else ())
         else:
-            found = read_row(row, self.columns, self.declared, where, self.needs, self._folder)
+            found = read_row(row, self.columns, self.declared, where, self.needs, self.media)
             if found is None:
                 return None
             given = Given(found[0], tuple(found[1]))
@@ -136,6 +148,8 @@ class Source:
         """Read it all once and list what is wrong."""
         found = Scan()
         self._notes.clear()
+        kept: list[Given] | None = []
+        letters = 0
         asked: dict[int, tuple[int, int, int]] = {}
         for line, row in self._rows():
             try:
@@ -158,6 +172,12 @@ class Source:
             if given.records:
                 found.records.update(r.table for r in given.records)
                 self._last[problem.id] = line
+            letters += len(problem.question) + len(problem.context or "") + len(problem.answer or "")
+            if kept is not None and len(kept) < _MOST_KEPT and letters < _MOST_LETTERS and not given.records:
+                kept.append(given)
+            else:
+                kept = None
+        self._kept = kept
         self._bad = frozenset(b.line for b in found.bad)
         return found
 
@@ -173,6 +193,9 @@ class Source:
         if self._bad is None:
             self.scan()
         assert self._bad is not None
+        if self._kept is not None:
+            yield from self._kept
+            return
         self.repeated = 0
         self._notes.clear()
         waiting: dict[str, tuple[Problem, dict[str, UnitRecord]]] = {}
@@ -283,9 +306,21 @@ def _beginning(rows: Callable[[], Iterator[Row]], name: str) -> tuple[list[str],
 
 
 def _rows_of(name: str, notes: Counter[str] | None) -> Iterator[Row]:
-    kind, _, rest = name.partition(":")
-    made_by = {"gym": gym_rows, "hub": hub_rows}.get(kind)
-    return made_by(rest) if made_by is not None else read_rows(Path(name), notes)
+    made_by = _made_by(name)
+    rows = made_by(name.partition(":")[2]) if made_by is not None else read_rows(Path(name), notes)
+    return ((line, _bounded(row)) for line, row in rows)
+
+
+def _bounded(row: Mapping[str, Any] | str) -> Any:
+    """A row, or why it is none of ours: too many columns. How deep it is its reader looks at."""
+    if isinstance(row, dict) and len(row) > MOST_COLUMNS:
+        return f"it has {len(row):,} columns, and at most {MOST_COLUMNS:,} are read"
+    return row
+
+
+def _made_by(name: str) -> Callable[[str], Iterator[Row]] | None:
+    """What makes the rows where they are not those of a file."""
+    return {"gym": gym_rows, "hub": hub_rows}.get(name.partition(":")[0]) if ":" in name else None
 
 
 def _question(problem: Problem) -> int:
@@ -301,6 +336,15 @@ def open_source(
     references: bool = False,
     needs: frozenset[str] = frozenset(),
     unfit: Callable[[Problem], str | None] | None = None,
+    media_from: Sequence[str | Path] = (),
 ) -> Source:
     """The source of that name; see `Source`."""
-    return Source(name, mapping=mapping, declared=declared, references=references, needs=needs, unfit=unfit)
+    return Source(
+        name,
+        mapping=mapping,
+        declared=declared,
+        references=references,
+        needs=needs,
+        unfit=unfit,
+        media_from=media_from,
+    )

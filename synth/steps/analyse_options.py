@@ -7,18 +7,18 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from synth.models import Capability, Model, Request, Task
 from synth.records import Problem, Rationale, UnitRecord, record_fields
 from synth.steps.analysis import analysis_shape, write_analysis
-from synth.steps.step import Flow, TeacherStep
+from synth.steps.step import Flow, ModelStep
 from synth.steps.unit import Unit
-from synth.teachers import Capability, Request, Task, Teacher
 from synth.verify import state_answer
 
 __all__ = ["AnalyseOptions"]
 
 
-class AnalyseOptions(TeacherStep):
-    """Teachers list the premises of the passage, say what they mean for each option, and conclude.
+class AnalyseOptions(ModelStep):
+    """Models list the premises of the passage, say what they mean for each option, and conclude.
 
     An option is supported, contradicted, unrelated or mixed.
     The gold answer is never shown. `parts` of the rationale has premises and options with the premises each cites; its
@@ -34,51 +34,49 @@ class AnalyseOptions(TeacherStep):
     prompt: str = "options/analyse"
     """Name of a shipped prompt, or path of your own (`.j2`), read from beside the pipeline file."""
     samples: Annotated[int, Field(ge=1, le=64)] = 1
-    """Analyses to ask of each teacher for each problem."""
+    """Analyses to ask of each model for each problem."""
 
     def prompt_variables(self) -> Mapping[str, frozenset[str] | None]:
         return {"problem": record_fields(Problem), "format": None}
 
-    def uses_of(self, teacher: Teacher) -> frozenset[Capability]:  # noqa: ARG002
+    def uses_of(self, model: Model) -> frozenset[Capability]:  # noqa: ARG002
         return frozenset({"json_schema"})
 
     def problems_with(
-        self, teachers: Mapping[str, Sequence[Teacher]], authors: Sequence[Teacher]
+        self, models: Mapping[str, Sequence[Model]], authors: Sequence[Model]
     ) -> Iterable[tuple[str, str, str]]:
-        yield from super().problems_with(teachers, authors)
-        if self.samples > 1 and any(self.is_greedy(t) for role in self.roles() for t in teachers.get(role, ())):
+        yield from super().problems_with(models, authors)
+        if self.samples > 1 and any(self.is_greedy(t) for role in self.roles() for t in models.get(role, ())):
             what = f"{self.samples} samples at temperature 0 are {self.samples} times the same reply"
             yield "samples", what, "set temperature above 0, or samples: 1"
 
-    def flow(self, teachers: int) -> Flow:
-        return Flow(calls=self.samples * teachers, records=self.samples * teachers)
+    def flow(self, models: int) -> Flow:
+        return Flow(calls=self.samples * models, records=self.samples * models)
 
     async def run(self, records: Sequence[Problem], unit: Unit) -> Iterable[UnitRecord]:
-        asked: list[tuple[Teacher, Request, UnitRecord]] = []
+        asked: list[tuple[Model, Request, UnitRecord]] = []
         for problem in records:
-            for teacher in unit.teachers(self.by):
-                form = self.form_of_fields(teacher)
+            for model in unit.models(self.by):
+                form = self.form_of_fields(model)
                 task = Task("analyse", problem, format=form)
                 shape = analysis_shape(len(problem.choices))
                 first = self.request(self.load(), {"problem": problem, "format": form}, task, shape=shape)
-                asked += [
-                    (teacher, first if i == 0 else first._replace(sample=i), problem) for i in range(self.samples)
-                ]
+                asked += [(model, first if i == 0 else first._replace(sample=i), problem) for i in range(self.samples)]
         made = []
-        for (teacher, request, _), reply in zip(asked, await self.ask_all(asked, unit), strict=True):
+        for (model, request, _), reply in zip(asked, await self.ask_all(asked, unit), strict=True):
             if reply is None:
                 continue
             problem = request.task.problem
             text, steps = write_analysis(reply.value)
             response, span = state_answer(text, reply.value.answer, kind="choice", choices=problem.choices)
             made.append(
-                Rationale.make(
-                    unit=problem.unit,
-                    step=self.name,
-                    because=[self.version, problem.id, reply.key],
+                self.derive(
+                    Rationale,
+                    [problem],
+                    replies=[reply.key],
                     problem=problem.id,
                     author="teacher",
-                    teacher=teacher.name,
+                    model=model.name,
                     style="options",
                     thought=reply.thought,
                     thought_kind=reply.thought_kind,

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, create_model, model_validator
 
+from synth.models import Reply
 from synth.records import Rationale
-from synth.teachers import Reply
 
 __all__ = ["Analysis", "OptionAnalysis", "Relation", "analysis_of", "analysis_shape", "relation_in", "write_analysis"]
 
@@ -74,7 +74,7 @@ class OptionAnalysis(BaseModel):
 
 
 _BLOCK = re.compile(r"^[ \t>*#-]*(?:option[ \t]*)?\(?([A-Z])[).:][ \t*]*", re.MULTILINE | re.IGNORECASE)
-_ITEM = re.compile(r"^\s*(?:\d+[.)]|[-*])\s+(.*)$", re.MULTILINE)
+_ITEM = re.compile(r"^[^\S\n]*(?:\d+[.)]|[-*])\s+(.*)$", re.MULTILINE)
 _SECTION = re.compile(r"^[ \t>*#]*(premises|options|conclusion|answer)[ \t*]*:[ \t*]*", re.MULTILINE | re.IGNORECASE)
 _RELATION_LINE = re.compile(r"^[ \t>*-]*relation[ \t*]*:(.*)$", re.MULTILINE | re.IGNORECASE)
 

@@ -14,13 +14,14 @@ from pydantic import BeforeValidator, Field
 from synth.corpus.benchmark import BenchmarkItem, read_items
 from synth.corpus.coverage import meanings
 from synth.corpus.overlap import common_words
-from synth.corpus.step import digest_of
+from synth.corpus.step import digest_of, path_of
+from synth.errors import UserError
+from synth.models import Capability, Completion, Model, Reply, Request, Task
 from synth.records import Problem, Rationale, Score, UnitRecord, record_fields
-from synth.steps.step import Flow, TeacherStep
+from synth.steps.step import Flow, ModelStep
 from synth.steps.text import text_of
 from synth.steps.unit import Unit
 from synth.steps.yes_or_no import YES_OR_NO, probability_of_yes
-from synth.teachers import Capability, Completion, Reply, Request, Task, Teacher
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,7 +50,7 @@ class _Judged(NamedTuple):
     why: str
 
 
-class Contamination(TeacherStep):
+class Contamination(ModelStep):
     """Have a judge say whether a record is an item of a benchmark in other words; a later `filter` decides.
 
     The items nearest to a record by embeddings are shown to the judge with it, one at a time. The score is the highest
@@ -93,22 +94,30 @@ class Contamination(TeacherStep):
     def prompt_variables(self) -> Mapping[str, frozenset[str] | None]:
         return {"problem": record_fields(Problem), "text": None, "item": None, "format": None}
 
-    def needs_of_teachers(self) -> frozenset[Capability]:
+    def needs_of_models(self) -> frozenset[Capability]:
         return frozenset({"logprobs"}) if self.mode == "probability" else frozenset()
 
-    def uses_of(self, teacher: Teacher) -> frozenset[Capability]:  # noqa: ARG002
+    def uses_of(self, model: Model) -> frozenset[Capability]:  # noqa: ARG002
         return frozenset({"json_schema"}) if self.mode == "verdict" else frozenset()
 
     def problems_with(
-        self, teachers: Mapping[str, Sequence[Teacher]], authors: Sequence[Teacher]
+        self, models: Mapping[str, Sequence[Model]], authors: Sequence[Model]
     ) -> Iterable[tuple[str, str, str]]:
-        yield from super().problems_with(teachers, authors)
+        yield from super().problems_with(models, authors)
         if find_spec("wordllama") is None:
             yield "step", "contamination needs wordllama, not installed", "pip install 'synth-rationales[curate]'"
-        missing = [name for name in self.against if not self._path(name).exists()]
-        for name in missing:
-            yield "against", f"there is no {self._path(name)}", "paths are read from beside the pipeline file"
-        if not missing:
+        there = True
+        for name in self.against:
+            try:
+                path = self._path(name)
+            except UserError as error:
+                there = False
+                yield "against", f"{error.where}: {error.what}", error.remedy or ""
+                continue
+            if not path.is_file():
+                there = False
+                yield "against", f"there is no {path}", "paths are read from beside the pipeline file"
+        if there:
             try:
                 if not self._items:
                     yield "against", f"no item has {self.shortest} words or more", "lower shortest, or look at columns"
@@ -119,13 +128,13 @@ class Contamination(TeacherStep):
         contents = {name: digest_of(self._path(name)) for name in self.against}
         return super().described() | {"contents": contents}
 
-    def flow(self, teachers: int) -> Flow:
-        return Flow(calls=self.nearest * teachers, records=1)
+    def flow(self, models: int) -> Flow:
+        return Flow(calls=self.nearest * models, records=1)
 
     async def run(self, records: Sequence[UnitRecord], unit: Unit) -> Iterable[UnitRecord]:
         near = self._near([text_of(r) for r in records])
         pairs = [(record, one) for record, some in zip(records, near, strict=True) for one in some]
-        judges = unit.teachers(self.by)
+        judges = unit.models(self.by)
         asked = [(judge, self._request(record, one, judge, unit), record) for record, one in pairs for judge in judges]
         replies = iter(await self.ask_all(asked, unit))
         judged: dict[str, list[_Judged]] = {r.id: [] for r in records}
@@ -133,7 +142,7 @@ class Contamination(TeacherStep):
             judged[record.id].append(self._judged(one, [next(replies) for _ in judges]))
         return [self._score(r, judged[r.id]) for r in records]
 
-    def _request(self, record: UnitRecord, near: _Near, judge: Teacher, unit: Unit) -> Request:
+    def _request(self, record: UnitRecord, near: _Near, judge: Model, unit: Unit) -> Request:
         problem = unit.problem_of(record)
         form = self.form_of_fields(judge)
         shown = {"problem": problem, "text": text_of(record), "item": near.item.text}
@@ -160,10 +169,9 @@ class Contamination(TeacherStep):
         if worst is None or (unheard is not None and (worst.value or 0.0) < 0.5):
             worst = unheard  # a clean verdict on one item says nothing of another
         value = 0.0 if worst is None else worst.value
-        return Score.make(
-            unit=record.unit,
-            step=self.name,
-            because=[self.version, record.id, value, [[*j.near.item] for j in judged]],
+        return self.derive(
+            Score,
+            [record],
             target=record.id,
             name="contamination",
             value=value,
@@ -193,7 +201,7 @@ class Contamination(TeacherStep):
         return self._items, meanings([item.text for item in self._items]).vectors
 
     def _path(self, name: str) -> Path:
-        return (self.folder or Path()) / Path(name).expanduser()
+        return path_of(name, self.folder)
 
 
 def _told(record: UnitRecord, judged: _Judged) -> str:

@@ -10,11 +10,12 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from synth.alignment import TooAlikeError, aligned
+from synth.models import Capability, Model, Reply, Task
 from synth.records import Failure, Problem, Rationale, Score, UnitRecord, record_fields
 from synth.steps.analysis import Analysis, Relation, analysis_of
-from synth.steps.step import Flow, TeacherStep
+from synth.steps.step import Flow, ModelStep
 from synth.steps.unit import Unit
-from synth.teachers import Capability, Reply, Task, Teacher
 from synth.verify import find_quote
 
 __all__ = ["Counterfactual", "asks_for_exception", "organise", "share_changed"]
@@ -24,7 +25,7 @@ _EXCEPTION = re.compile(
 )
 _WORDS = 3
 """An option of fewer words may stand in any passage."""
-_META = re.compile(r"\[[^\]\n]{3,60}\]|\{[^}\n]*\}|^\s*(?:error|sorry|as an ai)\b|<[a-z_]+>", re.IGNORECASE)
+_META = re.compile(r"\[[^\]\n]{3,60}\]|\{[^{}\n]*\}|^\s*(?:error|sorry|as an ai)\b|<[a-z_]+>", re.IGNORECASE)
 """Text about the text, which the released intermediates of arXiv:2409.14495 are full of."""
 
 
@@ -61,7 +62,11 @@ def asks_for_exception(question: str) -> bool:
 
 def share_changed(before: str, after: str) -> float:
     """The share of words that differ between two passages, in [0, 1]; 0 for equal ones, 1 where nothing is shared."""
-    return 1 - SequenceMatcher(None, before.split(), after.split(), autojunk=False).ratio()
+    a, b = before.split(), after.split()
+    try:
+        return 1 - aligned(a, b).ratio()
+    except TooAlikeError:  # one word many times over: how often each stands in both, in whatever order
+        return 1 - SequenceMatcher(None, a, b, autojunk=False).quick_ratio()
 
 
 class _Premises(Reply):
@@ -72,7 +77,7 @@ class _Premises(Reply):
     @classmethod
     def fields_in(cls, text: str) -> Iterable[dict[str, list[str]]]:  # type: ignore[override]
         """A list: one a line, numbered or with a dash."""
-        found = re.findall(r"^\s*(?:\d+[.)]|[-*])\s+(.+)$", text, re.MULTILINE)
+        found = re.findall(r"^[^\S\n]*(?:\d+[.)]|[-*])\s+(.+)$", text, re.MULTILINE)
         if found:
             yield {"premises": found}
 
@@ -83,7 +88,7 @@ class _Passage(Reply):
     passage: Annotated[str, Field(min_length=20)]
 
 
-class Counterfactual(TeacherStep):
+class Counterfactual(ModelStep):
     """For each wrong option of a problem whose analysis is right, write a passage in which it is the right one.
 
     Premises that fit the option are invented, put beside those of the original that may stay, and told as a passage.
@@ -111,14 +116,14 @@ class Counterfactual(TeacherStep):
         shown = {"problem": record_fields(Problem), "target": None, "exception": None, "premises": None, "format": None}
         return {"prompt": {**shown, "gold": None, "cited": None}, "passage_prompt": {**shown, "original": None}}
 
-    def uses_of(self, teacher: Teacher) -> frozenset[Capability]:  # noqa: ARG002
+    def uses_of(self, model: Model) -> frozenset[Capability]:  # noqa: ARG002
         return frozenset({"json_schema"})
 
     def gives_scores(self) -> tuple[str, ...]:
         return ("changed", "copied")
 
-    def flow(self, teachers: int) -> Flow:
-        return Flow(calls=2 * 3 * teachers, records=3 * teachers)  # four options: most have them
+    def flow(self, models: int) -> Flow:
+        return Flow(calls=2 * 3 * models, records=3 * models)  # four options: most have them
 
     async def run(self, records: Sequence[Rationale], unit: Unit) -> Iterable[UnitRecord]:
         asked = []
@@ -126,20 +131,20 @@ class Counterfactual(TeacherStep):
             problem, analysis = unit.problem_of(rationale), analysis_of(rationale)
             if analysis is not None and rationale.answer == problem.answer:
                 asked += [
-                    self._derive(problem, rationale, analysis, letter, teacher, unit)
+                    self._derive(problem, rationale, analysis, letter, model, unit)
                     for letter, _ in problem.lettered_choices
                     if letter != problem.answer
-                    for teacher in unit.teachers(self.by)
+                    for model in unit.models(self.by)
                 ]
         return [record for made in await asyncio.gather(*asked) for record in made]
 
     async def _derive(
-        self, problem: Problem, rationale: Rationale, analysis: Analysis, letter: str, teacher: Teacher, unit: Unit
+        self, problem: Problem, rationale: Rationale, analysis: Analysis, letter: str, model: Model, unit: Unit
     ) -> list[UnitRecord]:
         relation = {chr(ord("A") + i): (o.relation, o.premises) for i, o in enumerate(analysis.options)}
         assert problem.answer is not None
         kept = organise(len(analysis.premises), relation[problem.answer], relation[letter])
-        form = self.form_of_fields(teacher)
+        form = self.form_of_fields(model)
         target = dict(problem.lettered_choices)[letter]
         shown = {
             "problem": problem,
@@ -160,7 +165,7 @@ class Counterfactual(TeacherStep):
             Task("premises", problem, subject=rationale, hint=letter, format=form),
             shape=_Premises,
         )
-        new = await unit.ask(teacher, first, rationale)
+        new = await unit.ask(model, first, rationale)
         if new is None:
             return []
         every = [*premises, *new.value.premises]
@@ -170,23 +175,22 @@ class Counterfactual(TeacherStep):
             Task("context", problem, subject=rationale, hint=letter, format=form),
             shape=_Passage,
         )
-        told = await unit.ask(teacher, second, rationale)
-        if told is None:
+        written = await unit.ask(model, second, rationale)
+        if written is None:
             return []
-        passage = told.value.passage
+        passage = written.value.passage
         if (meta := _META.search(passage)) is not None:
             what = f"the passage holds text about itself: {meta[0]!r}"
-            because = [rationale.id, told.key]
             return [
-                Failure.make(
-                    unit=problem.unit, step=self.name, because=because, target=rationale.id, cause="meta_text",
-                    message=what, raw=passage, attempts=1, retriable=False, call=told.call,
+                self.derive(Failure, [rationale], replies=[written.key], target=rationale.id, cause="meta_text",
+                    message=what, raw=passage, attempts=1, retriable=False, call=written.call,
                 )
             ]  # fmt: skip
-        derived = Problem.make(
-            unit=problem.unit,
-            step=self.name,
-            because=[self.version, problem.id, rationale.id, letter, new.key, told.key],
+        derived = self.derive(
+            Problem,
+            [problem, rationale],
+            replies=[new.key, written.key],
+            key=letter,
             question=problem.question,
             context=passage,
             choices=problem.choices,
@@ -197,7 +201,7 @@ class Counterfactual(TeacherStep):
                     "kept": list(kept),
                     "removed": [i for i in range(1, len(analysis.premises) + 1) if i not in kept],
                     "added": list(new.value.premises),
-                    "call": told.call,
+                    "call": written.call,
                 }
             },
             parent=problem.id,
@@ -206,18 +210,9 @@ class Counterfactual(TeacherStep):
         copied = len(target.split()) >= _WORDS and find_quote(target, passage)
         return [
             derived,
-            _score(derived, "changed", share_changed(problem.context or "", passage)),
-            _score(derived, "copied", float(copied)),
+            self._score(derived, "changed", share_changed(problem.context or "", passage)),
+            self._score(derived, "copied", float(copied)),
         ]
 
-
-def _score(problem: Problem, name: str, value: float) -> Score:
-    return Score.make(
-        unit=problem.unit,
-        step=problem.step,
-        because=[problem.id, name],
-        target=problem.id,
-        name=name,
-        value=value,
-        judge="counterfactual/1",
-    )
+    def _score(self, problem: Problem, name: str, value: float) -> Score:
+        return self.derive(Score, [problem], target=problem.id, name=name, value=value, judge="counterfactual/1")

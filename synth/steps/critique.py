@@ -1,4 +1,4 @@
-"""`critique`: teachers explain the mistake in a rationale."""
+"""`critique`: models explain the mistake in a rationale."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
+from synth.models import Capability, Model, Reply, Task
 from synth.records import Critique as CritiqueRecord
 from synth.records import Problem, Rationale, UnitRecord, record_fields
-from synth.steps.step import Flow, TeacherStep
+from synth.steps.step import Flow, ModelStep
 from synth.steps.unit import Unit
-from synth.teachers import Capability, Reply, Task, Teacher
 
 __all__ = ["Critique"]
 
@@ -34,11 +34,11 @@ class _Diagnosis(Reply):
     correction: str = ""
 
 
-class Critique(TeacherStep):
-    """Each teacher explains what is wrong in a rationale: which step errs first, how, and what it should have been.
+class Critique(ModelStep):
+    """Each model explains what is wrong in a rationale: which step errs first, how, and what it should have been.
 
     The critic is not told who wrote it. A step number that the rationale does not have is passed over; the explanation
-    stays. Source: mistake-aware feedback of arXiv:2410.03663, whose teachers see the gold answer.
+    stays. Source: mistake-aware feedback of arXiv:2410.03663, whose models see the gold answer.
     """
 
     takes: ClassVar[type[UnitRecord]] = Rationale
@@ -47,18 +47,18 @@ class Critique(TeacherStep):
     step: Literal["critique"] = "critique"
     prompt: str = "critique/explain"
     """Name of a shipped prompt, or path of your own (`.j2`), read from beside the pipeline file."""
-    sees_gold: bool = True
+    show_gold: bool = True
     """Whether the critic is shown the gold answer, and the reference solution where there is one."""
 
     def prompt_variables(self) -> Mapping[str, frozenset[str] | None]:
         shown = {"problem": record_fields(Problem), "rationale": record_fields(Rationale)}
         return {**shown, "gold": None, "solution": None, "format": None}
 
-    def uses_of(self, teacher: Teacher) -> frozenset[Capability]:  # noqa: ARG002
+    def uses_of(self, model: Model) -> frozenset[Capability]:  # noqa: ARG002
         return frozenset({"json_schema"})
 
-    def flow(self, teachers: int) -> Flow:
-        return Flow(calls=teachers, records=teachers)
+    def flow(self, models: int) -> Flow:
+        return Flow(calls=models, records=models)
 
     async def run(self, records: Sequence[Rationale], unit: Unit) -> Iterable[UnitRecord]:
         asked = []
@@ -67,34 +67,34 @@ class Critique(TeacherStep):
             shown = {
                 "problem": problem,
                 "rationale": rationale,
-                "gold": problem.answer_shown if self.sees_gold else None,
-                "solution": problem.reference_solution if self.sees_gold else None,
+                "gold": problem.answer_shown if self.show_gold else None,
+                "solution": problem.reference_solution if self.show_gold else None,
             }
-            for teacher in unit.teachers(self.by):
-                form = self.form_of_fields(teacher)
+            for model in unit.models(self.by):
+                form = self.form_of_fields(model)
                 task = Task(
-                    "critique", problem, subject=rationale, hint=problem.answer if self.sees_gold else None, format=form
+                    "critique", problem, subject=rationale, hint=problem.answer if self.show_gold else None, format=form
                 )
                 request = self.request(self.load(), {**shown, "format": form}, task, shape=_Diagnosis)
-                asked.append((teacher, request, rationale))
+                asked.append((model, request, rationale))
         replies = await self.ask_all(asked, unit)
         made = []
-        for (teacher, _, rationale), reply in zip(asked, replies, strict=True):
+        for (model, _, rationale), reply in zip(asked, replies, strict=True):
             if reply is None:
                 continue
             said: _Diagnosis = reply.value
             place = said.first_wrong_step - 1
             made.append(
-                CritiqueRecord.make(
-                    unit=rationale.unit,
-                    step=self.name,
-                    because=[self.version, rationale.id, reply.key],
+                self.derive(
+                    CritiqueRecord,
+                    [rationale],
+                    replies=[reply.key],
                     target=rationale.id,
                     step_index=place if 0 <= place < len(rationale.steps) else None,
                     mistake=said.kind or None,
                     explanation=said.explanation,
                     correction=said.correction or None,
-                    critic=teacher.name,
+                    critic=model.name,
                     call=reply.call,
                 )
             )

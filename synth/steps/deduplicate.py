@@ -9,7 +9,6 @@ from pydantic import Field
 
 from synth.corpus.near_duplicates import near_duplicates
 from synth.records import Rationale, Rejection, UnitRecord
-from synth.steps.rejection import reject
 from synth.steps.step import Step
 from synth.steps.unit import Unit
 
@@ -31,9 +30,8 @@ class Deduplicate(Step):
     async def run(self, records: Sequence[Rationale], unit: Unit) -> Iterable[UnitRecord]:  # noqa: ARG002
         found = near_duplicates([r.reasoning for r in records], threshold=self.threshold, shingle=self.shingle)
         return [
-            reject(
+            self.reject(
                 records[d.item],
-                self.name,
                 f"near-duplicate, Jaccard >= {self.threshold:g}",
                 {"duplicate_of": records[d.keeper].id, "similarity": round(d.similarity, 4)},
             )

@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Literal
 
 from synth.prompts import Expression
 from synth.records import Critique, Node, Pair, Problem, Rationale, Rejection, UnitRecord
-from synth.steps.rejection import reject
 from synth.steps.step import Step
 from synth.steps.unit import Unit
 
@@ -43,7 +42,7 @@ class Filter(Step):
             variables = unit.variables(record)
             kept = expression.holds(variables, f"step {self.name}, {record.id}")
             if not kept:
-                out.append(reject(record, self.name, self.keep, self._observed(variables)))
+                out.append(self.reject(record, self.keep, self._observed(variables)))
         return out
 
     def _observed(self, variables: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
+from synth.models import Capability, Completion, Model, Reply, Request, Task
 from synth.records import Problem, Rationale, Score, UnitRecord, record_fields
-from synth.steps.step import Flow, TeacherStep
+from synth.steps.step import Flow, ModelStep
 from synth.steps.unit import Unit
-from synth.teachers import Capability, Completion, Reply, Request, Task, Teacher
 
 __all__ = ["FollowUp"]
 
@@ -24,7 +24,7 @@ class _Answered(Reply):
     correct: Annotated[Literal["yes", "no"], BeforeValidator(lambda v: v.lower() if isinstance(v, str) else v)]
 
 
-class FollowUp(TeacherStep):
+class FollowUp(ModelStep):
     """Ask of each option, with the question and the rationale at hand, whether it is the correct answer.
 
     Scores: `follow_up`, the share of options answered rightly (yes for the gold option, no for the others; what is
@@ -49,27 +49,27 @@ class FollowUp(TeacherStep):
         shown = {"problem": record_fields(Problem), "rationale": record_fields(Rationale)}
         return {**shown, "option": None, "format": None}
 
-    def uses_of(self, teacher: Teacher) -> frozenset[Capability]:  # noqa: ARG002
+    def uses_of(self, model: Model) -> frozenset[Capability]:  # noqa: ARG002
         return frozenset({"json_schema"})
 
     def gives_scores(self) -> tuple[str, ...]:
         return ("follow_up", "follow_up_misses", "follow_up_balanced")
 
-    def flow(self, teachers: int) -> Flow:
-        return Flow(calls=4 * teachers, records=1)  # four options: most have them
+    def flow(self, models: int) -> Flow:
+        return Flow(calls=4 * models, records=1)  # four options: most have them
 
     async def run(self, records: Sequence[Rationale], unit: Unit) -> Iterable[UnitRecord]:
-        asked: list[tuple[Teacher, Request, UnitRecord]] = []
+        asked: list[tuple[Model, Request, UnitRecord]] = []
         about: list[tuple[Rationale, bool]] = []
         for rationale in records:
             problem = unit.problem_of(rationale)
-            for teacher in unit.teachers(self.by):
-                form = self.form_of_fields(teacher)
+            for model in unit.models(self.by):
+                form = self.form_of_fields(model)
                 for option in problem.lettered_choices:
                     shown = {"problem": problem, "rationale": rationale, "option": option, "format": form}
                     task = Task("follow_up", problem, subject=rationale, hint=option[0], format=form)
                     shape = _Answered if form == "json" else None
-                    asked.append((teacher, self.request(self.load(), shown, task, shape=shape), rationale))
+                    asked.append((model, self.request(self.load(), shown, task, shape=shape), rationale))
                     about.append((rationale, option[0] == problem.answer))
         replies = await self.ask_all(asked, unit)
         verdicts: dict[str, list[tuple[bool, bool]]] = {}
@@ -87,10 +87,9 @@ class FollowUp(TeacherStep):
             "follow_up_balanced": (sum(of_gold) / len(of_gold) + sum(of_others) / len(of_others)) / 2,
         }
         return [
-            Score.make(
-                unit=rationale.unit,
-                step=self.name,
-                because=[self.version, rationale.id, name, verdicts],
+            self.derive(
+                Score,
+                [rationale],
                 target=rationale.id,
                 name=name,
                 value=value,

@@ -63,7 +63,7 @@ class Pair(Step):
     def refers_to(self) -> Mapping[str, Sequence[str]]:
         return {"over": (self.over,) if isinstance(self.over, str) else self.over or ()}
 
-    def flow(self, _teachers: int) -> Flow:
+    def flow(self, _models: int) -> Flow:
         return Flow(calls=0, records=1)
 
     async def run(self, records: Sequence[Rationale], unit: Unit) -> Iterable[UnitRecord]:
@@ -89,11 +89,12 @@ class Pair(Step):
     ) -> Iterable[_Candidate]:
         fits = self._fits(unit)
         values = {r.id: self._value(r, unit) for r in (*winners, *losers)}
+        whole = {r.id: _whole(r) for r in (*winners, *losers)}
         for a, b in product(winners, losers):
             high, low = values[a.id], values[b.id]
             if self.over is not None and low is None:  # such as the student's mistake, which nobody reviewed
                 low = 0.0
-            if high is None or low is None or high <= low or _whole(a) == _whole(b):
+            if high is None or low is None or high <= low or whole[a.id] == whole[b.id]:
                 continue
             margin = _distance(a, b) if self.reason == "siblings" else None
             margin = high - low if margin is None else margin
@@ -162,10 +163,9 @@ class Pair(Step):
         chosen, rejected, margin = candidate
         named = "correctness" if self.score == "correct" else "score"
         reason = self.reason or named
-        return PairRecord.make(
-            unit=chosen.unit,
-            step=self.name,
-            because=[self.version, chosen.id, rejected.id],
+        return self.derive(
+            PairRecord,
+            [chosen, rejected],
             problem=chosen.problem,
             chosen=chosen.id,
             rejected=rejected.id,

@@ -36,10 +36,9 @@ class Reference(Step):
             answer, span = find_answer(solution.response, kind=problem.compared_as, choices=problem.choices)
             steps, segmenter = cut(solution.thought, solution.response, span, self.segment)
             made.append(
-                Rationale.make(
-                    unit=problem.unit,
-                    step=self.name,
-                    because=[self.version, problem.id, segmenter],
+                self.derive(
+                    Rationale,
+                    [problem],
                     problem=problem.id,
                     author=self.author,
                     thought=solution.thought,

@@ -5,53 +5,53 @@ from __future__ import annotations
 from functools import cache
 from importlib.metadata import entry_points
 
-from synth.steps.agreement import Agreement
 from synth.steps.analyse_options import AnalyseOptions
-from synth.steps.checklist_tree import ChecklistTree
-from synth.steps.consensus import Consensus
 from synth.steps.contamination import Contamination
 from synth.steps.counterfactual import Counterfactual
 from synth.steps.critique import Critique
 from synth.steps.deduplicate import Deduplicate
 from synth.steps.filter import Filter
 from synth.steps.follow_up import FollowUp
-from synth.steps.inspect import Inspect
+from synth.steps.generate import Generate
+from synth.steps.medoid_score import MedoidScore
 from synth.steps.pair import Pair
-from synth.steps.rationalize import Rationalize
+from synth.steps.pass_rate import PassRate
+from synth.steps.path_to_rationale import PathToRationale
 from synth.steps.reference import Reference
 from synth.steps.review import Review
 from synth.steps.revise import Revise
+from synth.steps.rubric_tree import RubricTree
 from synth.steps.segment import Segment
 from synth.steps.select import Select
 from synth.steps.step import Step
-from synth.steps.summarize_path import SummarizePath
-from synth.steps.tell_path import TellPath
+from synth.steps.text_stats import TextStats
 from synth.steps.thought_tree import ThoughtTree
+from synth.steps.verbalize_path import VerbalizePath
 from synth.steps.verify_answer import VerifyAnswer
 from synth.steps.vote import Vote
 
 __all__ = ["BUILT_IN", "all_steps"]
 
 BUILT_IN: tuple[type[Step], ...] = (
-    Rationalize,
+    Generate,
     Reference,
     Critique,
     Revise,
     Review,
     ThoughtTree,
-    TellPath,
-    ChecklistTree,
-    SummarizePath,
+    PathToRationale,
+    RubricTree,
+    VerbalizePath,
     AnalyseOptions,
     Counterfactual,
     Segment,
-    Inspect,
+    TextStats,
     Contamination,
     VerifyAnswer,
     Vote,
-    Consensus,
+    MedoidScore,
     FollowUp,
-    Agreement,
+    PassRate,
     Pair,
     Filter,
     Deduplicate,

@@ -1,4 +1,4 @@
-"""`review`: teachers judge each other's rationales, or explanations of mistakes."""
+"""`review`: models judge each other's rationales, or explanations of mistakes."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 import orjson
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 
+from synth.corpus.step import path_of
 from synth.errors import UserError
+from synth.files import read_file
+from synth.models import Capability, Completion, Model, Reply, Request, Task
 from synth.prompts import Prompt
 from synth.records import Critique, Problem, Rationale, Score, UnitRecord, record_fields
-from synth.steps.rationalize import Rationalize
-from synth.steps.step import Flow, ScoreName, TeacherStep
+from synth.steps.generate import Generate
+from synth.steps.step import Flow, ModelStep, ScoreName
 from synth.steps.unit import Unit
 from synth.steps.yes_or_no import YES_OR_NO, probability_of_yes
-from synth.teachers import Capability, Completion, Reply, Request, Task, Teacher
 from synth.verify import compare_answers
 
 __all__ = ["Leniency", "Review", "Verdict", "judge_reviews"]
@@ -28,7 +30,7 @@ __all__ = ["Leniency", "Review", "Verdict", "judge_reviews"]
 LOWEST, HIGHEST = 1, 5
 """The scale of spoken scores, arXiv:2410.03663."""
 
-_RATING = re.compile(r"\[?\s*(\d+)\s*\]?(?:\s*(?:/|out of)\s*5)?\.?")
+_RATING = re.compile(r"\[?\s*+(\d++)\s*+\]?(?:\s*+(?:/|out of)\s*+5)?\.?")
 
 
 def _rating(value: Any) -> Any:
@@ -111,7 +113,7 @@ class _Opinion(NamedTuple):
     key: str
 
 
-class Review(TeacherStep):
+class Review(ModelStep):
     """Reviewers judge records one by one, without being told who wrote them; nobody reviews what is his own.
 
     Each review is a score `NAME_single` with its reviewer as judge; what they come to is one score `NAME` with the label
@@ -132,7 +134,7 @@ class Review(TeacherStep):
     """How it is judged."""
     prompt: str = "auto"
     """Name of a shipped prompt, or path of your own (`.j2`); `auto`: the shipped one of the mode."""
-    sees_gold: bool = True
+    show_gold: bool = True
     """Whether reviewers are shown the gold answer; never in mode `resolve`."""
     exclude_author: bool = True
     """Whether the author may not review what is his own."""
@@ -150,7 +152,7 @@ class Review(TeacherStep):
     """Solutions of each reviewer in mode `resolve`."""
     calibration: str | None = None
     """A JSON file with each reviewer's mean and standard deviation, `{"gpt": {"mean": 3.9, "std": 1.6}}`: scores then
-    count by their distance from it. `synth audit RUN --save-leniency FILE` writes one from a run; running again with it
+    count by their distance from it. `synth audit RUN --save-calibration FILE` writes one from a run; running again with it
     asks nothing anew."""
 
     def takes_type(self) -> type[UnitRecord]:
@@ -171,33 +173,31 @@ class Review(TeacherStep):
             return self.model_copy(update={"prompt": name}).load()
         return super().load(option)
 
-    def fewest_teachers(self) -> int:
+    def fewest_models(self) -> int:
         return 2 if self._excludes_author() else 1
 
-    def needs_of_teachers(self) -> frozenset[Capability]:
+    def needs_of_models(self) -> frozenset[Capability]:
         return frozenset({"logprobs"}) if self.mode == "probability" else frozenset()
 
-    def uses_of(self, teacher: Teacher) -> frozenset[Capability]:
+    def uses_of(self, model: Model) -> frozenset[Capability]:
         if self.mode == "resolve":
-            return self._solver().uses_of(teacher)
+            return self._solver().uses_of(model)
         return frozenset({"json_schema"}) if self.mode == "score" else frozenset()
 
     def problems_with(
-        self, teachers: Mapping[str, Sequence[Teacher]], authors: Sequence[Teacher]
+        self, models: Mapping[str, Sequence[Model]], authors: Sequence[Model]
     ) -> Iterable[tuple[str, str, str]]:
-        yield from super().problems_with(teachers, authors)
-        reviewers = {t.name for role in self.roles() for t in teachers.get(role, ())}
+        yield from super().problems_with(models, authors)
+        reviewers = {t.name for role in self.roles() for t in models.get(role, ())}
         for author in authors if self._excludes_author() else ():
             if reviewers and not reviewers - {author.name}:
                 what = f"{author.name} is the only reviewer, and may not review what is its own"
-                remedy = (
-                    f"bind a second teacher: --teacher {self.roles()[0]}={author.name},NAME; or exclude_author: false"
-                )
+                remedy = f"bind a second model: --model {self.roles()[0]}={author.name},NAME; or exclude_author: false"
                 yield "by", what, remedy
         if self.mode == "resolve":
             if self.target != "rationale":
                 yield "mode", f"resolve compares answers, and a {self.target} has none", "use mode: probability"
-            yield from self._solver().problems_with(teachers, ())
+            yield from self._solver().problems_with(models, ())
         elif self.target == "problem" and self.prompt == "auto":
             what = "the shipped prompts of the modes judge solutions, and this is to judge questions"
             yield "prompt", what, "prompt: review/safe (with mode: probability), or one of your own"
@@ -212,11 +212,11 @@ class Review(TeacherStep):
                     yield (
                         "calibration",
                         what,
-                        "run once without calibration, and write it with synth audit RUN --save-leniency",
+                        "run once without calibration, and write it with synth audit RUN --save-calibration",
                     )
 
-    def flow(self, teachers: int) -> Flow:
-        n = max(1, teachers - self._excludes_author())
+    def flow(self, models: int) -> Flow:
+        n = max(1, models - self._excludes_author())
         return Flow(calls=n * (self.samples if self.mode == "resolve" else 1), records=1)
 
     def _excludes_author(self) -> bool:
@@ -224,10 +224,10 @@ class Review(TeacherStep):
 
     async def run(self, records: Sequence[UnitRecord], unit: Unit) -> Iterable[UnitRecord]:
         reviewed = [
-            (record, teacher)
+            (record, model)
             for record in records
-            for teacher in unit.teachers(self.by)
-            if not (self._excludes_author() and teacher.name == _author(record))
+            for model in unit.models(self.by)
+            if not (self._excludes_author() and model.name == _author(record))
         ]
         opinions = await (self._solve_anew(reviewed, unit) if self.mode == "resolve" else self._ask(reviewed, unit))
         made: list[UnitRecord] = []
@@ -236,50 +236,50 @@ class Review(TeacherStep):
             made += self._scores(record, mine)
         return made
 
-    async def _ask(self, reviewed: Sequence[tuple[UnitRecord, Teacher]], unit: Unit) -> list[_Opinion | None]:
-        asked = [(teacher, self._request(record, teacher, unit), record) for record, teacher in reviewed]
+    async def _ask(self, reviewed: Sequence[tuple[UnitRecord, Model]], unit: Unit) -> list[_Opinion | None]:
+        asked = [(model, self._request(record, model, unit), record) for record, model in reviewed]
         read = _read_probability if self.mode == "probability" else _read_score
         return [None if reply is None else read(reply) for reply in await self.ask_all(asked, unit)]
 
-    def _request(self, record: UnitRecord, teacher: Teacher, unit: Unit) -> Request:
+    def _request(self, record: UnitRecord, model: Model, unit: Unit) -> Request:
         rationale = unit.get(record.target) if isinstance(record, Critique) else record
         problem = unit.problem_of(record)
         spoken = self.mode == "score"
-        form = self.form_of_fields(teacher) if spoken else "text"
+        form = self.form_of_fields(model) if spoken else "text"
         shown = {
             "problem": problem,
             "rationale": None if self.target == "problem" else rationale,
             "critique": record if isinstance(record, Critique) else None,
-            "gold": problem.answer_shown if self.sees_gold else None,
+            "gold": problem.answer_shown if self.show_gold else None,
             "format": form,
         }
-        hint = problem.answer if self.sees_gold else None
+        hint = problem.answer if self.show_gold else None
         task = Task("review" if spoken else "judge", problem, subject=record, hint=hint, format=form)
         if spoken:
             return self.request(self.load(), shown, task, shape=_Rated)
         return self.request(self.load(), shown, task, parameters=YES_OR_NO)
 
-    async def _solve_anew(self, reviewed: Sequence[tuple[UnitRecord, Teacher]], unit: Unit) -> list[_Opinion | None]:
+    async def _solve_anew(self, reviewed: Sequence[tuple[UnitRecord, Model]], unit: Unit) -> list[_Opinion | None]:
         solver = self._solver()
-        teachers = {t.name: t for _, t in reviewed}
+        models = {t.name: t for _, t in reviewed}
         problems = {(p := unit.problem_of(r)).id: p for r, _ in reviewed}
         asked = [
             pair
             for problem in problems.values()
             for name in dict.fromkeys(t.name for r, t in reviewed if unit.problem_of(r).id == problem.id)
-            for pair in solver.requests(problem, [teachers[name]])
+            for pair in solver.requests(problem, [models[name]])
         ]
         solutions = await solver.write(asked, unit)
         return await asyncio.to_thread(self._agreements, reviewed, solutions, unit)
 
     def _agreements(
-        self, reviewed: Sequence[tuple[UnitRecord, Teacher]], solutions: Sequence[Rationale], unit: Unit
+        self, reviewed: Sequence[tuple[UnitRecord, Model]], solutions: Sequence[Rationale], unit: Unit
     ) -> list[_Opinion | None]:
         opinions: list[_Opinion | None] = []
-        for record, teacher in reviewed:
+        for record, model in reviewed:
             assert isinstance(record, Rationale)
             problem = unit.problem_of(record)
-            own = [s for s in solutions if s.problem == problem.id and s.teacher == teacher.name]
+            own = [s for s in solutions if s.problem == problem.id and s.model == model.name]
             if not own:
                 opinions.append(None)
                 continue
@@ -289,8 +289,8 @@ class Review(TeacherStep):
             opinions.append(_Opinion(len(same) / len(own), None, reason, own[0].call, key))
         return opinions
 
-    def _solver(self) -> Rationalize:
-        return Rationalize(
+    def _solver(self) -> Generate:
+        return Generate(
             name=self.name,
             by=self.by,
             prompt="rationale/solve" if self.prompt == "auto" else self.prompt,
@@ -298,16 +298,17 @@ class Review(TeacherStep):
             temperature=self.temperature,
             top_p=self.top_p,
             max_tokens=self.max_tokens,
-            max_tokens_if_cut=self.max_tokens_if_cut,
+            max_tokens_on_truncation=self.max_tokens_on_truncation,
             folder=self.folder,
         )
 
     def _scores(self, record: UnitRecord, opinions: Mapping[str, _Opinion | None]) -> list[Score]:
         made = [
-            Score.make(
-                unit=record.unit,
-                step=self.name,
-                because=[self.version, record.id, f"{self.score}_single", reviewer, opinion.key],
+            self.derive(
+                Score,
+                [record],
+                replies=[opinion.key],
+                key=reviewer,
                 target=record.id,
                 name=f"{self.score}_single",
                 value=opinion.value,
@@ -334,10 +335,9 @@ class Review(TeacherStep):
         reason = f"{len(valid)} of {len(opinions)} reviews valid: {', '.join(valid) or 'none'}; accepted if {rule}"
         return [
             *made,
-            Score.make(
-                unit=record.unit,
-                step=self.name,
-                because=[self.version, record.id, self.score, [s.id for s in made]],
+            self.derive(
+                Score,
+                [record, *made],
                 target=record.id,
                 name=self.score,
                 value=verdict.value,
@@ -348,11 +348,11 @@ class Review(TeacherStep):
         ]
 
     def _calibration_path(self) -> Path:
-        return (self.folder or Path()) / str(self.calibration)
+        return path_of(str(self.calibration), self.folder)
 
 
 def _author(record: UnitRecord) -> str | None:
-    return getattr(record, "critic" if isinstance(record, Critique) else "teacher", None)
+    return getattr(record, "critic" if isinstance(record, Critique) else "model", None)
 
 
 def _read_score(reply: Completion) -> _Opinion:
@@ -377,14 +377,18 @@ def _agree(answer: str | None, other: str | None, problem: Problem) -> bool:
     )
 
 
+_MOST_BYTES = 2**20
+"""Of a calibration."""
+
+
 @cache
 def _leniency(path: str) -> dict[str, Leniency]:
-    remedy = 'write {"REVIEWER": {"mean": 3.9, "std": 1.6}}, or let synth audit RUN --save-leniency write it'
+    remedy = 'write {"REVIEWER": {"mean": 3.9, "std": 1.6}}, or let synth audit RUN --save-calibration write it'
     try:
         return TypeAdapter(dict[str, Leniency]).validate_python(
-            {name: Leniency(**numbers) for name, numbers in orjson.loads(Path(path).read_bytes()).items()}
+            {name: Leniency(**numbers) for name, numbers in orjson.loads(read_file(Path(path), _MOST_BYTES)).items()}
         )
-    except OSError as error:
-        raise UserError(f"the calibration cannot be read: {path}: {error.strerror}", remedy=remedy) from error
+    except UserError as error:
+        raise UserError(f"the calibration cannot be read: {error.what}", where=path, remedy=remedy) from error
     except (orjson.JSONDecodeError, AttributeError, TypeError, ValidationError) as error:
         raise UserError(f"the calibration {path} is not of its form: {error}", remedy=remedy) from error

@@ -8,11 +8,10 @@ from functools import lru_cache
 from itertools import product
 from typing import Annotated, NamedTuple
 
-from jinja2 import TemplateError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from synth.errors import UserError
-from synth.prompts import Expression
+from synth.prompts import Rule
 from synth.records import Problem
 
 __all__ = ["Element", "Rubric", "read_rubric"]
@@ -69,7 +68,7 @@ def read_rubric(problem: Problem, rule: str | None = None) -> Rubric:
 
     Args:
         problem: the problem.
-        rule: an expression for the mark over `count` (how many are yes) and the elements by name, where the rubric has
+        rule: a rule (`synth.prompts.Rule`) for the mark over `count` (how many are yes) and the elements by name, where the rubric has
             none of its own; without any the mark is `count`.
 
     Raises:
@@ -118,9 +117,9 @@ def _number(mark: str) -> float:
 @lru_cache(maxsize=4096)
 def _check(rule: str, names: tuple[str, ...]) -> None:
     try:
-        unknown = Expression(rule).unknown_names(dict.fromkeys(("count", *names)))
-    except TemplateError as error:
-        raise UserError(f"the rule {rule!r} does not compile: {error}", remedy=_FORM) from error
+        unknown = Rule(rule).unknown_names(dict.fromkeys(("count", *names)))
+    except UserError as error:
+        raise UserError(f"the rule {rule[:200]!r} does not compile: {error.what}", remedy=_FORM) from error
     if unknown:
         raise UserError(
             f"the rule {rule!r} names an unknown element {unknown[0]!r}", remedy=f"it knows: count, {', '.join(names)}"
@@ -131,10 +130,9 @@ def _check(rule: str, names: tuple[str, ...]) -> None:
 @lru_cache(maxsize=65536)
 def _mark(rule: str, decisions: tuple[tuple[str, bool], ...]) -> str:
     try:
-        value = Expression(rule)({**dict(decisions), "count": sum(yes for _, yes in decisions)})
-        return f"{float(value):g}"
-    except Exception as error:
-        raise UserError(f"the rule {rule!r} gives no mark: {error}", remedy=_FORM) from error
+        return f"{Rule(rule)({**dict(decisions), 'count': sum(yes for _, yes in decisions)}):g}"
+    except UserError as error:
+        raise UserError(f"the rule {rule!r} gives no mark: {error.what}", remedy=_FORM) from error
 
 
 @lru_cache(maxsize=4096)

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from typing import ClassVar, Literal
 
 from synth.records import Rationale, UnitRecord
-from synth.steps.rejection import reject
 from synth.steps.segmentation import Part, Segmenter, cut
 from synth.steps.step import Step
 from synth.steps.unit import Unit
@@ -37,8 +36,7 @@ class Segment(Step):
                 continue
             steps, segmenter = cut(old.thought, old.response, old.answer_span, self.into, self.part)
             fields = {k: getattr(old, k) for k in Rationale.model_fields if k not in {"id", "unit", "step"}}
-            because = [self.version, old.id, segmenter]
             changed = fields | {"steps": steps, "segmenter": segmenter, "parent": old.id}
-            new = Rationale.make(unit=old.unit, step=self.name, because=because, **changed)
-            made += [new, reject(old, self.name, "superseded", new.id)]
+            new = self.derive(Rationale, [old], **changed)
+            made += [new, self.reject(old, "superseded", new.id)]
         return made

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from synth.errors import UserError
 from synth.prompts import Expression
 from synth.records import Critique, Pair, Rationale, Rejection, UnitRecord, content_id
-from synth.steps.rejection import reject
 from synth.steps.step import Flow, Step
 from synth.steps.unit import Unit
 
@@ -40,7 +39,7 @@ class Select(Step):
     def expressions(self) -> Mapping[str, str]:
         return {"best": self.best} if self.best else {}
 
-    def flow(self, _teachers: int) -> Flow:
+    def flow(self, _models: int) -> Flow:
         return Flow(calls=0, records=1)
 
     async def run(self, records: Sequence[UnitRecord], unit: Unit) -> Iterable[UnitRecord]:
@@ -52,7 +51,7 @@ class Select(Step):
         for record in sorted(records, key=lambda r: rank[r.id]):  # stable: equals stay in the order they were made
             groups.setdefault(unit.problem_of(record).id, []).append(record)
         return [
-            reject(record, self.name, f"at most {self.keep} a problem", {"rank": i + 1, "of": len(group)})
+            self.reject(record, f"at most {self.keep} a problem", {"rank": i + 1, "of": len(group)})
             for group in groups.values()
             for i, record in enumerate(group)
             if i >= self.keep
@@ -61,9 +60,9 @@ class Select(Step):
     def _value(self, record: UnitRecord, unit: Unit) -> float:
         if self.best is None:
             return 0.0
+        where = f"step {self.name}, {record.id}"
+        value = Expression(self.best).value(unit.variables(record), where)
         try:
-            value: Any = Expression(self.best)(unit.variables(record))
             return float("-inf") if value is None else float(value)
-        except Exception as error:
-            where = f"step {self.name}, {record.id}"
+        except (TypeError, ValueError, OverflowError) as error:
             raise UserError(f"the expression {self.best!r} gives no number: {error}", where=where) from error

@@ -6,17 +6,21 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, InstanceOf, JsonValue
+from pydantic.json_schema import SkipJsonSchema
 
+from synth.errors import UserError
+from synth.files import Reach
+from synth.models import Capability, Completion, Model, Reply, Request, Task
 from synth.prompts import Prompt, load_prompt
-from synth.records import Problem, UnitRecord, record_fields
+from synth.records import InUnit, Problem, Rejection, UnitRecord, derive, record_fields
 from synth.steps.unit import Unit
-from synth.teachers import Capability, Completion, Reply, Request, Task, Teacher, attach
 
-__all__ = ["Flow", "ScoreName", "Step", "TeacherStep"]
+__all__ = ["Flow", "ModelStep", "ScoreName", "Step"]
+
+R = TypeVar("R", bound=UnitRecord)
 
 ScoreName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 """The name of a score: a word that expressions and columns can be called by."""
@@ -72,14 +76,14 @@ class Step(BaseModel, ABC):
 
     def problems_with(
         self,
-        teachers: Mapping[str, Sequence[Teacher]],  # noqa: ARG002
-        authors: Sequence[Teacher],  # noqa: ARG002
+        models: Mapping[str, Sequence[Model]],  # noqa: ARG002
+        authors: Sequence[Model],  # noqa: ARG002
     ) -> Iterable[tuple[str, str, str]]:
         """Mistakes in its options that types cannot show, as (option, what, remedy).
 
         Args:
-            teachers: the teachers that play each role.
-            authors: the teachers that make the records it works on.
+            models: the models that play each role.
+            authors: the models that make the records it works on.
         """
         return ()
 
@@ -91,13 +95,31 @@ class Step(BaseModel, ABC):
         """Why it cannot work on a problem of the input, beyond fields it lacks; told before anything is asked."""
         return None
 
-    def flow(self, _teachers: int) -> Flow:
+    def flow(self, _models: int) -> Flow:
         """What to expect for one input record."""
         return Flow(calls=0, records=1)
 
     def described(self) -> dict[str, Any]:
         """All that decides what it makes, as JSON; prompts aside."""
         return self.model_dump(mode="json") | {"version": self.version}
+
+    def derive(
+        self,
+        kind: type[R],
+        parents: Sequence[InUnit | str],
+        *,
+        replies: Sequence[str] = (),
+        key: Any = None,
+        **fields: Any,
+    ) -> R:
+        """A record that this step makes; see `synth.records.derive`."""
+        return derive(kind, step=self.name, version=self.version, parents=parents, replies=replies, key=key, **fields)
+
+    def reject(self, record: UnitRecord, rule: str, observed: JsonValue) -> Rejection:
+        """The rejection of a record: the record stays, and this says why it is not kept."""
+        return self.derive(
+            Rejection, [record], target=record.id, target_table=record.table, rule=rule, observed=observed
+        )
 
     @abstractmethod
     async def run(self, records: Sequence[Any], unit: Unit) -> Iterable[UnitRecord]:
@@ -107,23 +129,23 @@ class Step(BaseModel, ABC):
         """
 
 
-class TeacherStep(Step):
-    """A step that asks teachers."""
+class ModelStep(Step):
+    """A step that asks models."""
 
     by: str | tuple[str, ...] = "teacher"
     """The role, or roles, that answer."""
     prompt: str
     """Name of a shipped prompt, or path of your own (`.j2`), read from beside the pipeline file."""
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
-    """Sampling temperature; the teacher's own if not given."""
+    """Sampling temperature; the model's own if not given."""
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
-    """Nucleus sampling; the teacher's own if not given."""
+    """Nucleus sampling; the model's own if not given."""
     max_tokens: Annotated[int, Field(ge=1)] | None = 1024
     """Most tokens a reply may take; a reply that reaches it counts as a failure, never as a record."""
-    max_tokens_if_cut: Annotated[int, Field(ge=1)] | None = None
+    max_tokens_on_truncation: Annotated[int, Field(ge=1)] | None = None
     """Where a reply was cut off at `max_tokens`, the same is asked once more with this limit."""
-    folder: Annotated[Path | None, Field(exclude=True, repr=False)] = None
-    """Set by the loader: the folder of the pipeline file, from which relative paths are read."""
+    folder: Annotated[SkipJsonSchema[InstanceOf[Reach] | None], Field(exclude=True, repr=False)] = None
+    """Set by the loader: which files the pipeline may name, beside its file."""
 
     def roles(self) -> tuple[str, ...]:
         """The roles it asks."""
@@ -137,16 +159,16 @@ class TeacherStep(Step):
         """The variables offered to `prompt`."""
         return {"problem": record_fields(Problem)}
 
-    def fewest_teachers(self) -> int:
-        """How many teachers its roles must have at least, all in all, for the step to make sense."""
+    def fewest_models(self) -> int:
+        """How many models its roles must have at least, all in all, for the step to make sense."""
         return 1
 
-    def needs_of_teachers(self) -> frozenset[Capability]:
+    def needs_of_models(self) -> frozenset[Capability]:
         """What the endpoints must be able to do."""
         return frozenset()
 
-    def uses_of(self, teacher: Teacher) -> frozenset[Capability]:  # noqa: ARG002
-        """What it makes use of where a teacher has it, beyond what it needs."""
+    def uses_of(self, model: Model) -> frozenset[Capability]:  # noqa: ARG002
+        """What it makes use of where a model has it, beyond what it needs."""
         return frozenset()
 
     @cached_property
@@ -158,7 +180,7 @@ class TeacherStep(Step):
         """The prompt an option names; read once."""
         found = self.loaded.get(option)
         if found is None:
-            found = self.loaded[option] = load_prompt(getattr(self, option), beside=self.folder)
+            found = self.loaded[option] = load_prompt(getattr(self, option), reach=self.folder)
         return found
 
     def request(
@@ -171,10 +193,16 @@ class TeacherStep(Step):
         shape: type[Reply] | None = None,
         parameters: Mapping[str, Any] | None = None,
     ) -> Request:
-        """A request with this step's sampling parameters, and with the media of the task's problem."""
-        messages, files = prompt.render(**variables), dict[str, Path]()
-        if task.problem.media:
-            messages, files = attach(messages, task.problem.media, Path())
+        """A request with this step's sampling parameters; `Unit.ask` adds the media of the task's problem.
+
+        Raises:
+            UserError: the prompt cannot be filled in; says at which step and record.
+        """
+        try:
+            messages = prompt.render(**variables)
+        except UserError as error:
+            where = f"step {self.name}, {(task.subject or task.problem).id}, prompt {error.where}"
+            raise UserError(error.what, where=where, remedy=error.remedy) from error
         own = {"temperature": self.temperature, "top_p": self.top_p, "max_tokens": self.max_tokens}
         return Request(
             messages=messages,
@@ -184,25 +212,22 @@ class TeacherStep(Step):
             step=self.name,
             prompt=prompt.label,
             shape=shape,
-            max_tokens_if_cut=self.max_tokens_if_cut,
-            media=files,
+            max_tokens_on_truncation=self.max_tokens_on_truncation,
         )
 
-    def form_of_fields(self, teacher: Teacher) -> Literal["json", "text"]:
+    def form_of_fields(self, model: Model) -> Literal["json", "text"]:
         """How a reply with named fields is asked for: JSON where it can be held to a schema, lines `Name: value` else."""
-        return "json" if "json_schema" in teacher.capabilities else "text"
+        return "json" if "json_schema" in model.capabilities else "text"
 
-    def is_greedy(self, teacher: Teacher) -> bool:
-        """Whether a teacher would give this step the same reply each time."""
-        own = self.temperature if self.temperature is not None else teacher.parameters.get("temperature")
+    def is_greedy(self, model: Model) -> bool:
+        """Whether a model would give this step the same reply each time."""
+        own = self.temperature if self.temperature is not None else model.parameters.get("temperature")
         return own == 0
 
-    async def ask_all(
-        self, asked: Sequence[tuple[Teacher, Request, UnitRecord]], unit: Unit
-    ) -> list[Completion | None]:
+    async def ask_all(self, asked: Sequence[tuple[Model, Request, UnitRecord]], unit: Unit) -> list[Completion | None]:
         """Ask many at once; the replies in the order of the questions, None where none came."""
         if len(asked) == 1:
             return [await unit.ask(*asked[0])]
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(unit.ask(teacher, request, target)) for teacher, request, target in asked]
+            tasks = [group.create_task(unit.ask(model, request, target)) for model, request, target in asked]
         return [task.result() for task in tasks]

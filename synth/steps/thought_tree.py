@@ -8,11 +8,11 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field
 
+from synth.models import Capability, Completion, Model, Reply, Request, Task
 from synth.records import Node, Problem, UnitRecord, record_fields
 from synth.steps.search import SEARCHES, Scored
-from synth.steps.step import Flow, TeacherStep
+from synth.steps.step import Flow, ModelStep
 from synth.steps.unit import Unit
-from synth.teachers import Capability, Completion, Reply, Request, Task, Teacher
 
 __all__ = ["ThoughtTree"]
 
@@ -40,16 +40,16 @@ class _Verdict(Reply):
 
 class _Proposal(NamedTuple):
     path: tuple[Node, ...]
-    teacher: Teacher
+    model: Model
     reply: Completion
 
 
-class ThoughtTree(TeacherStep):
+class ThoughtTree(ModelStep):
     """Grow a tree of thoughts: propose next steps, evaluate each, expand the promising ones.
 
     Every node is kept with its parent, its `value` (mean of the evaluations: sure 20, likely 1, impossible 0.001) and its
     `visits` (1 where it was expanded). A thought that states an answer ends its branch, as does the greatest depth. Equal
-    thoughts of one parent are one. `tell_path` makes rationales of the ends. Source: arXiv:2305.10601.
+    thoughts of one parent are one. `path_to_rationale` makes rationales of the ends. Source: arXiv:2305.10601.
     """
 
     takes: ClassVar[type[UnitRecord]] = Problem
@@ -67,7 +67,7 @@ class ThoughtTree(TeacherStep):
     search: Literal["breadth", "depth", "best"] = "breadth"
     """Which nodes are expanded: level by level the `beam` best, the best child first and then back, or the best anywhere."""
     proposals: Annotated[int, Field(ge=1, le=64)] = 3
-    """Next steps asked of each teacher for each node that is expanded."""
+    """Next steps asked of each model for each node that is expanded."""
     evaluations: Annotated[int, Field(ge=0, le=64)] = 3
     """Evaluations of each node by each judge; 0: all count the same."""
     beam: Annotated[int, Field(ge=1)] = 5
@@ -89,13 +89,13 @@ class ThoughtTree(TeacherStep):
         evaluating = {"evaluate_prompt": {**shown, "answer": None}} if self.evaluations else {}
         return {"prompt": {**shown, "last": None}, **evaluating}
 
-    def uses_of(self, teacher: Teacher) -> frozenset[Capability]:  # noqa: ARG002
+    def uses_of(self, model: Model) -> frozenset[Capability]:  # noqa: ARG002
         return frozenset({"json_schema"})
 
     def problems_with(
-        self, teachers: Mapping[str, Sequence[Teacher]], authors: Sequence[Teacher]
+        self, models: Mapping[str, Sequence[Model]], authors: Sequence[Model]
     ) -> Iterable[tuple[str, str, str]]:
-        yield from super().problems_with(teachers, authors)
+        yield from super().problems_with(models, authors)
         if self.proposals > 1 and self.temperature == 0:
             yield (
                 "temperature",
@@ -103,9 +103,9 @@ class ThoughtTree(TeacherStep):
                 "set temperature above 0, or proposals: 1",
             )
 
-    def flow(self, teachers: int) -> Flow:
+    def flow(self, models: int) -> Flow:
         nodes = min(self.max_nodes, self.proposals * (1 + self.beam * (self.max_depth - 1)))
-        return Flow(calls=nodes * (1 + self.evaluations) * max(1, teachers / len(self.roles())), records=nodes)
+        return Flow(calls=nodes * (1 + self.evaluations) * max(1, models / len(self.roles())), records=nodes)
 
     async def run(self, records: Sequence[Problem], unit: Unit) -> Iterable[UnitRecord]:
         return [node for problem in records for node in await self._grow(problem, unit)]
@@ -127,21 +127,21 @@ class ThoughtTree(TeacherStep):
         return list(made.values())
 
     async def _propose(self, paths: Sequence[tuple[Node, ...]], problem: Problem, unit: Unit) -> list[_Proposal]:
-        asked: list[tuple[Teacher, Request, UnitRecord]] = []
+        asked: list[tuple[Model, Request, UnitRecord]] = []
         parents: list[tuple[Node, ...]] = []
         for path in paths:
-            for teacher in unit.teachers(super().roles()):
-                shown = self._shown(problem, path, teacher) | {"last": len(path) + 1 >= self.max_depth}
-                task = Task("propose", problem, subject=path[-1] if path else None, format=self.form_of_fields(teacher))
+            for model in unit.models(super().roles()):
+                shown = self._shown(problem, path, model) | {"last": len(path) + 1 >= self.max_depth}
+                task = Task("propose", problem, subject=path[-1] if path else None, format=self.form_of_fields(model))
                 first = self.request(self.load(), shown, task, shape=_Thought)
                 asked += [
-                    (teacher, first if i == 0 else first._replace(sample=i), problem) for i in range(self.proposals)
+                    (model, first if i == 0 else first._replace(sample=i), problem) for i in range(self.proposals)
                 ]
                 parents += [path] * self.proposals
         replies = await self.ask_all(asked, unit)
         return [
-            _Proposal(path, teacher, reply)
-            for path, (teacher, _, _), reply in zip(parents, asked, replies, strict=True)
+            _Proposal(path, model, reply)
+            for path, (model, _, _), reply in zip(parents, asked, replies, strict=True)
             if reply is not None
         ]
 
@@ -153,15 +153,15 @@ class ThoughtTree(TeacherStep):
         bare = [(*p.path, self._node(p, problem)) for p in drafts.values()]
         if not self.evaluations:
             return bare
-        asked: list[tuple[Teacher, Request, UnitRecord]] = []
+        asked: list[tuple[Model, Request, UnitRecord]] = []
         owner: list[str] = []
         for path in bare:
-            for teacher in unit.teachers(self.judge or super().roles()):
-                shown = self._shown(problem, path, teacher) | {"answer": path[-1].answer}
-                task = Task("evaluate", problem, subject=path[-1], format=self.form_of_fields(teacher))
+            for model in unit.models(self.judge or super().roles()):
+                shown = self._shown(problem, path, model) | {"answer": path[-1].answer}
+                task = Task("evaluate", problem, subject=path[-1], format=self.form_of_fields(model))
                 first = self.request(self.load("evaluate_prompt"), shown, task, shape=_Verdict)
                 asked += [
-                    (teacher, first if i == 0 else first._replace(sample=i), problem) for i in range(self.evaluations)
+                    (model, first if i == 0 else first._replace(sample=i), problem) for i in range(self.evaluations)
                 ]
                 owner += [path[-1].id] * self.evaluations
         worth: dict[str, list[float]] = {}
@@ -176,24 +176,24 @@ class ThoughtTree(TeacherStep):
             for path in bare
         ]
 
-    def _shown(self, problem: Problem, path: Sequence[Node], teacher: Teacher) -> dict[str, Any]:
-        return {"problem": problem, "steps": [n.text for n in path], "format": self.form_of_fields(teacher)}
+    def _shown(self, problem: Problem, path: Sequence[Node], model: Model) -> dict[str, Any]:
+        return {"problem": problem, "steps": [n.text for n in path], "format": self.form_of_fields(model)}
 
     def _node(self, proposal: _Proposal, problem: Problem) -> Node:
-        path, teacher, reply = proposal
+        path, model, reply = proposal
         said: _Thought = reply.value
         last = len(path) + 1 >= self.max_depth
         answer = said.answer or None if said.finished or last else None
-        return Node.make(
-            unit=problem.unit,
-            step=self.name,
-            because=[self.version, problem.id, path[-1].id if path else None, reply.key],
+        return self.derive(
+            Node,
+            [problem, *path[-1:]],
+            replies=[reply.key],
             problem=problem.id,
             parent=path[-1].id if path else None,
             depth=len(path),
             text=said.thought,
             terminal=answer is not None or last,
             answer=answer,
-            teacher=teacher.name,
+            model=model.name,
             call=reply.call,
         )

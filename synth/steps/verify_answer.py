@@ -62,10 +62,9 @@ class VerifyAnswer(Step):
         return await asyncio.to_thread(compare) if kind == "math" else compare()
 
     def _score(self, rationale: Rationale, verdict: Verdict) -> Score:
-        return Score.make(
-            unit=rationale.unit,
-            step=self.name,
-            because=[self.version, rationale.id, self.score],
+        return self.derive(
+            Score,
+            [rationale],
             target=rationale.id,
             name=self.score,
             value=1.0 if verdict.label == "right" else 0.0,

@@ -61,10 +61,9 @@ class Vote(Step):
             votes = size.get(voter.id, 0)
             label = "unparsed" if votes == 0 else "majority" if votes == most else "minority"
             scores.append(
-                Score.make(
-                    unit=voter.unit,
-                    step=self.name,
-                    because=[self.version, voter.id, self.score],
+                self.derive(
+                    Score,
+                    voters,
                     target=voter.id,
                     name=self.score,
                     value=votes / len(voters),

@@ -1,4 +1,4 @@
-"""What the steps that have teachers write rationales share: the form of the reply, worked examples, and the reading."""
+"""What the steps that have models write rationales share: the form of the reply, worked examples, and the reading."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import orjson
-from pydantic import Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from synth.errors import UserError
+from synth.files import Reach, read_file
+from synth.models import Capability, Completion, Model, Reply, Request, Task
 from synth.records import Author, Problem, Rationale
 from synth.shipped import shipped
 from synth.steps.segmentation import Segmenter, cut
-from synth.steps.step import TeacherStep
-from synth.teachers import Capability, Completion, Reply, Request, Task, Teacher
+from synth.steps.step import ModelStep
 from synth.verify import find_answer, infer_kind, state_answer
 
 __all__ = ["WritingStep"]
@@ -25,7 +26,7 @@ _EXAMPLES = {"number": "arithmetic", "math": "arithmetic", "choice": "choice", "
 Form = Literal["json", "text"]
 
 
-class WritingStep(TeacherStep):
+class WritingStep(ModelStep):
     """A step whose replies are rationales."""
 
     author: Literal["teacher", "student"] = "teacher"
@@ -44,33 +45,33 @@ class WritingStep(TeacherStep):
     is kept than the statement of its answer (all of it, where it states none in a place of its own). `drop`: the response alone is
     kept; the ledger has the thought."""
 
-    def uses_of(self, teacher: Teacher) -> frozenset[Capability]:
-        wants_json = self.format == "json" or (self.format == "auto" and teacher.small)
+    def uses_of(self, model: Model) -> frozenset[Capability]:
+        wants_json = self.format == "json" or (self.format == "auto" and model.small)
         return frozenset({"json_schema"}) if wants_json else frozenset()
 
     def problems_with(
-        self, teachers: Mapping[str, Sequence[Teacher]], authors: Sequence[Teacher]
+        self, models: Mapping[str, Sequence[Model]], authors: Sequence[Model]
     ) -> Iterable[tuple[str, str, str]]:
-        yield from super().problems_with(teachers, authors)
+        yield from super().problems_with(models, authors)
         if self.examples not in {"auto", "none"}:
             try:
                 _load_examples(str(_example_path(self.examples, self.folder)))
             except UserError as error:
                 yield "examples", error.what, error.remedy or "give a JSONL file with question, steps and answer"
 
-    def form_for(self, teacher: Teacher) -> Form:
-        """The form in which a teacher is asked to reply."""
-        small = self.format == "auto" and teacher.small and "json_schema" in teacher.capabilities
+    def form_for(self, model: Model) -> Form:
+        """The form in which a model is asked to reply."""
+        small = self.format == "auto" and model.small and "json_schema" in model.capabilities
         return "json" if small or self.format == "json" else "text"
 
-    def writing(self, problem: Problem, teacher: Teacher, task: Task, variables: Mapping[str, Any]) -> Request:
+    def writing(self, problem: Problem, model: Model, task: Task, variables: Mapping[str, Any]) -> Request:
         """The request for a rationale; `variables` go to the prompt beside `problem`, `format` and `examples`."""
         form = task.format
-        shown = {"problem": problem, "format": form, "examples": self._examples(problem, teacher, form), **variables}
+        shown = {"problem": problem, "format": form, "examples": self._examples(problem, model, form), **variables}
         return self.request(self.load(), shown, task, shape=_shape_for(problem) if form == "json" else None)
 
     def read(
-        self, problem: Problem, teacher: Teacher, request: Request, reply: Completion, *, parent: str | None = None
+        self, problem: Problem, model: Model, request: Request, reply: Completion, *, parent: str | None = None
     ) -> Rationale:
         """The rationale a reply holds."""
         thought = reply.thought if self.thought != "drop" else None
@@ -88,13 +89,14 @@ class WritingStep(TeacherStep):
         if not steps:
             steps, segmenter = cut(thought, response, span, self.segment)
         author: Author = self.author
-        return Rationale.make(
-            unit=problem.unit,
-            step=self.name,
-            because=[self.version, problem.id, reply.key, *([parent] if parent else []), *self._part_kept()],
+        return self.derive(
+            Rationale,
+            [problem, *([parent] if parent else [])],
+            replies=[reply.key],
+            key=self._part_kept(),
             problem=problem.id,
             author=author,
-            teacher=teacher.name,
+            model=model.name,
             style=request.task.format,
             thought=thought,
             thought_kind=reply.thought_kind if self.thought != "drop" else None,
@@ -114,14 +116,25 @@ class WritingStep(TeacherStep):
         """What the option `thought` adds to an id: other options leave the same reply the same record."""
         return [] if self.thought == "keep" else [f"thought: {self.thought}"]
 
-    def _examples(self, problem: Problem, teacher: Teacher, form: Form) -> list[_Shown]:
-        if self.examples == "none" or (self.examples == "auto" and not teacher.small):
+    def _examples(self, problem: Problem, model: Model, form: Form) -> list[_Shown]:
+        if self.examples == "none" or (self.examples == "auto" and not model.small):
             return []
         if self.examples == "auto":
             path = shipped("samples") / f"{_EXAMPLES[problem.compared_as]}_examples.jsonl"
         else:
             path = _example_path(self.examples, self.folder)
         return [_Shown(e.problem, _write(e, form), e.problem.answer) for e in _load_examples(str(path))]
+
+
+class _ExampleRow(BaseModel):
+    """A line of a file of examples."""
+
+    model_config = ConfigDict(coerce_numbers_to_str=True)
+
+    question: str
+    steps: tuple[str, ...]
+    answer: str
+    choices: tuple[str, ...] = ()
 
 
 class _Example(NamedTuple):
@@ -137,9 +150,15 @@ class _Shown(NamedTuple):
     hint: str | None
 
 
-def _example_path(name: str, folder: Path | None) -> Path:
-    beside = (folder or Path()) / name
-    return beside if beside.is_file() else shipped("samples") / name
+def _example_path(name: str, reach: Reach | None) -> Path:
+    """A shipped file of examples by its name, or one that the pipeline names."""
+    known = shipped("samples") / name
+    own = reach.find(name) if reach is not None else Path(name)
+    return known if not own.is_file() and Path(name).name == name and known.is_file() else own
+
+
+_MOST_BYTES = 2**22
+"""Of a file of examples; each stands in every prompt."""
 
 
 @lru_cache(maxsize=32)
@@ -148,21 +167,20 @@ def _load_examples(path: str) -> tuple[_Example, ...]:
     if not file.is_file():
         raise UserError(f"there is no such file of examples: {path}")
     examples = []
-    for number, line in enumerate(file.read_bytes().splitlines(), 1):
+    for number, line in enumerate(read_file(file, _MOST_BYTES).splitlines(), 1):
         if not line.strip():
             continue
         try:
-            row = orjson.loads(line)
-            choices = tuple(row.get("choices", ()))
-            answer = str(row["answer"])
-            problem = Problem.root(
-                question=row["question"], choices=choices, answer=answer, answer_kind=infer_kind(answer, choices)
-            )
-            examples.append(_Example(problem, tuple(row["steps"])))
-        except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+            row = _ExampleRow.model_validate_json(line)
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            why = f"{'.'.join(map(str, first['loc'])) or 'the line'}: {first['msg']}"
             raise UserError(
-                f"line {number} of {path} is not a worked example (question, steps, answer): {error}"
+                f"line {number} of {path} is not a worked example (question, steps, answer): {why}"
             ) from error
+        kind = infer_kind(row.answer, row.choices)
+        problem = Problem.root(question=row.question, choices=row.choices, answer=row.answer, answer_kind=kind)
+        examples.append(_Example(problem, row.steps))
     return tuple(examples)
 
 
@@ -173,7 +191,7 @@ def _write(example: _Example, form: str) -> str:
 
 
 class _Written(Reply):
-    """What a teacher that writes JSON is to write."""
+    """What a model that writes JSON is to write."""
 
     steps: list[str]
     answer: str

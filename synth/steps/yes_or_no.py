@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from synth.teachers import Completion
+from synth.models import Completion
 
 __all__ = ["YES_OR_NO", "probability_of_yes"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from inspect import cleandoc
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -10,7 +11,16 @@ from synth.documented import field_docs
 from synth.records import RECORD_TYPES, Record
 from synth.records.parts import OWN_BEGINNING, OWN_END
 
-__all__ = ["TABLES", "column_docs", "columns", "derived_columns", "stored_columns"]
+__all__ = [
+    "TABLES",
+    "column_docs",
+    "columns",
+    "derived_columns",
+    "from_journal",
+    "journal_columns",
+    "recorded",
+    "stored_columns",
+]
 
 TABLES: dict[str, type[Record]] = {kind.table: kind for kind in RECORD_TYPES}
 """Record types by table."""
@@ -46,9 +56,37 @@ equal.
 """
 
 
+_TIMES = {"calls": ("started",)}
+"""By table, the columns that hold a moment: seconds since the epoch in records and in the journal, TIMESTAMPTZ in DuckDB."""
+_LAST_SECOND = 253_402_300_799
+"""Of the year 9999, the last one that Python's and Arrow's readers take."""
+
+
+@cache
+def journal_columns(kind: type[Record]) -> dict[str, str]:
+    """The columns that a record type fills, with the DuckDB types of their values in the journal; what has no plain type is JSON."""
+    return {name: _sql_type(f.annotation) for name, f in kind.model_fields.items()}
+
+
+@cache
 def stored_columns(kind: type[Record]) -> dict[str, str]:
-    """The columns that a record type fills, with their DuckDB types; what has no plain type is JSON."""
-    return {name: _sql_type(field.annotation) for name, field in kind.model_fields.items()}
+    """The same columns with the types that they have in the tables."""
+    return {**journal_columns(kind), **dict.fromkeys(_TIMES.get(kind.table, ()), "TIMESTAMPTZ")}
+
+
+def from_journal(table: str) -> str:
+    """What to select of rows of the journal, for a table. A moment that no calendar has becomes NULL."""
+    moments = ", ".join(
+        f"CASE WHEN {name} BETWEEN 0 AND {_LAST_SECOND} THEN to_timestamp({name}) END AS {name}"
+        for name in _TIMES.get(table, ())
+    )
+    return f"* REPLACE ({moments})" if moments else "*"
+
+
+def recorded(kind: type[Record]) -> str:
+    """What to select of a table, for the fields of its record type."""
+    times = _TIMES.get(kind.table, ())
+    return ", ".join(f'epoch("{c}") AS "{c}"' if c in times else f'"{c}"' for c in journal_columns(kind))
 
 
 def derived_columns(kind: type[Record]) -> dict[str, str]:

@@ -13,7 +13,7 @@ import orjson
 
 from synth.records import UnitRecord
 
-__all__ = ["Commit", "commit_body", "read_commit"]
+__all__ = ["Commit", "commit_body", "cut_commit"]
 
 _TAB = b"\t"
 _OWNER, _NEXT = b'{"owner":', b',"fingerprint":'
@@ -52,14 +52,11 @@ class Commit(NamedTuple):
     """Each row with its table, as a JSON object that begins with the owner."""
 
 
-def read_commit(body: bytes) -> Commit:
-    """Take a commit apart."""
+def cut_commit(body: bytes) -> Commit:
+    """Take a commit of ours apart, without parsing it. One that this process has not written is parsed (`synth.store.entries`):
+    tabs between the parts of its rows would be rows of their own here.
+    """
     head, *pieces = body.split(_TAB)
-    if not pieces:  # empty, or not written by us: it has to be read
-        read = orjson.loads(body)
-        owner = orjson.dumps(read["owner"])
-        rows = ((table, orjson.dumps(row)) for table, of_table in read["records"].items() for row in of_table)
-        return Commit(owner, False, [(table, _owned(owner, row)) for table, row in rows])
     end = head.index(_NEXT)
     owner = head[len(_OWNER) : end]
     return Commit(owner, _FIRST in head[end:], [(table, _owned(owner, row)) for table, row in _rows(head, pieces)])

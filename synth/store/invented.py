@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import orjson
-
 from synth.store.database import Store
 
 __all__ = ["SCRIPTED", "Invented", "invented_in"]
@@ -41,8 +39,10 @@ def invented_in(store: Store) -> Invented | None:
     nothing stems from them any more. Where the last session had a scripted model at work, all its calls count: not every step
     notes each of the calls that a record comes from.
     """
-    roles = orjson.loads((store.run / "run.json").read_bytes()).get("teachers", {})
-    bound = [str(t[1]) for some in roles.values() for t in some if str(t[1]).startswith(SCRIPTED)]
+    if store.sql("SELECT 1 FROM calls WHERE starts_with(endpoint, ?) LIMIT 1", [SCRIPTED]).fetchone() is None:
+        return None
+    roles = store.manifest.models
+    bound = [endpoint for some in roles.values() for _, endpoint, *_ in some if endpoint.startswith(SCRIPTED)]
     found = store.sql(_CALLS, [bound]).fetchall()
     scripted = [(name, n) for name, invented, n in found if invented]
     if not scripted:
@@ -51,7 +51,7 @@ def invented_in(store: Store) -> Invented | None:
 
 
 _CALLS = """
-SELECT teacher, starts_with(endpoint, 'scripted:') AS invented, count(*) FROM calls
+SELECT model, starts_with(endpoint, 'scripted:') AS invented, count(*) FROM calls
 WHERE got_reply(status, completion_tokens, finish) AND (id IN (SELECT id FROM current_calls)
   OR (list_contains($1::VARCHAR[], endpoint) AND unit IN (SELECT unit FROM problems)))
 GROUP BY ALL ORDER BY ALL

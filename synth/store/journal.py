@@ -4,29 +4,35 @@ Entries are JSON lines in numbered segments. They are handed to the operating sy
 event loop those of one turn together, before anything else that they have set going. So a killed process loses nothing,
 or at most that turn. A thread makes what has gathered safe against a power cut, with one `fdatasync` for the group (a
 *group commit*), at most `GROUP_SECONDS` later. A torn last line is cut off when the journal is opened again.
+
+Every entry but a call, which has an id of its own, is written with a random id. By it an entry is known that stands in the journal
+twice because somebody merged or copied segments; `synth.store.entries` passes over the second one.
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
+import random
 import threading
 from pathlib import Path
+from shlex import quote
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from synth.errors import RunFolderError, Stopped
+from synth.errors import RunFolderError, Stopped, UserError
+from synth.files import advice_for, inside, make_folder, open_journal, regular
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 __all__ = [
+    "ID_LETTERS",
     "Journal",
     "Location",
     "Position",
     "damaged",
-    "find_damage",
+    "has_entries",
     "make_safe",
     "reaches",
     "read_blocks",
@@ -35,6 +41,8 @@ __all__ = [
 
 GROUP_SECONDS = 0.1
 SEGMENT_BYTES = 64 * 2**20
+ID_LETTERS = 16
+"""Of the random id of an entry."""
 _NAME = "{:06d}.jsonl"
 
 
@@ -58,7 +66,20 @@ _sync = getattr(os, "fdatasync", os.fsync)  # macOS and Windows have no fdatasyn
 
 
 def _segments(folder: Path) -> list[Path]:
-    return sorted(folder.glob("[0-9]" * 6 + ".jsonl"))
+    """The segments in order.
+
+    Raises:
+        RunFolderError: one is no file of this run folder, but a link out of it, a pipe or a device.
+    """
+    segments = sorted(folder.glob("[0-9]" * 6 + ".jsonl"))
+    try:
+        inside(folder.parent, folder.name)
+        for path in segments:
+            regular(folder.parent, path.relative_to(folder.parent))
+    except UserError as error:
+        remedy = "put the file itself there; do not open a run folder of others that holds such links"
+        raise RunFolderError(error.what, where=error.where, remedy=remedy) from error
+    return segments
 
 
 def read_entries(folder: Path, start: Position = START) -> Iterator[tuple[Location, bytes]]:
@@ -75,24 +96,13 @@ def read_entries(folder: Path, start: Position = START) -> Iterator[tuple[Locati
             offset += len(line)
 
 
-def find_damage(folder: Path) -> RunFolderError | None:
-    """What to say of the first entry that cannot be read; None where all can."""
-    for location, line in read_entries(folder):
-        try:
-            if not isinstance(orjson.loads(line)["body"], dict):
-                return damaged(folder, location)
-        except (orjson.JSONDecodeError, KeyError, TypeError):
-            return damaged(folder, location)
-    return None
-
-
 def damaged(folder: Path, location: Location) -> RunFolderError:
     """An entry that cannot be read: a disk, or an editor, has changed it."""
     path = folder / _NAME.format(location.segment)
     with path.open("rb") as file:
         line = file.read(location.offset).count(b"\n") + 1
     remedy = (
-        f"take that line out, and {folder.parent / 'corpus.duckdb'}, which is made anew: sed -i {line}d {path}; "
+        f"take that line out, and {folder.parent / 'corpus.duckdb'}, which is made again: sed -i {line}d {quote(str(path))}; "
         "the same command then asks, or does, again what stood there"
     )
     return RunFolderError(f"line {line} of {path.name} is damaged", where=str(folder), remedy=remedy)
@@ -115,12 +125,24 @@ def read_blocks(folder: Path, start: Position, size: int) -> Iterator[tuple[Posi
                 break
 
 
+def has_entries(folder: Path) -> bool:
+    """Whether a journal holds anything."""
+    return any(path.stat().st_size for path in _segments(folder))
+
+
 def reaches(folder: Path, position: Position) -> bool:
-    """Whether a journal goes as far as this; not where its end was lost, with the power or by hand. One that was taken away as a
-    whole holds against nothing.
+    """Whether an entry of a journal ends at this place; not where its end was lost, with the power or by hand. One that was taken
+    away as a whole holds against nothing.
     """
     path = folder / _NAME.format(position.segment)
-    return not _segments(folder) or position.offset == 0 or (path.is_file() and path.stat().st_size >= position.offset)
+    segments = _segments(folder)
+    if not segments or position.offset == 0:
+        return True
+    if path not in segments or path.stat().st_size < position.offset:
+        return False
+    with path.open("rb") as file:
+        file.seek(position.offset - 1)
+        return file.read(1) == b"\n"
 
 
 def make_safe(folder: Path, start: Position, end: Position) -> None:
@@ -161,23 +183,28 @@ class Journal:
         self._to_do = threading.Event()
         """Wakes the thread: something is to be made safe, or it is to end."""
         self._closing = threading.Event()
+        self._ids = (
+            random.Random()
+        )  # its seed is the system's; asking that for each id gives up the interpreter's lock each time
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder, private=True)
             segments = _segments(folder)
             self._number = int(segments[-1].stem) if segments else 1
             self._file = self._open()
             self._size = self._cut_torn_line()
+            self.began = Position(self._number, self._size)
+            """From where on it holds what this process appended."""
         except OSError as error:
             raise RunFolderError(
                 f"the run folder cannot be written: {error.strerror}",
                 where=str(folder.parent),
-                remedy="choose another folder with --run, or mend its permissions",
+                remedy=f"{advice_for(error)} (--run names another folder)",
             ) from error
         self._thread = threading.Thread(target=self._sync_groups, name="journal", daemon=True)
         self._thread.start()
 
     def _open(self) -> IO[bytes]:
-        return (self.folder / _NAME.format(self._number)).open("ab", buffering=0)
+        return open_journal(self.folder / _NAME.format(self._number))
 
     def _cut_torn_line(self) -> int:
         """Leave only whole lines in the last segment; returns its size in bytes."""
@@ -207,7 +234,7 @@ class Journal:
         """
         if self._closing.is_set():
             raise ValueError("the journal is closed")
-        line = b'{"kind":"' + kind.encode() + b'","body":' + body + b"}\n"
+        line = b'{"kind":"%b"%b,"body":%b}\n' % (kind.encode(), b"" if kind == "call" else self._id(), body)
         with self._lock:
             if self._error is None and self._size >= SEGMENT_BYTES:
                 self._begin_segment()
@@ -223,6 +250,9 @@ class Journal:
                 self._to_do.set()
         return location
 
+    def _id(self) -> bytes:
+        return b',"id":"%0*x"' % (ID_LETTERS, self._ids.getrandbits(4 * ID_LETTERS))
+
     def _begin_segment(self) -> None:
         self._write()
         try:
@@ -235,6 +265,8 @@ class Journal:
             self._fail(error)
 
     def _hand_over_soon(self) -> None:
+        import asyncio  # reading a run needs none
+
         try:
             asyncio.get_running_loop().call_soon(self._hand_over)
         except RuntimeError:  # no loop, no turns

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 from typing import Any
 
-import orjson
 from filelock import FileLock, Timeout
 
-from synth.errors import RunFolderError
+from synth.errors import RunFolderError, UserError
+from synth.files import advice_for, inside, is_draft, make_folder, move, write_file
+from synth.store.journal import has_entries
+from synth.store.manifest import MANIFEST, Manifest, is_run, read_manifest
+from synth.store.state import STATE
 
-__all__ = ["FORMAT", "INPUT", "INPUT_BEFORE", "STDIN", "RunFolder", "hold", "read_manifest"]
-
-FORMAT = 1
-"""Version of the layout of a run folder."""
+__all__ = ["INPUT", "INPUT_BEFORE", "STDIN", "RunFolder", "hold"]
 
 INPUT = "input.jsonl"
 """The file in a run folder for problems that were given from Python."""
@@ -21,16 +22,16 @@ INPUT = "input.jsonl"
 INPUT_BEFORE = f"{INPUT}.before"
 """What that file was before, until a run has begun with the new one."""
 
-_OURS = {".lock", "journal", "run.json.new", INPUT, f"{INPUT}.new", INPUT_BEFORE, f"{INPUT_BEFORE}.new"}
-"""What may lie in a folder before there is a run in it."""
-
 STDIN = "stdin"
 """The folder in a run folder for what came by standard input."""
 
-_OURS.add(STDIN)
+_OURS = {".lock", "journal", INPUT, INPUT_BEFORE, STDIN, STATE}
+"""What may lie in a folder before there is a run in it, beside drafts."""
 
+_LOOK_SECONDS = 0.1
+"""`synth status` holds the lock for a moment, to see whether another process does."""
 
-_LASTING = ("curated", "kept_no_more")
+_LASTING = ("curated", "curated_signature", "kept_no_more")
 """What a manifest keeps from session to session."""
 
 
@@ -38,12 +39,13 @@ def hold(path: Path) -> FileLock:
     """The lock of a run folder, taken; the folder is made if absent.
 
     Raises:
-        RunFolderError: another process holds it, or it cannot be written.
+        RunFolderError: another process holds it, it cannot be written, or what is to be written in it is a link out of it.
     """
+    _refuse_links(path)
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        make_folder(path, private=True)
         lock = FileLock(path / ".lock")
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=_LOOK_SECONDS, poll_interval=_LOOK_SECONDS / 4)
     except Timeout as error:
         raise RunFolderError(
             "another process is at work on this run",
@@ -51,97 +53,106 @@ def hold(path: Path) -> FileLock:
             remedy="wait for it, or give another folder with --run",
         ) from error
     except OSError as error:
-        raise RunFolderError(
-            f"the run folder cannot be written: {error.strerror}",
-            where=str(path),
-            remedy="choose another folder with --run",
-        ) from error
+        raise _cannot_write(path, error) from error
     return lock
 
 
-def read_manifest(run: Path) -> dict[str, Any]:
-    """What a run folder says of itself.
+def _cannot_write(run: Path, error: OSError) -> RunFolderError:
+    what = f"the run folder cannot be written: {error.strerror}"
+    return RunFolderError(what, where=str(run), remedy=f"{advice_for(error)} (--run names another folder)")
 
-    Raises:
-        RunFolderError: there is no run in it, or it is of another version.
-    """
-    path = run / "run.json"
-    if not path.is_file():
-        raise RunFolderError(
-            "there is no run in this folder", where=str(run), remedy="synth run … --run FOLDER makes one"
-        )
-    try:
-        manifest: dict[str, Any] = orjson.loads(path.read_bytes())
-        version = manifest["format"]
-    except (orjson.JSONDecodeError, KeyError, TypeError) as error:
-        raise RunFolderError(
-            "run.json cannot be read", where=str(path), remedy="use another folder with --run"
-        ) from error
-    if version != FORMAT:
-        older = "an older" if version < FORMAT else "a newer"
-        raise RunFolderError(
-            f"this run was made by {older} version of synth ({manifest.get('synth', '?')}, layout {version}; this one writes {FORMAT})",
-            where=str(run),
-            remedy="use another folder with --run; the old one can be read with the version that made it",
-        )
-    return manifest
+
+def _refuse_links(run: Path) -> None:
+    """Raise where something of ours is a link out of the folder, or no file: to write it would change a file elsewhere, or wait."""
+    for name in (".lock", MANIFEST, INPUT, INPUT_BEFORE, "journal", STDIN, STATE):
+        path = run / name
+        remedy = "remove it, or take another folder with --run"
+        try:
+            mode = inside(run, name).stat().st_mode
+        except FileNotFoundError:
+            continue
+        except UserError as error:
+            raise RunFolderError(
+                "this is a link that leads out of the run folder", where=str(path), remedy=remedy
+            ) from error
+        if not (stat.S_ISDIR(mode) if name in {"journal", STDIN} else stat.S_ISREG(mode)) or (
+            name == ".lock" and path.is_symlink()  # which is emptied when it is opened
+        ):
+            raise RunFolderError(
+                "this is not a file or folder of a run, but something else", where=str(path), remedy=remedy
+            )
 
 
 class RunFolder:
     """A run folder, held for writing.
 
+    A folder with a journal and without a readable `run.json` is taken as it is: its journal goes on. Whether it is a journal of the
+    same pipeline stands in the journal itself, and whoever reads it must check.
+
     Args:
         path: the folder; made if absent.
-        manifest: what this run is: `pipeline` and more.
+        manifest: what this run is from now on: `pipeline` and more; None: what it is stays as it is.
         later: whether that is noted by `begin` only, and not at once.
 
     Raises:
         RunFolderError: it belongs to another pipeline or version, another process holds it, or it cannot be written.
     """
 
-    def __init__(self, path: Path, manifest: dict[str, Any], *, later: bool = False) -> None:
+    def __init__(self, path: Path, manifest: Manifest | None = None, *, later: bool = False) -> None:
         self.path = path
-        existing = read_manifest(path) if (path / "run.json").is_file() else None
-        if existing is None and path.is_dir() and any(p.name not in _OURS for p in path.iterdir()):
-            raise RunFolderError(
-                "the folder is not empty and holds no run", where=str(path), remedy="give a new folder with --run"
-            )
-        if existing is not None and existing["pipeline"] != manifest["pipeline"]:
-            raise RunFolderError(
-                f"this folder holds a run of {existing['pipeline']}, not of {manifest['pipeline']}",
-                where=str(path),
-                remedy="give another folder with --run",
-            )
+        self._look(manifest)  # before a lock is put into a folder that is none of ours
         self._lock = hold(path)
-        self.earlier = existing
-        """The manifest of the session before; None for a new run."""
-        added = {key: existing[key] for key in _LASTING if existing is not None and key in existing}
-        self._manifest = {**added, **manifest, "format": FORMAT}
-        if later:
-            return
         try:
-            self.begin()
-        except RunFolderError:
+            # What another process has noted meanwhile must not be lost.
+            self.earlier = self._look(manifest)
+            """The manifest of the session before; None for a new run."""
+            before = self.earlier.model_dump(exclude_unset=True) if self.earlier is not None else {}
+            lasting = {
+                k: v for k, v in before.items() if manifest is None or k in _LASTING or k not in Manifest.model_fields
+            }
+            words = manifest.model_dump(exclude_unset=True) if manifest is not None else {}
+            self._manifest = Manifest.of(**{**lasting, **words})
+            if manifest is not None and not later:
+                self.begin()
+        except BaseException:
             self._lock.release()
             raise
 
+    def _look(self, manifest: Manifest | None) -> Manifest | None:
+        """What the folder says of itself; None where it says nothing yet.
+
+        Raises:
+            RunFolderError: it cannot be used for this run.
+        """
+        path = self.path
+        existing = read_manifest(path) if manifest is None or is_run(path) else None
+        self.recovered = existing is None and has_entries(path / "journal")
+        """Whether there is a journal, and no manifest that could be read."""
+        strange = (p for p in path.iterdir() if p.name not in _OURS and not is_draft(p)) if path.is_dir() else ()
+        if existing is None and not self.recovered and any(strange):
+            raise RunFolderError(
+                "the folder is not empty and holds no run", where=str(path), remedy="give a new folder with --run"
+            )
+        if existing is not None and manifest is not None and existing.pipeline != manifest.pipeline:
+            raise RunFolderError(
+                f"this folder holds a run of {existing.pipeline}, not of {manifest.pipeline}",
+                where=str(path),
+                remedy="give another folder with --run",
+            )
+        return existing
+
     @property
-    def curated(self) -> list[dict[str, Any]]:
-        """The corpus steps that were added by hand."""
-        steps: list[dict[str, Any]] = self._manifest.get("curated", [])
-        return steps
+    def manifest(self) -> Manifest:
+        """What this run is."""
+        return self._manifest
 
-    def remembered(self, key: str) -> Any:
-        """What the manifest says under this word; None where it says nothing."""
-        return self._manifest.get(key)
-
-    def remember(self, key: str, value: Any) -> None:
-        """Add something to the manifest, to be kept from session to session.
+    def remember(self, **words: Any) -> None:
+        """Add something to the manifest, or replace it, to be kept from session to session.
 
         Raises:
             RunFolderError: it cannot be written.
         """
-        self._manifest[key] = value
+        self._manifest = self._manifest.but(**words)
         self.note(self._manifest)
 
     def begin(self) -> None:
@@ -150,25 +161,21 @@ class RunFolder:
         Raises:
             RunFolderError: it cannot be written.
         """
+        if self.recovered and (self.path / MANIFEST).is_file():
+            move(self.path / MANIFEST, self.path / f"{MANIFEST}.damaged")
         self.note(self._manifest)
         (self.path / INPUT_BEFORE).unlink(missing_ok=True)
 
-    def note(self, manifest: dict[str, Any]) -> None:
+    def note(self, manifest: Manifest) -> None:
         """Note what this run is, in the stead of what was noted.
 
         Raises:
             RunFolderError: it cannot be written.
         """
-        draft = self.path / "run.json.new"
         try:
-            draft.write_bytes(orjson.dumps(manifest, option=orjson.OPT_INDENT_2) + b"\n")
-            draft.replace(self.path / "run.json")
+            write_file(self.path / MANIFEST, manifest.to_json(), private=True)
         except OSError as error:
-            raise RunFolderError(
-                f"the run folder cannot be written: {error.strerror}",
-                where=str(self.path),
-                remedy="make room, or choose another with --run",
-            ) from error
+            raise _cannot_write(self.path, error) from error
 
     def close(self) -> None:
         """Let another process have it."""

@@ -3,7 +3,7 @@
 
 -- Whether a reply came for a call: it used tokens and is paid for, whatever it was worth. Errors of the connection and of the server
 -- (HTTP 4xx and 5xx, also where a filter refuses the prompt) bring none, and cost nothing; of calls that were given up nobody knows.
--- The ledger counts by the same words, `got_reply` in synth/teachers/ledger.py.
+-- The ledger counts by the same words, `got_reply` in synth/calls/ledger.py.
 CREATE MACRO got_reply(status, completion_tokens, finish) AS
   status IN ('ok', 'truncated', 'thought_cut', 'only_thought', 'empty') OR completion_tokens IS NOT NULL OR finish IS NOT NULL;
 
@@ -24,26 +24,32 @@ CREATE MACRO unpriced_calls(price, status, completion_tokens, finish) AS
 --   writes: whether it asks a model for rationales
 -- CREATE VIEW pipeline_steps, made by database.py
 
--- records no step has put out, of problems that are in; as in problems
+-- ids of records that are not kept: a step rejected them, or they are problems derived from a rejected one. The one definition of
+-- kept: neither the record nor its problem is in here (`synth.records.is_kept` says the same of a unit)
+--   id: of any table
+CREATE VIEW excluded AS
+  WITH RECURSIVE below(id) AS (
+    SELECT id FROM problems WHERE id IN (SELECT target FROM rejections) OR unit IN (SELECT target FROM rejections)
+    UNION SELECT p.id FROM problems p JOIN below b ON p.parent = b.id)
+  SELECT target AS id FROM rejections UNION ALL SELECT id FROM below;
+
+-- problems that are kept: no step rejected them, nor a problem they were derived from; as in problems
 CREATE VIEW kept_problems AS
-  SELECT * FROM problems WHERE id NOT IN (SELECT target FROM rejections) AND unit NOT IN (SELECT target FROM rejections);
+  SELECT * FROM problems WHERE id NOT IN (FROM excluded);
 
--- rationales no step has put out, of problems that are in; as in rationales
+-- rationales that are kept: no step rejected them, and their problem is kept; as in rationales
 CREATE VIEW kept_rationales AS
-  SELECT * FROM rationales
-  WHERE id NOT IN (SELECT target FROM rejections)
-    AND problem NOT IN (SELECT target FROM rejections) AND unit NOT IN (SELECT target FROM rejections);
+  SELECT * FROM rationales WHERE id NOT IN (FROM excluded) AND problem NOT IN (FROM excluded);
 
--- critiques no step has put out, of problems that are in; what they criticise is a rejected rationale; as in critiques
+-- critiques that are kept: no step rejected them, and their problem is kept; what they criticise is a rejected rationale; as in
+-- critiques
 CREATE VIEW kept_critiques AS
-  SELECT * FROM critiques
-  WHERE id NOT IN (SELECT target FROM rejections) AND unit NOT IN (SELECT target FROM rejections);
+  SELECT * FROM critiques c WHERE id NOT IN (FROM excluded) AND unit NOT IN (FROM excluded)
+    AND target NOT IN (SELECT id FROM rationales WHERE problem IN (FROM excluded));
 
--- pairs no step has put out, of problems that are in; the losing side is often a rejected rationale; as in pairs
+-- pairs that are kept: no step rejected them, and their problem is kept; the losing side is often a rejected rationale; as in pairs
 CREATE VIEW kept_pairs AS
-  SELECT * FROM pairs
-  WHERE id NOT IN (SELECT target FROM rejections)
-    AND problem NOT IN (SELECT target FROM rejections) AND unit NOT IN (SELECT target FROM rejections);
+  SELECT * FROM pairs WHERE id NOT IN (FROM excluded) AND problem NOT IN (FROM excluded);
 
 -- rationales with their question and gold answer, whether they are kept, and a column for each score and label; as in rationales
 --   question: of the problem
@@ -136,9 +142,9 @@ CREATE VIEW contamination AS
   FROM rejections j JOIN scores s ON s.target = j.target AND s.name = 'contamination'
   WHERE regexp_matches(s.label, ':[0-9]+$') AND json_exists(j.observed, '$."score.contamination"');
 
--- what each teacher was asked, what came of it and what it cost
---   teacher: name in the profile
---   model: the model that was asked
+-- what each model was asked, what came of it and what it cost
+--   model: name in the profile
+--   model_id: the model that was asked, as its endpoint names it
 --   endpoint: where it was asked
 --   invented: whether it is the scripted model, which invents its texts: a rehearsal, or a test
 --   attempts: calls that reached the wire, failed ones too
@@ -149,8 +155,8 @@ CREATE VIEW contamination AS
 --   cost_usd: US dollars, as far as prices are known; 0 where no reply came, for that costs nothing; NULL where no price is known
 --   unpriced: calls a reply came for, and whose price is not known
 --   median_latency_s: seconds from sending to the end of the reply, the median; of calls a reply came for
-CREATE VIEW teachers AS
-  SELECT teacher, model, endpoint,
+CREATE VIEW models AS
+  SELECT model, model_id, endpoint,
     starts_with(endpoint, 'scripted:') AS invented,
     count(*) AS attempts,
     count(*) FILTER (status = 'ok') AS ok,
@@ -160,11 +166,11 @@ CREATE VIEW teachers AS
     known_cost(price, status, completion_tokens, finish) AS cost_usd,
     unpriced_calls(price, status, completion_tokens, finish) AS unpriced,
     median(latency) FILTER (got_reply(status, completion_tokens, finish)) AS median_latency_s
-  FROM calls GROUP BY ALL ORDER BY teacher, model;
+  FROM calls GROUP BY ALL ORDER BY model, model_id;
 
 -- of replies that were to have a shape: how many were plain JSON, were mended by a further call, or could not be read
---   teacher: name in the profile
---   model: the model that was asked
+--   model: name in the profile
+--   model_id: the model that was asked, as its endpoint names it
 --   step: the step that asked
 --   shape: the shape the reply was to have
 --   replies: first replies, those that ask to mend one left out
@@ -172,7 +178,7 @@ CREATE VIEW teachers AS
 --   sent_back: replies to a request to mend one
 --   unreadable: replies that never had the shape, and became a failure
 CREATE VIEW reply_shapes AS
-  SELECT c.teacher, c.model, c.step, c.shape,
+  SELECT c.model, c.model_id, c.step, c.shape,
     count(*) FILTER (c.repairs IS NULL) AS replies,
     count(*) FILTER (c.repairs IS NULL AND json_valid(c.reply)) AS plain_json,
     count(*) FILTER (c.repairs IS NOT NULL) AS sent_back,
@@ -185,8 +191,8 @@ CREATE VIEW reply_shapes AS
 --   review: name of the review, of the score its reviews come to
 --   step: name of the step that asked
 --   target: id of the rationale or critique that is judged
---   reviewer: the teacher that judged
---   author: the teacher that wrote what is judged
+--   reviewer: the model that judged
+--   author: the model that wrote what is judged
 --   value: the score; NULL where it is not valid
 --   label: the verdict as a word
 --   reason: why, in words
@@ -195,7 +201,7 @@ CREATE VIEW reply_shapes AS
 --   verdict: what all reviews of the target came to: `accepted`, `rejected` or `too_few`
 CREATE VIEW reviews AS
   SELECT s.id, regexp_replace(s.name, '_single$', '') AS review, s.step, s.target, s.judge AS reviewer,
-    coalesce(r.teacher, q.critic) AS author, s.value, s.label, s.reason, s.call,
+    coalesce(r.model, q.critic) AS author, s.value, s.label, s.reason, s.call,
     (SELECT any_value(c.value) FROM scores c WHERE c.target = s.target AND c.name = 'correct') AS correct,
     (SELECT any_value(a.label) FROM scores a WHERE a.target = s.target AND a.name = regexp_replace(s.name, '_single$', '')) AS verdict
   FROM scores s LEFT JOIN rationales r ON r.id = s.target LEFT JOIN critiques q ON q.id = s.target
@@ -203,7 +209,7 @@ CREATE VIEW reviews AS
 
 -- how each reviewer scores: its leniency beside that of the others
 --   review: name of the review
---   reviewer: the teacher that judged
+--   reviewer: the model that judged
 --   reviews: how many it gave
 --   valid: how many of these have a score
 --   mean: of its scores
@@ -250,7 +256,7 @@ CREATE VIEW lineage AS
 --   problem: id of the problem
 --   question: of the problem
 --   gold: the gold answer of the problem; NULL where it is not known
---   teacher: who wrote the rationale; NULL of a pair, as what follows
+--   model: who wrote the rationale; NULL of a pair, as what follows
 --   thought: of the rationale; a revision has the same
 --   response: of the rationale
 --   answer: of the rationale
@@ -259,10 +265,10 @@ CREATE VIEW lineage AS
 --   revised_answer: its answer
 CREATE VIEW human_verdicts AS
   SELECT s.target, 'rationales' AS target_table, s.judge AS reviewer, s.label AS verdict, s.reason AS comment, r.problem, p.question,
-    p.answer AS gold, r.teacher, r.thought, r.response, r.answer, n.id AS revised, n.response AS revised_response,
+    p.answer AS gold, r.model, r.thought, r.response, r.answer, n.id AS revised, n.response AS revised_response,
     n.answer AS revised_answer
   FROM scores s JOIN rationales r ON r.id = s.target JOIN problems p ON p.id = r.problem
-  LEFT JOIN rationales n ON n.parent = s.target AND n.step = 'human_review' AND n.teacher = s.judge
+  LEFT JOIN rationales n ON n.parent = s.target AND n.step = 'human_review' AND n.model = s.judge
   WHERE s.name = 'human' AND r.step <> 'human_review'
   UNION ALL BY NAME
   SELECT s.target, 'pairs' AS target_table, s.judge AS reviewer, s.label AS verdict, s.reason AS comment, a.problem, p.question,

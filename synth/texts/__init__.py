@@ -1,4 +1,4 @@
-"""What can be seen of a text alone: its language, repetitions, refusals, leaks, personal data, thoughts. Pure: no teacher, no network."""
+"""What can be seen of a text alone: its language, repetitions, refusals, leaks, personal data, thoughts. Pure: no model, no network."""
 
 from synth.texts.language import language_of
 from synth.texts.leaks import announces_answer, longest_shared_run

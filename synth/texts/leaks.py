@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from synth.bounded import SharedRuns
+
 __all__ = ["announces_answer", "longest_shared_run"]
 
-_ANNOUNCED = r"(?:answer(?:\s+key)?|solution|result)\b\s*(?:is|was|are|=|:)+\s*(?:therefore\s+|option\s+|\()*|\#{3,}\s*|\\boxed\{\s*|=>\s*"
+_ANNOUNCED = r"(?:answer(?:\s+key)?|solution|result)\b\s*(?:is|was|are|=|:)+\s*(?:therefore\s+|option\s+|\()*|(?<!\#)\#{3,}\s*|\\boxed\{\s*|=>\s*"
 _WORD = re.compile(r"[^\W_]+")
+_LONGEST = 300
+"""Characters of an answer that are looked for behind such words: it may stand behind many of them, nearly."""
 LONG_ANSWER = 4
 """Words from which on an answer that stands in the question, word for word, gives itself away."""
 
@@ -19,7 +23,9 @@ def announces_answer(question: str, answer: str) -> str | None:
 
     That an answer merely stands among the numbers or options of a question says nothing, and does not count.
     """
-    found = re.search(rf"(?:{_ANNOUNCED}){re.escape(answer.strip())}(?!\w|[.,]\d)", question, re.IGNORECASE)
+    said = answer.strip()
+    end = r"(?!\w|[.,]\d)" if len(said) <= _LONGEST else ""
+    found = re.search(rf"(?:{_ANNOUNCED}){re.escape(said[:_LONGEST])}{end}", question, re.IGNORECASE)
     if found:
         return found[0]
     words = _WORD.findall(answer.casefold())
@@ -30,15 +36,11 @@ def announces_answer(question: str, answer: str) -> str | None:
 
 def longest_shared_run(text: str, others: Iterable[str]) -> str:
     """The longest run of words that a text shares with one of the others; empty where they share none."""
-    from difflib import SequenceMatcher
-
-    words = _WORD.findall(text.casefold())
-    matcher = SequenceMatcher(autojunk=False)
-    matcher.set_seq2(words)
+    runs = SharedRuns(_WORD.findall(text.casefold()))
     best: list[str] = []
     for other in others:
-        matcher.set_seq1(_WORD.findall(other.casefold()))
-        found = matcher.find_longest_match()
-        if found.size > len(best):
-            best = words[found.b : found.b + found.size]
+        theirs = _WORD.findall(other.casefold())
+        begin, size = runs.longest_in(theirs)
+        if size > len(best):
+            best = theirs[begin : begin + size]
     return " ".join(best)

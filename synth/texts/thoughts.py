@@ -174,8 +174,7 @@ def split_thought(text: str, marks: Sequence[Mark] = TABLE) -> Split:
     """
     end, ended = _without_end_of_turn(text)
     table = _compiled(tuple(marks))
-    lowered = text.lower()
-    if not any(head in lowered for head in table.heads):
+    if not table.may_be_in(text):
         return Split(None, text[:end], ended=ended)
     return _Reading(text, end, ended, table).split()
 
@@ -220,6 +219,8 @@ def _without_code(text: str) -> str:
 def _without_end_of_turn(text: str) -> tuple[int, tuple[str, ...]]:
     """Where a text ends without its end-of-turn tokens, and which those are."""
     end, found = len(text), list[str]()
+    if not text.rstrip().endswith(END_OF_TURN):
+        return end, ()
     struck_out = "<s>" in text  # as HTML has it: then `</s>` is no token
     while True:
         last = end
@@ -244,9 +245,9 @@ class _Family:
         self.alone = "" if mark.words else rf"(?:{closing})?(?:{leading})" + (f"|{closing}" if mark.alone else "")
         self.close = re.compile(self.ends, flags)
         self.any = re.compile(f"(?P<open>{self.open})|(?P<close>{self.ends})", flags)
-        self.response_open = re.compile(rf"\s*(?:{_any_of(mark.response_open)})", flags)
+        self.leads = re.compile(rf"\s*(?:{_any_of(mark.response_open)})", flags)
         self.again = re.compile(rf"\s*(?:{self.open})", flags)
-        self.joints = re.compile(rf"\s*(?:{_any_of(mark.joints)})\s*", flags)
+        self.joints = re.compile(_any_of(mark.joints), flags)
 
 
 class _Table:
@@ -259,14 +260,19 @@ class _Table:
         self.open = re.compile("|".join(opens) or _NEVER, re.IGNORECASE)
         self.alone = re.compile("|".join(alone) or _NEVER, re.IGNORECASE)
         self.any = re.compile("|".join([*opens, *alone]) or _NEVER, re.IGNORECASE)
-        self.heads = tuple(
-            {
-                written.removesuffix(">").lower()
-                for f in self.families
-                # Words that any text may hold count only as a pair, and the second is the rarer one.
-                for written in (f.mark.close if f.mark.words else (*f.mark.open, *f.mark.close, *f.mark.response_open))
-            }
-        )
+        heads = {
+            written.removesuffix(">").lower()
+            for f in self.families
+            # Words that any text may hold count only as a pair, and the second is the rarer one.
+            for written in (f.mark.close if f.mark.words else (*f.mark.open, *f.mark.close, *f.mark.response_open))
+        }
+        self._heads = {first: tuple(h for h in heads if h.startswith(first)) for first in {h[:1] for h in heads}}
+        """How marks begin, by their first letter: most texts have none of the brackets."""
+
+    def may_be_in(self, text: str) -> bool:
+        """Whether a text may have marks; False where it certainly has none."""
+        lowered = text.lower()
+        return any(first in lowered and any(h in lowered for h in heads) for first, heads in self._heads.items())
 
     def family(self, found: re.Match[str]) -> _Family:
         assert found.lastgroup is not None
@@ -346,7 +352,7 @@ class _Reading:
         """Take a part of the text for thought."""
         part = self.text[begin:end].strip()
         if family is not None and family.mark.joints:
-            part = family.joints.sub("\n\n", part)
+            part = "\n\n".join(piece.strip() for piece in family.joints.split(part))
         if part:
             self.thoughts.append(part)
 
@@ -427,7 +433,7 @@ class _Reading:
         """Where the response begins that follows a closing mark: after white space, its own mark, and closing marks again."""
         place = closed.end()
         while True:
-            more = family.response_open.match(self.text, place, self.end)
+            more = family.leads.match(self.text, place, self.end)
             space = _SPACE.match(self.text, place, self.end)
             assert space is not None
             if more is None:

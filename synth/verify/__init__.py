@@ -1,4 +1,4 @@
-"""Checkers of answers. Pure: no teacher, no network; nothing a model wrote is ever evaluated as code.
+"""Checkers of answers. Pure: no model, no network; nothing a model wrote is ever evaluated as code.
 
 An answer is first read out of a reply (`find_answer`), then compared with the gold one (`compare_answers`). The
 measured agreement with published labels is printed by `benchmarks/verify_agreement.py`.

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Sequence
 
+from synth.bounded import nfkc
 from synth.verify.booleans import read_boolean
 from synth.verify.latex import unwrap
 from synth.verify.numbers import is_number, read_number
@@ -16,7 +16,7 @@ __all__ = ["last_named_choice", "read_choice"]
 _LEAD = re.compile(
     r"\A(?:the\s+|it\s+|correct\s+|right\s+|best\s+|answer\s+|answer(?=:)|is\s+|most\s+likely\s+|probably\s+|option\s+|choice\s+|letter\s+"
     r"|(?:(?:l[ae]|el|die|a)\s+)?(?:opci[oó]n|op[cç][aã]o|option|alternativa|letra|lettre|buchstabe)\s+|la\s+(?=\W?[A-Z]\W)"
-    r"|[*_`'\":\s]|-(?!\d))+",
+    r"|[*_`'\":\s]|-(?!\d))++",
     re.IGNORECASE,
 )
 _LETTER = re.compile(
@@ -84,7 +84,7 @@ def _letters(choices: Sequence[str]) -> str:
 
 def _plain(text: str) -> str:
     """Case, white space, dollar signs and a full stop aside. Signs stay: `> 3` is not `< 3`."""
-    text = " ".join(unicodedata.normalize("NFKC", unwrap(text)).casefold().translate(_QUOTES).split())
+    text = " ".join(nfkc(unwrap(text)).casefold().translate(_QUOTES).split())
     return text.replace(", ", ",").strip(" .*_`\"'")
 
 

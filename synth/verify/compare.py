@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from fractions import Fraction
+from time import monotonic
 from typing import Literal
 
 from synth.records import AnswerKind
@@ -154,7 +155,14 @@ def _equivalent(a: str, b: str, timeout: float) -> Label:
     first, second = first or _listed(a), second or _listed(b)
     if len(first) != len(second) or len(first) < 2:
         return label
-    labels = {"right" if x == y else equivalent(x, y, timeout) for x, y in zip(first, second, strict=True)}
+    labels: set[Label] = {"right"}
+    end = monotonic() + timeout
+    for x, y in zip(first, second, strict=True):
+        if x != y:
+            left = end - monotonic()
+            labels.add(equivalent(x, y, left) if left > 0 else "timeout")
+        if "timeout" in labels or "wrong" in labels:
+            break
     return "right" if labels == {"right"} else "wrong" if "wrong" in labels else "unparsed"
 
 

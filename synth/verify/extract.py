@@ -30,6 +30,7 @@ __all__ = ["FoundAnswer", "extract_answer", "find_answer"]
 _BOX_BESIDE = re.compile(
     r"\\boxed\s?\{([^{}]{1,100}(?:\{[^{}]{0,50}\}[^{}]{0,50}){0,3})\}[\s$]{0,4}(?:,|;|,?\s?(?:\\text\s?\{\s?)?(?:and|or)(?:\s?\})?)[\s$]{0,4}\Z"
 )
+_REST_OF_LINE = re.compile(r"[ \t$*.]*+(?=\n|\Z)")
 _TAG = re.compile(r"<(/?)(?:answer|final[_ -]?answer)(?:\s[^<>]{0,80})?>", re.IGNORECASE)
 _HASHES = re.compile(r"(?<!#)####(?!#)[ \t]{0,4}([^\n]+)")
 _HEADING_TEXT = re.compile(
@@ -195,7 +196,7 @@ def _statements(text: str, kind: AnswerKind) -> Iterator[_Stated]:
     tag = _last_tag(text) if "nswer" in text and "</" in text else None
     if tag is not None:
         yield tag
-    box = last_box(text) if "box" in text or "oxed" in text else None
+    box = last_box(text) if "oxed" in text or "fbox" in text else None
     if box is not None:
         inside = box.inside
         if (before := _BOX_BESIDE.search(text, max(0, box.start - 300), box.start)) is not None:
@@ -229,7 +230,7 @@ def _around(text: str, box: Box, kind: AnswerKind) -> tuple[int, int]:
     line = text.rfind("\n", 0, box.start) + 1
     if re.fullmatch(r"\s*####[\s$*]*", text[line : box.start]) is None:
         return box.start, box.end
-    rest = re.compile(r"[ \t$*.]*(?=\n|\Z)").match(text, box.end)
+    rest = _REST_OF_LINE.match(text, box.end)
     return line, box.end if rest is None else rest.end()
 
 
@@ -282,8 +283,8 @@ def _own_part(text: str, kind: AnswerKind) -> str:
         text = text[: end.start()]
     colon = text.find(":")
     while colon >= 0:  # to look for these first is many times as quick
-        line = text.rfind("\n", 0, colon) + 1
-        if colon - line <= _BEFORE_COLON and _NEXT_PROBLEM.match(text, line) and text[:line].strip():
+        line = text.rfind("\n", max(0, colon - _BEFORE_COLON - 1), colon) + 1
+        if (line or colon <= _BEFORE_COLON) and _NEXT_PROBLEM.match(text, line) and text[:line].strip():
             head = text[:line]
             return head if _states_something(head, kind) else text
         colon = text.find(":", colon + 1)

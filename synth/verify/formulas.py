@@ -41,7 +41,7 @@ _ALIASES = [
     (re.compile(r"\\neq(?![a-zA-Z])|!="), r"\\ne "),
     (re.compile(r"\\(?:dots[bcimo]?|cdots)(?![a-zA-Z])|\.{3}"), r"\\ldots "),
     (re.compile(r"\*\*"), "^"),
-    (re.compile(r"\\langle(?![a-zA-Z])\s?(?=[^|]*,)([^|]*?)\\rangle(?![a-zA-Z])"), r"(\1)"),  # a vector
+    (re.compile(r"\\langle(?![a-zA-Z])\s?(?=[^|]{0,400},)([^|]{0,400}?)\\rangle(?![a-zA-Z])"), r"(\1)"),  # a vector
     (re.compile(r"\\lt(?![a-zA-Z])"), "<"),
     (re.compile(r"\\gt(?![a-zA-Z])"), ">"),
     (re.compile(r"\\frac\s?(\d)\s?([a-zA-Z\d])(?![a-zA-Z])"), r"\\frac{\1}{\2}"),

@@ -10,19 +10,24 @@ from synth.verify.numbers import is_number
 
 __all__ = ["infer_kind"]
 
-_NUMBER = r"[-+−]?\d[\d.,]*(?:/\d+)?%?°?"
-_ATOM = r"(?:\d[\d.]*|[a-z](?![A-Za-z'’]))"  # a number or an unknown
+# No comma is both inside of a number and between two, or a list that ends otherwise would be read in 2^n ways.
+_NUMBER = r"[-+−]?\d[\d.]*(?:/\d+)?%?°?"
+_UNKNOWN = r"[a-z](?![A-Za-z'’])"
+# Of a number only the end, or only its last run of digits: a pattern that may begin at each of its digits takes quadratic time.
+_END_OF_NUMBER, _LAST_DIGITS = r"\d\.*", r"\d+\.*"
 _MATH = re.compile(
     rf"""(?x)
       \\[a-zA-Z]+ | \\[{{}}] | \^ | [A-Za-z0-9)]\s*[=+*]\s*[-A-Za-z0-9(] | \b\d+[a-z]\b | \A[\[(]\s*-?[\d.]+\s*, | \A-?\d*sqrt
-    | \A{_NUMBER}(?:\s*(?:,|;|,?\s(?:and|or)\s)\s*{_NUMBER})+\Z                  # 2, 3
-    | \A\{{\s*{_NUMBER}(?:\s*,\s*{_NUMBER})*\s*\}}\Z                             # {{1, 2}}
-    | (?<![A-Za-z]){_ATOM}\s*(?:<=|>=|[<>≤≥≠])\s*-?{_ATOM}                      # x > 10
-    | (?<![A-Za-z\d]){_ATOM}\s*(?:/|\s-\s|-)\s*[a-z](?![A-Za-z'’]) | (?<![A-Za-z])[a-z]\s*[-/−]\s*\d   # n-1, x/2, a/b
+    | \A{_NUMBER}(?:\s*(?:,|;|,?\s(?:and|or)\s)\s*{_NUMBER})+,?\Z                  # 2, 3
+    | \A\{{\s*{_NUMBER}(?:\s*,\s*{_NUMBER})*,?\s*\}}\Z                             # {{1, 2}}
+    | (?<![A-Za-z])(?:{_END_OF_NUMBER}|{_UNKNOWN})\s*(?:<=|>=|[<>≤≥≠])\s*-?(?:\d|{_UNKNOWN})                # x > 10
+    | (?<![A-Za-z\d])(?:{_LAST_DIGITS}|{_UNKNOWN})\s*(?:/|\s-\s|-)\s*{_UNKNOWN} | (?<![A-Za-z])[a-z]\s*[-/−]\s*\d   # n-1, x/2, a/b
     | \d_\{{?\d | (?<![A-Za-z\d])(?:\d+|[a-z])!\Z | \A-?[a-z]\Z(?<=-.) | \|[^|]{{1,80}}\| | [√∞π±×÷²³⁰-⁹₀-₉]
     """
 )
-_WORDS = re.compile(r"\A(?:n/a|a/c|i/o|w/o|y/n|b/w)\Z|[^\W\d_]{4,}\s[^\W\d_]{3,}\s[^\W\d_]{2,}", re.IGNORECASE)
+_WORDS = re.compile(
+    r"\A(?:n/a|a/c|i/o|w/o|y/n|b/w)\Z|(?<![^\W\d_])[^\W\d_]{4,}\s[^\W\d_]{3,}\s[^\W\d_]{2,}", re.IGNORECASE
+)
 """Words of everyday language: not mathematics, whatever signs are among them."""
 
 

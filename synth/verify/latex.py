@@ -50,7 +50,7 @@ class Box(NamedTuple):
 def last_box(text: str) -> Box | None:
     """The last outermost `\\boxed{…}` whose braces close; braces may be nested."""
     open_boxes: list[tuple[int, int] | None] = []  # where each open box and its inside begin; None for other braces
-    last: Box | None = None
+    last: tuple[int, int, int] | None = None
     for token in _BRACE.finditer(text):
         if len(token[0]) > 2:
             open_boxes.append(token.span())
@@ -60,9 +60,10 @@ def last_box(text: str) -> Box | None:
             opened = open_boxes.pop()
             if opened is not None:
                 # A box around others closes last.
-                last = Box(text[opened[1] : token.start()].strip(" \t\n\r"), opened[0], token.end())
+                last = (*opened, token.start())
     if last is not None:
-        return last
+        start, begin, end = last
+        return Box(text[begin:end].strip(" \t\n\r"), start, end + 1)
     short = list(_SHORT_BOXED.finditer(text))
     return Box(short[-1][1], *short[-1].span()) if short else None
 

@@ -250,7 +250,7 @@ _LONGEST = 2000
 _ABOUT_RANGE = re.compile(r"(?<=\d)\s?~\s?(?=\d)")
 _SPOKEN_SIGN = re.compile(r"(?i)\A(?:minus|negative)\s(?=\d)")
 _REASON = re.compile(r"(?i)\b(?:because|since)\b")
-_QUESTION = re.compile(r"(?:\S+\s+){3}.*\?\Z", re.DOTALL)  # the question said again, as its own answer
+_THREE_WORDS = re.compile(r"(?:\S++\s++){3}")
 
 
 def read_number(text: str) -> Fraction | None:
@@ -259,8 +259,8 @@ def read_number(text: str) -> Fraction | None:
     Of `5 * 3 = 15` the result counts; of `18 dollars (2 days)` the first.
     """
     plain = _prepared(text)
-    if _QUESTION.match(plain) is not None:
-        return None
+    if plain.endswith("?") and _THREE_WORDS.match(plain) is not None:
+        return None  # the question said again, as its own answer
     plain = _SPOKEN_SIGN.sub("-", plain)
     if (reason := _REASON.search(plain)) is not None and re.search(r"\d", plain[: reason.start()]):
         plain = plain[: reason.start()]

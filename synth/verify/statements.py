@@ -213,12 +213,14 @@ _AROUND = [
         ("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("**", "**"), ("__", "__"), ("*", "*"), ("_", "_"), ("`", "`"),
     )
 ]  # fmt: skip
+_CLOSES = re.compile(r"[.,]?\s{0,4}[$\\*_`]")
+"""How all of these close, to rule them out at once."""
 _EMPHASES = {"**", "__", "*", "_", "`"}
 
 
 def _with_marks(text: str, start: int, end: int) -> tuple[int, int]:
     """The place with the signs that stand on both sides of it, and the full stop after them."""
-    for sign, opens, closing, closes in _AROUND:
+    for sign, opens, closing, closes in _AROUND if _CLOSES.match(text, end) is not None else ():
         after = closes.match(text, end)
         if after is None:
             continue

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter
+from collections.abc import Iterator
 
+from synth.bounded import nfkc
 from synth.verify.latex import unwrap
 
 __all__ = ["normalise_text", "same_text", "token_f1"]
@@ -13,7 +14,11 @@ __all__ = ["normalise_text", "same_text", "token_f1"]
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 _PUNCTUATION = re.compile(r"[^\w\s]|_")
 _CODE = re.compile(r"[\[\]{}<>=_\\|*+^~@#]|\A(['\"`]).*\1\Z|\A-", re.DOTALL)
-_TOKEN = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|\s+|[^\s'\"]+|.", re.DOTALL)
+_STRINGS = {
+    "'": re.compile(r"'(?:[^'\\]++|\\.)*+'", re.DOTALL),
+    '"': re.compile(r"\"(?:[^\"\\]++|\\.)*+\"", re.DOTALL),
+}
+_BETWEEN_STRINGS = re.compile(r"\s+|[^\s'\"]+|['\"]")
 _LONGEST_LITERAL = 4000
 _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
 _RAISED_RUN = re.compile("[⁰¹²³⁴-⁹⁺⁻]{1,20}")
@@ -40,7 +45,7 @@ _WORD_OR_SIGN = re.compile(
 
 def normalise_text(text: str) -> str:
     """Lower case, without punctuation, articles and extra white space: SQuAD's normalisation, after NFKC."""
-    text = unicodedata.normalize("NFKC", text).casefold()
+    text = nfkc(text).casefold()
     return " ".join(_ARTICLES.sub(" ", _PUNCTUATION.sub(" ", text)).split())
 
 
@@ -67,7 +72,7 @@ def _without_commands(text: str) -> str:
 def _said(text: str) -> list[str]:
     """The words of a text, and the signs in it that say something, in order."""
     text = _RAISED_RUN.sub(lambda m: "^" + m[0].translate(_RAISED), text[:_LONGEST_LITERAL]).replace("\u2212", "-")
-    text = unicodedata.normalize("NFKC", text).replace("\u2044", "/").replace("&", " and ")
+    text = nfkc(text).replace("\u2044", "/").replace("&", " and ")
     text = _DATE.sub(lambda m: m[0].replace(m[1], " "), _THOUSANDS.sub("", text)).strip().strip("*_`").strip()
     tokens = [m[0] for m in _WORD_OR_SIGN.finditer(text)]
     last = len(tokens) - 1
@@ -91,7 +96,7 @@ def _literal(text: str) -> str:
         return text
     in_words = len(text.split()) > 1 and text[0] not in "[({"  # without quotes around them: the space between counts
     parts = []
-    for token in _TOKEN.findall(text):
+    for token in _tokens(text):
         if len(token) > 1 and token[0] in "'\"" and token[0] == token[-1]:
             parts.append(f"'{token[1:-1]}'")
         elif in_words or not token.isspace():
@@ -99,6 +104,22 @@ def _literal(text: str) -> str:
     if len(parts) == 1 and parts[0][0] == "'" and parts[0][-1] == "'":
         return parts[0][1:-1]
     return "".join(parts)
+
+
+def _tokens(text: str) -> Iterator[str]:
+    """The strings of a piece of code, its white space, and what stands between."""
+    place, unclosed = 0, set[str]()
+    while place < len(text):
+        sign = text[place]
+        token = None
+        if sign in _STRINGS and sign not in unclosed:
+            token = _STRINGS[sign].match(text, place)
+            if token is None:
+                unclosed.add(sign)  # nor is any such sign that follows
+        token = token or _BETWEEN_STRINGS.match(text, place)
+        assert token is not None
+        yield token[0]
+        place = token.end()
 
 
 def token_f1(found: str, gold: str) -> float:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import duckdb
 import orjson
 
 from synth.errors import UserError
+from synth.store.apart import Asker, QuestionError, TooLong
 from synth.store.database import Store
 
 __all__ = ["LISTS", "PAGE", "Asked", "Facet", "Found", "Listing", "facets", "find", "where_of"]
@@ -17,7 +18,7 @@ __all__ = ["LISTS", "PAGE", "Asked", "Facet", "Found", "Listing", "facets", "fin
 PAGE = 50
 """Rows of a page."""
 
-_OUT = "SELECT target FROM rejections"
+_OUT = "SELECT id FROM excluded"
 
 _LONGEST_THOUGHT = 1_200
 """Characters of a thought that a row of a list shows."""
@@ -47,7 +48,7 @@ LISTS: Mapping[str, Listing] = {
         {
             "state": _state("problem", "unit"),
             "step": "t.step",
-            "teacher": "coalesce(t.teacher, t.author)",
+            "model": "coalesce(t.model, t.author)",
             # Of the kind alone: to see whether there is a text, DuckDB would read all thoughts.
             "thought": "CASE WHEN t.thought_kind IN ('raw', 'summary') THEN 'with a thought' ELSE 'without' END",
             "thought_kind": "t.thought_kind",
@@ -65,9 +66,7 @@ LISTS: Mapping[str, Listing] = {
         {"state": _state("problem", "unit"), "step": "t.step", "reason": "t.reason"},
         (),
     ),
-    "nodes": Listing(
-        "t.text", {"step": "t.step", "teacher": "t.teacher", "depth": "t.depth::VARCHAR"}, ("text", "reason")
-    ),
+    "nodes": Listing("t.text", {"step": "t.step", "model": "t.model", "depth": "t.depth::VARCHAR"}, ("text", "reason")),
     "critiques": Listing(
         "t.explanation",
         {"state": _state("unit"), "critic": "t.critic", "mistake": "t.mistake"},
@@ -82,7 +81,7 @@ LISTS: Mapping[str, Listing] = {
     "failures": Listing("t.message", {"step": "t.step", "cause": "t.cause"}, ("message", "raw")),
     "calls": Listing(
         "coalesce(t.reply, t.error)",
-        {"step": "t.step", "teacher": "t.teacher", "status": "t.status"},
+        {"step": "t.step", "model": "t.model", "status": "t.status"},
         ("reply", "thought"),
     ),
 }
@@ -130,8 +129,8 @@ class Facet(NamedTuple):
     values: list[tuple[str, int]]
 
 
-def find(store: Store, asked: Asked) -> Found:
-    """A page of a list.
+def find(store: Store, asked: Asked, asker: Asker) -> Found:
+    """A page of a list; `asker` answers where there is a condition.
 
     Raises:
         UserError: the condition is none DuckDB understands.
@@ -149,7 +148,7 @@ def find(store: Store, asked: Asked) -> Found:
         among = conditions if bound is None else f"t.id < ${len(given) + 1} AND {conditions}"
         ids = f"SELECT t.id FROM {source} t WHERE {among} ORDER BY {order} LIMIT {PAGE + 1}"
         asking = given if bound is None else [*given, bound]
-        found = [i for (i,) in _ask(store, ids, asking, asked.where).fetchall()]
+        found = [i for (i,) in _ask(store, asker, ids, asking, asked.where)]
         if len(found) > PAGE:
             break
     facets_ = "".join(f', {sql} AS "{name}"' for name, sql in listing.facets.items())
@@ -162,8 +161,8 @@ def find(store: Store, asked: Asked) -> Found:
             [found[:PAGE], min(found, default=""), max(found, default="")],
         )
     }
-    page = [rows[i] for i in found[:PAGE]]
-    more = len(found) > PAGE
+    page = [rows[i] for i in found[:PAGE] if i in rows]  # of a run at work the one that answers may have seen more
+    more = len(found) > PAGE and bool(page)
     after = orjson.dumps([page[-1]["sort_key"], page[-1]["id"]]).decode() if more else None
     return Found(page, after)
 
@@ -190,7 +189,7 @@ def _beyond(after: str, by: str, sign: str, conditions: str, given: list[Any]) -
     return f"{conditions} AND ({by} {sign} ${n + 1} OR ({by} = ${n + 1} AND t.id > ${n + 2}))", [*given, key, last]
 
 
-def facets(store: Store, asked: Asked) -> tuple[int, list[Facet]]:
+def facets(store: Store, asked: Asked, asker: Asker) -> tuple[int, list[Facet]]:
     """How many rows a list has, and how many each value of each facet.
 
     Raises:
@@ -206,7 +205,7 @@ def facets(store: Store, asked: Asked) -> tuple[int, list[Facet]]:
     FROM (SELECT {columns} FROM {_source(store, asked)} t WHERE {conditions}) GROUP BY GROUPING SETS ((), {sets}) ORDER BY n DESC"""
     everything = 2 ** len(names) - 1
     total, counted = 0, {name: list[tuple[str, int]]() for name in names}
-    for which, *values, n in _ask(store, query, given, asked.where).fetchall():
+    for which, *values, n in _ask(store, asker, query, given, asked.where):
         if which == everything:
             total = n
             continue
@@ -281,14 +280,12 @@ def _source(store: Store, asked: Asked) -> str:
     return f"(SELECT t.*, {', '.join(columns)} FROM {table} t)" if columns else table
 
 
-def _ask(store: Store, query: str, given: list[Any], where: str) -> duckdb.DuckDBPyConnection:
+def _ask(store: Store, asker: Asker, query: str, given: list[Any], where: str) -> Sequence[Sequence[Any]]:
+    narrow = "narrow it: a facet, or another condition"
     try:
-        return store.sql(query, given)
-    except duckdb.InterruptException as error:
-        raise UserError(
-            "this took too long and was stopped", remedy="narrow it: a facet, or another condition"
-        ) from error
-    except duckdb.Error as error:
-        if not where.strip():
-            raise
-        raise UserError(f"DuckDB says: {error}", remedy="see the columns in synth sql RUN --schema") from error
+        return list(asker.ask(query, given)) if where.strip() else store.sql(query, given).fetchall()
+    except (duckdb.InterruptException, TooLong) as error:
+        raise UserError("this took too long and was stopped", remedy=narrow) from error
+    except QuestionError as error:
+        remedy = narrow if error.remedy else "see the columns in synth sql RUN --schema"
+        raise UserError(f"DuckDB says: {error.what}", remedy=remedy) from error

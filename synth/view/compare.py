@@ -63,8 +63,8 @@ _TOTALS = (
     ("mean of scores", "SELECT name, avg(value) FROM scores WHERE value IS NOT NULL GROUP BY name ORDER BY name"),
     ("out, by step and rule", "SELECT step || ': ' || rule, n FROM rejection_reasons"),
     (
-        "teachers, rationales kept",
-        "SELECT coalesce(teacher, author), count(*) FROM kept_rationales GROUP BY 1 ORDER BY 1",
+        "models, rationales kept",
+        "SELECT coalesce(model, author), count(*) FROM kept_rationales GROUP BY 1 ORDER BY 1",
     ),
 )
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from difflib import SequenceMatcher
+from contextlib import suppress
 from itertools import pairwise
 from typing import NamedTuple
+
+from synth.alignment import TooAlikeError, aligned
 
 __all__ = ["Piece", "differences", "with_statement"]
 
@@ -25,12 +27,23 @@ class Piece(NamedTuple):
 
 
 def differences(left: str, right: str) -> tuple[list[Piece], list[Piece]]:
-    """Both texts cut into stretches the other has too, and stretches it has not."""
-    a, b = _WORDS.findall(left), _WORDS.findall(right)
-    if max(len(a), len(b)) > _MOST_WORDS:
-        a, b = left.splitlines(keepends=True), right.splitlines(keepends=True)
+    """Both texts cut into stretches the other has too, and stretches it has not.
+
+    By words; by lines where there are many words, or the same ones again and again; else each differs as a whole.
+    """
+    words, lines = (_WORDS.findall(left), _WORDS.findall(right)), (left.splitlines(True), right.splitlines(True))
+    for a, b in (words, lines) if max(map(len, words)) <= _MOST_WORDS else (lines,):
+        with suppress(TooAlikeError):
+            return _pieces(a, b, aligned(a, b).get_opcodes())
+    whole = [left], [right]
+    return _pieces(*whole, [("equal" if left == right else "replace", 0, 1, 0, 1)])
+
+
+def _pieces(
+    a: Sequence[str], b: Sequence[str], opcodes: Sequence[tuple[str, int, int, int, int]]
+) -> tuple[list[Piece], list[Piece]]:
     sides: tuple[list[Piece], list[Piece]] = ([], [])
-    for word, a0, a1, b0, b1 in SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
+    for word, a0, a1, b0, b1 in opcodes:
         for side, text in zip(sides, ("".join(a[a0:a1]), "".join(b[b0:b1])), strict=True):
             if text:
                 side.append(Piece(text, word != "equal"))

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from synth.store.apart import Asker
 from synth.store.database import Store, open_store
-from synth.store.run_folder import read_manifest
+from synth.store.manifest import read_manifest
 
 __all__ = ["Counts", "LiveRun"]
 
@@ -20,6 +21,8 @@ IDLE_SECONDS = 5.0
 """After which the files are let go, so that a run at work can fold its journal."""
 QUESTION_SECONDS = 20.0
 """Longest any one request may ask the store."""
+CONDITION_SECONDS = 8.0
+"""Longest a condition may take that somebody wrote."""
 COUNT_SECONDS = 180.0
 """Longest it may take to count something over all of a run."""
 
@@ -50,6 +53,8 @@ class LiveRun:
         self._state: State = ()
         self._opened = 0.0
         self._idle: threading.Timer | None = None
+        self.asker = Asker(run, CONDITION_SECONDS)
+        """Of whom conditions are asked that somebody wrote, while the store is open."""
 
     @property
     def name(self) -> str:
@@ -93,6 +98,7 @@ class LiveRun:
     def let_go(self) -> None:
         """Close the files until somebody asks again."""
         with self._lock:
+            self.asker.end()
             if self._store is not None:
                 self._store.close()
                 self._store = None
@@ -100,6 +106,7 @@ class LiveRun:
     def close(self) -> None:
         """The end, also of what is being asked."""
         while not self._lock.acquire(timeout=0.05):
+            self.asker.end()
             if (store := self._store) is not None:
                 store.interrupt()
         try:
@@ -135,6 +142,11 @@ class Counts:
                     self._known.clear()
                 self._known[name] = known
         return known[1]  # type: ignore[return-value]  # of a name it is always of this type
+
+    @property
+    def asker(self) -> Asker:
+        """Of whom conditions are asked, in what is counted."""
+        return self._run.asker
 
     def close(self) -> None:
         """The end."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from synth.audit import Verdict
 from synth.errors import UserError
+from synth.files import advice_for, write_file
 from synth.store.database import Store, open_store
 from synth.view.pages import asset, asset_hash, page
 from synth.view.records import sides_of, stories, trees_of
@@ -81,10 +82,8 @@ def write_report(run: Path, out: Path, verdicts: Sequence[Verdict] | None = None
     with open_store(run) as store:
         made = report(store, run, verdicts).encode("utf-8", errors="replace")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_bytes(made)
+        write_file(out, made)
     except OSError as error:
-        raise UserError(
-            f"the report cannot be written: {error.strerror}", where=str(out), remedy="name another file with --out"
-        ) from error
+        remedy = f"{advice_for(error)} (--out names another file)"
+        raise UserError(f"the report cannot be written: {error.strerror}", where=str(out), remedy=remedy) from error
     return len(made)

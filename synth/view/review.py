@@ -16,7 +16,7 @@ from synth.records import AnswerKind, Rationale, Rejection, Score, UnitRecord
 from synth.store.commits import commit_body
 from synth.store.database import HUMAN_OWNER, Store
 from synth.store.journal import Journal
-from synth.store.run_folder import RunFolder, read_manifest
+from synth.store.run_folder import RunFolder
 from synth.verify import compare_answers, find_answer
 from synth.view.pages import restored
 from synth.view.summary import HUMAN
@@ -174,7 +174,7 @@ def records_of_verdict(
             because=[target, me, response, answer],
             problem=old["problem"],
             author="human",
-            teacher=me,
+            model=me,
             style=old["style"],
             thought=old["thought"],
             thought_kind=old["thought_kind"],
@@ -249,7 +249,7 @@ def write(run: Path, me: str, target: str, records: Sequence[UnitRecord]) -> Non
     """
     owner = f"{HUMAN_OWNER}{me.removeprefix('human:')}:{target}"
     body = commit_body(owner, "", records, at=time.time())
-    folder = RunFolder(run, read_manifest(run))
+    folder = RunFolder(run)
     try:
         journal = Journal(run / "journal")
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import socket
 from collections.abc import Callable, Iterator, Mapping
@@ -26,10 +27,10 @@ from synth.errors import SetupError, SynthError, UserError
 from synth.store.columns import TABLES, columns
 from synth.store.database import Store
 from synth.store.invented import invented_in
-from synth.store.run_folder import read_manifest
+from synth.store.manifest import read_manifest
 from synth.view import compare, review
 from synth.view.browse import LISTS, Asked, facets, find
-from synth.view.guard import Guard
+from synth.view.guard import Guard, Links
 from synth.view.lineage import opened, table_of
 from synth.view.live import Counts, LiveRun
 from synth.view.pages import asset, page, plain
@@ -66,6 +67,8 @@ class Served:
         self.other = LiveRun(other) if other is not None else None
         self._counts, self._slow_counts = Counts(run), Counts(run)
         self.me = me
+        self.root = f"/{secrets.token_urlsafe(12)}"
+        """The path under which all pages are; the cookie is of this path (`synth.view.guard`)."""
         self._mine: list[str] = []
         """What was judged since the start, in order, for undo."""
 
@@ -116,6 +119,7 @@ class Served:
 
     def _html(self, template: str, status: int = 200, **values: Any) -> Response:
         names = {
+            "root": self.root,
             "name": self.run.name,
             "other": self.other.name if self.other else None,
             "me": self.me.removeprefix("human:"),
@@ -162,7 +166,7 @@ class Served:
         found, wrong = None, None
         with self.run.open() as store:
             try:
-                found = find(store, asked)
+                found = find(store, asked, self.run.asker)
             except UserError as error:
                 wrong = error
         query = {k: v for k, v in given.items() if v and k != "after"}
@@ -183,7 +187,7 @@ class Served:
 
     def _facets(self, request: Request, given: dict[str, str]) -> Response:
         asked = self._asked(request, given)
-        total, found = self._counts.of(repr(asked), lambda store: facets(store, asked))
+        total, found = self._counts.of(repr(asked), lambda store: facets(store, asked, self._counts.asker))
         query = {k: v for k, v in given.items() if v and k != "after"}
         return self._html(
             "facets.html",
@@ -201,7 +205,7 @@ class Served:
             return self._told(
                 "there is no such record", "it may be of another run, or of a unit that was done again", 404
             )
-        return RedirectResponse(f"/record/{table}/{record}", 303)
+        return RedirectResponse(f"{self.root}/record/{table}/{record}", 303)
 
     def _record(self, request: Request, _given: dict[str, str]) -> Response:
         table, record = request.path_params["table"], request.path_params["id"]
@@ -285,7 +289,7 @@ class Served:
             "reverse": "reversed",
             "comment": "commented",
         }[kind]
-        return RedirectResponse(f"/review?{urlencode({**self._place(given), 'said': said})}", 303)
+        return RedirectResponse(f"{self.root}/review?{urlencode({**self._place(given), 'said': said})}", 303)
 
     def _place(self, given: dict[str, str]) -> dict[str, str]:
         """Where in which queue somebody was."""
@@ -301,7 +305,7 @@ class Served:
             review.withdraw(self.run.run, self.me, target)
         self._mine = [t for t in self._mine if t != target]
         return RedirectResponse(
-            f"/review?{urlencode({'target': target, 'said': 'withdrawn', **self._place(given)})}", 303
+            f"{self.root}/review?{urlencode({'target': target, 'said': 'withdrawn', **self._place(given)})}", 303
         )
 
     def _agreement(self, _request: Request, _given: dict[str, str]) -> Response:
@@ -379,20 +383,26 @@ class Served:
                 run.close()
 
 
-def serve(served: Served, port: int, on_ready: Callable[[str], None]) -> None:
+def serve(
+    served: Served, port: int, on_ready: Callable[[Callable[[], str]], None], on_enter: Callable[[], None]
+) -> None:
     """Serve on loopback until interrupted.
 
     Args:
         served: what is shown.
         port: 0 for any that is free.
-        on_ready: called with the address, token included, once it answers.
+        on_ready: called once it listens, with a function that gives a link: an address that lets one browser in.
+        on_enter: called when a link was used.
 
     Raises:
         SetupError: the port is taken.
     """
     listening = socket.socket()
     try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if (
+            os.name == "posix"
+        ):  # where it is to say "also just after an end"; on Windows it would let others take the port too
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(("127.0.0.1", port))
         listening.listen(128)
     except OSError as error:
@@ -401,14 +411,14 @@ def serve(served: Served, port: int, on_ready: Callable[[str], None]) -> None:
             f"port {port} of this machine cannot be used: {error.strerror}", remedy="give another with --port, or none"
         ) from error
     at: int = listening.getsockname()[1]
-    token = secrets.token_urlsafe(24)
-    app: ASGIApp = Guard(served.app(), at, token)
+    links = Links(on_enter)
+    app: ASGIApp = Guard(served.app(), at, served.root, links)
     config = uvicorn.Config(
         app, access_log=False, log_level="critical", lifespan="off", server_header=False, timeout_graceful_shutdown=1
     )
     server = uvicorn.Server(config)
     # It listens already: what the browser asks meanwhile waits.
-    on_ready(f"http://127.0.0.1:{at}/?token={token}")
+    on_ready(lambda: f"http://127.0.0.1:{at}{served.root}/?token={links.new()}")
     try:
         server.run(sockets=[listening])
     finally:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from synth.audit import Agreement, Section, Verdict, agreement_of, look_over, run_audits
 from synth.store.database import Store
 from synth.store.invented import Invented, invented_in
-from synth.store.run_folder import read_manifest
+from synth.store.manifest import Manifest, read_manifest
 from synth.view.charts import Histogram, histogram
 
 __all__ = [
@@ -50,9 +50,9 @@ class Stage(NamedTuple):
 
 
 class Spending(NamedTuple):
-    """Calls of one step to one teacher."""
+    """Calls of one step to one model."""
 
-    teacher: str
+    model: str
     step: str
     calls: int
     failed: int
@@ -120,7 +120,7 @@ class Judges(NamedTuple):
 class Summary(NamedTuple):
     """All of it."""
 
-    manifest: dict[str, Any]
+    manifest: Manifest
     funnel: list[Stage]
     figures: Figures
     judges: Judges
@@ -192,7 +192,7 @@ def audits_of(store: Store, verdicts: Sequence[Verdict] | None = None) -> list[V
 
 
 _SPENDING = """
-SELECT teacher, coalesce(step, '') AS step, count(*), count(*) FILTER (status <> 'ok'),
+SELECT model, coalesce(step, '') AS step, count(*), count(*) FILTER (status <> 'ok'),
   coalesce(sum(prompt_tokens), 0)::BIGINT, coalesce(sum(completion_tokens), 0)::BIGINT,
   known_cost(price, status, completion_tokens, finish), unpriced_calls(price, status, completion_tokens, finish),
   median(latency) FILTER (got_reply(status, completion_tokens, finish))
@@ -200,10 +200,9 @@ FROM calls GROUP BY 1, 2 ORDER BY 1, min(started)
 """
 
 
-_OUT = """({id} IN (SELECT target FROM rejections) OR unit IN (SELECT target FROM rejections) OR {id} IN (
-  SELECT id FROM (SELECT id, problem FROM rationales UNION ALL SELECT id, problem FROM pairs)
-  WHERE problem IN (SELECT target FROM rejections)))"""
-"""Whether a record is out: it, its problem or its root problem is rejected, as in the views `kept_…`."""
+_OUT = """({id} IN (FROM excluded) OR unit IN (FROM excluded) OR {id} IN (
+  SELECT id FROM (SELECT id, problem FROM rationales UNION ALL SELECT id, problem FROM pairs) WHERE problem IN (FROM excluded)))"""
+"""Whether a record is not kept."""
 
 
 def funnel_of(store: Store) -> list[Stage]:

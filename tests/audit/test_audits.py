@@ -11,23 +11,24 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import ask, run, sums, yaml_file
+from support import ask, manifest, run, sums, yaml_file
 
 from synth.audit import load_audits, run_audits
 from synth.audit.look import look_over
+from synth.errors import UserError
+from synth.models import ScriptedModel, World
 from synth.records import Call, Critique, Failure, Node, Pair, Problem, Rationale, Record, Rejection, Score
 from synth.store.database import open_store
 from synth.store.journal import Journal
-from synth.teachers import ScriptedTeacher, World
 from synth.texts.thoughts import TABLE
 
 Corpus = list[Record]
 
 
-def write(folder: Path, records: Iterable[Record], manifest: Mapping[str, Any] | None = None) -> Path:
+def write(folder: Path, records: Iterable[Record], told: Mapping[str, Any] | None = None) -> Path:
     """A run folder that holds these records."""
     folder.mkdir(exist_ok=True)
-    (folder / "run.json").write_bytes(orjson.dumps(manifest or {}))
+    manifest(folder, **(told or {}))
     journal = Journal(folder / "journal")
     tables: dict[str, list[Any]] = {}
     for record in records:
@@ -54,7 +55,7 @@ def rationale(i: int, *, of: int | None = None, **fields: Any) -> Rationale:
         "step": "solve",
         "problem": p,
         "author": "teacher",
-        "teacher": "t",
+        "model": "t",
     }
     text = f"It is so.\nThat makes {1000 + i}."
     return Rationale(
@@ -68,9 +69,9 @@ def call(i: int, **fields: Any) -> Call:
         "id": f"c{i}",
         "key": f"k{i}",
         "attempt": 1,
-        "teacher": "t",
+        "model": "t",
         "endpoint": "e",
-        "model": "m",
+        "model_id": "m",
         "unit": f"p{i}",
     }
     more = {"step": "solve", "messages": asked, "status": "ok", "reply": "It is so.", "started": 0.0, "latency": 1.0}
@@ -176,8 +177,8 @@ def in_splits(*, torn: bool) -> Corpus:
     return made if torn else [with_(r, label="train") if isinstance(r, Score) and r.target == "p1" else r for r in made]
 
 
-def by_teachers(others: int) -> Corpus:
-    return [with_(r, teacher="other") if isinstance(r, Rationale) and int(r.id[1:]) < others else r for r in sound(40)]
+def by_models(others: int) -> Corpus:
+    return [with_(r, model="other") if isinstance(r, Rationale) and int(r.id[1:]) < others else r for r in sound(40)]
 
 
 def reviewed(first: Callable[[int], float], second: Callable[[int], float]) -> Corpus:
@@ -296,7 +297,7 @@ CASES: dict[str, tuple[Corpus, Corpus]] = {
     "label_balance": (choices("A" * 26 + "BCD"), choices("ABCD" * 7)),
     "near_duplicates_across_splits": (in_splits(torn=True), in_splits(torn=False)),
     "cot_share": (scheduled(100, 25), scheduled(100, 5)),
-    "teacher_share": (by_teachers(2), by_teachers(12)),
+    "model_share": (by_models(2), by_models(12)),
     "refusals": (changed(sound(), refusing), sound()),
     "refusals_kept": (changed(sound(), refusal), sound()),
     "length_outliers": (changed(sound(), looping, 12), sound()),
@@ -344,7 +345,7 @@ def test_what_is_measured_is_what_was_planted(tmp_path: Path):
         "wrong_answers_kept": 10 / 30,
         "unparsed": 10 / 30,
         "near_duplicates_across_splits": 2 / 12,
-        "teacher_share": 38 / 40,
+        "model_share": 38 / 40,
         "refusals": 10 / 30,
         "refusals_kept": 10 / 30,
         "length_outliers": 3 / 30,
@@ -403,9 +404,9 @@ def test_thoughts_count_as_lost_only_where_a_record_was_to_have_them(tmp_path: P
 
     dropped = thinking(kept=False)
     assert lost("all", dropped) == (1, 30, ("c0", "c1", "c10", "c11", "c12"))
-    dropping = {"described": {"steps": [{"name": "solve", "step": "rationalize", "thought": "drop"}]}}
+    dropping = {"described": {"steps": [{"name": "solve", "step": "generate", "thought": "drop"}]}}
     assert lost("drop", dropped, dropping) == (None, 0, ())
-    keeping = {"described": {"steps": [{"name": "solve", "step": "rationalize", "thought": "keep"}]}}
+    keeping = {"described": {"steps": [{"name": "solve", "step": "generate", "thought": "keep"}]}}
     assert lost("keep", dropped, keeping)[:2] == (1, 30)
 
     judged = [by_a_call(50, step="judge"), score("r0", "review", 1.0, call="c50")]
@@ -562,7 +563,7 @@ def test_contamination_is_told_with_record_item_and_words_whoever_found_it(tmp_p
 def test_a_share_of_a_few_is_not_judged(tmp_path: Path):
     (verdict,) = run_audits(write(tmp_path / "r", changed(pairs(30), lambda r: r)[:60]), only=["pair_length_bias"])
     assert verdict.status == "skipped"
-    (verdict,) = run_audits(write(tmp_path / "s", CASES["teacher_share"][0][:40]), only=["teacher_share"])
+    (verdict,) = run_audits(write(tmp_path / "s", CASES["model_share"][0][:40]), only=["model_share"])
     assert (verdict.status, verdict.note) == ("skipped", "only 10 to measure it on, of at least 20")
 
 
@@ -595,7 +596,7 @@ async def test_a_whole_run_and_one_whose_prompt_leaks(tmp_path: Path):
     pipeline = """
         pipeline: my/small
         steps:
-          - {step: rationalize, samples: 2, temperature: 0.7, name: solve}
+          - {step: generate, samples: 2, temperature: 0.7, name: solve}
           - {step: verify_answer}
           - {step: pair}
           - {step: filter, name: right, keep: score.correct}
@@ -603,21 +604,51 @@ async def test_a_whole_run_and_one_whose_prompt_leaks(tmp_path: Path):
           - {step: split, name: part, shares: {train: 0.5, test: 0.5}}
     """
     rows = sums(tmp_path / "in.jsonl", 60)
-    await run(yaml_file(tmp_path / "p.yaml", pipeline), rows, tmp_path / "run", ScriptedTeacher(World(solve_rate=0.7)))
+    await run(yaml_file(tmp_path / "p.yaml", pipeline), rows, tmp_path / "run", ScriptedModel(World(solve_rate=0.7)))
     verdicts = {v.name: v for v in run_audits(tmp_path / "run")}
-    # What the scripted teacher reasons has nothing to do with what it answers, and that is seen.
+    # What the scripted model reasons has nothing to do with what it answers, and that is seen.
     assert [v.name for v in verdicts.values() if v.status == "failed"] == ["answer_contradicts_text"]
     assert verdicts["near_duplicates_across_splits"].status == "passed"
     steps = ask(tmp_path / "run", "SELECT position, name, step FROM pipeline_steps")
-    assert steps[0] == (1, "solve", "rationalize")
+    assert steps[0] == (1, "solve", "generate")
     assert steps[-1] == (5, "part", "split")
     (tmp_path / "leak.j2").write_text(
         "{#- version: 1\n purpose: leak\n source: ours -#}\n{% call user() %}{{ problem.question }} Hint: {{ problem.answer }}{% endcall %}\n"
     )
     leaking = pipeline.replace("samples: 2", "prompt: leak.j2, samples: 2")
-    await run(
-        yaml_file(tmp_path / "q.yaml", leaking), rows, tmp_path / "leaking", ScriptedTeacher(World(solve_rate=0.7))
-    )
+    await run(yaml_file(tmp_path / "q.yaml", leaking), rows, tmp_path / "leaking", ScriptedModel(World(solve_rate=0.7)))
     leaked = {v.name: v for v in run_audits(tmp_path / "leaking")}["answer_in_prompt"]
     assert leaked.status == "failed"
     assert leaked.value > 0.9
+
+
+HEADER = "-- severity: error\n-- threshold: at most 0\n-- unit: rows\n-- meaning: m\n-- remedy: r\n"
+
+
+@pytest.mark.parametrize(
+    ("question", "told"),
+    [
+        ("SELECT count(*) AS value, 1 AS n FROM range(1000000000000) a, range(1000) b", "longer than 1 seconds"),
+        ("SELECT length(repeat('a', 3000000000)) AS value, 1 AS n", "longer than 1 seconds"),
+        ("SELECT count(*) AS value, 1 AS n\nFROM nowhere", "bad.sql:7: DuckDB cannot answer"),
+    ],
+)
+def test_an_audit_of_others_is_bounded(tmp_path: Path, question: str, told: str):
+    """It runs in a process that is ended, and its file is named; ours are not held up."""
+    (tmp_path / "bad.sql").write_text(HEADER + question)
+    run_of_one = write(tmp_path / "r", [Problem.root(question="q")])
+    with pytest.raises(UserError) as caught:
+        run_audits(run_of_one, folder=tmp_path, only=["bad"], seconds=1.0, memory="50%")
+    assert told in str(caught.value)
+
+
+def test_an_audit_of_others_says_the_same_as_one_of_ours(tmp_path: Path):
+    """Asked in its own process: decimals, whole numbers, lists, functions of ours and no value."""
+    (tmp_path / "mine.sql").write_text(
+        HEADER
+        + "SELECT 0.50::DECIMAL(4, 2) AS value, 2 AS n, ['a', stated_answer('The answer is 4.', 'number', NULL)] AS examples"
+    )
+    (tmp_path / "none.sql").write_text(HEADER + "SELECT NULL AS value, 0 AS n")
+    mine, none = run_audits(write(tmp_path / "r", [Problem.root(question="q")]), folder=tmp_path, only=["mine", "none"])
+    assert (mine.status, mine.value, mine.n, mine.examples) == ("failed", 0.5, 2, ("a", "4"))
+    assert (none.status, none.value) == ("skipped", None)

@@ -10,7 +10,7 @@ from support import sums, synth, yaml_file
 
 from synth.audit import load_audits, run_audits
 from synth.errors import UserError
-from synth.teachers import ScriptedTeacher, World
+from synth.models import ScriptedModel, World
 
 HEADER = """-- severity: warning
 -- threshold: at least 3
@@ -26,10 +26,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import asyncio
 
     base = tmp_path_factory.mktemp("run")
-    made = yaml_file(
-        base / "p.yaml", "pipeline: my/small\nsteps:\n  - {step: rationalize}\n  - {step: verify_answer}\n"
-    )
-    asyncio.run(run_pipeline(made, sums(base / "in.jsonl", 5), base / "run", ScriptedTeacher(World())))
+    made = yaml_file(base / "p.yaml", "pipeline: my/small\nsteps:\n  - {step: generate}\n  - {step: verify_answer}\n")
+    asyncio.run(run_pipeline(made, sums(base / "in.jsonl", 5), base / "run", ScriptedModel(World())))
     return base / "run"
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
+from forks import python
 from support import ROOT, ask, contents, endpoint, reply, sums, synth, write_rows, yaml_file
 
 from synth.cli.main import _COMMANDS, cli
@@ -96,7 +97,7 @@ def test_retry_does_again_what_failed(tmp_path: Path):
             return web.json_response({"error": {"message": "context too long"}}, status=400)
         return reply("It is.\nThe answer is 35.")
 
-    made = yaml_file(tmp_path / "p.yaml", "pipeline: my/p\nsteps: [{step: rationalize}, {step: verify_answer}]")
+    made = yaml_file(tmp_path / "p.yaml", "pipeline: my/p\nsteps: [{step: generate}, {step: verify_answer}]")
     with endpoint(answer) as (url, seen):
         synth(
             "run",
@@ -105,7 +106,7 @@ def test_retry_does_again_what_failed(tmp_path: Path):
             sums(tmp_path / "in.jsonl", 6),
             "--run",
             tmp_path / "run",
-            "--teacher",
+            "--model",
             f"{url}#m",
             check=0,
         )
@@ -133,7 +134,7 @@ def test_calls_lists_shows_counts_and_forgets(tmp_path: Path):
     )
     for part in (first, question, *reply_text.splitlines(), "rationale/solve/2#"):
         assert part in shown
-    assert f" {n} " in synth("calls", run, "--by", "teacher", check=0).stdout
+    assert f" {n} " in synth("calls", run, "--by", "model", check=0).stdout
     assert "solve" in synth("calls", run, "--by", "step", check=0).stdout
     assert "5 replies forgotten" in synth("calls", run, "--step", "solve", "--forget", "--yes", check=0).stdout
     assert ask(run, "SELECT count(*) FROM calls") == [(n,)]
@@ -149,28 +150,28 @@ def test_calls_lists_shows_counts_and_forgets(tmp_path: Path):
 
 def test_plan_counts_calls_and_does_not_invent_prices(tmp_path: Path):
     rows = sums(tmp_path / "in.jsonl", 10)
-    out = synth("plan", "fine-tune-cot", "--input", rows, "--teacher", "http://127.0.0.1:9/v1#m", check=0).stdout
+    out = synth("plan", "fine-tune-cot", "--input", rows, "--model", "http://127.0.0.1:9/v1#m", check=0).stdout
     assert "no mistakes. 10 problems" in out
     assert " 40 " in out
     assert "unknown" in out
     (tmp_path / "t.yaml").write_text(
-        "teachers: {gpt: {base_url: 'http://x/v1', model: m, key: NOT_SET, price: {input: 1, output: 100}}}"
+        "models: {gpt: {base_url: 'http://x/v1', model: m, key: NOT_SET, price: {input: 1, output: 100}}}"
     )
     out = synth(
-        "plan", "fine-tune-cot", "--input", rows, "--profile", tmp_path / "t.yaml", "--teacher", "gpt", check=0
+        "plan", "fine-tune-cot", "--input", rows, "--profile", tmp_path / "t.yaml", "--model", "gpt", check=0
     ).stdout
     assert "unknown" not in out
     assert "200 tokens a reply" in out
     synth("rehearse", "fine-tune-cot", "--input", rows, "--run", tmp_path / "r", check=0)
     out = synth(
-        "plan", "fine-tune-cot", "--input", rows, "--teacher", "scripted", "--run", tmp_path / "r", check=0
+        "plan", "fine-tune-cot", "--input", rows, "--model", "scripted", "--run", tmp_path / "r", check=0
     ).stdout
     assert "tokens a call: measured in this run folder" in out
 
 
 def test_a_plan_after_a_rehearsal_counts_calls_as_they_were_and_not_at_most(tmp_path: Path):
     rows = sums(tmp_path / "in.jsonl", 40)
-    words = ["--input", rows, "--teacher", "http://127.0.0.1:9/v1#m"]
+    words = ["--input", rows, "--model", "http://127.0.0.1:9/v1#m"]
     before = synth("plan", "self_training/star", *words, check=0).stdout
     assert "upper bound" in before
     assert re.search(r"rationalization +m +40 ", before)
@@ -252,11 +253,11 @@ def test_bad_rows_stop_before_any_call_and_can_be_skipped(tmp_path: Path):
         "line 5: the same question as in line 1 but another answer",
         "line 7: this is not JSON",
         "line 9: the answer is a list, not text or a number",
-        "--skip-bad",
+        "--skip-invalid",
     )
     assert not (tmp_path / "run").exists()
     done = synth(
-        "rehearse", "fine-tune-cot", "--input", "in.jsonl", "--run", "run", "--skip-bad", cwd=tmp_path, check=0
+        "rehearse", "fine-tune-cot", "--input", "in.jsonl", "--run", "run", "--skip-invalid", cwd=tmp_path, check=0
     )
     assert "line 7: this is not JSON" in done.stderr
     assert "32 calls" in done.stderr
@@ -277,15 +278,15 @@ def test_unknown_pipeline(tmp_path: Path):
 
 
 def test_a_key_that_is_not_set(tmp_path: Path):
-    (tmp_path / "t.yaml").write_text("teachers: {gpt: {base_url: 'http://x/v1', model: m, key: MY_KEY}}")
-    done = synth("run", "fine-tune-cot", "--profile", "t.yaml", "--teacher", "gpt", cwd=tmp_path)
-    told(done, "MY_KEY is not set", "teacher gpt", "export MY_KEY=")
+    (tmp_path / "t.yaml").write_text("models: {gpt: {base_url: 'http://x/v1', model: m, key: MY_KEY}}")
+    done = synth("run", "fine-tune-cot", "--profile", "t.yaml", "--model", "gpt", cwd=tmp_path)
+    told(done, "MY_KEY is not set", "model gpt", "export MY_KEY=")
     assert not (tmp_path / "runs").exists()
 
 
 def test_an_endpoint_that_is_not_there_and_a_model_that_does_not_exist(tmp_path: Path):
     rows = sums(tmp_path / "in.jsonl", 50)
-    words = ("run", "fine-tune-cot", "--input", rows, "--run", tmp_path / "run", "--teacher")
+    words = ("run", "fine-tune-cot", "--input", rows, "--run", tmp_path / "run", "--model")
     told(synth(*words, "http://127.0.0.1:9/v1#m"), "cannot reach http://127.0.0.1:9/v1", "is the server running")
 
     async def unknown(_request, body):
@@ -298,13 +299,13 @@ def test_an_endpoint_that_is_not_there_and_a_model_that_does_not_exist(tmp_path:
         assert len(seen) <= 64
 
 
-def test_no_such_teacher_role_or_local_model(tmp_path: Path):
-    told(synth("run", "star", "--teacher", "studnt=local"), "no role 'studnt'", "student")
-    told(synth("run", "star", "--teacher", "loacl"), "did you mean 'local'")
-    told(synth("run", "star", "--teacher", "local:qwen2.5-coder-0.5"), "did you mean 'qwen2.5-coder-0.5b'")
-    told(synth("run", "star", "--teacher", "local:/none/model.gguf"), "no such model file")
+def test_no_such_model_role_or_local_model(tmp_path: Path):
+    told(synth("run", "star", "--model", "studnt=local"), "no role 'studnt'", "student")
+    told(synth("run", "star", "--model", "loacl"), "did you mean 'local'")
+    told(synth("run", "star", "--model", "local:qwen2.5-coder-0.5"), "did you mean 'qwen2.5-coder-0.5b'")
+    told(synth("run", "star", "--model", "local:/none/model.gguf"), "no such model file")
     (tmp_path / "a.gguf").write_bytes(b"hello")
-    told(synth("run", "star", "--teacher", f"local:{tmp_path / 'a.gguf'}"), "not a GGUF file")
+    told(synth("run", "star", "--model", f"local:{tmp_path / 'a.gguf'}"), "not a GGUF file")
 
 
 def test_run_folders_that_cannot_be_used(tmp_path: Path):
@@ -316,11 +317,11 @@ def test_run_folders_that_cannot_be_used(tmp_path: Path):
         "self_training/star, not of distil/fine-tune-cot",
     )
     note = run / "run.json"
-    note.write_text(note.read_text().replace('"format": 1', '"format": 0'))
+    note.write_text(note.read_text().replace('"format": 2', '"format": 1'))
     told(synth("rehearse", "star", "--input", rows, "--run", run), "an older version of synth", "another folder")
     told(synth("status", run), "an older version of synth")
     note.write_text("{")
-    told(synth("status", run), "run.json cannot be read")
+    told(synth("status", run), "run.json: this cannot be read", "give the command of the run again")
     told(synth("status", tmp_path), "no run in this folder")
     told(synth("rehearse", "star", "--input", rows, "--run", "/proc/self/run"), "cannot be written", "--run")
 
@@ -333,11 +334,10 @@ def test_a_read_only_folder(tmp_path: Path):
 
 def test_a_second_process_on_the_same_run(tmp_path: Path):
     hold = (
-        "import sys; from pathlib import Path; from synth.store.run_folder import RunFolder\n"
-        "f = RunFolder(Path(sys.argv[1]), {'pipeline': 'self_training/star', 'fingerprint': ''}); print(1, flush=True); sys.stdin.read()"
+        "import sys; from pathlib import Path; from synth.store.run_folder import RunFolder; from synth.store.manifest import Manifest\n"
+        "f = RunFolder(Path(sys.argv[1]), Manifest.of(pipeline='self_training/star')); print(1, flush=True); sys.stdin.read()"
     )
-    words = [sys.executable, "-c", hold, str(tmp_path / "run")]
-    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+    with python(hold, tmp_path / "run", stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         other.stdout.readline()
         rows = sums(tmp_path / "in.jsonl", 3)
         told(synth("rehearse", "star", "--input", rows, "--run", tmp_path / "run"), "another process is at work")
@@ -351,10 +351,10 @@ def test_secrets_reach_neither_the_screen_nor_the_folder(tmp_path: Path):
         return web.json_response({"error": {"message": f"Incorrect API key provided: {key}"}}, status=401)
 
     with endpoint(refuse) as (url, _):
-        (tmp_path / "t.yaml").write_text(f"teachers: {{gpt: {{base_url: '{url}', model: m, key: MY_KEY}}}}")
+        (tmp_path / "t.yaml").write_text(f"models: {{gpt: {{base_url: '{url}', model: m, key: MY_KEY}}}}")
         env = {**os.environ, "MY_KEY": "hushhush123"}
         done = synth(
-            "run", "fine-tune-cot", "--profile", "t.yaml", "--teacher", "gpt", "--run", "run", "--input",
+            "run", "fine-tune-cot", "--profile", "t.yaml", "--model", "gpt", "--run", "run", "--input",
             sums(tmp_path / "in.jsonl", 3), cwd=tmp_path, env=env,
         )  # fmt: skip
     told(done, "answered 401", "check the key in MY_KEY")
@@ -369,11 +369,12 @@ def test_secrets_reach_neither_the_screen_nor_the_folder(tmp_path: Path):
 
 
 def test_import_is_light():
-    code = "import sys, synth; print([m for m in sys.modules if m.split('.')[0] in {'polars','duckdb','openai','datasets','pydantic','numpy','rich','click'}])"
+    light = "{'polars', 'duckdb', 'openai', 'pyreqwest', 'datasets', 'pydantic', 'numpy', 'rich', 'click'}"
+    code = f"import sys, synth; print([m for m in sys.modules if m.split('.')[0] in {light}])"
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
     )
-    heavy = "{'polars', 'duckdb', 'openai', 'datasets', 'numpy', 'sympy'}"
+    heavy = "{'polars', 'duckdb', 'openai', 'pyreqwest', 'datasets', 'numpy', 'sympy'}"
     code = (
         "import sys; from synth.cli import main; sys.argv = ['synth', '--help']\n"
         f"try: main()\nfinally: print([m for m in sys.modules if m.split('.')[0] in {heavy}])"

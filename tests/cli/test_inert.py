@@ -6,11 +6,11 @@ import os
 import pty
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import orjson
 import pytest
+from forks import MAIN, python
 from hypothesis import given
 from hypothesis import strategies as st
 from support import synth
@@ -31,10 +31,10 @@ ACTED_ON = {*map(chr, range(32)), *map(chr, range(127, 160)), *"\u202e\u2066\u20
 def folder(tmp_path: Path) -> Path:
     """A run whose every text is hostile."""
     (tmp_path / "run").mkdir()
-    told = {"pipeline": "my/p", "synth": "0", "format": 1, "source": {"name": HOSTILE}}
+    told = {"pipeline": "my/p", "synth": "0", "format": 2, "source": {"name": HOSTILE}}
     (tmp_path / "run" / "run.json").write_bytes(orjson.dumps(told))
     journal = Journal(tmp_path / "run" / "journal")
-    call = {"id": "c", "key": "k", "attempt": 1, "teacher": HOSTILE, "endpoint": "e", "model": HOSTILE, "unit": "p"}
+    call = {"id": "c", "key": "k", "attempt": 1, "model": HOSTILE, "endpoint": "e", "model_id": HOSTILE, "unit": "p"}
     call |= {"step": "s", "messages": [{"role": "user", "content": HOSTILE}], "parameters": {}, "status": "ok"}
     journal.append("call", orjson.dumps(call | {"reply": HOSTILE, "started": 0.0, "latency": 1.0, "error": HOSTILE}))
     own = {"unit": "p", "step": "s"}
@@ -62,7 +62,7 @@ def folder(tmp_path: Path) -> Path:
         ["status", "RUN"],
         ["calls", "RUN"],
         ["calls", "RUN", "c"],
-        ["calls", "RUN", "--by", "teacher"],
+        ["calls", "RUN", "--by", "model"],
         ["audit", "RUN"],
         ["audit", "RUN", "--look"],
     ],
@@ -77,10 +77,8 @@ def test_nothing_a_model_wrote_acts_on_the_terminal(folder: Path, words: list[st
 def in_a_terminal(*words: str | Path) -> str:
     """What a command writes where its standard output is a terminal."""
     leader, follower = pty.openpty()
-    line = [sys.executable, "-c", "from synth.cli import main; main()", *map(str, words)]
-    with subprocess.Popen(
-        line, stdout=follower, stderr=subprocess.DEVNULL, env={**os.environ, "TERM": "dumb"}
-    ) as process:
+    env = {**os.environ, "TERM": "dumb"}
+    with python(MAIN, *words, stdout=follower, stderr=subprocess.DEVNULL, env=env) as process:
         os.close(follower)
         read = b""
         while True:

@@ -16,8 +16,8 @@ from synth.audit import run_audits
 from synth.corpus.cot_share import CotShare
 from synth.errors import UserError
 from synth.export import ExportOptions, export_run
+from synth.models import ScriptedModel, World
 from synth.pipeline import read_pipeline
-from synth.teachers import ScriptedTeacher, World
 
 N = 20_000
 MANY = View(["x"] * N)
@@ -71,14 +71,14 @@ async def made_run(folder: Path, corpus: str, n: int = 60) -> Path:
         f"""
         pipeline: my/p
         steps:
-          - {{step: rationalize, samples: 2, temperature: 1.0}}
+          - {{step: generate, samples: 2, temperature: 1.0}}
           - {{step: verify_answer}}
           - {{step: filter, keep: score.correct}}
         corpus:
           {corpus}
         """,
     )
-    await run(path, sums(folder / "in.jsonl", n), folder / "run", ScriptedTeacher(World()))
+    await run(path, sums(folder / "in.jsonl", n), folder / "run", ScriptedModel(World()))
     return folder / "run"
 
 
@@ -128,10 +128,10 @@ async def test_other_targets_do_not_follow_it_and_two_stages_cannot(tmp_path: Pa
 async def test_what_states_no_answer_cannot_stand_for_one(tmp_path: Path):
     path = yaml_file(
         tmp_path / "p.yaml",
-        "pipeline: my/p\nsteps:\n  - {step: rationalize}\ncorpus:\n  - {step: cot_share, share: 0.5}\n",
+        "pipeline: my/p\nsteps:\n  - {step: generate}\ncorpus:\n  - {step: cot_share, share: 0.5}\n",
     )
     rows = write_rows(tmp_path / "in.jsonl", [{"question": f"What of case {i}?"} for i in range(60)])
-    await run(path, rows, tmp_path / "run", ScriptedTeacher(lambda *_: "I think about it, and do not know"))
+    await run(path, rows, tmp_path / "run", ScriptedModel(lambda *_: "I think about it, and do not know"))
     made = export_run(tmp_path / "run", "sft", tmp_path / "out")
     assert made.rows < 60
     (told,) = made.left_out
@@ -154,7 +154,7 @@ async def test_what_states_no_answer_cannot_stand_for_one(tmp_path: Path):
 )
 def test_mistakes_are_told_before_anything_is_asked(tmp_path: Path, corpus: str, told: str):
     path = tmp_path / "p.yaml"
-    path.write_text(f"pipeline: my/p\nsteps:\n  - {{step: rationalize}}\ncorpus:\n  {corpus}\n")
+    path.write_text(f"pipeline: my/p\nsteps:\n  - {{step: generate}}\ncorpus:\n  {corpus}\n")
     with pytest.raises(UserError) as error:
         read_pipeline(str(path)).checked()
     assert told in str(error.value)

@@ -1,4 +1,4 @@
-"""Facility location and k-centre: against the optimum found by trying all, and as the corpus step `diverse`."""
+"""Facility location and k-centre: against the optimum found by trying all, and as the corpus step `select_diverse`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from support import ask, run, sums, yaml_file
 
 from synth.corpus import choose
-from synth.corpus.choose import Diverse
+from synth.corpus.choose import SelectDiverse
 from synth.corpus.coverage import (
     Vectors,
     Words,
@@ -28,8 +28,8 @@ from synth.corpus.coverage import (
     word_sketches,
 )
 from synth.errors import UserError
+from synth.models import ScriptedModel, World
 from synth.pipeline import read_pipeline
-from synth.teachers import ScriptedTeacher, World
 
 points = st.lists(st.tuples(st.floats(-1, 1), st.floats(-1, 1)), min_size=2, max_size=9)
 
@@ -149,7 +149,7 @@ def test_no_more_than_some_rows_of_similarities_are_in_memory():
     assert peak < n * n  # a quarter of what all against all would take
 
 
-def out_of(step: Diverse, view: View) -> set[str]:
+def out_of(step: SelectDiverse, view: View) -> set[str]:
     return {r.target for r in step.run(view)}
 
 
@@ -162,7 +162,7 @@ def out_of(step: Diverse, view: View) -> set[str]:
     st.integers(0, 3),
 )
 def test_so_many_are_kept_whatever_their_order(texts, keep, aim, quality, seed):
-    step = Diverse(name="d", keep=keep, aim=aim, shingle=1, seed=seed, best="length", quality=quality)
+    step = SelectDiverse(name="d", keep=keep, aim=aim, shingle=1, seed=seed, best="length", quality=quality)
     view = View(texts)
     out = out_of(step, view)
     assert len(out) == max(len(texts) - keep, 0)
@@ -176,7 +176,7 @@ def test_equal_texts_of_equal_worth_are_chosen_by_seed_and_id():
     chosen = set()
     for seed in range(12):
         for aim in ("spread", "coverage"):
-            step = Diverse(name="d", keep=1, aim=aim, seed=seed)
+            step = SelectDiverse(name="d", keep=1, aim=aim, seed=seed)
             (one,) = {r.id for r in view.records} - out_of(step, view)
             chosen.add(one)
     assert 6 < len(chosen) <= 12
@@ -188,7 +188,7 @@ def test_a_sample_is_covered_where_there_are_many(monkeypatch: pytest.MonkeyPatc
     likeness = word_sketches(texts, 1)
 
     def coverage() -> float:
-        out = out_of(Diverse(name="d", keep=10, aim="coverage", shingle=1), view)
+        out = out_of(SelectDiverse(name="d", keep=10, aim="coverage", shingle=1), view)
         return covered(likeness, [i for i, r in enumerate(view.records) if r.id not in out])
 
     whole = coverage()
@@ -202,14 +202,16 @@ def test_a_sample_is_covered_where_there_are_many(monkeypatch: pytest.MonkeyPatc
 
 def test_who_is_out_is_told_who_stands_for_it():
     texts = ["red apples are sweet", "red apples are sweet today", "the moon is far away", "the moon is far"]
-    (a, b) = Diverse(name="d", keep=2, aim="coverage", shingle=1, best="length").run(View(texts))
+    (a, b) = SelectDiverse(name="d", keep=2, aim="coverage", shingle=1, best="length").run(View(texts))
     assert a.rule == "not among the 2 chosen for coverage"
     assert {a.target, b.target, a.observed["nearest"], b.observed["nearest"]} == {f"r0000{i}" for i in range(4)}
     assert 0.5 < a.observed["similarity"] < 1
     assert a.observed["length"] == len(texts[int(a.target[1:])])
-    assert Diverse(name="d", keep=5).run(View(texts)) == ["5 asked for, and there are 4: all of them stay"]
-    assert Diverse(name="d", keep=4).run(View(texts)) == []
-    assert Diverse(name="d", keep=4, aim="coverage").run(View([])) == ["4 asked for, and there are 0: all of them stay"]
+    assert SelectDiverse(name="d", keep=5).run(View(texts)) == ["5 asked for, and there are 4: all of them stay"]
+    assert SelectDiverse(name="d", keep=4).run(View(texts)) == []
+    assert SelectDiverse(name="d", keep=4, aim="coverage").run(View([])) == [
+        "4 asked for, and there are 0: all of them stay"
+    ]
 
 
 def test_scores_that_are_equal_or_missing_weigh_the_same():
@@ -224,12 +226,12 @@ async def test_a_run_keeps_what_covers_it_by_meaning(tmp_path: Path):
         """
         pipeline: my/p
         steps:
-          - {step: rationalize}
+          - {step: generate}
         corpus:
-          - {step: diverse, target: problem, keep: 7, aim: coverage, like: meaning, best: problem.question | length, quality: 0.2}
+          - {step: select_diverse, target: problem, keep: 7, aim: coverage, like: meaning, best: problem.question | length, quality: 0.2}
         """,
     )
-    await run(made, sums(tmp_path / "in.jsonl", 20), tmp_path / "run", ScriptedTeacher(World()))
+    await run(made, sums(tmp_path / "in.jsonl", 20), tmp_path / "run", ScriptedModel(World()))
     assert ask(tmp_path / "run", "SELECT count(*) FROM kept_problems") == [(7,)]
     assert ask(tmp_path / "run", "SELECT count(DISTINCT observed->>'nearest') <= 7, count(*) FROM rejections") == [
         (True, 13)
@@ -240,7 +242,7 @@ def test_what_is_not_installed_is_told_with_its_remedy(tmp_path: Path, monkeypat
     monkeypatch.setattr(choose, "find_spec", lambda _: None)
     path = yaml_file(
         tmp_path / "p.yaml",
-        "pipeline: my/p\nsteps:\n  - {step: rationalize}\ncorpus:\n  - {step: diverse, keep: 3, like: meaning, shingle: 3}\n",
+        "pipeline: my/p\nsteps:\n  - {step: generate}\ncorpus:\n  - {step: select_diverse, keep: 3, like: meaning, shingle: 3}\n",
     )
     with pytest.raises(UserError) as error:
         read_pipeline(str(path)).checked()

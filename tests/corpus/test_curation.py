@@ -15,22 +15,23 @@ from corpus_view import View, kept_of
 from hypothesis import given, settings
 from support import ask, run, sums, write_rows, yaml_file
 
-from synth.corpus.choose import Band, Cap, Diverse
+from synth.corpus.choose import FilterRange, LimitPerGroup, SelectDiverse
 from synth.corpus.coverage import meanings
 from synth.corpus.decontaminate import Decontaminate
-from synth.corpus.mix import Mix
 from synth.corpus.overlap import meaning_alike, resembling, shared_words, sharing_runs
+from synth.corpus.rebalance import Rebalance
 from synth.corpus.shingles import normalise
 from synth.corpus.split import Split
 from synth.errors import UserError
 from synth.export import ExportOptions, export_run
+from synth.files import Reach
+from synth.models import ScriptedModel, World
 from synth.pipeline import read_pipeline
-from synth.teachers import ScriptedTeacher, World
 
 
 def pipeline(path: Path, *corpus: str) -> Path:
     lines = indent("\n".join(f"- {c}" for c in corpus), "  ")
-    return yaml_file(path, f"pipeline: my/p\nsteps:\n  - {{step: rationalize}}\ncorpus:\n{lines}\n")
+    return yaml_file(path, f"pipeline: my/p\nsteps:\n  - {{step: generate}}\ncorpus:\n{lines}\n")
 
 
 # --- overlap -----------------------------------------------------------------------------------------------------------
@@ -135,7 +136,7 @@ async def test_what_a_benchmark_holds_is_out_with_item_and_words(tmp_path: Path)
     ]
     write_rows(tmp_path / "bench.jsonl", bench)
     made = pipeline(tmp_path / "p.yaml", "{step: decontaminate, against: [bench.jsonl]}")
-    await run(made, write_rows(path, rows), tmp_path / "run", ScriptedTeacher(World()))
+    await run(made, write_rows(path, rows), tmp_path / "run", ScriptedModel(World()))
     out = ask(
         tmp_path / "run",
         """SELECT p.question, j.rule, j.observed->>'row', j.observed->>'words', j.observed->>'benchmark'
@@ -164,29 +165,29 @@ async def test_what_a_benchmark_holds_is_out_with_item_and_words(tmp_path: Path)
         ("{step: decontaminate, against: [b.parquet]}", "b.parquet cannot be read"),
         ("{step: decontaminate, against: [b.jsonl], like: meaning}", "like says how rephrased looks"),
         ("{step: decontaminate, against: [b.jsonl], rephrased: 1.5}", "less than or equal to 1"),
-        ("{step: band, of: reviw, lowest: 3}", "no step before makes the score 'reviw'"),
-        ("{step: cap, per: teacher, at_most: 1, best: lenght}", "did you mean 'length'?"),
-        ("{step: mix, by: label.split, shares: equal}", "no step before makes the score 'split'"),
-        ("{step: diverse, keep: 2, best: 0 - score.reviw}", "no step before makes the score 'reviw'"),
+        ("{step: filter_range, of: reviw, lowest: 3}", "no step before makes the score 'reviw'"),
+        ("{step: limit_per_group, per: model, at_most: 1, best: lenght}", "did you mean 'length'?"),
+        ("{step: rebalance, by: label.split, shares: equal}", "no step before makes the score 'split'"),
+        ("{step: select_diverse, keep: 2, best: 0 - score.reviw}", "no step before makes the score 'reviw'"),
         ("{step: near_duplicates, index: gone}", "there is no"),
         ("{step: near_duplicates, threshold: 0}", "greater than 0"),
         ("{step: near_duplicates, threshold: 1.5}", "less than or equal to 1"),
-        ("{step: cap, per: teacher}", "either at_most or share"),
-        ("{step: band, lowest: 0.9, highest: 0.1}", "lowest is above highest"),
-        ("{step: band}", "the band has no end"),
-        ("{step: diverse, keep: 5, quality: 0.5}", "none is named"),
+        ("{step: limit_per_group, per: model}", "either at_most or share"),
+        ("{step: filter_range, lowest: 0.9, highest: 0.1}", "lowest is above highest"),
+        ("{step: filter_range}", "the band has no end"),
+        ("{step: select_diverse, keep: 5, quality: 0.5}", "none is named"),
         ("{step: split, shares: {train: 0.9, ../test: 0.1}}", "is no name for a split"),
-        ("{step: cap, per: teacher, at_most: {problem: 2}}", "at_most says of what already"),
-        ("{step: cap, at_most: {teachr: 2}}", "did you mean 'teacher'?"),
-        ("{step: cap, at_most: {teacher: 0}}", "greater than or equal to 1"),
-        ("{step: mix, by: teachers, shares: equal}", "did you mean 'teacher'?"),
-        ("{step: mix, by: problem.metta.topic, shares: equal}", "uses 'problem.metta', which is not on offer"),
-        ("{step: mix, by: 'score.correct ==', shares: equal}", "does not compile"),
-        ("{step: mix, shares: {a: 1, b: 0}}", "greater than 0"),
-        ("{step: mix, shares: {a: 1, b: -1}}", "greater than 0"),
-        ("{step: mix, shares: {a: 1}}", "at least 2 items"),
-        ("{step: mix, shares: equal, best: score.x +}", "does not compile"),
-        ("{step: band, of: rationale.texts | length, lowest: 1}", "uses 'rationale.texts'"),
+        ("{step: limit_per_group, per: model, at_most: {problem: 2}}", "at_most says of what already"),
+        ("{step: limit_per_group, at_most: {modle: 2}}", "did you mean 'model'?"),
+        ("{step: limit_per_group, at_most: {model: 0}}", "greater than or equal to 1"),
+        ("{step: rebalance, by: models, shares: equal}", "did you mean 'model'?"),
+        ("{step: rebalance, by: problem.metta.topic, shares: equal}", "uses 'problem.metta', which is not on offer"),
+        ("{step: rebalance, by: 'score.correct ==', shares: equal}", "does not compile"),
+        ("{step: rebalance, shares: {a: 1, b: 0}}", "greater than 0"),
+        ("{step: rebalance, shares: {a: 1, b: -1}}", "greater than 0"),
+        ("{step: rebalance, shares: {a: 1}}", "at least 2 items"),
+        ("{step: rebalance, shares: equal, best: score.x +}", "does not compile"),
+        ("{step: filter_range, of: rationale.texts | length, lowest: 1}", "uses 'rationale.texts'"),
     ],
 )
 def test_mistakes_are_told_before_anything_is_asked(tmp_path: Path, step: str, told: str):
@@ -210,9 +211,9 @@ def test_scores_that_are_made_before_are_no_mistake(tmp_path: Path):
           - {step: verify_answer}
         corpus:
           - {step: split}
-          - {step: cap, at_most: {"label.split ~ score.correct": 9}, best: grade}
-          - {step: band, of: pass_rate, lowest: 0.1}
-          - {step: diverse, keep: 9, best: score.human}
+          - {step: limit_per_group, at_most: {"label.split ~ score.correct": 9}, best: grade}
+          - {step: filter_range, of: pass_rate, lowest: 0.1}
+          - {step: select_diverse, keep: 9, best: score.human}
         """,
     )
     assert read_pipeline(str(made)).checked()
@@ -224,10 +225,10 @@ async def test_another_benchmark_file_is_looked_at_without_a_call(tmp_path: Path
     question = json.loads(path.read_text().splitlines()[2])["question"]
     write_rows(tmp_path / "b.jsonl", [{"question": "nothing that is in there at all"}])
     made = pipeline(tmp_path / "p.yaml", "{step: decontaminate, against: [b.jsonl], words: 3, shortest: 1}")
-    await run(made, path, tmp_path / "run", ScriptedTeacher(World()))
+    await run(made, path, tmp_path / "run", ScriptedModel(World()))
     assert ask(tmp_path / "run", "SELECT count(*) FROM rejections") == [(0,)]
     write_rows(tmp_path / "b.jsonl", [{"question": question}])
-    await run(made, path, tmp_path / "run", ScriptedTeacher(World()))
+    await run(made, path, tmp_path / "run", ScriptedModel(World()))
     assert ask(tmp_path / "run", "SELECT count(*) FROM rejections WHERE step = 'decontaminate'")[0][0] >= 1
     assert ask(tmp_path / "run", "SELECT count(*) FROM calls") == [(6,)]
 
@@ -257,7 +258,7 @@ async def test_the_keeper_is_chosen_as_asked(tmp_path: Path, keep: str, stays: i
         f"""
         pipeline: my/p
         steps:
-          - {{step: rationalize}}
+          - {{step: generate}}
           - {{step: verify_answer}}
         corpus:
           - {{step: near_duplicates, threshold: 0.7, target: {"problem" if keep != "correct" else "rationale"}, keep: {keep}}}
@@ -273,7 +274,7 @@ async def test_the_keeper_is_chosen_as_asked(tmp_path: Path, keep: str, stays: i
             else f"{request.task.problem.question} I do not know.\nThe answer is 1."
         )
 
-    await run(made, write_rows(tmp_path / "in.jsonl", rows), tmp_path / "run", ScriptedTeacher(script))
+    await run(made, write_rows(tmp_path / "in.jsonl", rows), tmp_path / "run", ScriptedModel(script))
     table = "problems" if keep != "correct" else "rationales"
     question = "question" if keep != "correct" else "(SELECT question FROM problems p WHERE p.id = k.problem)"
     kept = {q for (q,) in ask(tmp_path / "run", f"SELECT {question} FROM kept_{table} k")}
@@ -286,14 +287,14 @@ async def test_a_side_of_pairs_can_be_looked_at(tmp_path: Path):
         """
         pipeline: my/p
         steps:
-          - {step: rationalize, samples: 4, temperature: 1.0}
+          - {step: generate, samples: 4, temperature: 1.0}
           - {step: verify_answer}
           - {step: pair, limit: 16}
         corpus:
           - {step: near_duplicates, target: rejected}
         """,
     )
-    await run(made, sums(tmp_path / "in.jsonl", 12), tmp_path / "run", ScriptedTeacher(World(solve_rate=0.5)))
+    await run(made, sums(tmp_path / "in.jsonl", 12), tmp_path / "run", ScriptedModel(World(solve_rate=0.5)))
     losing = ask(tmp_path / "run", "SELECT r.text FROM pairs a JOIN rationales r ON r.id = a.rejected")
     kept = ask(tmp_path / "run", "SELECT r.text FROM kept_pairs a JOIN rationales r ON r.id = a.rejected")
     assert len(kept) == len(set(kept)) == len(set(losing)) < len(losing)
@@ -371,7 +372,7 @@ def test_no_tie_is_torn_and_only_what_is_tied_to_new_rows_may_move(texts, more, 
 
 async def test_a_split_run_is_exported_in_parts_that_share_no_problem(tmp_path: Path):
     made = pipeline(tmp_path / "p.yaml", "{step: split, shares: {train: 0.6, test: 0.4}}")
-    await run(made, sums(tmp_path / "in.jsonl", 40), tmp_path / "run", ScriptedTeacher(World()))
+    await run(made, sums(tmp_path / "in.jsonl", 40), tmp_path / "run", ScriptedModel(World()))
     stale = tmp_path / "out" / "sft.jsonl"
     stale.parent.mkdir()
     stale.write_text("{}\n")
@@ -389,20 +390,20 @@ async def test_a_split_run_is_exported_in_parts_that_share_no_problem(tmp_path: 
 
 
 def test_a_cap_keeps_the_best_of_each():
-    view = View(["x" * (i + 1) for i in range(30)], teacher=["a"] * 20 + ["b"] * 7 + ["c"] * 3)
-    out = {r.target for r in Cap(name="cap", at_most=5, best="length").run(view)}
+    view = View(["x" * (i + 1) for i in range(30)], model=["a"] * 20 + ["b"] * 7 + ["c"] * 3)
+    out = {r.target for r in LimitPerGroup(name="cap", at_most=5, best="length").run(view)}
     kept = [r for r in view.records if r.id not in out]
-    assert Counter(r.teacher for r in kept) == {"a": 5, "b": 5, "c": 3}
-    assert [r.id for r in kept if r.teacher == "a"] == [f"r{i:05d}" for i in range(15, 20)]
+    assert Counter(r.model for r in kept) == {"a": 5, "b": 5, "c": 3}
+    assert [r.id for r in kept if r.model == "a"] == [f"r{i:05d}" for i in range(15, 20)]
 
 
 @settings(deadline=None)
 @given(st.lists(st.integers(1, 40), min_size=2, max_size=6), st.floats(0.2, 0.9))
-def test_no_teacher_has_more_than_its_share(sizes, share):
-    teachers = [f"t{k}" for k, n in enumerate(sizes) for _ in range(n)]
-    view = View(["x"] * len(teachers), teacher=teachers)
-    out = {r.target for r in Cap(name="cap", share=share).run(view)}
-    kept = Counter(r.teacher for r in view.records if r.id not in out)
+def test_no_model_has_more_than_its_share(sizes, share):
+    models = [f"t{k}" for k, n in enumerate(sizes) for _ in range(n)]
+    view = View(["x"] * len(models), model=models)
+    out = {r.target for r in LimitPerGroup(name="cap", share=share).run(view)}
+    kept = Counter(r.model for r in view.records if r.id not in out)
     cap = max(kept.values())
     if cap > 1:
         assert cap <= share * sum(kept.values()) + 1e-9
@@ -416,14 +417,14 @@ async def test_problems_too_easy_or_too_hard_are_out_by_what_was_judged(tmp_path
         """
         pipeline: my/p
         steps:
-          - {step: rationalize, samples: 6, temperature: 1.0}
+          - {step: generate, samples: 6, temperature: 1.0}
           - {step: verify_answer}
           - {step: filter, keep: score.correct}
         corpus:
-          - {step: band, lowest: 0.2, highest: 0.8}
+          - {step: filter_range, lowest: 0.2, highest: 0.8}
         """,
     )
-    await run(made, sums(tmp_path / "in.jsonl", 40), tmp_path / "run", ScriptedTeacher(World(solve_rate=0.5)))
+    await run(made, sums(tmp_path / "in.jsonl", 40), tmp_path / "run", ScriptedModel(World(solve_rate=0.5)))
     rates = ask(
         tmp_path / "run",
         """SELECT p.id IN (SELECT id FROM kept_problems), avg(s.value) FROM problems p JOIN rationales r ON r.problem = p.id
@@ -438,7 +439,7 @@ def test_what_is_diverse_covers_all_kinds():
     kinds = [[f"k{k}w{i}" for i in range(60)] for k in range(8)]
     texts = [" ".join(rng.sample(kinds[0 if i < 400 else 1 + i % 7], 40)) for i in range(500)]
     view = View(texts)
-    step = Diverse(name="diverse", keep=8, shingle=1)
+    step = SelectDiverse(name="diverse", keep=8, shingle=1)
     out = {r.target for r in step.run(view)}
     kept = [t for r, t in zip(view.records, texts, strict=True) if r.id not in out]
     assert len(kept) == 8
@@ -452,7 +453,7 @@ def test_quality_weighs_beside_distance():
     view = View(texts)
 
     def mean_length(quality: float) -> float:
-        out = {r.target for r in Diverse(name="d", keep=20, best="length", quality=quality).run(view)}
+        out = {r.target for r in SelectDiverse(name="d", keep=20, best="length", quality=quality).run(view)}
         return sum(len(t) for r, t in zip(view.records, texts, strict=True) if r.id not in out) / 20
 
     best = sum(sorted(map(len, texts))[-20:]) / 20
@@ -465,19 +466,19 @@ kinds_of_two = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("pqrs"
 
 @settings(deadline=None)
 @given(kinds_of_two, st.integers(1, 3), st.integers(1, 2))
-def test_several_caps_hold_at_once_and_leave_nothing_that_had_room(kinds, of_teacher, of_problem):
-    view = View(["x"] * len(kinds), teacher=[t for t, _ in kinds], problem=[p for _, p in kinds])
-    step = Cap(name="cap", at_most={"teacher": of_teacher, "problem": of_problem})
+def test_several_caps_hold_at_once_and_leave_nothing_that_had_room(kinds, of_model, of_problem):
+    view = View(["x"] * len(kinds), model=[t for t, _ in kinds], problem=[p for _, p in kinds])
+    step = LimitPerGroup(name="cap", at_most={"model": of_model, "problem": of_problem})
     kept = kept_of(step, view)
-    teachers, problems = Counter(r.teacher for r in kept), Counter(r.problem for r in kept)
-    assert all(n <= of_teacher for n in teachers.values())
+    models, problems = Counter(r.model for r in kept), Counter(r.problem for r in kept)
+    assert all(n <= of_model for n in models.values())
     assert all(n <= of_problem for n in problems.values())
     for r in view.records:
-        assert r in kept or teachers[r.teacher] == of_teacher or problems[r.problem] == of_problem
+        assert r in kept or models[r.model] == of_model or problems[r.problem] == of_problem
     best = max(
         sum(some)
         for some in itertools.product((0, 1), repeat=len(kinds))
-        if all(sum(s for s, (t, _) in zip(some, kinds, strict=True) if t == k) <= of_teacher for k in "abc")
+        if all(sum(s for s, (t, _) in zip(some, kinds, strict=True) if t == k) <= of_model for k in "abc")
         and all(sum(s for s, (_, p) in zip(some, kinds, strict=True) if p == k) <= of_problem for k in "pqrs")
     )
     assert len(kept) >= best / 2
@@ -486,13 +487,13 @@ def test_several_caps_hold_at_once_and_leave_nothing_that_had_room(kinds, of_tea
 
 
 def test_who_is_out_by_a_cap_is_told_what_stays_in_its_stead():
-    view = View(["x" * n for n in (9, 7, 5, 3)], teacher=["a", "a", "a", "b"], problem=["p", "q", "q", "q"])
-    out = Cap(name="cap", at_most={"teacher": 2, "problem": 1}, best="length").run(view)
+    view = View(["x" * n for n in (9, 7, 5, 3)], model=["a", "a", "a", "b"], problem=["p", "q", "q", "q"])
+    out = LimitPerGroup(name="cap", at_most={"model": 2, "problem": 1}, best="length").run(view)
     assert [(r.target, r.rule, r.observed) for r in out] == [
         (
             "r00002",
-            "at most 2 of each teacher",
-            {"teacher": "a", "of": 3, "last_kept": "r00001", "length": 5.0, "length_of_last_kept": 7.0},
+            "at most 2 of each model",
+            {"model": "a", "of": 3, "last_kept": "r00001", "length": 5.0, "length_of_last_kept": 7.0},
         ),
         (
             "r00003",
@@ -509,7 +510,7 @@ def test_a_batch_to_label_is_convincing_wrong_ones_and_some_of_the_rest():
     numbers = {"correct": [float(i % 3 > 0) for i in range(300)], "review": [rng.random() for _ in range(300)]}
     view.numbers = numbers
     wrong = "'wrong' if score.correct == 0 else 'rest'"
-    step = Mix(
+    step = Rebalance(
         name="m", target="rationale", by=wrong, shares={"wrong": 0.8, "rest": 0.2}, at_most=50, best="score.review"
     )
     kept = [int(r.id[1:]) for r in kept_of(step, view)]
@@ -527,11 +528,11 @@ async def test_a_run_gives_the_batch_to_label_of_the_document(tmp_path: Path):
         """
         pipeline: my/p
         steps:
-          - {step: rationalize, samples: 4, temperature: 1.0}
+          - {step: generate, samples: 4, temperature: 1.0}
           - {step: verify_answer}
           - {step: review, exclude_author: false}
         corpus:
-          - step: mix
+          - step: rebalance
             target: rationale
             by: "'wrong' if score.correct == 0 else 'rest'"
             shares: {wrong: 0.8, rest: 0.2}
@@ -540,7 +541,7 @@ async def test_a_run_gives_the_batch_to_label_of_the_document(tmp_path: Path):
         """,
     )
     world = World(solve_rate=0.5, sensitivity=0.7, specificity=0.8)
-    await run(made, sums(tmp_path / "in.jsonl", 30), tmp_path / "run", ScriptedTeacher(world))
+    await run(made, sums(tmp_path / "in.jsonl", 30), tmp_path / "run", ScriptedModel(world))
     rows = ask(
         tmp_path / "run",
         """SELECT c.value, v.value, r.id IN (SELECT id FROM kept_rationales) FROM rationales r
@@ -555,7 +556,7 @@ async def test_a_run_gives_the_batch_to_label_of_the_document(tmp_path: Path):
 
 def test_a_cap_for_each_source_counts_files_and_not_their_lines():
     view = View(["x"] * 9, source=[f"{'a' if i < 6 else 'b:c'}.jsonl:{i}" for i in range(9)])
-    assert Counter(r.shared("source") for r in kept_of(Cap(name="c", per="source", at_most=2), view)) == {
+    assert Counter(r.shared("source") for r in kept_of(LimitPerGroup(name="c", per="source", at_most=2), view)) == {
         "a.jsonl": 2,
         "b:c.jsonl": 2,
     }
@@ -570,8 +571,8 @@ def test_a_cap_for_each_source_counts_files_and_not_their_lines():
 def test_shares_of_a_mix_hold_but_for_less_than_a_record_and_no_larger_mix_would(sizes, weights, at_most):
     kinds = [f"k{k}" for k, n in enumerate(sizes) for _ in range(n)]
     shares = {f"k{k}": weights[k] for k in range(len(sizes))}
-    step = Mix(name="mix", target="rationale", by="teacher", shares=shares, at_most=at_most)
-    kept = Counter(r.teacher for r in kept_of(step, View(["x"] * len(kinds), teacher=kinds)))
+    step = Rebalance(name="mix", target="rationale", by="model", shares=shares, at_most=at_most)
+    kept = Counter(r.model for r in kept_of(step, View(["x"] * len(kinds), model=kinds)))
     whole, total = sum(shares.values()), sum(kept.values())
     assert all(abs(kept[k] - total * s / whole) < 1 for k, s in shares.items())
     assert (
@@ -585,7 +586,9 @@ def test_a_mix_that_cannot_be_had_says_what_can():
     view = View(["x"] * 70, answer=["yes"] * 60 + ["no"] * 10)
 
     def told(**options) -> list[str]:
-        return [r for r in Mix(name="m", target="rationale", by="answer", **options).run(view) if isinstance(r, str)]
+        return [
+            r for r in Rebalance(name="m", target="rationale", by="answer", **options).run(view) if isinstance(r, str)
+        ]
 
     assert told(shares={True: 1, False: 1}) == []  # what YAML makes of yes and no
     assert told(shares={"yes": 1, "no": 1}, at_most=50) == [
@@ -595,8 +598,8 @@ def test_a_mix_that_cannot_be_had_says_what_can():
     assert one == "no rationale is maybe; the shares of the others hold among them (there are yes 60, no 10)"
     assert told(shares={"ja": 1, "nein": 1}) == ["no rationale is of a kind that is named; there are yes 60, no 10"]
     empty = View([])
-    assert Mix(name="m", target="rationale", by="answer", shares={"yes": 1, "no": 1}, at_most=5).run(empty) == []
-    assert Cap(name="c", at_most={"teacher": 1}).run(empty) == []
+    assert Rebalance(name="m", target="rationale", by="answer", shares={"yes": 1, "no": 1}, at_most=5).run(empty) == []
+    assert LimitPerGroup(name="c", at_most={"model": 1}).run(empty) == []
 
 
 async def test_any_expression_tells_kinds_apart_and_a_failing_one_is_told_with_its_record(tmp_path: Path):
@@ -605,19 +608,19 @@ async def test_any_expression_tells_kinds_apart_and_a_failing_one_is_told_with_i
         for i in range(30)
     ]
     path = write_rows(tmp_path / "in.jsonl", rows)
-    mix = "{step: mix, target: rationale, by: problem.meta.topic, shares: {cats: 1, dogs: 1}}"
+    mix = "{step: rebalance, target: rationale, by: problem.meta.topic, shares: {cats: 1, dogs: 1}}"
     made = pipeline(tmp_path / "p.yaml", mix)
-    await run(made, path, tmp_path / "run", ScriptedTeacher(World()))
+    await run(made, path, tmp_path / "run", ScriptedModel(World()))
     kept = "SELECT p.meta->>'topic', count(*) FROM kept_rationales r JOIN problems p ON p.id = r.problem GROUP BY 1 ORDER BY 1"
     assert ask(tmp_path / "run", kept) == [("cats", 10), ("dogs", 10)]
     pipeline(tmp_path / "p.yaml", mix.replace("meta.topic", "meta.topic.name.first"))
     with pytest.raises(
-        UserError, match=r"corpus step mix, b2:\w+: the expression 'problem.meta.topic.name.first' fails"
+        UserError, match=r"corpus step rebalance, b2:\w+: the expression 'problem.meta.topic.name.first' fails"
     ):
-        await run(made, path, tmp_path / "run", ScriptedTeacher(World()))
-    pipeline(tmp_path / "p.yaml", "{step: band, target: rationale, of: rationale.teacher + '!', lowest: 1}")
+        await run(made, path, tmp_path / "run", ScriptedModel(World()))
+    pipeline(tmp_path / "p.yaml", "{step: filter_range, target: rationale, of: rationale.model + '!', lowest: 1}")
     with pytest.raises(UserError, match=r"gives '\w+!', which is no finite number"):
-        await run(made, path, tmp_path / "run", ScriptedTeacher(World()))
+        await run(made, path, tmp_path / "run", ScriptedModel(World()))
     assert ask(tmp_path / "run", "SELECT count(*) FROM calls") == [(30,)]
 
 
@@ -627,14 +630,14 @@ async def test_expressions_see_the_side_of_a_pair_and_its_scores(tmp_path: Path)
         """
         pipeline: my/p
         steps:
-          - {step: rationalize, samples: 4, temperature: 1.0}
+          - {step: generate, samples: 4, temperature: 1.0}
           - {step: verify_answer}
           - {step: pair, limit: 16}
         corpus:
-          - {step: cap, target: rejected, at_most: {"rationale.answer ~ score.correct": 1}}
+          - {step: limit_per_group, target: rejected, at_most: {"rationale.answer ~ score.correct": 1}}
         """,
     )
-    await run(made, sums(tmp_path / "in.jsonl", 8), tmp_path / "run", ScriptedTeacher(World(solve_rate=0.5)))
+    await run(made, sums(tmp_path / "in.jsonl", 8), tmp_path / "run", ScriptedModel(World(solve_rate=0.5)))
     answers = "SELECT r.answer FROM {} a JOIN rationales r ON r.id = a.rejected"
     every, kept = (ask(tmp_path / "run", answers.format(t)) for t in ("pairs", "kept_pairs"))
     assert sorted(set(every)) == sorted(kept)
@@ -648,15 +651,17 @@ async def test_expressions_see_the_side_of_a_pair_and_its_scores(tmp_path: Path)
 @given(st.lists(st.sampled_from("ABCD"), min_size=1, max_size=80), st.integers(0, 3))
 def test_an_equal_mix_has_as_many_of_each(answers, seed):
     view = View(["x"] * len(answers), answer=answers)
-    out = {r.target for r in Mix(name="mix", target="rationale", by="answer", shares="equal", seed=seed).run(view)}
+    out = {
+        r.target for r in Rebalance(name="mix", target="rationale", by="answer", shares="equal", seed=seed).run(view)
+    }
     kept = Counter(r.answer for r in view.records if r.id not in out)
     assert set(kept.values()) == {min(Counter(answers).values())}
     assert set(kept) == set(answers)
 
 
 def test_what_stands_in_a_mix_does_not_depend_on_order():
-    view = View(["x"] * 60, teacher=["a"] * 40 + ["b"] * 20)
-    mix = Mix(name="mix", target="rationale", by="teacher", shares={"a": 0.5, "b": 0.5}, at_most=20)
+    view = View(["x"] * 60, model=["a"] * 40 + ["b"] * 20)
+    mix = Rebalance(name="mix", target="rationale", by="model", shares={"a": 0.5, "b": 0.5}, at_most=20)
     first = {r.target for r in mix.run(view)}
     view.records.reverse()
     assert {r.target for r in mix.run(view)} == first
@@ -666,12 +671,12 @@ def test_what_stands_in_a_mix_does_not_depend_on_order():
 def test_a_record_without_a_score_is_no_reason_to_put_it_out():
     view = View(["a", "b", "c"])
     View.numbers["fine"] = [0.1, None, 0.9]
-    assert [r.target for r in Band(name="b", target="rationale", of="fine", lowest=0.5).run(view)] == ["r00000"]
+    assert [r.target for r in FilterRange(name="b", target="rationale", of="fine", lowest=0.5).run(view)] == ["r00000"]
 
 
 def test_items_and_words_are_found_in_other_scripts(tmp_path: Path):
     write_rows(tmp_path / "b.jsonl", [{"question": "太郎さんはりんごを三つ買いました。残りはいくつですか"}])
-    step = Decontaminate(name="d", against=("b.jsonl",), folder=tmp_path)
+    step = Decontaminate(name="d", against=("b.jsonl",), folder=Reach(tmp_path))
     (one,) = step.run(View(["問題: 太郎さんはりんごを三つ買いました、残りはいくつですか?", "別の文章です"]))
     assert one.observed["row"] == 1
 
@@ -688,7 +693,7 @@ async def test_a_rephrased_item_is_out_by_its_meaning_with_item_and_words(tmp_pa
         tmp_path / "p.yaml",
         "{step: decontaminate, against: [bench.jsonl], columns: [prompt], rephrased: 0.6, like: meaning}",
     )
-    await run(made, write_rows(tmp_path / "in.jsonl", rows), tmp_path / "run", ScriptedTeacher(World()))
+    await run(made, write_rows(tmp_path / "in.jsonl", rows), tmp_path / "run", ScriptedModel(World()))
     query = "SELECT question, benchmark, item_row, words, item FROM contamination c JOIN problems p ON p.id = c.record"
     assert ask(tmp_path / "run", query) == [
         (rows[0]["question"], "bench.jsonl", 1, "the capital city", "What is the capital city of France?")
@@ -707,6 +712,6 @@ def test_hard_texts_are_looked_at_and_found_where_they_are_the_item(tmp_path: Pa
         "x" * 100_000,
     ]
     write_rows(tmp_path / "b.jsonl", [{"question": t} for t in (hard[4], "plain words that nobody else has at all")])
-    step = Decontaminate(name="d", against=("b.jsonl",), rephrased=0.9, like=like, shortest=1, folder=tmp_path)
+    step = Decontaminate(name="d", against=("b.jsonl",), rephrased=0.9, like=like, shortest=1, folder=Reach(tmp_path))
     assert [r.target for r in step.run(View(hard))] == ["r00004"]
     assert step.run(View([])) == []

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from click.testing import CliRunner
 from corpora import corpus, oracle
@@ -17,7 +19,7 @@ from synth.corpus.index import ShingleIndex
 from synth.corpus.minhash import sketch
 from synth.corpus.near_duplicates import near_duplicate_pairs
 from synth.corpus.shingles import hash_shingles
-from synth.teachers import ScriptedTeacher, World
+from synth.models import ScriptedModel, World
 
 
 def test_new_texts_find_their_like_among_old_ones_that_are_not_read(tmp_path: Path):
@@ -67,11 +69,11 @@ def test_datasketch_goes_on_with_the_same_sketches(tmp_path: Path):
 async def test_a_second_run_is_compared_with_the_first(tmp_path: Path):
     made = yaml_file(
         tmp_path / "p.yaml",
-        "pipeline: my/p\nsteps: [{step: rationalize}]\ncorpus: [{step: near_duplicates, target: problem, index: seen}]\n",
+        "pipeline: my/p\nsteps: [{step: generate}]\ncorpus: [{step: near_duplicates, target: problem, index: seen}]\n",
     )
-    plain = yaml_file(tmp_path / "q.yaml", "pipeline: my/q\nsteps: [{step: rationalize}]\n")
+    plain = yaml_file(tmp_path / "q.yaml", "pipeline: my/q\nsteps: [{step: generate}]\n")
     first = sums(tmp_path / "first.jsonl", 12)
-    await run(plain, first, tmp_path / "one", ScriptedTeacher(World()))
+    await run(plain, first, tmp_path / "one", ScriptedModel(World()))
     rows = [json.loads(line) for line in first.read_text().splitlines()[:5]]
     fresh = {
         "question": "How many letters are there in the longest word of this very sentence, if one counts?",
@@ -80,7 +82,7 @@ async def test_a_second_run_is_compared_with_the_first(tmp_path: Path):
     told = CliRunner().invoke(cli, ["index", str(tmp_path / "one"), str(tmp_path / "seen"), "--target", "problem"])
     assert told.exit_code == 0, told.output
     assert "12 texts added" in told.output
-    await run(made, write_rows(tmp_path / "in.jsonl", [*rows, fresh]), tmp_path / "two", ScriptedTeacher(World()))
+    await run(made, write_rows(tmp_path / "in.jsonl", [*rows, fresh]), tmp_path / "two", ScriptedModel(World()))
     out = ask(tmp_path / "two", "SELECT observed->>'duplicate_of', (observed->>'similarity')::DOUBLE FROM rejections")
     ids = {i for (i,) in ask(tmp_path / "one", "SELECT id FROM problems")}
     assert len(out) == 5
@@ -94,4 +96,39 @@ def test_an_index_of_an_older_version_is_refused(tmp_path: Path):
     about = tmp_path / "seen" / "index.json"
     about.write_text(about.read_text().replace('"format": 4', '"format": 3'))
     with pytest.raises(ValueError, match=r"another version \(3, not 4\).*make it again with synth index"):
+        ShingleIndex(tmp_path / "seen")
+
+
+@pytest.mark.parametrize(
+    "said", ["[]", "", "{", '{"format": 4}', '{"format": 4, "shingle": "5"}', '{"format": 4, "shingle": 0}']
+)
+def test_an_index_of_another_shape_is_refused(said: str, tmp_path: Path):
+    """What it was made with cannot be read: the message says which field, and what to do."""
+    (tmp_path / "index.json").write_text(said)
+    with pytest.raises(ValueError, match=r"cannot be read(.|\n)*make it again with synth index"):
+        ShingleIndex(tmp_path)
+
+
+def test_an_index_of_a_newer_version_is_reported_as_such(tmp_path: Path):
+    """Before anything else that is wrong with it."""
+    (tmp_path / "index.json").write_text('{"format": 5, "shingle": "of tomorrow"}')
+    with pytest.raises(ValueError, match="newer version of synth"):
+        ShingleIndex(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["a link", "a pipe", "no Parquet", "other columns"])
+def test_a_part_of_an_index_that_is_none_is_refused(kind: str, tmp_path: Path):
+    """It is neither read through a link out of the folder nor waited for."""
+    ShingleIndex(tmp_path / "seen").add(["a"], ["What is 12 + 7?"])
+    part, elsewhere = tmp_path / "seen" / "000001.parquet", tmp_path / "elsewhere.parquet"
+    part.rename(elsewhere)
+    if kind == "a link":
+        part.symlink_to(elsewhere)
+    elif kind == "a pipe":
+        os.mkfifo(part)
+    elif kind == "no Parquet":
+        part.write_bytes(elsewhere.read_bytes()[:-40])
+    else:
+        pl.DataFrame({"id": [1], "shingles": ["x"]}).write_parquet(part)
+    with pytest.raises(ValueError, match=r"no part of an index(.|\n)*make it again with synth index"):
         ShingleIndex(tmp_path / "seen")

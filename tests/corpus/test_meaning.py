@@ -14,8 +14,8 @@ from synth.corpus import duplicates
 from synth.corpus.coverage import meanings
 from synth.corpus.meaning import near_duplicates_in_meaning, near_ones
 from synth.errors import UserError
+from synth.models import ScriptedModel, World
 from synth.pipeline import read_pipeline
-from synth.teachers import ScriptedTeacher, World
 
 
 def unit_vectors(n: int, kinds: int, seed: int = 1) -> np.ndarray:
@@ -88,7 +88,7 @@ def test_of_questions_a_model_rephrased_as_many_are_found_as_is_said(data: Path)
 async def test_a_run_puts_out_what_says_the_same_in_other_words(tmp_path: Path):
     made = yaml_file(
         tmp_path / "p.yaml",
-        "pipeline: my/p\nsteps: [{step: rationalize}]\ncorpus: [{step: near_duplicates, target: problem, like: meaning, keep: longest}]\n",
+        "pipeline: my/p\nsteps: [{step: generate}]\ncorpus: [{step: near_duplicates, target: problem, like: meaning, keep: longest}]\n",
     )
     questions = [
         "James decides to run 3 sprints 3 times a week. He runs 60 meters each sprint. How many meters does he run a week?",
@@ -96,7 +96,7 @@ async def test_a_run_puts_out_what_says_the_same_in_other_words(tmp_path: Path):
         "A bakery sells 12 cakes and 30 rolls. What is the price of all of them, if each costs 2 dollars?",
     ]
     rows = [{"question": q, "answer": "540"} for q in questions]
-    await run(made, write_rows(tmp_path / "in.jsonl", rows), tmp_path / "run", ScriptedTeacher(World()))
+    await run(made, write_rows(tmp_path / "in.jsonl", rows), tmp_path / "run", ScriptedModel(World()))
     ((rule, out, keeper, similarity),) = ask(
         tmp_path / "run",
         """SELECT r.rule, p.question, q.question, (r.observed->>'similarity')::DOUBLE FROM rejections r
@@ -113,7 +113,7 @@ def test_options_that_do_not_go_together_are_told(tmp_path: Path, monkeypatch: p
         """
         pipeline: my/p
         steps:
-          - {step: rationalize}
+          - {step: generate}
         corpus:
           - {step: near_duplicates, name: a, like: meaning, shingle: 3}
           - {step: near_duplicates, name: b, engine: numba}

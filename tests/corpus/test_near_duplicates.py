@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+import unicodedata
 from pathlib import Path
 
 import hypothesis.strategies as st
@@ -13,7 +14,7 @@ from support import ask, run, write_rows, yaml_file
 from synth.corpus.minhash import band_keys, bands_for, sketch
 from synth.corpus.near_duplicates import FEW, near_duplicate_pairs, near_duplicates
 from synth.corpus.shingles import Hashed, hash_shingles, normalise, shingle_set
-from synth.teachers import ScriptedTeacher, World
+from synth.models import ScriptedModel, World
 
 ENGINES = ["numpy", "numba", "datasketch"]
 
@@ -36,6 +37,18 @@ def test_case_and_punctuation_of_any_script_do_not_count_and_signs_do():
     assert normalise("日本。") == ("日", "本")
     assert normalise("a ≠ b 😀") == ("a", "≠", "b", "😀")
     assert normalise("ﬁne Straße") == normalise("fine STRASSE")
+
+
+@pytest.mark.parametrize(
+    "unseen", ["\u200b", "\u200d", "\u2060", "\ufeff", "\u00ad", "\u200f", "\u202e", "\ufe0f", "\U000e0041"]
+)
+def test_a_copy_cannot_hide_behind_what_nobody_sees(unseen: str):
+    """Texts that look the same have the same words: composed or not, and with characters without width in them."""
+    text = "Le caf\u00e9 co\u00fbte 3 \u20ac; how much are 4 caf\u00e9s?"
+    hidden = unicodedata.normalize("NFD", text).replace("o", f"o{unseen}").replace(" ", f"{unseen} ")
+    assert hidden != text
+    assert normalise(hidden) == normalise(unicodedata.normalize("NFD", text)) == normalise(text)
+    assert shingle_set(hidden, 2) == shingle_set(text, 2)
 
 
 def test_the_bands_find_what_they_promise():
@@ -251,7 +264,7 @@ async def test_the_corpus_step_names_the_record_and_the_similarity(tmp_path: Pat
         """
         pipeline: my/near
         steps:
-          - {step: rationalize}
+          - {step: generate}
         corpus:
           - {step: near_duplicates, name: same_question, target: problem, threshold: 0.6}
           - {step: near_duplicates, name: same_rationale, threshold: 0.8}
@@ -259,7 +272,7 @@ async def test_the_corpus_step_names_the_record_and_the_similarity(tmp_path: Pat
     )
     twin = "We know that 3 + 4 = 7, and so it goes on and on until the end.\nThe answer is 9."
     script = lambda request, rng: twin if "goats" in request.task.problem.question else World()(request, rng)  # noqa: E731
-    await run(made, write_rows(tmp_path / "in.jsonl", rows), tmp_path / "run", ScriptedTeacher(script))
+    await run(made, write_rows(tmp_path / "in.jsonl", rows), tmp_path / "run", ScriptedModel(script))
     (row,) = ask(
         tmp_path / "run",
         """SELECT r.step, r.target_table, r.rule, r.observed->>'duplicate_of', (r.observed->>'similarity')::DOUBLE, r.target
@@ -280,14 +293,14 @@ async def test_more_units_are_judged_with_those_that_were_there(tmp_path: Path):
     """A corpus step looks at everything each time: what it said before is replaced, not added to."""
     made = yaml_file(
         tmp_path / "p.yaml",
-        "pipeline: my/near\nsteps:\n  - {step: rationalize}\ncorpus:\n  - {step: near_duplicates, threshold: 0.8}\n",
+        "pipeline: my/near\nsteps:\n  - {step: generate}\ncorpus:\n  - {step: near_duplicates, threshold: 0.8}\n",
     )
     same = "It is the same for all of them, whatever they ask of it.\nThe answer is 9."
     rows = [{"question": f"Number {i}?", "answer": "9"} for i in range(4)]
     path = write_rows(tmp_path / "in.jsonl", rows)
-    teacher = ScriptedTeacher(lambda _request, _rng: same)
+    model = ScriptedModel(lambda _request, _rng: same)
     for limit in (2, 4, 4):
-        await run(made, path, tmp_path / "run", teacher, limit=limit)
+        await run(made, path, tmp_path / "run", model, limit=limit)
         assert ask(tmp_path / "run", "SELECT count(*) FROM kept_rationales") == [(1,)]
         assert ask(tmp_path / "run", "SELECT count(*) FROM rejections") == [(limit - 1,)]
 

@@ -14,14 +14,14 @@ import pytest
 from aiohttp import web
 from support import ask, endpoint, reply, run, sums, yaml_file
 
-from synth.teachers import retry
-from synth.teachers.endpoint import EndpointTeacher
+from synth.calls import retry
+from synth.models.endpoint import EndpointModel
 
 PIPELINE = """
     pipeline: my/faults
     roles: {teacher: writes}
     steps:
-      - {step: rationalize, samples: 2, temperature: 0.7, examples: none, format: json, max_tokens: 64}
+      - {step: generate, samples: 2, temperature: 0.7, examples: none, format: json, max_tokens: 64}
       - {step: verify_answer}
       - {step: pair}
       - {step: filter, keep: score.correct}
@@ -32,7 +32,7 @@ KINDS = ["429", "500", "503", "529", "reset", "hang", "half", "malformed", "no c
 
 
 async def good(body: dict[str, Any]) -> web.Response:
-    """A teacher that is right three times of five, by what it was asked."""
+    """A model that is right three times of five, by what it was asked."""
     asked = next(m["content"] for m in body["messages"] if "Case " in m["content"])
     case = int(asked.split("Case ")[1].split(":")[0])
     digest = hashlib.sha256(json.dumps([case, body["seed"]]).encode()).digest()
@@ -124,9 +124,9 @@ def corpus(folder: Path) -> dict[str, Any]:
 
 async def through(url: str, folder: Path) -> None:
     pipeline = yaml_file(
-        folder / "p.yaml", PIPELINE.replace("max_tokens: 64", "max_tokens: 64, max_tokens_if_cut: 128")
+        folder / "p.yaml", PIPELINE.replace("max_tokens: 64", "max_tokens: 64, max_tokens_on_truncation: 128")
     )
-    able = EndpointTeacher(
+    able = EndpointModel(
         "t",
         base_url=url,
         model="m",

@@ -11,14 +11,17 @@ import duckdb
 import pytest
 from support import ask, contents, run, sums, write_rows, yaml_file
 
+from synth.calls import Budget
 from synth.engine import Progress, Summary, Target
 from synth.engine.run import UNITS_AHEAD
-from synth.errors import InputError, RunFolderError, SetupError, TeacherError, UserError
+from synth.errors import InputError, ModelError, RunFolderError, SetupError, UserError
+from synth.models import Completion, Price, Request, ScriptedModel, World
 from synth.pipeline import load_pipeline
 from synth.records import Rationale, Rejection
 from synth.sources import Source
+from synth.store.journal import Position
+from synth.store.manifest import Manifest
 from synth.store.run_folder import RunFolder
-from synth.teachers import Budget, Completion, Price, Request, ScriptedTeacher, World
 
 
 class Counting:
@@ -40,7 +43,7 @@ def pipeline(path: Path, *, samples: int = 2, keep: str = "score.correct", extra
         f"""
         pipeline: my/small
         steps:
-          - {{step: rationalize, samples: {samples}, temperature: 0.7{extra}}}
+          - {{step: generate, samples: {samples}, temperature: 0.7{extra}}}
           - {{step: verify_answer}}
           - {{step: filter, name: right, keep: "{keep}"}}
         """,
@@ -50,10 +53,10 @@ def pipeline(path: Path, *, samples: int = 2, keep: str = "score.correct", extra
 async def test_second_run_of_a_finished_pipeline_asks_nothing(tmp_path: Path):
     script = Counting()
     rows, folder, made = sums(tmp_path / "in.jsonl"), tmp_path / "run", pipeline(tmp_path)
-    first = await run(made, rows, folder, ScriptedTeacher(script))
+    first = await run(made, rows, folder, ScriptedModel(script))
     assert len(script.asked) == 40
     before = contents(folder)
-    second = await run(made, rows, folder, ScriptedTeacher(script))
+    second = await run(made, rows, folder, ScriptedModel(script))
     assert len(script.asked) == 40
     assert (second.progress.calls.sent, second.progress.earlier, second.progress.done) == (0, 20, 0)
     assert second.funnel == first.funnel
@@ -62,36 +65,36 @@ async def test_second_run_of_a_finished_pipeline_asks_nothing(tmp_path: Path):
 
 async def test_equal_runs_give_equal_records(tmp_path: Path):
     rows, made = sums(tmp_path / "in.jsonl"), pipeline(tmp_path)
-    await run(made, rows, tmp_path / "a", ScriptedTeacher(World(), latency=0.001, concurrency=3))
-    await run(made, rows, tmp_path / "b", ScriptedTeacher(World(), concurrency=64))
+    await run(made, rows, tmp_path / "a", ScriptedModel(World(), latency=0.001, concurrency=3))
+    await run(made, rows, tmp_path / "b", ScriptedModel(World(), concurrency=64))
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
 
 
 async def test_more_input_asks_only_for_what_is_new(tmp_path: Path):
     script = Counting()
     rows, folder, made = sums(tmp_path / "in.jsonl"), tmp_path / "run", pipeline(tmp_path)
-    await run(made, rows, folder, ScriptedTeacher(script), limit=5)
+    await run(made, rows, folder, ScriptedModel(script), limit=5)
     assert len(script.asked) == 10
-    await run(made, rows, folder, ScriptedTeacher(script))
+    await run(made, rows, folder, ScriptedModel(script))
     assert len(script.asked) == 40
 
 
 async def test_a_step_changed_downstream_asks_nothing_and_a_prompt_changed_asks_again(tmp_path: Path):
     script = Counting()
     rows, folder = sums(tmp_path / "in.jsonl"), tmp_path / "run"
-    await run(pipeline(tmp_path), rows, folder, ScriptedTeacher(script))
+    await run(pipeline(tmp_path), rows, folder, ScriptedModel(script))
     kept = ask(folder, "SELECT count(*) FROM kept_rationales")[0][0]
-    await run(pipeline(tmp_path, keep="not score.correct"), rows, folder, ScriptedTeacher(script))
+    await run(pipeline(tmp_path, keep="not score.correct"), rows, folder, ScriptedModel(script))
     assert len(script.asked) == 40
     assert ask(folder, "SELECT count(*) FROM kept_rationales") == [(40 - kept,)]
 
     (tmp_path / "mine.j2").write_text(
         "{#- version: 1 -#}\n{% call user() %}Please solve: {{ problem.question }}{% endcall %}"
     )
-    await run(pipeline(tmp_path, extra=", prompt: mine.j2"), rows, folder, ScriptedTeacher(script))
+    await run(pipeline(tmp_path, extra=", prompt: mine.j2"), rows, folder, ScriptedModel(script))
     assert len(script.asked) == 80
     # One more sample of each asks for that sample alone.
-    await run(pipeline(tmp_path, samples=3, extra=", prompt: mine.j2"), rows, folder, ScriptedTeacher(script))
+    await run(pipeline(tmp_path, samples=3, extra=", prompt: mine.j2"), rows, folder, ScriptedModel(script))
     assert len(script.asked) == 100
 
 
@@ -99,23 +102,23 @@ async def test_failed_replies_are_asked_again_unless_they_are_to_stand(tmp_path:
     def some_fail(request: Request, rng: random.Random):
         n = int(request.task.problem.question.split("Case ")[1].split(":")[0])
         if n == 3:
-            raise TeacherError("refused", "I would rather not", raw="no")
+            raise ModelError("refused", "I would rather not", raw="no")
         said = World()(request, rng)
         return Completion(said, finish="length") if n in {4, 5} else Completion("") if n == 6 else said
 
     script = Counting(some_fail)
     rows, folder = sums(tmp_path / "in.jsonl", 10), tmp_path / "run"
-    await run(pipeline(tmp_path, samples=1), rows, folder, ScriptedTeacher(script))
+    await run(pipeline(tmp_path, samples=1), rows, folder, ScriptedModel(script))
     failures = ask(folder, "SELECT id, cause, message, raw, attempts FROM failures ORDER BY id")
     assert sorted(cause for _, cause, *_ in failures) == ["empty", "refused", "truncated", "truncated"]
     before = len(script.asked)
     changed = pipeline(tmp_path, samples=1, keep="score.correct and rationale.sample == 0")
-    kept = await run(changed, rows, folder, ScriptedTeacher(script), keep_failures=True)
+    kept = await run(changed, rows, folder, ScriptedModel(script), no_retry_failed=True)
     assert len(script.asked) == before
     assert kept.progress.done == 10
     assert kept.progress.calls.replayed == 10
     assert ask(folder, "SELECT id, cause, message, raw, attempts FROM failures ORDER BY id") == failures
-    await run(pipeline(tmp_path, samples=1, keep="score.correct == 1"), rows, folder, ScriptedTeacher(script))
+    await run(pipeline(tmp_path, samples=1, keep="score.correct == 1"), rows, folder, ScriptedModel(script))
     assert {r.task.problem.id for r in script.asked[before:]} == {
         t for (t,) in ask(folder, "SELECT target FROM failures")
     }
@@ -129,11 +132,11 @@ async def test_equal_questions_asked_at_once_are_one_call(tmp_path: Path):
         """
         pipeline: my/twice
         steps:
-          - {step: rationalize, name: one, temperature: 0}
-          - {step: rationalize, name: other, temperature: 0}
+          - {step: generate, name: one, temperature: 0}
+          - {step: generate, name: other, temperature: 0}
         """,
     )
-    await run(made, sums(tmp_path / "in.jsonl", 3), tmp_path / "run", ScriptedTeacher(script))
+    await run(made, sums(tmp_path / "in.jsonl", 3), tmp_path / "run", ScriptedModel(script))
     assert len(script.asked) == 3
     assert ask(tmp_path / "run", "SELECT count(*) FROM rationales") == [(6,)]
     assert ask(tmp_path / "run", "SELECT count(*), count(DISTINCT key) FROM calls") == [(3, 3)]
@@ -151,8 +154,8 @@ async def test_units_wait_outside_memory(tmp_path: Path, monkeypatch: pytest.Mon
             yield problem
 
     monkeypatch.setattr(Source, "problems", counted)
-    teacher = ScriptedTeacher(World(), concurrency=5)
-    await run(pipeline(tmp_path), sums(tmp_path / "in.jsonl", 300), tmp_path / "run", teacher, progress=progress)
+    model = ScriptedModel(World(), concurrency=5)
+    await run(pipeline(tmp_path), sums(tmp_path / "in.jsonl", 300), tmp_path / "run", model, progress=progress)
     assert progress.done == 300
     assert most <= 2 * ceil(UNITS_AHEAD * 5)  # in flight, and read ahead
 
@@ -162,39 +165,39 @@ async def test_a_failure_is_a_row_and_the_siblings_go_on(tmp_path: Path):
 
     def script(request: Request, rng: random.Random) -> str:
         if broken and request.sample == 1 and "Case 3" in request.task.problem.question:
-            raise TeacherError("refused", "I would rather not", raw="no")
+            raise ModelError("refused", "I would rather not", raw="no")
         return World(solve_rate=1)(request, rng)
 
     rows, folder, made = sums(tmp_path / "in.jsonl"), tmp_path / "run", pipeline(tmp_path)
-    summary = await run(made, rows, folder, ScriptedTeacher(script))
+    summary = await run(made, rows, folder, ScriptedModel(script))
     assert summary.failures == {"refused": 1}
     assert ask(folder, "SELECT step, cause, message, raw, attempts, retriable FROM failures") == [
-        ("rationalize", "refused", "I would rather not", "no", 1, False)
+        ("generate", "refused", "I would rather not", "no", 1, False)
     ]
     assert ask(folder, "SELECT count(*) FROM kept_rationales") == [(39,)]
     failed = frozenset(u for (u,) in ask(folder, "SELECT unit FROM failures"))
     broken = False
-    await run(made, rows, folder, ScriptedTeacher(script), again=failed)
+    await run(made, rows, folder, ScriptedModel(script), again=failed)
     assert ask(folder, "SELECT count(*) FROM failures") == [(0,)]
     assert ask(folder, "SELECT count(*) FROM kept_rationales") == [(40,)]
     assert ask(folder, "SELECT count(*), count(*) FILTER (status = 'ok') FROM calls") == [(41, 40)]
 
 
 async def test_retries_are_rows_of_the_ledger_and_do_not_change_the_records(tmp_path: Path, monkeypatch):
-    monkeypatch.setattr("synth.teachers.retry._backoff", lambda _: 0.001)
+    monkeypatch.setattr("synth.calls.retry._backoff", lambda _: 0.001)
     rows, made = sums(tmp_path / "in.jsonl", 5), pipeline(tmp_path)
-    await run(made, rows, tmp_path / "calm", ScriptedTeacher(World(), name="t"))
+    await run(made, rows, tmp_path / "calm", ScriptedModel(World(), name="t"))
     seen: dict[str, int] = {}
 
     def script(request: Request, rng: random.Random) -> str:
         name = f"{request.task.problem.id}{request.sample}"
         seen[name] = seen.get(name, 0) + 1
         if seen[name] < 3:
-            raise TeacherError("server", "busy", retriable=True)
+            raise ModelError("server", "busy", retriable=True)
         return World()(request, rng)
 
     script.identity = World().identity
-    await run(made, rows, tmp_path / "stormy", ScriptedTeacher(script, name="t"))
+    await run(made, rows, tmp_path / "stormy", ScriptedModel(script, name="t"))
     assert ask(tmp_path / "stormy", "SELECT attempt, status, count(*) FROM calls GROUP BY ALL ORDER BY 1") == [
         (1, "server", 10),
         (2, "server", 10),
@@ -210,14 +213,14 @@ async def test_nothing_that_can_never_succeed_is_asked_for_long(tmp_path: Path):
     def script(request: Request, rng: random.Random) -> str:
         nonlocal asked
         asked += 1
-        raise TeacherError("auth", "wrong key", fatal=True, remedy="check the key")
+        raise ModelError("auth", "wrong key", fatal=True, remedy="check the key")
 
     with pytest.raises(SetupError, match="wrong key"):
         await run(
             pipeline(tmp_path),
             sums(tmp_path / "in.jsonl", 500),
             tmp_path / "run",
-            ScriptedTeacher(script, concurrency=4),
+            ScriptedModel(script, concurrency=4),
         )
     assert asked <= 8
 
@@ -226,20 +229,20 @@ async def test_limit_of_calls_is_kept_exactly_over_sessions(tmp_path: Path):
     script = Counting()
     rows, folder, made = sums(tmp_path / "in.jsonl"), tmp_path / "run", pipeline(tmp_path)
     for most in (7, 7, 25):
-        slow = ScriptedTeacher(script, latency=0.01)  # so that many are in flight when the limit comes near
+        slow = ScriptedModel(script, latency=0.01)  # so that many are in flight when the limit comes near
         summary = await run(made, rows, folder, slow, budget=Budget(max_calls=most))
         assert summary.stopped is not None
         assert summary.stopped.exit_code == 3
         assert len(script.asked) == most
-    assert (await run(made, rows, folder, ScriptedTeacher(script))).stopped is None
+    assert (await run(made, rows, folder, ScriptedModel(script))).stopped is None
     assert len(script.asked) == 40
     assert ask(folder, "SELECT count(*), count(DISTINCT key) FROM calls") == [(40, 40)]
 
 
 async def test_limit_of_cost_is_passed_by_no_more_than_what_is_in_flight(tmp_path: Path):
-    teacher = ScriptedTeacher(World(), price=Price(input=1000, output=1000), concurrency=3)
+    model = ScriptedModel(World(), price=Price(input=1000, output=1000), concurrency=3)
     summary = await run(
-        pipeline(tmp_path), sums(tmp_path / "in.jsonl", 50), tmp_path / "run", teacher, budget=Budget(max_cost=2.0)
+        pipeline(tmp_path), sums(tmp_path / "in.jsonl", 50), tmp_path / "run", model, budget=Budget(max_cost=2.0)
     )
     assert summary.stopped is not None
     dearest = ask(tmp_path / "run", "SELECT max(price) FROM calls")[0][0]
@@ -249,33 +252,33 @@ async def test_limit_of_cost_is_passed_by_no_more_than_what_is_in_flight(tmp_pat
 
 
 async def test_limit_of_tokens_is_passed_by_no_more_than_what_is_in_flight(tmp_path: Path):
-    teacher = ScriptedTeacher(World(), concurrency=3, latency=0.002)
+    model = ScriptedModel(World(), concurrency=3, latency=0.002)
     rows, made = sums(tmp_path / "in.jsonl", 50), pipeline(tmp_path)
-    summary = await run(made, rows, tmp_path / "run", teacher, budget=Budget(max_tokens=5000))
+    summary = await run(made, rows, tmp_path / "run", model, budget=Budget(max_tokens=5000))
     assert summary.stopped is not None
     query = "SELECT sum(prompt_tokens + completion_tokens), max(prompt_tokens + completion_tokens) FROM calls"
     used, longest = ask(tmp_path / "run", query)[0]
     assert 5000 - 4 * longest < used <= 5000 + 3 * longest
-    again = await run(made, rows, tmp_path / "run", teacher, budget=Budget(max_tokens=5000))
+    again = await run(made, rows, tmp_path / "run", model, budget=Budget(max_tokens=5000))
     assert again.progress.calls.sent <= 1  # what an earlier session used counts
 
 
 async def test_a_yield_to_stop_at_ends_the_run_in_order(tmp_path: Path):
     script = Counting(World(solve_rate=1))
     rows, folder, made = sums(tmp_path / "in.jsonl", 60), tmp_path / "run", pipeline(tmp_path)
-    teacher = ScriptedTeacher(script, concurrency=2)
-    summary = await run(made, rows, folder, teacher, until=Target.parse("20 kept"))
+    model = ScriptedModel(script, concurrency=2)
+    summary = await run(made, rows, folder, model, until=Target.parse("20 kept"))
     assert summary.stopped is None
     kept = dict(summary.funnel)["kept"]
     assert 20 <= kept <= 20 + 2 * UNITS_AHEAD * 2
     assert len(script.asked) == kept
     assert f"{60 - kept // 2} problems were not begun" in summary.notes[0]
     before = len(script.asked)
-    await run(made, rows, folder, teacher, until=Target.parse("20 kept"))
+    await run(made, rows, folder, model, until=Target.parse("20 kept"))
     assert len(script.asked) == before
-    await run(made, rows, folder, teacher, until=Target(30, "kept"))
+    await run(made, rows, folder, model, until=Target(30, "kept"))
     assert before < len(script.asked) <= 30 + 2 * UNITS_AHEAD * 2
-    summary = await run(made, rows, folder, teacher, until=Target.parse("5,000 kept"))
+    summary = await run(made, rows, folder, model, until=Target.parse("5,000 kept"))
     told = "120 rationales kept in the end, after the corpus steps, of the 5,000 asked for, and no problem is left"
     assert told in summary.notes[0]
     assert dict(summary.funnel)["problems"] == 60
@@ -304,12 +307,14 @@ async def test_bad_rows_stop_the_run_before_any_call(tmp_path: Path):
     rows = write_rows(tmp_path / "in.jsonl", [{"question": "1 + 1?", "answer": "2"}, {"question": ""}])
     script = Counting()
     with pytest.raises(InputError, match="line 2: 'question' is empty") as caught:
-        await run(pipeline(tmp_path), rows, tmp_path / "run", ScriptedTeacher(script))
-    assert "--skip-bad" in str(caught.value)
+        await run(pipeline(tmp_path), rows, tmp_path / "run", ScriptedModel(script))
+    assert "--skip-invalid" in str(caught.value)
     assert not script.asked
     assert not (tmp_path / "run").exists()
     notes: list[str] = []
-    await run(pipeline(tmp_path), rows, tmp_path / "run", ScriptedTeacher(script), skip_bad=True, on_note=notes.append)
+    await run(
+        pipeline(tmp_path), rows, tmp_path / "run", ScriptedModel(script), skip_invalid=True, on_note=notes.append
+    )
     assert len(script.asked) == 2
     assert "line 2" in notes[0]
 
@@ -320,8 +325,8 @@ async def test_of_names_the_steps_whose_records_are_meant(tmp_path: Path):
         """
         pipeline: my/of
         steps:
-          - {step: rationalize, name: one, samples: 2, temperature: 0.7}
-          - {step: rationalize, name: two, samples: 3, temperature: 0.7, where: "'Case 1:' not in problem.question"}
+          - {step: generate, name: one, samples: 2, temperature: 0.7}
+          - {step: generate, name: two, samples: 3, temperature: 0.7, where: "'Case 1:' not in problem.question"}
           - {step: verify_answer, name: latest, score: latest}
           - {step: verify_answer, name: first, score: first, of: one}
           - {step: verify_answer, name: both, score: both, of: [one, two]}
@@ -342,15 +347,15 @@ async def test_an_expression_that_fails_names_the_step_and_the_record(tmp_path: 
 async def test_the_folder_of_another_pipeline_or_version_or_process_is_refused(tmp_path: Path):
     rows, folder = sums(tmp_path / "in.jsonl", 2), tmp_path / "run"
     await run(pipeline(tmp_path), rows, folder)
-    other = yaml_file(tmp_path / "other.yaml", "pipeline: my/other\nsteps: [{step: rationalize}]")
+    other = yaml_file(tmp_path / "other.yaml", "pipeline: my/other\nsteps: [{step: generate}]")
     with pytest.raises(RunFolderError, match="my/small, not of my/other"):
         await run(other, rows, folder)
-    held = RunFolder(folder, {"pipeline": "my/small", "fingerprint": ""})
+    held = RunFolder(folder, Manifest.of(pipeline="my/small"))
     with pytest.raises(RunFolderError, match="another process"):
         await run(pipeline(tmp_path), rows, folder)
     held.close()
     note = folder / "run.json"
-    note.write_text(note.read_text().replace('"format": 1', '"format": 0'))
+    note.write_text(note.read_text().replace('"format": 2', '"format": 1'))
     with pytest.raises(RunFolderError, match="an older version of synth"):
         await run(pipeline(tmp_path), rows, folder)
     busy = tmp_path / "mine"
@@ -364,11 +369,11 @@ async def test_the_folder_of_another_pipeline_or_version_or_process_is_refused(t
 async def test_cancelling_a_unit_leaves_its_paid_calls_in_the_ledger(tmp_path: Path):
     """One call of a unit fails for good while its sibling is still being answered: the sibling is not lost."""
 
-    class Slow(ScriptedTeacher):
+    class Slow(ScriptedModel):
         async def complete(self, request):
             await asyncio.sleep(0.05)
             if request.sample == 0:
-                raise TeacherError("auth", "no such key", fatal=True)
+                raise ModelError("auth", "no such key", fatal=True)
             await asyncio.sleep(0.2)
             return await super().complete(request)
 
@@ -391,31 +396,31 @@ async def test_a_run_is_what_its_input_says(tmp_path: Path):
     folder, made = tmp_path / "run", pipeline(tmp_path)
     rows = [{"question": f"Case {i} of this kind?", "answer": str(i)} for i in range(6)]
     path = write_rows(tmp_path / "in.jsonl", rows)
-    await run(made, path, folder, ScriptedTeacher(script))
+    await run(made, path, folder, ScriptedModel(script))
     before = contents(folder)
     notes: list[str] = []
     write_rows(path, [{**rows[0], "question": "Case zero, put better?"}, *rows[1:5]])
-    await run(made, path, folder, ScriptedTeacher(script), replace_input=True, on_note=notes.append)
+    await run(made, path, folder, ScriptedModel(script), replace_input=True, on_note=notes.append)
     assert any("2 problems of earlier sessions" in note for note in notes)
     questions = {q for (q,) in ask(folder, "SELECT question FROM problems")}
     assert questions == {"Case zero, put better?", *(r["question"] for r in rows[1:5])}
     assert dict(ask(folder, "SELECT stage, n FROM funnel"))["asked"] == 10
     assert len(script.asked) == 14 == ask(folder, "SELECT count(*) FROM calls")[0][0]
     write_rows(path, rows)
-    await run(made, path, folder, ScriptedTeacher(script), replace_input=True)
+    await run(made, path, folder, ScriptedModel(script), replace_input=True)
     assert len(script.asked) == 14
     assert contents(folder) == before
 
 
 async def test_folding_along_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     rows = sums(tmp_path / "in.jsonl", 40)
-    await run("fine-tune-cot", rows, tmp_path / "plain", ScriptedTeacher(World(), latency=0.02, concurrency=4))
+    await run("fine-tune-cot", rows, tmp_path / "plain", ScriptedModel(World(), latency=0.02, concurrency=4))
     module = sys.modules["synth.engine.run"]  # the name in the package is the function
     folds = []
     plain = module.fold
     monkeypatch.setattr(module, "FOLD_SECONDS", 0.03)
-    monkeypatch.setattr(module, "fold", lambda path: folds.append(path) or plain(path))
-    await run("fine-tune-cot", rows, tmp_path / "along", ScriptedTeacher(World(), latency=0.02, concurrency=4))
+    monkeypatch.setattr(module, "fold", lambda path, since: folds.append(path) or plain(path, since))
+    await run("fine-tune-cot", rows, tmp_path / "along", ScriptedModel(World(), latency=0.02, concurrency=4))
     assert len(folds) > 1  # the last is that of the end
     assert contents(tmp_path / "along") == contents(tmp_path / "plain")
 
@@ -430,13 +435,13 @@ async def test_what_is_there_is_folded_while_the_last_calls_are_waited_for_and_n
     folded: list[int] = []
     plain = module.fold
 
-    def fold(path: Path) -> bool:
-        done = plain(path)
+    def fold(path: Path, since: Position | None = None) -> bool:
+        done = plain(path, since)
         with duckdb.connect(str(path / "corpus.duckdb"), read_only=True) as con:
             folded.append(con.execute("SELECT count(*) FROM calls").fetchall()[0][0])
         return bool(done)
 
-    class Slow(ScriptedTeacher):
+    class Slow(ScriptedModel):
         async def complete(self, request: Request) -> Completion:
             if "Zoe" in str(request.messages):
                 await asyncio.sleep(1.0)  # long enough for ten folds, were there anything to fold
@@ -453,7 +458,7 @@ async def test_what_is_there_is_folded_while_the_last_calls_are_waited_for_and_n
 
 
 async def test_where_no_corpus_step_ever_was_none_is_noted(tmp_path: Path):
-    await run(pipeline(tmp_path), sums(tmp_path / "in.jsonl", 2), tmp_path / "run", ScriptedTeacher(World()))
+    await run(pipeline(tmp_path), sums(tmp_path / "in.jsonl", 2), tmp_path / "run", ScriptedModel(World()))
     assert b'"owner":"corpus"' not in (tmp_path / "run/journal/000001.jsonl").read_bytes()
 
 
@@ -461,8 +466,8 @@ async def test_runs_that_overlap_leave_garbage_collection_as_it_was(tmp_path: Pa
     before = gc.get_threshold(), gc.get_freeze_count()
 
     def go(name: str) -> Summary:
-        rows, teacher = sums(tmp_path / f"{name}.jsonl", 2), ScriptedTeacher(World(), latency=0.5)
-        return asyncio.run(run(pipeline(tmp_path), rows, tmp_path / name, teacher))
+        rows, model = sums(tmp_path / f"{name}.jsonl", 2), ScriptedModel(World(), latency=0.5)
+        return asyncio.run(run(pipeline(tmp_path), rows, tmp_path / name, model))
 
     first = asyncio.create_task(asyncio.to_thread(go, "first"))
     await asyncio.sleep(0.3)  # until it is in the midst of its calls

@@ -51,19 +51,19 @@ def test_a_key_is_in_no_file_and_in_no_word_that_is_told(tmp_path: Path):
         pipeline: my/secrets
         roles: {teacher: writes}
         steps:
-          - {step: rationalize, examples: none}
+          - {step: generate, examples: none}
           - {step: verify_answer}
         """,
     )
     folder = tmp_path / "run"
     env = {**os.environ, "MARKED": KEY + "\r\n", "ALSO": HEADER}
     with endpoint(answer) as (url, _):
-        profile = tmp_path / "teachers.yaml"
+        profile = tmp_path / "models.yaml"
         profile.write_text(
-            f"teachers: {{t: {{base_url: '{url}', model: m, key: MARKED, concurrency: 8,"
+            f"models: {{t: {{base_url: '{url}', model: m, key: MARKED, concurrency: 8,"
             " headers: {X-Also: it is $ALSO}}}\n"
         )
-        words = ["--input", sums(tmp_path / "in.jsonl", 8), "--profile", profile, "--teacher", "t"]
+        words = ["--input", sums(tmp_path / "in.jsonl", 8), "--profile", profile, "--model", "t"]
         told = [
             synth("plan", pipeline, *words, env=env),
             synth("run", pipeline, *words, "--run", folder, env=env),
@@ -72,7 +72,7 @@ def test_a_key_is_in_no_file_and_in_no_word_that_is_told(tmp_path: Path):
             synth("sql", folder, "SELECT * FROM calls", env=env),
             synth("sql", folder, "SELECT * FROM wide_rationales", env=env),
             synth("export", folder, "--to", "sft", "--out", tmp_path / "out", env=env),
-            synth("teachers", "--check", "t", "--profile", profile, env=env),
+            synth("models", "--check", "t", "--profile", profile, env=env),
         ]
     assert "[secret]" in told[4].stdout
     marks = [KEY, HEADER, *(way[:12] for way in WAYS), "very+secret", "also=secret", "very\\u002bsecret"]
@@ -87,19 +87,19 @@ def test_a_key_is_in_no_file_and_in_no_word_that_is_told(tmp_path: Path):
 
 def test_an_address_with_a_password_is_refused_and_not_repeated(tmp_path: Path):
     address = "http://me:marked-password@localhost:9/v1"
-    profile = tmp_path / "teachers.yaml"
-    profile.write_text(f"teachers: {{t: {{base_url: '{address}', model: m}}}}\n")
+    profile = tmp_path / "models.yaml"
+    profile.write_text(f"models: {{t: {{base_url: '{address}', model: m}}}}\n")
     rows = sums(tmp_path / "in.jsonl", 2)
     words = ["run", "fine-tune-cot", "--input", rows, "--run", tmp_path / "run"]
     told = [
-        synth(*words, "--profile", profile, "--teacher", "t", check=2),
-        synth(*words, "--teacher", f"{address}#m", check=2),
-        synth("teachers", "--profile", profile, check=2),
+        synth(*words, "--profile", profile, "--model", "t", check=2),
+        synth(*words, "--model", f"{address}#m", check=2),
+        synth("models", "--profile", profile, check=2),
     ]
     for done in told:
         assert "base_url holds a user's name or a password" in done.stderr
         assert "$NAME" in done.stderr
         assert "marked-password" not in done.stdout + done.stderr
-    done = synth(*words, "--teacher", address, check=2)
+    done = synth(*words, "--model", address, check=2)
     assert "marked-password" not in done.stdout + done.stderr
     assert not (tmp_path / "run").exists()

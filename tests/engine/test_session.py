@@ -10,95 +10,95 @@ from support import synth as command
 import synth
 from synth.engine import open_session
 from synth.errors import SetupError, Stopped, UserError
-from synth.teachers import ScriptedTeacher, World
+from synth.models import ScriptedModel, World
 
 
 def test_python_does_what_the_command_does(tmp_path: Path):
     rows = sums(tmp_path / "in.jsonl", 12)
-    summary = synth.run("fine-tune-cot", rows, tmp_path / "run", teachers=ScriptedTeacher(World(solve_rate=1)))
+    summary = synth.run("fine-tune-cot", rows, tmp_path / "run", models=ScriptedModel(World(solve_rate=1)))
     assert dict(summary.funnel)["kept"] == 48
     with synth.open_store(tmp_path / "run") as store:
         assert store.frame("SELECT * FROM kept_rationales").height == 48
     assert synth.export_run(tmp_path / "run", "sft", str(tmp_path / "out")).rows == 48
-    again = synth.run("fine-tune-cot", rows, tmp_path / "run", teachers=ScriptedTeacher(World(solve_rate=1)))
+    again = synth.run("fine-tune-cot", rows, tmp_path / "run", models=ScriptedModel(World(solve_rate=1)))
     assert again.progress.calls.sent == 0
 
 
 async def test_it_works_where_a_loop_runs_already(tmp_path: Path):
-    summary = synth.run("star", sums(tmp_path / "in.jsonl", 3), tmp_path / "run", teachers="scripted")
+    summary = synth.run("star", sums(tmp_path / "in.jsonl", 3), tmp_path / "run", models="scripted")
     assert summary.progress.done == 3
 
 
-def test_roles_take_teachers_and_names(tmp_path: Path):
+def test_roles_take_models_and_names(tmp_path: Path):
     made = yaml_file(
         tmp_path / "two.yaml",
         """
         pipeline: my/two
         steps:
-          - {step: rationalize, name: one, by: first}
-          - {step: rationalize, name: two, by: second}
+          - {step: generate, name: one, by: first}
+          - {step: generate, name: two, by: second}
         """,
     )
-    teachers = {"first": ScriptedTeacher(World(), name="mine"), "second": "scripted"}
-    synth.run(made, sums(tmp_path / "in.jsonl", 2), tmp_path / "run", teachers=teachers)
-    assert ask(tmp_path / "run", "SELECT DISTINCT step, teacher FROM rationales ORDER BY 1") == [
+    models = {"first": ScriptedModel(World(), name="mine"), "second": "scripted"}
+    synth.run(made, sums(tmp_path / "in.jsonl", 2), tmp_path / "run", models=models)
+    assert ask(tmp_path / "run", "SELECT DISTINCT step, model FROM rationales ORDER BY 1") == [
         ("one", "mine"),
         ("two", "scripted"),
     ]
     with pytest.raises(SetupError, match="no role 'third'"):
-        synth.run(made, sums(tmp_path / "in.jsonl", 2), tmp_path / "run", teachers={"third": "scripted"})
+        synth.run(made, sums(tmp_path / "in.jsonl", 2), tmp_path / "run", models={"third": "scripted"})
     with pytest.raises(SetupError, match="no role 'third'"):
-        synth.run(made, tmp_path / "in.jsonl", tmp_path / "run", teachers={"third": ScriptedTeacher(World())})
+        synth.run(made, tmp_path / "in.jsonl", tmp_path / "run", models={"third": ScriptedModel(World())})
     with pytest.raises(UserError, match="names no sample"):
-        synth.run(made, teachers="scripted")
+        synth.run(made, models="scripted")
 
 
 def test_what_stops_early_raises_and_goes_on(tmp_path: Path):
     rows = sums(tmp_path / "in.jsonl", 5)
     with pytest.raises(Stopped, match="limit of 3 calls"):
-        synth.run("star", rows, tmp_path / "run", teachers="scripted", max_calls=3)
-    progress = synth.run("star", rows, tmp_path / "run", teachers="scripted").progress
+        synth.run("star", rows, tmp_path / "run", models="scripted", max_calls=3)
+    progress = synth.run("star", rows, tmp_path / "run", models="scripted").progress
     assert progress.earlier + progress.done == 5
 
 
-def test_two_servers_of_one_model_are_two_teachers(tmp_path: Path):
+def test_two_servers_of_one_model_are_two_models(tmp_path: Path):
     async def answer(_request, _body):
         return reply("The answer is 5.")
 
     rows = sums(tmp_path / "in.jsonl", 3)
     with endpoint(answer) as (one, first), endpoint(answer) as (two, second):
-        synth.run("fine-tune-cot", rows, tmp_path / "run", teachers=f"teacher={one}#m,{two}#m")
+        synth.run("fine-tune-cot", rows, tmp_path / "run", models=f"teacher={one}#m,{two}#m")
         assert len(first) == len(second) > 0
-    names = ask(tmp_path / "run", "SELECT DISTINCT teacher FROM rationales ORDER BY teacher")
+    names = ask(tmp_path / "run", "SELECT DISTINCT model FROM rationales ORDER BY model")
     assert names == sorted([(f"{one}#m",), (f"{two}#m",)])
 
 
 def test_one_server_is_called_by_its_model(tmp_path: Path):
     session = open_session("fine-tune-cot", given=["http://x/v1#m"], prepare=False)
-    assert {t.name for some in session.teachers.values() for t in some} == {"m"}
+    assert {t.name for some in session.models.values() for t in some} == {"m"}
 
 
-def test_teachers_of_one_name_are_refused(tmp_path: Path):
+def test_models_of_one_name_are_refused(tmp_path: Path):
     made = yaml_file(
         tmp_path / "two.yaml",
         """
         pipeline: my/two
         steps:
-          - {step: rationalize, name: one, by: first}
-          - {step: rationalize, name: two, by: second}
+          - {step: generate, name: one, by: first}
+          - {step: generate, name: two, by: second}
         """,
     )
-    twins = {role: ScriptedTeacher(World(), name="mine") for role in ("first", "second")}
+    twins = {role: ScriptedModel(World(), name="mine") for role in ("first", "second")}
     rows = sums(tmp_path / "in.jsonl", 2)
-    with pytest.raises(SetupError, match="two teachers have the name mine"):
-        synth.run(made, rows, tmp_path / "run", teachers=twins)
-    synth.run(made, rows, tmp_path / "run", teachers=dict.fromkeys(twins, twins["first"]))
+    with pytest.raises(SetupError, match="two models have the name mine"):
+        synth.run(made, rows, tmp_path / "run", models=twins)
+    synth.run(made, rows, tmp_path / "run", models=dict.fromkeys(twins, twins["first"]))
 
 
 @pytest.mark.parametrize("kind", ["call", "commit"])
 def test_a_damaged_journal_is_told_by_its_line_and_mended_as_told(tmp_path: Path, kind: str):
     rows, folder = sums(tmp_path / "in.jsonl", 6), tmp_path / "run"
-    words = ["run", "star", "--input", rows, "--teacher", "scripted", "--run", folder]
+    words = ["run", "star", "--input", rows, "--model", "scripted", "--run", folder]
     command(*words, check=0)
     whole = contents(folder)
     segment = folder / "journal" / "000001.jsonl"

@@ -54,7 +54,7 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     """A run of fine-tune-cot with an endpoint that delivers its thoughts in one of the three usual ways."""
     folder = tmp_path_factory.mktemp("thinking")
     with endpoint(_server(request.param)) as (url, seen):
-        words = ("--input", sums(folder / "in.jsonl", 6), "--teacher", f"{url}#m", "--run", folder / "run")
+        words = ("--input", sums(folder / "in.jsonl", 6), "--model", f"{url}#m", "--run", folder / "run")
         synth("run", "fine-tune-cot", *words, check=0)
         assert len(seen) == 24
     return folder / "run"

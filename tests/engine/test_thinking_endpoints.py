@@ -14,7 +14,7 @@ PIPELINE = """
     pipeline: my/one
     roles: {teacher: writes}
     steps:
-      - {step: rationalize, name: sample, by: teacher, samples: 1, max_tokens: 64}
+      - {step: generate, name: sample, by: teacher, samples: 1, max_tokens: 64}
       - {step: verify_answer}
 """
 
@@ -38,7 +38,7 @@ def test_three_endpoints_give_the_same_rows(tmp_path: Path, way: str):
 
     pipeline = yaml_file(tmp_path / "p.yaml", PIPELINE)
     with endpoint(answer) as (url, _):
-        synth("run", pipeline, "--input", rows, "--teacher", f"{url}#served-model", "--run", tmp_path / "run", check=0)
+        synth("run", pipeline, "--input", rows, "--model", f"{url}#served-model", "--run", tmp_path / "run", check=0)
     calls = ask(tmp_path / "run", "SELECT reply, thought, thought_kind, status FROM calls ORDER BY reply")
     assert len(calls) == 6
     assert {(t, k, s) for _, t, k, s in calls} == {(THOUGHT, "raw", "ok")}
@@ -81,7 +81,7 @@ def test_a_run_of_which_every_call_failed_says_why_and_does_not_end_as_if_it_wer
     rows = write_rows(tmp_path / "in.jsonl", [{"question": f"{i} + 2?", "answer": str(i + 2)} for i in range(problems)])
     pipeline = yaml_file(tmp_path / "p.yaml", PIPELINE.replace("max_tokens", "temperature: 0.5, max_tokens"))
     with endpoint(answer) as (url, _):
-        done = synth("run", pipeline, "--input", rows, "--teacher", f"{url}#m", "--run", tmp_path / "run", check=2)
+        done = synth("run", pipeline, "--input", rows, "--model", f"{url}#m", "--run", tmp_path / "run", check=2)
     assert says in " ".join(done.stderr[-900:].split())
 
 
@@ -90,9 +90,9 @@ def test_a_plan_counts_the_thoughts_of_a_model_that_thinks(tmp_path: Path):
     profile = tmp_path / "t.yaml"
     said = []
     for reasoning in ("false", "true", "300"):
-        profile.write_text(f"teachers: {{a: {{base_url: 'http://nowhere/v1', model: m, reasoning: {reasoning}}}}}\n")
+        profile.write_text(f"models: {{a: {{base_url: 'http://nowhere/v1', model: m, reasoning: {reasoning}}}}}\n")
         said.append(
-            synth("plan", "fine-tune-cot", "--input", rows, "--teacher", "a", "--profile", profile, check=0).stdout
+            synth("plan", "fine-tune-cot", "--input", rows, "--model", "a", "--profile", profile, check=0).stdout
         )
     assert "a thought of a" not in said[0]
     assert "2,000 tokens a thought of a" in said[1]
@@ -114,10 +114,10 @@ def test_the_documented_profile_of_a_model_that_takes_neither_limit_nor_temperat
     profile = tmp_path / "t.yaml"
     with endpoint(answer) as (url, _):
         profile.write_text(
-            f"teachers: {{thinking: {{base_url: '{url}', model: served-model, capabilities: [],"
+            f"models: {{thinking: {{base_url: '{url}', model: served-model, capabilities: [],"
             " parameters: {max_completion_tokens: 16384, temperature: null, reasoning_effort: medium}}}\n"
         )
-        words = ("run", "fine-tune-cot", "--input", rows, "--teacher", "thinking", "--profile", profile)
+        words = ("run", "fine-tune-cot", "--input", rows, "--model", "thinking", "--profile", profile)
         synth(*words, "--run", tmp_path / "run", check=0)
     found = "SELECT DISTINCT status, thought_kind, reasoning_tokens, completion_tokens FROM calls"
     assert ask(tmp_path / "run", found) == [("ok", "hidden", 64, 90)]

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from support import run, sums, yaml_file
 
-from synth.teachers import ScriptedTeacher, World
+from synth.models import ScriptedModel, World
 
 
 def _made(folder: Path, pipeline: str | Path, n: int, **world: float) -> Path:
-    teacher = ScriptedTeacher(World(**world))
-    asyncio.run(run(pipeline, sums(folder / "in.jsonl", n), folder / "run", teacher))
+    model = ScriptedModel(World(**world))
+    asyncio.run(run(pipeline, sums(folder / "in.jsonl", n), folder / "run", model))
     return folder / "run"
 
 
@@ -43,8 +43,8 @@ def split_cot(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def reviewed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Rationales with feedback on mistakes and spoken reviews."""
     folder = tmp_path_factory.mktemp("reviewed")
-    teachers = [ScriptedTeacher(World(solve_rate=0.7, locate_rate=0.8), name=name) for name in "xy"]
-    asked = {"student": [ScriptedTeacher(World(solve_rate=0.4), name="student")], "teachers": teachers}
+    models = [ScriptedModel(World(solve_rate=0.7, locate_rate=0.8), name=name) for name in "xy"]
+    asked = {"student": [ScriptedModel(World(solve_rate=0.4), name="student")], "teachers": models}
     asyncio.run(run("peer_review/mapd", sums(folder / "in.jsonl", 40), folder / "run", asked))
     return folder / "run"
 

@@ -10,7 +10,7 @@ from support import ask, run, sums, write_rows, yaml_file
 
 from synth.errors import UserError
 from synth.export import CONTRACTS, ExportOptions, export_run
-from synth.teachers import ScriptedTeacher, World
+from synth.models import ScriptedModel, World
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         """States its answers in another form than the gold ones, so that the two cannot be mistaken for each other."""
         return World()(request, rng).replace("The answer is ", "The answer is $")
 
-    asyncio.run(run("distil/fine-tune-cot", sums(path / "in.jsonl", 30), path / "run", ScriptedTeacher(script)))
+    asyncio.run(run("distil/fine-tune-cot", sums(path / "in.jsonl", 30), path / "run", ScriptedModel(script)))
     return path / "run"
 
 
@@ -48,7 +48,7 @@ def test_sft_rows_are_the_kept_rationales_with_their_lineage(folder: Path, tmp_p
             {"role": "user", "content": question},
             {"role": "assistant", "content": said},
         ]
-        assert (row["call_id"], row["problem_id"], row["unit"], row["teacher"]) == (call, problem, problem, "scripted")
+        assert (row["call_id"], row["problem_id"], row["unit"], row["model"]) == (call, problem, problem, "scripted")
         assert row["answer"] == answer
         assert said.endswith(f"\nThe answer is {answer}.")
         assert json.loads(row["scores"]) == {"correct": 1.0}
@@ -90,7 +90,7 @@ async def test_choices_are_shown_and_delimiters_are_those_of_the_paper(tmp_path:
         tmp_path / "in.jsonl",
         [{"question": "Which?", "context": "Red is it.", "choices": ["red", "blue"], "answer": "A"}],
     )
-    await run("distil/fine-tune-cot", path, tmp_path / "run", ScriptedTeacher(World(solve_rate=1)))
+    await run("distil/fine-tune-cot", path, tmp_path / "run", ScriptedModel(World(solve_rate=1)))
     (one, *_) = rows(export_run(tmp_path / "run", "sft", tmp_path / "o", ExportOptions(system="Be brief.")).path)
     assert one["messages"][0] == {"role": "system", "content": "Be brief."}
     assert one["messages"][1]["content"] == "Red is it.\n\nWhich?\nA) red\nB) blue"
@@ -101,7 +101,7 @@ async def test_choices_are_shown_and_delimiters_are_those_of_the_paper(tmp_path:
 
 
 async def test_nothing_to_export_is_told(tmp_path: Path):
-    made = yaml_file(tmp_path / "p.yaml", "pipeline: my/p\nsteps: [{step: rationalize}]")
+    made = yaml_file(tmp_path / "p.yaml", "pipeline: my/p\nsteps: [{step: generate}]")
     await run(made, sums(tmp_path / "in.jsonl", 2), tmp_path / "run")
     with pytest.raises(UserError, match="nothing to export as dpo"):
         export_run(tmp_path / "run", "dpo", tmp_path / "out")

@@ -10,12 +10,12 @@ from support import run, sums, synth, yaml_file
 
 from synth.errors import UserError
 from synth.export import ExportOptions, export_group
-from synth.teachers import ScriptedTeacher, World
+from synth.models import ScriptedModel, World
 
 PIPELINE = """
     pipeline: my/group
     steps:
-      - {step: rationalize, samples: 4, temperature: 0.7}
+      - {step: generate, samples: 4, temperature: 0.7}
       - {step: verify_answer}
       - {step: pair}
       - {step: filter, name: right, keep: score.correct}
@@ -29,7 +29,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("group")
     file = yaml_file(folder / "p.yaml", PIPELINE)
-    asyncio.run(run(file, sums(folder / "in.jsonl", 8), folder / "run", ScriptedTeacher(World())))
+    asyncio.run(run(file, sums(folder / "in.jsonl", 8), folder / "run", ScriptedModel(World())))
     return folder / "run"
 
 
@@ -96,7 +96,8 @@ def test_a_group_writes_what_each_alone_writes(made: Path, tmp_path: Path, train
     there, here = (str(tmp_path / name).encode() for name in ("group", "alone"))
     assert {k: v.replace(there, here) for k, v in together.items()} == apart
     noted = json.loads(together[".synth-export.json"])
-    assert sorted(noted) == ["dpo.jsonl", "sft.jsonl"]
+    assert noted["format"] == 1
+    assert sorted(noted["exports"]) == ["dpo.jsonl", "sft.jsonl"]
 
 
 def test_tables_and_rows_in_one_group(made: Path, tmp_path: Path):

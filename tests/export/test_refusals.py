@@ -13,8 +13,9 @@ from support import stored, sums, synth, yaml_file
 
 from synth.errors import UserError
 from synth.export import ExportOptions, export_run
+from synth.files import Draft
+from synth.models import ScriptedModel, World
 from synth.records import Media, Pair, Problem, Rationale, Score
-from synth.teachers import ScriptedTeacher, World
 
 
 def rows(path: Path) -> list[dict[str, Any]]:
@@ -86,7 +87,7 @@ def test_options_that_do_not_go_together(cot: Path, tmp_path: Path, contract: st
     ],
 )
 async def test_a_contract_the_run_cannot_fill_names_the_step_that_would(tmp_path: Path, contract: str, maker: str):
-    made = yaml_file(tmp_path / "p.yaml", "pipeline: my/p\nsteps: [{step: rationalize}]")
+    made = yaml_file(tmp_path / "p.yaml", "pipeline: my/p\nsteps: [{step: generate}]")
     await run_pipeline(made, sums(tmp_path / "in.jsonl", 2), tmp_path / "run")
     with pytest.raises(UserError, match=f"nothing to export as {contract}: this run has no .*") as error:
         export_run(tmp_path / "run", contract, tmp_path / "out")
@@ -108,12 +109,12 @@ async def test_the_filter_that_took_all_is_named(tmp_path: Path):
         """
         pipeline: my/p
         steps:
-          - step: rationalize
+          - step: generate
           - step: verify_answer
           - {step: filter, name: never, keep: score.correct > 1}
         """,
     )
-    await run_pipeline(made, sums(tmp_path / "in.jsonl", 3), tmp_path / "run", ScriptedTeacher(World()))
+    await run_pipeline(made, sums(tmp_path / "in.jsonl", 3), tmp_path / "run", ScriptedModel(World()))
     with pytest.raises(UserError, match=r"all 3 records of the table rationales .* are out, put out by never \(.*\) 3"):
         export_run(tmp_path / "run", "sft", tmp_path / "out")
 
@@ -213,13 +214,13 @@ def test_a_pair_whose_side_was_rejected_as_a_near_duplicate_is_left_out(tmp_path
         """
         pipeline: my/p
         steps:
-          - {step: rationalize, samples: 4, temperature: 1.0}
+          - {step: generate, samples: 4, temperature: 1.0}
           - {step: verify_answer}
           - {step: pair}
           - {step: deduplicate, threshold: 0.05, shingle: 1}
         """,
     )
-    script = ScriptedTeacher(World(solve_rate=0.5))
+    script = ScriptedModel(World(solve_rate=0.5))
     asyncio.run(run_pipeline(made, sums(tmp_path / "in.jsonl", 6), tmp_path / "run", script))
     with pytest.raises(UserError, match=r"its (chosen|rejected) side was rejected: near-duplicate"):
         export_run(tmp_path / "run", "dpo", tmp_path / "out")
@@ -296,15 +297,17 @@ def test_an_export_killed_while_its_files_are_put_in_place_is_done_by_the_same_c
     split_cot: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     out, named = tmp_path / "out", []
+    take_name = Draft.take_name
 
-    def killed(part: Any) -> None:
-        if named:
-            raise KeyboardInterrupt
-        named.append(part)
-        part._draft.replace(part.path)
+    def killed(draft: Draft) -> None:
+        if draft.path.suffix == ".jsonl":
+            if named:
+                raise KeyboardInterrupt
+            named.append(draft)
+        take_name(draft)
 
     with monkeypatch.context() as patch:
-        patch.setattr("synth.export.files.Part.keep", killed)
+        patch.setattr("synth.files.Draft.take_name", killed)
         with pytest.raises(KeyboardInterrupt):
             export_run(split_cot, "sft", out)
     assert len(list(out.glob("*.jsonl"))) == 1
@@ -312,17 +315,56 @@ def test_an_export_killed_while_its_files_are_put_in_place_is_done_by_the_same_c
     assert {p.name for p in out.iterdir()} == {".synth-export.json", *(p.name for p in made.files)}
 
 
-def test_what_the_folder_says_about_itself_is_not_trusted(cot: Path, tmp_path: Path):
-    out, precious = tmp_path / "out", tmp_path / "precious.txt"
-    precious.write_text("mine")
-    out.mkdir()
-    said = {"sft.jsonl": {"run": str(cot.resolve()), "files": ["../precious.txt", str(precious)]}}
+def _say(out: Path, run: Path, *files: str) -> None:
+    """Write the note of an export that has these files."""
+    said = {"format": 1, "exports": {"sft.jsonl": {"run": str(run.resolve()), "files": list(files)}}}
     (out / ".synth-export.json").write_text(json.dumps(said))
+
+
+def test_what_the_folder_says_about_itself_is_not_trusted(cot: Path, tmp_path: Path):
+    """Names that lead out of the folder, by themselves or by a link on the way, remove nothing; a link is removed as a link."""
+    out, precious = tmp_path / "out", tmp_path / "home" / "precious.txt"
+    out.mkdir()
+    precious.parent.mkdir()
+    precious.write_text("mine")
+    (out / "lineage").symlink_to(precious.parent)
+    (out / "link.jsonl").symlink_to(precious)
+    (out / "sub").mkdir()
+    _say(out, cot, "../home/precious.txt", str(precious), "lineage/precious.txt", "link.jsonl", "a\0b", "", "sub")
     export_run(cot, "sft", out)
     assert precious.read_text() == "mine"
-    (out / ".synth-export.json").write_text("[]")
-    with pytest.raises(UserError, match=r"\.synth-export\.json: this cannot be read"):
-        export_run(cot, "sft", out)
+    assert not (out / "link.jsonl").is_symlink()
+    with pytest.raises(UserError, match="leads out of its folder"):  # nor is anything written there
+        export_run(cot, "sft", out, ExportOptions(trainer="openai", replace=True))
+    assert [p.name for p in precious.parent.iterdir()] == ["precious.txt"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "[]",
+        "",
+        "{",
+        '{"format": 1}',
+        '{"exports": {}}',
+        '{"format": 1, "exports": {"sft.jsonl": {"run": 1, "files": []}}}',
+        '{"format": 1, "exports": {"sft.jsonl": {"run": "r", "files": "all"}}}',
+        '{"format": 1, "exports": {"sft.jsonl": 7}}',
+        '{"format": 1, "x": ' + "[" * 500 + "]" * 500 + ', "exports": {}}',
+    ],
+)
+def test_a_note_of_another_shape_is_reported(said: str, cot: Path, tmp_path: Path):
+    """The note of an export says what it is not, and what to do."""
+    (tmp_path / ".synth-export.json").write_text(said)
+    with pytest.raises(UserError, match=r"\.synth-export\.json: this cannot be read(.|\n)*remove it"):
+        export_run(cot, "sft", tmp_path)
+
+
+def test_a_note_of_a_newer_version_is_reported_as_such(cot: Path, tmp_path: Path):
+    """Before anything else that is wrong with it."""
+    (tmp_path / ".synth-export.json").write_text('{"format": 2, "exports": "of tomorrow"}')
+    with pytest.raises(UserError, match="newer version of synth"):
+        export_run(cot, "sft", tmp_path)
 
 
 def test_the_command_line_tells_mistakes_in_words(cot: Path, tmp_path: Path):

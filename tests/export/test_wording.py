@@ -10,7 +10,7 @@ from typing import Any
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from support import ask, stored
 
 from synth.export import ExportOptions, Message, export_run
@@ -72,23 +72,35 @@ def writings(draw: st.DrawFn) -> Writing:
     return Writing(response, draw(THOUGHT), str(answer), span if stated else None)
 
 
+def followed_by(text: str, statement: str) -> str:
+    """A text, and a statement on a line of its own."""
+    return text + statement if text.endswith("\n") else f"{text}\n{statement}"
+
+
 def parts_of(turn: Conversation, thoughts: Thoughts) -> tuple[str | None, str]:
     """Thought and response as a reader finds them in a turn."""
     (message,) = turn
     if thoughts.place == "tags" and (
-        found := re.fullmatch(r"<think>\n(.*?)\n</think>\n\n(.*)", message.content, re.DOTALL)
+        found := re.fullmatch(r"<think>\n(.*?)\n</think>(\n\n.*)", message.content, re.DOTALL)
     ):
         return found[1], found[2]
     return message.reasoning_content or message.thinking or None, message.content
 
 
 @given(writings(), THOUGHTS, st.sampled_from(["written", "natural"]))
+@example(Writing("It is so.\n", None, "5", None), Thoughts("drop"), "natural")
+@example(Writing("\nIt is so.", "Let me see.", "5", None), Thoughts("tags", ("<think>", "</think>")), "written")
 def test_a_row_says_what_its_author_said(writing: Writing, thoughts: Thoughts, style: Any):
     """Thought and response stand in the row byte for byte, unless the user asked for a change."""
     thought, response = parts_of(reply(writing, thoughts, ExportOptions(style=style)), thoughts)
     assert thought == (None if thoughts.place == "drop" else writing.thought)
-    added = f"\nThe answer is {writing.answer}." if style == "natural" and writing.span is None else ""
-    assert response == writing.response + added
+    wanted = writing.response
+    if style == "natural" and writing.span is None:
+        wanted = followed_by(wanted, f"The answer is {writing.answer}.")
+    if thoughts.place == "tags" and thought:  # an empty line stands between, of which the response may bring its part
+        assert response.endswith(wanted)
+        response, wanted = response.lstrip("\n"), wanted.lstrip("\n")
+    assert response == wanted
 
 
 @given(ROW, writings(), OPTIONS)
@@ -104,6 +116,7 @@ def test_turns_alternate_and_hold_every_part_word_for_word(row, writing: Writing
 
 
 @given(writings(), st.sampled_from(["natural", "boxed"]), st.booleans())
+@example(Writing("It is so.\n", None, "5", None), "natural", False)
 def test_an_answer_is_stated_once(writing: Writing, style: Any, first: bool):
     """Whatever the author wrote and the style asks for, the row states the answer, and not twice."""
     order: Any = "answer-first" if first else "rationale-first"
@@ -120,7 +133,7 @@ def test_an_answer_is_stated_once(writing: Writing, style: Any, first: bool):
     elif writing.span is not None or "\\boxed" in writing.response:
         assert turn.content == writing.response  # stated by its author
     else:
-        assert turn.content == f"{writing.response}\n{statement}"
+        assert turn.content == followed_by(writing.response, statement)
 
 
 @given(writings().filter(lambda w: w.thought is None))
@@ -129,7 +142,8 @@ def test_reasoning_becomes_a_thought_where_that_is_asked_for(writing: Writing):
     thoughts = Thoughts("tags")
     thought, response = parts_of(reply(writing, thoughts, ExportOptions(as_thought=True)), thoughts)
     assert thought == writing.solution
-    assert response == writing.statement != ""
+    assert response == f"\n\n{writing.statement}"
+    assert writing.statement
 
 
 def test_a_reply_that_begins_with_line_breaks_keeps_them():

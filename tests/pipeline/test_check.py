@@ -8,8 +8,8 @@ import pytest
 from support import yaml_file
 
 from synth.errors import PipelineError
+from synth.models import ScriptedModel, World
 from synth.pipeline import catalogue, find_pipeline, load_pipeline, read_pipeline
-from synth.teachers import ScriptedTeacher, World
 
 
 def findings(path: Path, text: str) -> dict[int, tuple[str, str]]:
@@ -27,14 +27,14 @@ def test_every_mistake_at_once_with_its_line_and_remedy(tmp_path: Path):
         titel: misspelt
         roles: {teacher: writes}
         steps:
-          - step: rationalise
-          - step: rationalize
+          - step: generat
+          - step: generate
             name: write
             sampels: 4
-          - step: rationalize
+          - step: generate
             by: techer
             samples: 0
-          - step: rationalize
+          - step: generate
             name: ask
             by: techer
             prompt: rationale/slove
@@ -61,10 +61,10 @@ def test_every_mistake_at_once_with_its_line_and_remedy(tmp_path: Path):
     )
     assert {line: what for line, (what, _) in found.items()} == {
         2: "unknown key 'titel'",
-        5: "there is no step 'rationalise'",
+        5: "there is no step 'generat'",
         8: "step write: unknown option 'sampels'",
-        10: "step rationalize: the pipeline has no role 'techer'",
-        11: "step rationalize: samples: Input should be greater than or equal to 1",
+        10: "step generate: the pipeline has no role 'techer'",
+        11: "step generate: samples: Input should be greater than or equal to 1",
         14: "step ask: the pipeline has no role 'techer'",
         15: "step ask: no such prompt: rationale/slove",
         17: "step verify_answer: there is no earlier step 'asks'",
@@ -77,7 +77,7 @@ def test_every_mistake_at_once_with_its_line_and_remedy(tmp_path: Path):
     }
     remedies = {line: remedy for line, (_, remedy) in found.items()}
     assert remedies[2] == "did you mean 'title'?"
-    assert remedies[5] == "did you mean 'rationalize'?"
+    assert remedies[5] == "did you mean 'generate'?"
     assert remedies[8] == "did you mean 'samples'?"
     assert remedies[14] == "did you mean 'teacher'?"
     assert remedies[15] == "did you mean 'rationale/solve'?"
@@ -85,6 +85,16 @@ def test_every_mistake_at_once_with_its_line_and_remedy(tmp_path: Path):
     assert remedies[22] == "did you mean 'correct'?"
     assert remedies[34] == "did you mean 'near_duplicates'?"
     assert all(remedies.values())
+
+
+def test_a_step_that_is_like_no_other_is_the_only_mistake(tmp_path: Path):
+    """Its options are not held against those of a step that is a little like it."""
+    path = yaml_file(
+        tmp_path / "p.yaml", "pipeline: my/p\nroles: {t: x}\nsteps:\n  - {step: rationalize, samples: 2, by: t}\n"
+    )
+    with pytest.raises(PipelineError, match=r"\A1 mistake in the pipeline") as caught:
+        load_pipeline(str(path))
+    assert "there is no step 'rationalize'" in str(caught.value)
 
 
 def test_the_error_tells_them_all_and_that_nothing_was_spent(tmp_path: Path):
@@ -104,52 +114,52 @@ def test_the_error_tells_them_all_and_that_nothing_was_spent(tmp_path: Path):
         ("- a\n- b\n", 1, "the file holds no pipeline"),
         ("", 1, "the file holds no pipeline"),
         ("pipeline: my/p\n", 1, "the pipeline has no steps"),
-        ("pipeline: My Pipeline\nsteps: [{step: rationalize}]\n", 1, "pipeline: String should match pattern"),
-        ("steps: [{step: rationalize}]\n", 1, "pipeline is missing"),
-        ("pipeline: my/p\nsteps: rationalize\n", 2, "steps is not a list of steps"),
-        ("pipeline: my/p\npipeline: my/q\nsteps: [{step: rationalize}]\n", 2, "'pipeline' is given twice"),
+        ("pipeline: My Pipeline\nsteps: [{step: generate}]\n", 1, "pipeline: String should match pattern"),
+        ("steps: [{step: generate}]\n", 1, "pipeline is missing"),
+        ("pipeline: my/p\nsteps: generate\n", 2, "steps is not a list of steps"),
+        ("pipeline: my/p\npipeline: my/q\nsteps: [{step: generate}]\n", 2, "'pipeline' is given twice"),
         (
-            "pipeline: my/p\nsteps:\n  - {step: rationalize}\n  - {step: rationalize}\n",
+            "pipeline: my/p\nsteps:\n  - {step: generate}\n  - {step: generate}\n",
             4,
-            "the name 'rationalize' is taken",
+            "the name 'generate' is taken",
         ),
-        ("pipeline: my/p\nsteps:\n  - {step: rationalize, where: problm.answer}\n", 3, "unknown name 'problm'"),
-        ("pipeline: my/p\nsteps:\n  - {step: rationalize, where: problem.colour}\n", 3, "problem has no 'colour'"),
-        ("pipeline: my/p\nsteps:\n  - {step: rationalize, where: unit.rationale}\n", 3, "unit has no 'rationale'"),
-        ("pipeline: my/p\nsteps:\n  - {step: rationalize, examples: none.jsonl}\n", 3, "no such file of examples"),
-        ("pipeline: my/p\noverride: {a: {b: 1}}\nsteps: [{step: rationalize}]\n", 2, "override without extends"),
+        ("pipeline: my/p\nsteps:\n  - {step: generate, where: problm.answer}\n", 3, "unknown name 'problm'"),
+        ("pipeline: my/p\nsteps:\n  - {step: generate, where: problem.colour}\n", 3, "problem has no 'colour'"),
+        ("pipeline: my/p\nsteps:\n  - {step: generate, where: unit.rationale}\n", 3, "unit has no 'rationale'"),
+        ("pipeline: my/p\nsteps:\n  - {step: generate, examples: none.jsonl}\n", 3, "no such file of examples"),
+        ("pipeline: my/p\noverride: {a: {b: 1}}\nsteps: [{step: generate}]\n", 2, "override without extends"),
     ],
 )
 def test_single_mistakes(tmp_path: Path, text: str, line: int, what: str):
     draft = read_pipeline(str(yaml_file(tmp_path / "p.yaml", text)))
     if not draft.findings:
-        draft.check_teachers({"teacher": [ScriptedTeacher(World())]})
+        draft.check_models({"teacher": [ScriptedModel(World())]})
     assert any(f.line == line and what in f.what for f in draft.findings), draft.findings
 
 
 @pytest.mark.parametrize("text", ["Solve {{ problem.question }}", "Be brief.\n{% call user() %}Why?{% endcall %}"])
-def test_words_that_no_teacher_would_see_are_found(tmp_path: Path, text: str):
+def test_words_that_no_model_would_see_are_found(tmp_path: Path, text: str):
     (tmp_path / "mine.j2").write_text(f"{{#- version: 1\npurpose: ask -#}}\n{text}\n")
-    ((what, _),) = findings(tmp_path, "pipeline: my/p\nsteps:\n  - step: rationalize\n    prompt: mine.j2\n").values()
+    ((what, _),) = findings(tmp_path, "pipeline: my/p\nsteps:\n  - step: generate\n    prompt: mine.j2\n").values()
     assert "mine.j2, line 3: " in what
     assert "stands outside of every message" in what
 
 
 def test_an_undefined_variable_of_a_prompt_is_found(tmp_path: Path):
     (tmp_path / "mine.j2").write_text("{#- version: 1 -#}\n{% call user() %}\n{{ question }}{% endcall %}")
-    found = findings(tmp_path, "pipeline: my/p\nsteps:\n  - step: rationalize\n    prompt: mine.j2\n")
-    assert found[4][0] == "step rationalize: mine.j2, line 3: unknown variable 'question'"
+    found = findings(tmp_path, "pipeline: my/p\nsteps:\n  - step: generate\n    prompt: mine.j2\n")
+    assert found[4][0] == "step generate: mine.j2, line 3: unknown variable 'question'"
     (tmp_path / "mine.j2").write_text("{#- version: 1 -#}\n{% call user() %}{{ problem.question }")
-    found = findings(tmp_path, "pipeline: my/p\nsteps:\n  - step: rationalize\n    prompt: mine.j2\n")
+    found = findings(tmp_path, "pipeline: my/p\nsteps:\n  - step: generate\n    prompt: mine.j2\n")
     assert "does not compile (line 2)" in found[4][0]
 
 
-def test_what_the_teachers_lack_is_found(tmp_path: Path):
+def test_what_the_models_lack_is_found(tmp_path: Path):
     text = """
         pipeline: my/p
         roles: {teacher: writes}
         steps:
-          - step: rationalize
+          - step: generate
             by: teacher
             samples: 3
             temperature: 0
@@ -158,14 +168,14 @@ def test_what_the_teachers_lack_is_found(tmp_path: Path):
             mode: probability
         """
     draft = read_pipeline(str(yaml_file(tmp_path / "p.yaml", text)))
-    draft.check_teachers({"teacher": [ScriptedTeacher(World(), name="plain", capabilities=frozenset({"chat"}))]})
+    draft.check_models({"teacher": [ScriptedModel(World(), name="plain", capabilities=frozenset({"chat"}))]})
     assert [(f.line, f.what) for f in draft.findings] == [
-        (6, "step rationalize: 3 samples at temperature 0 are 3 times the same reply"),
-        (9, "step review: needs logprobs, which teacher plain does not have"),
+        (6, "step generate: 3 samples at temperature 0 are 3 times the same reply"),
+        (9, "step review: needs logprobs, which model plain does not have"),
         (9, "step review: plain is the only reviewer, and may not review what is its own"),
     ]
     draft = read_pipeline(str(tmp_path / "p.yaml"))
-    draft.check_teachers({})
+    draft.check_models({})
     assert "nobody plays the role 'teacher'" in draft.findings[0].what
 
 
@@ -177,7 +187,7 @@ def test_a_preset_changes_and_removes_steps_of_its_base(tmp_path: Path):
         title: Base
         roles: {teacher: writes}
         steps:
-          - {step: rationalize, samples: 4, temperature: 0.7}
+          - {step: generate, samples: 4, temperature: 0.7}
           - {step: verify_answer}
           - {step: select, keep: 2}
         corpus:
@@ -192,7 +202,7 @@ def test_a_preset_changes_and_removes_steps_of_its_base(tmp_path: Path):
                 pipeline: my/preset
                 extends: base.yaml
                 override:
-                  rationalize: {samples: 2}
+                  generate: {samples: 2}
                   select: null
                   near_duplicates: {threshold: 0.9}
                 """,
@@ -202,15 +212,13 @@ def test_a_preset_changes_and_removes_steps_of_its_base(tmp_path: Path):
     assert (made.pipeline, made.title, [s.name for s in made.steps]) == (
         "my/preset",
         "Base",
-        ["rationalize", "verify_answer"],
+        ["generate", "verify_answer"],
     )
     assert (made.steps[0].samples, made.steps[0].temperature, made.corpus[0].threshold) == (2, 0.7, 0.9)
-    text = (
-        "pipeline: my/p\nextends: base.yaml\noverride:\n  rationalise: {samples: 2}\n  rationalize:\n    sampels: 3\n"
-    )
+    text = "pipeline: my/p\nextends: base.yaml\noverride:\n  generat: {samples: 2}\n  generate:\n    sampels: 3\n"
     found = findings(tmp_path, text)
-    assert found[4] == ("base.yaml has no step 'rationalise'", "did you mean 'rationalize'?")
-    assert found[6] == ("step rationalize: unknown option 'sampels'", "did you mean 'samples'?")
+    assert found[4] == ("base.yaml has no step 'generat'", "did you mean 'generate'?")
+    assert found[6] == ("step generate: unknown option 'sampels'", "did you mean 'samples'?")
     yaml_file(tmp_path / "a.yaml", "pipeline: my/a\nextends: b.yaml\n")
     yaml_file(tmp_path / "b.yaml", "pipeline: my/b\nextends: a.yaml\n")
     with pytest.raises(PipelineError, match="in a circle"):
@@ -219,7 +227,7 @@ def test_a_preset_changes_and_removes_steps_of_its_base(tmp_path: Path):
 
 
 def test_words_that_old_yaml_takes_for_booleans_are_words(tmp_path: Path):
-    text = "pipeline: my/p\nsteps:\n  - {step: rationalize, name: yes}\n  - {step: filter, name: no, target: problem, keep: 'true'}\n"
+    text = "pipeline: my/p\nsteps:\n  - {step: generate, name: yes}\n  - {step: filter, name: no, target: problem, keep: 'true'}\n"
     made = load_pipeline(str(yaml_file(tmp_path / "p.yaml", text)))
     assert [s.name for s in made.steps] == ["yes", "no"]
 

@@ -37,9 +37,9 @@ def test_shipped_pipelines_satisfy_the_schema(name: str):
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"pipeline": "my/p", "steps": [{"step": "rationalise"}]},
-        {"pipeline": "my/p", "steps": [{"step": "rationalize", "sampels": 3}]},
-        {"pipeline": "my/p", "steps": [{"step": "rationalize", "samples": 0}]},
+        {"pipeline": "my/p", "steps": [{"step": "generat"}]},
+        {"pipeline": "my/p", "steps": [{"step": "generate", "sampels": 3}]},
+        {"pipeline": "my/p", "steps": [{"step": "generate", "samples": 0}]},
         {"pipeline": "my/p", "titel": "x"},
         {"steps": []},
     ],

@@ -15,12 +15,12 @@ from support import ask, contents, run, sums, synth, yaml_file
 
 from synth.audit import look_over
 from synth.export import export_run
+from synth.models import ScriptedModel, World
 from synth.pipeline import read_pipeline
 from synth.steps.review import judge_reviews
 from synth.store.database import open_store
-from synth.teachers import ScriptedTeacher, World
 
-# The released reviews of SVAMP, by author: how often each pair of scores was given by the other two teachers.
+# The released reviews of SVAMP, by author: how often each pair of scores was given by the other two models.
 RELEASED = {
     "gpt": (
         ("gemini", "mistral"),
@@ -62,11 +62,11 @@ def wrong(request, rng):
     return "I count.\nThe answer is 1."
 
 
-def teachers(**worlds: World) -> list[ScriptedTeacher]:
-    return [ScriptedTeacher(w, name=n, seed=i) for i, (n, w) in enumerate(worlds.items())]
+def models(**worlds: World) -> list[ScriptedModel]:
+    return [ScriptedModel(w, name=n, seed=i) for i, (n, w) in enumerate(worlds.items())]
 
 
-STUDENT = [ScriptedTeacher(wrong, name="student")]
+STUDENT = [ScriptedModel(wrong, name="student")]
 
 
 @pytest.mark.parametrize(("review", "accepted"), [({"threshold": 3}, 826), ({"threshold": 4, "strict": False}, 783)])
@@ -81,10 +81,10 @@ async def test_the_released_scores_are_accepted_as_released(tmp_path: Path, revi
                 return f"{name} counts.\nThe answer is {task.problem.answer}."
             if task.kind == "critique":
                 return json.dumps({"explanation": "No.", "first_wrong_step": 1, "kind": "x", "correction": "y"})
-            score = scores[task.subject.teacher][number_of(task.problem)][name]
+            score = scores[task.subject.model][number_of(task.problem)][name]
             return json.dumps({"reasons": "So.", "score": score})
 
-        return ScriptedTeacher(script, name=name)
+        return ScriptedModel(script, name=name)
 
     preset = yaml_file(
         tmp_path / "p.yaml",
@@ -92,7 +92,7 @@ async def test_the_released_scores_are_accepted_as_released(tmp_path: Path, revi
     )
     asked = {"student": STUDENT, "teachers": [of(n) for n in RELEASED]}
     await run(preset, sums(tmp_path / "in.jsonl", 387), tmp_path / "run", asked)
-    count = "SELECT r.teacher, count(*) FROM scores s JOIN rationales r ON r.id = s.target WHERE s.label = 'accepted' GROUP BY 1"
+    count = "SELECT r.model, count(*) FROM scores s JOIN rationales r ON r.id = s.target WHERE s.label = 'accepted' GROUP BY 1"
     counts = dict(ask(tmp_path / "run", count))
     assert sum(counts.values()) == accepted
     if accepted == 826:
@@ -127,15 +127,15 @@ async def test_the_pipeline_gives_the_yields_of_the_closed_form(tmp_path: Path):
     worlds = {
         name: World(solve_rate=1 - e, lucky_rate=1, specificity=0.9, sensitivity=0.8) for name, e in errors.items()
     }
-    asked = {"student": STUDENT, "teachers": teachers(**worlds)}
+    asked = {"student": STUDENT, "teachers": models(**worlds)}
     await run("peer_review/mapd-paper", sums(tmp_path / "in.jsonl", n), tmp_path / "run", asked)
     verdicts = ask(
         tmp_path / "run",
-        "SELECT r.teacher, r.text, s.label = 'accepted', r.problem FROM rationales r JOIN scores s ON s.target = r.id "
+        "SELECT r.model, r.text, s.label = 'accepted', r.problem FROM rationales r JOIN scores s ON s.target = r.id "
         "AND s.name = 'review'",
     )
     for name, expected in {"x": 0.656, "y": 0.579, "z": 0.502}.items():
-        mine = [accepted for teacher, _, accepted, _ in verdicts if teacher == name]
+        mine = [accepted for model, _, accepted, _ in verdicts if model == name]
         assert len(mine) == n
         assert near(sum(mine) / n, expected, n)
     accepted = [text for _, text, yes, _ in verdicts if yes]
@@ -179,8 +179,8 @@ def test_a_lenient_reviewer_counts_for_less_when_calibrated():
 
 async def test_what_always_holds(tmp_path: Path):
     n = 60
-    three = teachers(x=World(solve_rate=0.7, locate_rate=0.5), y=World(solve_rate=0.7), z=World(solve_rate=0.7))
-    asked = {"student": [ScriptedTeacher(World(solve_rate=0.4, malformed_rate=0.1), name="student")], "teachers": three}
+    three = models(x=World(solve_rate=0.7, locate_rate=0.5), y=World(solve_rate=0.7), z=World(solve_rate=0.7))
+    asked = {"student": [ScriptedModel(World(solve_rate=0.4, malformed_rate=0.1), name="student")], "teachers": three}
     rows = sums(tmp_path / "in.jsonl", n)
     await run("peer_review/mapd", rows, tmp_path / "run", asked)
     folder = tmp_path / "run"
@@ -195,7 +195,7 @@ async def test_what_always_holds(tmp_path: Path):
     # The gate: whatever is reviewed reaches the gold answer; the reviewers' prompts never name an author.
     assert ask(folder, "SELECT DISTINCT correct FROM reviews") == [(1.0,)]
     prompts = [m for (m,) in ask(folder, "SELECT messages::VARCHAR FROM calls WHERE step = 'review'")]
-    assert not any(f'"{t.name}"' in m or f"teacher {t.name}" in m for m in prompts for t in three)
+    assert not any(f'"{t.name}"' in m or f"model {t.name}" in m for m in prompts for t in three)
 
     exported = [json.loads(line) for line in export_run(folder, "sft", tmp_path / "out").path.read_text().splitlines()]
     by_problem: dict[str, list] = {}
@@ -212,14 +212,14 @@ async def test_what_always_holds(tmp_path: Path):
 
     pairs = ask(
         folder,
-        "SELECT c.step, d.step, c.teacher <> 'student', s.label FROM kept_pairs p JOIN rationales c ON c.id = p.chosen "
+        "SELECT c.step, d.step, c.model <> 'student', s.label FROM kept_pairs p JOIN rationales c ON c.id = p.chosen "
         "JOIN rationales d ON d.id = p.rejected JOIN scores s ON s.target = c.id AND s.name = 'review'",
     )
     assert set(pairs) == {("teach", "exam", True, "accepted")}
     good_and_bad = [
         json.loads(line) for line in export_run(folder, "kto", tmp_path / "out").path.read_text().splitlines()
     ]
-    labels = Counter((r["teacher"] == "student", r["label"]) for r in good_and_bad)
+    labels = Counter((r["model"] == "student", r["label"]) for r in good_and_bad)
     assert labels[True, True] == 0
     assert labels[True, False] >= wrongs
     assert labels[False, True] == len(by_problem)
@@ -237,12 +237,12 @@ async def test_feedback_is_reviewed_too_where_that_is_asked_for(tmp_path: Path):
         tmp_path / "p.yaml", "pipeline: my/p\nextends: mapd\noverride: {feedback_review: {where: null}}\n"
     )
     worlds = {n: World(solve_rate=0.9, locate_rate=0.5, specificity=1, sensitivity=1) for n in "xyz"}
-    student = [ScriptedTeacher(World(solve_rate=0, step_error_rate=0, lucky_rate=0), name="student")]
+    student = [ScriptedModel(World(solve_rate=0, step_error_rate=0, lucky_rate=0), name="student")]
     await run(
         reviewed,
         sums(tmp_path / "in.jsonl", 60),
         tmp_path / "run",
-        {"student": student, "teachers": teachers(**worlds)},
+        {"student": student, "teachers": models(**worlds)},
     )
     folder = tmp_path / "run"
     # Reviewers without error reject what does not find the mistake, and all of that.
@@ -250,7 +250,7 @@ async def test_feedback_is_reviewed_too_where_that_is_asked_for(tmp_path: Path):
     assert set(ask(folder, f"SELECT c.mistake, {out} FROM critiques c")) == {("arithmetic", False), ("logic", True)}
     assert ask(folder, "SELECT count(*) FROM reviews WHERE reviewer = author") == [(0,)]
     plain = await run(
-        "mapd", sums(tmp_path / "in.jsonl", 5), tmp_path / "plain", {"student": student, "teachers": teachers(**worlds)}
+        "mapd", sums(tmp_path / "in.jsonl", 5), tmp_path / "plain", {"student": student, "teachers": models(**worlds)}
     )
     assert plain.stopped is None
     assert ask(tmp_path / "plain", "SELECT count(*) FROM calls WHERE step = 'feedback_review'") == [(0,)]
@@ -258,8 +258,8 @@ async def test_feedback_is_reviewed_too_where_that_is_asked_for(tmp_path: Path):
 
 async def test_critics_name_the_injected_mistake_as_often_as_they_can(tmp_path: Path):
     c, n = 0.65, 200
-    student = [ScriptedTeacher(World(solve_rate=0, step_error_rate=0, lucky_rate=0), name="student")]
-    asked = {"student": student, "teachers": teachers(x=World(locate_rate=c), y=World(locate_rate=c))}
+    student = [ScriptedModel(World(solve_rate=0, step_error_rate=0, lucky_rate=0), name="student")]
+    asked = {"student": student, "teachers": models(x=World(locate_rate=c), y=World(locate_rate=c))}
     await run("peer_review/mapd", sums(tmp_path / "in.jsonl", n), tmp_path / "run", asked)
     found = ask(tmp_path / "run", "SELECT c.step_index, r.steps FROM critiques c JOIN rationales r ON r.id = c.target")
     assert len(found) == 2 * n
@@ -278,7 +278,7 @@ async def test_without_the_gate_flawed_work_that_ends_in_the_gold_answer_passes_
             return json.dumps({"explanation": "No.", "first_wrong_step": 1, "kind": "x", "correction": "y"})
         return json.dumps({"reasons": "", "score": 5})
 
-    asked = {"student": STUDENT, "teachers": [ScriptedTeacher(lucky, name=n, seed=i) for i, n in enumerate("xy")]}
+    asked = {"student": STUDENT, "teachers": [ScriptedModel(lucky, name=n, seed=i) for i, n in enumerate("xy")]}
     numberless = {}
     for name in ("mapd", "mapd-paper"):
         await run(f"peer_review/{name}", sums(tmp_path / "in.jsonl", 80), tmp_path / name, asked)
@@ -301,12 +301,12 @@ async def test_reviewers_that_refuse_or_speak_no_number(tmp_path: Path):
 
         return script
 
-    from synth.teachers import Completion
+    from synth.models import Completion
 
     said = {"fine": "Reasons: good\nScore: 4/5", "wordy": "It is splendid.", "off": "Score: 83"}
     scripts = {**said, "silent": Completion(text="", finish="stop", refusal="I cannot.")}
     chat = frozenset({"chat"})
-    some = [ScriptedTeacher(of(reply), name=name, capabilities=chat) for name, reply in scripts.items()]
+    some = [ScriptedModel(of(reply), name=name, capabilities=chat) for name, reply in scripts.items()]
     await run(
         "peer_review/mapd", sums(tmp_path / "in.jsonl", 1), tmp_path / "run", {"student": STUDENT, "teachers": some}
     )
@@ -314,7 +314,7 @@ async def test_reviewers_that_refuse_or_speak_no_number(tmp_path: Path):
     assert reviews == [("fine", 4.0, None), ("off", None, "out_of_range")]
     failures = ask(
         tmp_path / "run",
-        "SELECT DISTINCT c.teacher, f.cause FROM failures f JOIN calls c ON c.id = f.call ORDER BY ALL",
+        "SELECT DISTINCT c.model, f.cause FROM failures f JOIN calls c ON c.id = f.call ORDER BY ALL",
     )
     assert failures == [("silent", "refused"), ("wordy", "shape")]
     assert ask(tmp_path / "run", "SELECT DISTINCT label, reason FROM scores WHERE name = 'review' ORDER BY ALL") == [
@@ -324,11 +324,11 @@ async def test_reviewers_that_refuse_or_speak_no_number(tmp_path: Path):
     assert ask(tmp_path / "run", "SELECT count(*) FROM kept_rationales") == [(0,)]
 
 
-def test_one_teacher_cannot_review_itself_and_is_told_before_the_run():
+def test_one_model_cannot_review_itself_and_is_told_before_the_run():
     draft = read_pipeline("peer_review/mapd")
-    draft.check_teachers({"student": STUDENT, "teachers": teachers(x=World())})
+    draft.check_models({"student": STUDENT, "teachers": models(x=World())})
     alone = "x is the only reviewer, and may not review what is its own"
-    remedy = "bind a second teacher: --teacher teachers=x,NAME; or exclude_author: false"
+    remedy = "bind a second model: --model teachers=x,NAME; or exclude_author: false"
     assert [tuple(f)[2:] for f in draft.findings] == [
         (f"step {s}: {alone}", remedy) for s in ("feedback_review", "review")
     ]
@@ -336,13 +336,13 @@ def test_one_teacher_cannot_review_itself_and_is_told_before_the_run():
 
 async def test_calibration_by_the_run_itself_asks_nothing_anew(tmp_path: Path):
     rows = sums(tmp_path / "in.jsonl", 40)
-    three = teachers(x=World(solve_rate=0.7, specificity=0.99, sensitivity=0.1), y=World(), z=World(specificity=0.5))
+    three = models(x=World(solve_rate=0.7, specificity=0.99, sensitivity=0.1), y=World(), z=World(specificity=0.5))
     asked = {"student": STUDENT, "teachers": three}
     preset = yaml_file(tmp_path / "p.yaml", "pipeline: my/p\nextends: peer_review/mapd-paper\n")
     await run(preset, rows, tmp_path / "run", asked)
     calls = ask(tmp_path / "run", "SELECT count(*) FROM calls")
     saved = tmp_path / "reviewers.json"
-    assert "reviewers" in synth("audit", tmp_path / "run", "--save-leniency", saved, check=0).stdout
+    assert "reviewers" in synth("audit", tmp_path / "run", "--save-calibration", saved, check=0).stdout
     assert set(json.loads(saved.read_bytes())) == {"x", "y", "z"}
     before = dict(ask(tmp_path / "run", "SELECT target, value FROM scores WHERE name = 'review'"))
     yaml_file(preset, f"{preset.read_text()}override: {{review: {{calibration: reviewers.json}}}}\n")
@@ -356,6 +356,6 @@ async def test_calibration_by_the_run_itself_asks_nothing_anew(tmp_path: Path):
 
     review._leniency.cache_clear()
     draft = read_pipeline(str(preset))
-    draft.check_teachers(asked)
+    draft.check_models(asked)
     assert "cannot be read" in draft.findings[0].what
     assert draft.findings[0].line == 3

@@ -15,11 +15,11 @@ from hypothesis import given
 from support import ROOT, ask, run, synth, write_rows
 
 from synth.export import ExportOptions, export_run
+from synth.models import Completion, ScriptedModel, World
+from synth.models.structured import Unreadable, read_structured
 from synth.records import Problem
 from synth.steps.analysis import analysis_shape, relation_in, write_analysis
 from synth.steps.counterfactual import _Premises, asks_for_exception, organise, share_changed
-from synth.teachers import Completion, ScriptedTeacher, World
-from synth.teachers.structured import Unreadable, read_structured
 
 S, C, U, M = "supported", "contradicted", "unrelated", "mixed"
 
@@ -221,7 +221,7 @@ def analysed(answer: str, problem: Problem) -> str:
     return json.dumps({"premises": ["A fact.", "A rule."], "options": options, "conclusion": "So.", "answer": answer})
 
 
-def inventor(g: float) -> ScriptedTeacher:
+def inventor(g: float) -> ScriptedModel:
     def script(request, rng):
         task = request.task
         if task.kind == "analyse":
@@ -233,17 +233,17 @@ def inventor(g: float) -> ScriptedTeacher:
         wrong = {ATOMS["ABCD".index(task.problem.answer)]} | ({target} if rng.random() < 0.5 else set())
         return json.dumps({"passage": passage({target} if valid else wrong, rng.randrange(10**6))})
 
-    return ScriptedTeacher(script, name="inventor")
+    return ScriptedModel(script, name="inventor")
 
 
-def verifier(a: float, b: float) -> ScriptedTeacher:
+def verifier(a: float, b: float) -> ScriptedModel:
     def script(request, rng):
         problem = request.task.problem
         valid = solver(problem) == problem.answer
         yes = rng.random() < (a if valid else b)
         return analysed(problem.answer if yes else rng.choice([x for x in "ABCD" if x != problem.answer]), problem)
 
-    return ScriptedTeacher(script, name="verifier")
+    return ScriptedModel(script, name="verifier")
 
 
 def truth(folder: Path) -> list[tuple[bool, bool]]:
@@ -300,7 +300,7 @@ async def test_what_always_holds_and_what_is_exported(tmp_path: Path):
         (0,)
     ]
     seen = json.loads(ask(folder, "SELECT observed::VARCHAR FROM rejections WHERE step = 'verified' LIMIT 1")[0][0])
-    assert set(seen) == {"score.agreement", "score.original_follows", "score.changed", "score.copied"}
+    assert set(seen) == {"score.pass_rate", "score.original_follows", "score.changed", "score.copied"}
     # Nobody who solves is told the answer.
     assert ask(
         folder,
@@ -365,9 +365,9 @@ async def test_near_copies_text_about_itself_and_old_answers_that_still_follow_a
             "D": "Passage: quite other words and many of them",
         }[task.hint]
 
-    teacher = ScriptedTeacher(script, name="t", capabilities=frozenset({"chat"}))
+    model = ScriptedModel(script, name="t", capabilities=frozenset({"chat"}))
     row = {"question": "Which?", "context": passage({"p"}, 1), "choices": list(ATOMS), "answer": "A"}
-    await run("poda", write_rows(tmp_path / "in.jsonl", [row]), tmp_path / "run", teacher)
+    await run("poda", write_rows(tmp_path / "in.jsonl", [row]), tmp_path / "run", model)
     folder = tmp_path / "run"
     assert ask(folder, "SELECT cause, message FROM failures") == [
         ("meta_text", "the passage holds text about itself: '[Generated text]'")
@@ -377,7 +377,7 @@ async def test_near_copies_text_about_itself_and_old_answers_that_still_follow_a
         "SELECT p.answer, s.name, s.value FROM scores s JOIN problems p ON p.id = s.target WHERE p.parent IS NOT NULL ORDER BY ALL",
     )
     by_name = {(a, name): value for a, name, value in scores}
-    assert by_name["B", "agreement"] == by_name["D", "agreement"] == 1
+    assert by_name["B", "pass_rate"] == by_name["D", "pass_rate"] == 1
     assert by_name["B", "changed"] < 0.1
     assert (by_name["B", "original_follows"], by_name["D", "original_follows"]) == (0, 1)
     assert ask(folder, "SELECT count(*) FROM kept_problems WHERE parent IS NOT NULL") == [(0,)]
@@ -403,7 +403,7 @@ async def test_passages_that_hold_the_option_word_for_word_are_out(tmp_path: Pat
         )
 
     row = {"question": "Which?", "context": "Coal and the cat are alike.", "choices": options, "answer": "A"}
-    await run("poda", write_rows(tmp_path / "in.jsonl", [row]), tmp_path / "run", ScriptedTeacher(script))
+    await run("poda", write_rows(tmp_path / "in.jsonl", [row]), tmp_path / "run", ScriptedModel(script))
     kept = ask(
         tmp_path / "run",
         "SELECT answer, id IN (SELECT id FROM kept_problems) FROM problems WHERE parent IS NOT NULL ORDER BY 1",
@@ -423,7 +423,7 @@ async def test_only_right_analyses_are_gone_on_from_and_refusals_fail_one_option
         {"question": "Which?", "context": passage({ATOMS[i % 4]}, i), "choices": list(ATOMS), "answer": "ABCD"[i % 4]}
         for i in range(30)
     ]
-    await run("poda", write_rows(tmp_path / "in.jsonl", rows), tmp_path / "run", ScriptedTeacher(script, name="t"))
+    await run("poda", write_rows(tmp_path / "in.jsonl", rows), tmp_path / "run", ScriptedModel(script, name="t"))
     folder = tmp_path / "run"
     assert ask(
         folder,
@@ -450,7 +450,7 @@ async def test_only_right_analyses_are_gone_on_from_and_refusals_fail_one_option
 def test_what_cannot_be_used_is_told_before_anything_is_asked(tmp_path: Path, change, what):
     row = {"question": "Which?", "context": "It is so.", "choices": list(ATOMS), "answer": "A", **change}
     rows = write_rows(tmp_path / "in.jsonl", [row])
-    done = synth("run", "poda", "--input", rows, "--run", tmp_path / "run", "--teacher", "scripted", check=2)
+    done = synth("run", "poda", "--input", rows, "--run", tmp_path / "run", "--model", "scripted", check=2)
     assert what in done.stderr
     assert "line 1" in done.stderr
 
@@ -465,7 +465,7 @@ def test_the_solver_of_the_micro_worlds_solves():
 async def test_whoever_still_gives_the_old_answer_says_that_it_follows():
     from synth.records import Rationale, Score
     from synth.steps import Unit
-    from synth.steps.agreement import Agreement
+    from synth.steps.pass_rate import PassRate
 
     root = Problem.root(question="Which?", context="c", choices=ATOMS, answer="A", answer_kind="choice")
     twin = Problem.make(
@@ -490,6 +490,6 @@ async def test_whoever_still_gives_the_old_answer_says_that_it_follows():
             unit=root.id, step="s", because=i, target=made.id, name="correct", value=answer == "B", judge="j"
         )
         unit.add([made, right])
-    unit.add(await Agreement(name="agreement").run([twin], unit))
-    assert unit.score(twin, "agreement").value == 0.5
+    unit.add(await PassRate(name="pass_rate").run([twin], unit))
+    assert unit.score(twin, "pass_rate").value == 0.5
     assert unit.score(twin, "original_follows").value == 0.5

@@ -13,7 +13,7 @@ import pytest
 from support import ask, endpoint, reply, run, sums, synth, write_rows, yaml_file
 
 from synth.export import export_run
-from synth.teachers import ScriptedTeacher, World
+from synth.models import ScriptedModel, World
 
 
 def near(share: float, expected: float, n: int) -> bool:
@@ -45,8 +45,8 @@ async def test_follow_up_questions_find_out_lucky_guesses_at_a_known_rate(tmp_pa
         tmp_path / "p.yaml", "self_training/crest",
         solve={"samples": k}, deduplicate=None, consistent={"keep": "score.correct and score.follow_up_misses <= 1"},
     )  # fmt: skip
-    teacher = ScriptedTeacher(World(solve_rate=0.5, follow_up_rate=0.95, unsound_follow_up_rate=0.6))
-    await run(made, questions(tmp_path / "in.jsonl", n), tmp_path / "run", teacher)
+    model = ScriptedModel(World(solve_rate=0.5, follow_up_rate=0.95, unsound_follow_up_rate=0.6))
+    await run(made, questions(tmp_path / "in.jsonl", n), tmp_path / "run", model)
     folder = tmp_path / "run"
     rows = ask(
         folder,
@@ -89,9 +89,9 @@ async def test_follow_ups_are_counted_by_option(tmp_path: Path, says, share, mis
             else f"So.\nThe answer is {task.problem.answer}."
         )
 
-    teacher = ScriptedTeacher(script, capabilities=frozenset({"chat"}))
+    model = ScriptedModel(script, capabilities=frozenset({"chat"}))
     made = preset(tmp_path / "p.yaml", "self_training/crest", solve={"samples": 1})
-    await run(made, questions(tmp_path / "in.jsonl", 1, 4), tmp_path / "run", teacher)
+    await run(made, questions(tmp_path / "in.jsonl", 1, 4), tmp_path / "run", model)
     scores = dict(ask(tmp_path / "run", "SELECT name, value FROM scores WHERE step = 'follow_up'"))
     assert scores == {"follow_up": share, "follow_up_misses": misses, "follow_up_balanced": balanced}
     assert ask(tmp_path / "run", "SELECT count(*) FROM kept_rationales") == [(int(balanced > 0.5),)]
@@ -102,9 +102,9 @@ async def test_pools_of_pairs_have_their_sizes_and_are_mixed_exactly(tmp_path: P
         tmp_path / "p.yaml", "self_training/crest",
         solve={"samples": 6}, by_outcome={"limit": 99}, by_consistency={"limit": 99}, mixed_pairs=None,
     )  # fmt: skip
-    teacher = ScriptedTeacher(World(solve_rate=0.5))
+    model = ScriptedModel(World(solve_rate=0.5))
     rows = questions(tmp_path / "in.jsonl", 60)
-    await run(made, rows, tmp_path / "run", teacher)
+    await run(made, rows, tmp_path / "run", model)
     found = ask(
         tmp_path / "run",
         "SELECT r.problem, r.text, s.value, f.value FROM rationales r JOIN scores s ON s.target = r.id AND s.name = 'correct' "
@@ -135,7 +135,7 @@ async def test_pools_of_pairs_have_their_sizes_and_are_mixed_exactly(tmp_path: P
         by_outcome={"limit": 99},
         by_consistency={"limit": 99},
     )
-    await run(mixed, rows, tmp_path / "run", teacher)
+    await run(mixed, rows, tmp_path / "run", model)
     kept = dict(ask(tmp_path / "run", "SELECT step, count(*) FROM kept_pairs GROUP BY 1"))
     whole = min(consistency / 0.6, outcome / 0.4)
     assert kept == {"by_consistency": round(whole * 0.6), "by_outcome": round(whole * 0.4)}
@@ -150,9 +150,9 @@ async def test_a_pool_without_pairs_is_left_out_of_the_mix(tmp_path: Path):
     def always_no(request, rng):
         return "No" if request.task.kind == "follow_up" else world(request, rng)
 
-    teacher = ScriptedTeacher(always_no, capabilities=frozenset({"chat", "seed"}))
+    model = ScriptedModel(always_no, capabilities=frozenset({"chat", "seed"}))
     made = preset(tmp_path / "p.yaml", "self_training/crest", solve={"samples": 4})
-    await run(made, questions(tmp_path / "in.jsonl", 10), tmp_path / "run", teacher)
+    await run(made, questions(tmp_path / "in.jsonl", 10), tmp_path / "run", model)
     pairs = dict(ask(tmp_path / "run", "SELECT step, count(*) FROM pairs GROUP BY 1"))
     assert set(pairs) == {"by_outcome"}
     assert dict(ask(tmp_path / "run", "SELECT step, count(*) FROM kept_pairs GROUP BY 1")) == pairs
@@ -161,8 +161,8 @@ async def test_a_pool_without_pairs_is_left_out_of_the_mix(tmp_path: Path):
 
 async def test_ranks_by_answer_make_c_times_w_pairs_and_a_hint_only_where_all_failed(tmp_path: Path):
     n = 80
-    teacher = ScriptedTeacher(World(solve_rate=0.25, hint_rate=0.5))
-    await run("self_training/self-motivated", sums(tmp_path / "in.jsonl", n), tmp_path / "run", teacher)
+    model = ScriptedModel(World(solve_rate=0.25, hint_rate=0.5))
+    await run("self_training/self-motivated", sums(tmp_path / "in.jsonl", n), tmp_path / "run", model)
     folder = tmp_path / "run"
     counts = ask(
         folder,
@@ -196,7 +196,7 @@ async def test_the_medoid_of_the_majority_is_kept_and_two_stages_are_exported(tm
         i = request.sample
         return f"{texts[i]}\nThe answer is {'B' if i == 4 else 'A'}."
 
-    await run("self_training/mc-cot", questions(tmp_path / "in.jsonl", 1, 3), tmp_path / "run", ScriptedTeacher(script))
+    await run("self_training/mc-cot", questions(tmp_path / "in.jsonl", 1, 3), tmp_path / "run", ScriptedModel(script))
     folder = tmp_path / "run"
     assert ask(folder, "SELECT text FROM kept_rationales") == [(texts[0],)]
     scores = dict(
@@ -218,15 +218,15 @@ async def test_the_medoid_of_the_majority_is_kept_and_two_stages_are_exported(tm
 
 
 async def test_consensus_of_equal_texts_is_one(tmp_path: Path):
-    teacher = ScriptedTeacher(lambda request, rng: "So it is.\nThe answer is A.")
-    await run("self_training/mc-cot", questions(tmp_path / "in.jsonl", 1, 3), tmp_path / "run", teacher)
+    model = ScriptedModel(lambda request, rng: "So it is.\nThe answer is A.")
+    await run("self_training/mc-cot", questions(tmp_path / "in.jsonl", 1, 3), tmp_path / "run", model)
     assert {v for (v,) in ask(tmp_path / "run", "SELECT value FROM scores WHERE name = 'consensus'")} == {1.0}
 
 
 async def test_refining_keeps_p_and_r_of_the_rest_and_pairs_each_revision_with_what_it_mends(tmp_path: Path):
     p, r, n = 0.5, 0.6, 200
-    teacher = ScriptedTeacher(World(solve_rate=p, revise_rate=r))
-    await run("self_training/refine", sums(tmp_path / "in.jsonl", n), tmp_path / "run", teacher)
+    model = ScriptedModel(World(solve_rate=p, revise_rate=r))
+    await run("self_training/refine", sums(tmp_path / "in.jsonl", n), tmp_path / "run", model)
     folder = tmp_path / "run"
     kept = dict(ask(folder, "SELECT step, count(*) FROM kept_rationales GROUP BY 1"))
     assert near(kept["solve"] / n, p, n)
@@ -249,7 +249,7 @@ def test_a_method_for_options_is_refused_without(tmp_path: Path):
         sums(tmp_path / "in.jsonl", 2),
         "--run",
         tmp_path / "run",
-        "--teacher",
+        "--model",
         "scripted",
         check=2,
     )
@@ -288,7 +288,7 @@ def test_rounds_train_on_what_was_kept_and_go_on_where_training_failed(tmp_path:
     with endpoint(answer) as (url, seen):
         words = (
             "rounds", "star", "--input", sums(tmp_path / "in.jsonl", n), "--run", tmp_path / "rounds", "--rounds", "3",
-            "--teacher", f"student={url}#base", "--train", f"{sys.executable} {script} {marker}",
+            "--model", f"student={url}#base", "--train", f"{sys.executable} {script} {marker}",
         )  # fmt: skip
         stopped = synth(*words, check=3)
         assert "the training command of round 2 ended with 1" in stopped.stderr
@@ -335,7 +335,7 @@ def test_what_is_wrong_with_rounds_is_told(tmp_path: Path, more, code, what):
         tmp_path / "r",
         "--rounds",
         "1",
-        "--teacher",
+        "--model",
         "scripted",
         *more,
         check=code,

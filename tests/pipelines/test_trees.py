@@ -13,10 +13,10 @@ from support import ROOT, ask, run, sums, synth, write_rows, yaml_file
 
 from synth.export import export_run
 from synth.measures import quadratic_weighted_kappa
+from synth.models import Completion, ScriptedModel, World
 from synth.records import Node, Problem
 from synth.steps.rubric import read_rubric
 from synth.steps.search import BestFirst, BreadthFirst, DepthFirst, Scored
-from synth.teachers import Completion, ScriptedTeacher, World
 from synth.verify import find_quote, quotes_in
 
 Q = (0.97, 0.9, 0.05, 0.5)
@@ -27,7 +27,7 @@ WORDS = ("alpha", "beta", "gamma", "delta")
 
 
 def marker(q=Q, *, names=WORDS, capabilities=frozenset({"chat", "json_schema", "seed"}), said=None):
-    """A teacher whose votes on the element that names a word are yes at a known rate."""
+    """A model whose votes on the element that names a word are yes at a known rate."""
 
     def script(request, rng):
         task, asked = request.task, request.messages[-1]["content"]
@@ -45,7 +45,7 @@ def marker(q=Q, *, names=WORDS, capabilities=frozenset({"chat", "json_schema", "
             else json.dumps({"rationale": f'Mark {task.hint}: "the answer".', "mark": task.hint, "suggestion": "More."})
         )
 
-    return ScriptedTeacher(script, name="marker", capabilities=capabilities)
+    return ScriptedModel(script, name="marker", capabilities=capabilities)
 
 
 def answers(path: Path, n: int, gold: str = "3", **more) -> Path:
@@ -238,11 +238,11 @@ async def test_votes_that_are_neither_are_left_out_and_an_element_without_any_fa
             return Completion(text="hm", finish="length")
         return "No"
 
-    teacher = ScriptedTeacher(script, name="t", capabilities=frozenset({"chat"}))
+    model = ScriptedModel(script, name="t", capabilities=frozenset({"chat"}))
     bare = preset(
         tmp_path / "p.yaml", tree={"justify": False, "votes": 4}, report=None, pair=None, verify_answer=None, right=None
     )
-    await run(bare, answers(tmp_path / "in.jsonl", 1), tmp_path / "run", teacher)
+    await run(bare, answers(tmp_path / "in.jsonl", 1), tmp_path / "run", model)
     folder = tmp_path / "run"
     assert ask(folder, "SELECT depth, decision, value, visits FROM nodes ORDER BY depth, decision DESC") == [
         (0, "yes", 1.0, 2), (1, "yes", 0.5, 4), (1, "no", 0.5, 4), (2, "no", 1.0, 4), (3, "no", 1.0, 4),
@@ -257,9 +257,9 @@ async def test_votes_that_are_neither_are_left_out_and_an_element_without_any_fa
 async def test_a_branch_sees_the_decisions_taken_on_it(tmp_path: Path):
     for history in ("taken", "none"):
         seen = []
-        teacher = marker((0.5,) * 4)
-        inner = teacher._script
-        teacher._script = lambda request, rng, inner=inner, seen=seen: (seen.append(request), inner(request, rng))[1]
+        model = marker((0.5,) * 4)
+        inner = model._script
+        model._script = lambda request, rng, inner=inner, seen=seen: (seen.append(request), inner(request, rng))[1]
         bare = preset(
             tmp_path / "p.yaml",
             tree={"justify": False, "history": history, "order": "reverse"},
@@ -268,7 +268,7 @@ async def test_a_branch_sees_the_decisions_taken_on_it(tmp_path: Path):
             verify_answer=None,
             right=None,
         )
-        await run(bare, answers(tmp_path / "in.jsonl", 1), tmp_path / history, teacher)
+        await run(bare, answers(tmp_path / "in.jsonl", 1), tmp_path / history, model)
         asked = {r.messages[-1]["content"] for r in seen if r.messages[-1]["content"].rstrip().endswith("gamma?")}
         assert len(asked) == (2 if history == "taken" else 1)
         assert all(("- Does it say delta? " in a) == (history == "taken") for a in asked)
@@ -279,7 +279,10 @@ async def test_a_branch_sees_the_decisions_taken_on_it(tmp_path: Path):
     [
         ({"elements": ["A?"], "rule": "bravo"}, "1", "names an unknown element 'bravo'"),
         ({"elements": ["A?"], "rule": "count +"}, "1", "does not compile"),
-        ({"elements": ["A?"], "rule": "'high'"}, "1", "gives no mark"),
+        ({"elements": ["A?"], "rule": "'high'"}, "1", "it has no 'high'"),
+        ({"elements": ["A?"], "rule": "1 / (1 - count)"}, "1", "gives no mark"),
+        ({"elements": ["A?"], "rule": "'a'.__class__"}, "1", "does not compile"),
+        ({"elements": ["A?"], "rule": "range(3) | sum"}, "1", "does not compile"),
         ({"elements": []}, "1", "has no elements"),
         ({"elements": ["A?", 7]}, "1", "not of its form"),
         ({"elements": ["A?"], "rules": "count"}, "1", "not of its form"),
@@ -293,7 +296,7 @@ async def test_a_branch_sees_the_decisions_taken_on_it(tmp_path: Path):
 def test_a_rubric_that_cannot_be_used_is_told_before_anything_is_asked(tmp_path: Path, rubric, answer, what):
     good = {"question": "Q", "context": "c", "answer": "1", "rubric": {"elements": ["A?"]}}
     rows = write_rows(tmp_path / "in.jsonl", [good, {**good, "context": "d", "answer": answer, "rubric": rubric}])
-    done = synth("run", "thought-trees", "--input", rows, "--run", tmp_path / "run", "--teacher", "scripted", check=2)
+    done = synth("run", "thought-trees", "--input", rows, "--run", tmp_path / "run", "--model", "scripted", check=2)
     assert "line 2: " in done.stderr
     assert what in " ".join(done.stderr.split())
     assert not (tmp_path / "run" / "journal").exists()
@@ -308,7 +311,7 @@ def test_an_empty_context_is_told_before_anything_is_asked(tmp_path: Path):
         write_rows(tmp_path / "in.jsonl", [row]),
         "--run",
         tmp_path / "run",
-        "--teacher",
+        "--model",
         "scripted",
         check=2,
     )
@@ -403,12 +406,12 @@ def test_a_beam_chooses_what_the_released_search_chose(data: Path):
 
 async def test_a_tree_of_thoughts_finds_what_one_walk_would_miss(tmp_path: Path):
     p, n = 0.5, 60
-    teacher = ScriptedTeacher(World(solve_rate=p, steps=3, specificity=1, sensitivity=1))
+    model = ScriptedModel(World(solve_rate=p, steps=3, specificity=1, sensitivity=1))
     rows = sums(tmp_path / "in.jsonl", n)
     deep = yaml_file(
         tmp_path / "p.yaml", "pipeline: my/p\nextends: tree-of-thoughts\noverride: {tree: {evaluations: 1, beam: 2}}\n"
     )
-    await run(deep, rows, tmp_path / "run", teacher)
+    await run(deep, rows, tmp_path / "run", model)
     folder = tmp_path / "run"
     # With perfect judges a level is lost only if none of the proposals is sound: 3 of one node at first, then 6 or 3.
     r = p ** (1 / 3)
@@ -427,7 +430,7 @@ async def test_a_tree_of_thoughts_finds_what_one_walk_would_miss(tmp_path: Path)
         ask(folder, "SELECT max(n) FROM (SELECT count(*) n FROM nodes WHERE depth > 0 GROUP BY problem, depth)")[0][0]
         <= 6
     )
-    told = ask(folder, "SELECT steps, text, node IS NOT NULL, teacher FROM rationales")
+    told = ask(folder, "SELECT steps, text, node IS NOT NULL, model FROM rationales")
     assert all(
         len(steps) == 3 and text == "\n".join(steps) and has and who == "scripted" for steps, text, has, who in told
     )
@@ -437,7 +440,7 @@ async def test_a_tree_of_thoughts_finds_what_one_walk_would_miss(tmp_path: Path)
 
 @pytest.mark.parametrize("search", ["breadth", "depth", "best"])
 async def test_a_tree_ends_at_its_budget(tmp_path: Path, search: str):
-    teacher = ScriptedTeacher(World(steps=9))
+    model = ScriptedModel(World(steps=9))
     made = yaml_file(
         tmp_path / "p.yaml",
         f"""
@@ -445,10 +448,10 @@ async def test_a_tree_ends_at_its_budget(tmp_path: Path, search: str):
         roles: {{teacher: thinks}}
         steps:
           - {{step: thought_tree, search: {search}, max_nodes: 10, max_depth: 9, evaluations: 0}}
-          - {{step: tell_path}}
+          - {{step: path_to_rationale}}
         """,
     )
-    await run(made, sums(tmp_path / "in.jsonl", 3), tmp_path / "run", teacher)
+    await run(made, sums(tmp_path / "in.jsonl", 3), tmp_path / "run", model)
     counts = [n for (n,) in ask(tmp_path / "run", "SELECT count(*) FROM nodes GROUP BY problem")]
     limit = 10 + (3 * 5 - 1 if search == "breadth" else 2)
     assert all(10 <= n <= limit for n in counts)
@@ -472,7 +475,7 @@ async def test_an_answer_before_the_end_does_not_end_a_branch(tmp_path: Path):
           - {step: thought_tree, proposals: 1, max_depth: 9, evaluations: 0}
         """,
     )
-    await run(pipeline, sums(tmp_path / "in.jsonl", 1), tmp_path / "run", ScriptedTeacher(script))
+    await run(pipeline, sums(tmp_path / "in.jsonl", 1), tmp_path / "run", ScriptedModel(script))
     assert asked == [0, 1, 2]
     found = ask(tmp_path / "run", "SELECT depth, answer, terminal FROM nodes ORDER BY depth")
     assert found == [(0, None, False), (1, None, False), (2, "2", True)]

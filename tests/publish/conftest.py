@@ -15,8 +15,8 @@ from hub_server import TOKEN, FakeHub, fake_hub
 from support import StandIn, run, sums, yaml_file
 
 from synth.audit import run_audits
+from synth.models import World
 from synth.publish.bundle import make_bundle
-from synth.teachers import World
 
 PIPELINE = """
     pipeline: my/published
@@ -30,8 +30,8 @@ PIPELINE = """
 def run_in_splits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Rationales and pairs in two splits; nobody writes to it."""
     folder = tmp_path_factory.mktemp("published")
-    teacher = StandIn(World())
-    asyncio.run(run(yaml_file(folder / "p.yaml", PIPELINE), sums(folder / "in.jsonl", 30), folder / "cot", teacher))
+    model = StandIn(World())
+    asyncio.run(run(yaml_file(folder / "p.yaml", PIPELINE), sums(folder / "in.jsonl", 30), folder / "cot", model))
     return folder / "cot"
 
 

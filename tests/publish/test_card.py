@@ -22,11 +22,11 @@ from synth.documented import field_docs
 from synth.errors import UserError
 from synth.export import CONTRACTS, ROWS, ExportOptions, export_run
 from synth.export.files import columns_of
+from synth.models import ScriptedModel, World
 from synth.publish import Licenses, card_of, configs_of, write_card
 from synth.publish.markdown import code, escaped
 from synth.records import Call, Critique, Pair, Problem, Rationale, Rejection, Score
 from synth.store.database import open_store
-from synth.teachers import ScriptedTeacher, World
 
 
 def card(folder: Path, out: Path, *contracts: str, **said: str) -> tuple[dict, str]:
@@ -83,9 +83,9 @@ def test_the_body_says_what_the_store_says(run_in_splits: Path, tmp_path: Path):
         reasons = store.sql("SELECT step, rule, n FROM rejection_reasons ORDER BY n DESC, step, rule").fetchall()
         steps = store.sql("SELECT name, step FROM pipeline_steps ORDER BY position").fetchall()
     assert [(name, n) for name, n, _ in table(body, "### From problems to rows")] == [(s, f"{n:,}") for s, n in funnel]
-    (teacher,) = table(body, "### Teachers")
-    assert teacher[3] == f"{calls:,}"
-    assert teacher[5:7] == [f"{read:,}" if read else "unknown", f"{written:,}" if written else "unknown"]
+    (model,) = table(body, "### Models")
+    assert model[3] == f"{calls:,}"
+    assert model[5:7] == [f"{read:,}" if read else "unknown", f"{written:,}" if written else "unknown"]
     assert [(s, r, n) for s, r, _, n in table(body, "### What was put out")] == [
         (s, r, f"{n:,}") for s, r, n in reasons
     ]
@@ -104,26 +104,34 @@ def test_the_body_says_what_the_store_says(run_in_splits: Path, tmp_path: Path):
 
 def test_prices_that_are_not_known_are_said(tmp_path: Path):
     problem = Problem.root(question="How many?", answer="5", answer_kind="number", source="a.jsonl:1")
-    asked = {"messages": [], "status": "ok", "reply": "5", "started": 1.0, "latency": 1.0, "attempt": 1, "model": "m"}
+    asked = {
+        "messages": [],
+        "status": "ok",
+        "reply": "5",
+        "started": 1.0,
+        "latency": 1.0,
+        "attempt": 1,
+        "model_id": "m",
+    }
     calls = [
         Call(
             id="b2:1",
             key="1",
-            teacher="paid",
+            model="paid",
             endpoint="https://api.example.com/v1",
             price=0.25,
             prompt_tokens=7,
             **asked,
         ),
-        Call(id="b2:2", key="2", teacher="paid", endpoint="https://api.example.com/v1", prompt_tokens=7, **asked),
-        Call(id="b2:3", key="3", teacher="mine", endpoint="http://gpu.secret.lan:8000/v1", **asked),
+        Call(id="b2:2", key="2", model="paid", endpoint="https://api.example.com/v1", prompt_tokens=7, **asked),
+        Call(id="b2:3", key="3", model="mine", endpoint="http://gpu.secret.lan:8000/v1", **asked),
     ]
     good = Rationale.make(
         unit=problem.id, step="s", because=[1], problem=problem.id, author="teacher", response="It is 5.", call="b2:1"
     )
     folder = write_run(tmp_path / "run", [problem, good], calls)
     _, body = card(folder, tmp_path / "out", "sft")
-    mine, paid = table(body, "### Teachers")
+    mine, paid = table(body, "### Models")
     assert paid[2] == "api.example.com"
     assert paid[7] == "0.2500 USD and 1 calls of unknown price"
     assert mine[2] == "a server of the author's own"
@@ -151,7 +159,7 @@ def test_what_was_compared_with_benchmarks_and_in_which_languages_is_said(tmp_pa
           - {step: near_duplicates, name: once, target: problem, threshold: 0.9}
         """,
     )
-    asyncio.run(run(pipeline, tmp_path / "in.jsonl", tmp_path / "run", ScriptedTeacher(World())))
+    asyncio.run(run(pipeline, tmp_path / "in.jsonl", tmp_path / "run", ScriptedModel(World())))
     _, body = card(tmp_path / "run", tmp_path / "out", "sft")
     said = body[body.index("### Contamination") : body.index("### Near-duplicates")]
     assert re.search(
@@ -190,9 +198,9 @@ def test_languages_that_were_measured_are_in_the_header(run_in_splits: Path, min
 
 
 def test_licences_are_those_somebody_said(run_in_splits: Path, tmp_path: Path):
-    profile = tmp_path / "teachers.yaml"
-    teacher = ask(run_in_splits, "SELECT DISTINCT teacher FROM calls")[0][0]
-    profile.write_text(f"teachers: {{{teacher}: {{base_url: 'http://x/v1', model: m, license: Some Terms 1.0}}}}\n")
+    profile = tmp_path / "models.yaml"
+    model = ask(run_in_splits, "SELECT DISTINCT model FROM calls")[0][0]
+    profile.write_text(f"models: {{{model}: {{base_url: 'http://x/v1', model: m, license: Some Terms 1.0}}}}\n")
     _, body = card(run_in_splits, tmp_path / "out", "sft", profile=str(profile), input_license="CC BY 4.0")
     said = body[body.index("## Licences") : body.index("## Known limits")]
     assert "rests on: CC BY 4.0." in said
@@ -245,15 +253,15 @@ def hostile_run(folder: Path) -> Path:
     bad = MARKDOWN
     problem = Problem.root(question=bad, answer="5", answer_kind="number", source=bad)
     call = Call(
-        id="b2:call", key="k", attempt=1, teacher=bad, endpoint=f"https://{bad}", model=bad, served_model=bad + "2", unit=problem.id, step=bad,
+        id="b2:call", key="k", attempt=1, model=bad, endpoint=f"https://{bad}", model_id=bad, served_model=bad + "2", unit=problem.id, step=bad,
         prompt=bad, messages=[], status="ok", reply=bad, started=1.0, latency=1.0,
     )  # fmt: skip
 
     def made(kind, n, **fields):
         return kind.make(unit=problem.id, step=bad, because=[n], **fields)
 
-    good = made(Rationale, 1, problem=problem.id, author="teacher", teacher=bad, response=bad, answer=bad, call=call.id)
-    worse = made(Rationale, 2, problem=problem.id, author="student", teacher=bad, response=bad, answer=bad)
+    good = made(Rationale, 1, problem=problem.id, author="teacher", model=bad, response=bad, answer=bad, call=call.id)
+    worse = made(Rationale, 2, problem=problem.id, author="student", model=bad, response=bad, answer=bad)
     records = [
         problem,
         good,

@@ -67,7 +67,7 @@ def test_exit_codes_and_what_is_told(hub: FakeHub, push: Push, monkeypatch: pyte
     assert code == 0
     assert told.count("gone ") == 2
     code, told = push("--to", "sft", "--set", "kept_rows=1000000")
-    assert (code, "--despite-audits" in told) == (1, True)
+    assert (code, "--ignore-audits" in told) == (1, True)
     code, told = push("--to", "stf")
     assert (code, "did you mean sft?" in told) == (2, True)
     monkeypatch.setenv("HF_TOKEN", "hf_" + "WrongOne0" * 5)

@@ -119,6 +119,14 @@ def test_a_repository_of_somebody_elses_making_is_not_overwritten(hub: FakeHub, 
     assert hub.writes == []
 
 
+def test_the_note_of_a_newer_version_is_reported_as_such(hub: FakeHub, run_in_splits: Path):
+    """What an older version would remove or leave there is not known to it."""
+    hub.make("me/cot", {"synth.json": b'{"format": 2, "files": "of tomorrow"}'})
+    with pytest.raises(UserError, match="newer version of synth"):
+        synth.push(run_in_splits, "me/cot", "sft")
+    assert hub.writes == []
+
+
 def test_a_dry_run_shows_all_and_writes_nothing(hub: FakeHub, run_in_splits: Path):
     shown = synth.push(run_in_splits, "me/cot", ["sft", "dpo"], dry_run=True)
     assert hub.writes == []
@@ -151,7 +159,7 @@ def test_failing_audits_are_refused_unless_told(hub: FakeHub, run_in_splits: Pat
         synth.push(run_in_splits, "me/cot", "sft", thresholds={"kept_rows": 1e6})
     assert refused.value.exit_code == 1
     assert hub.repos == {}
-    synth.push(run_in_splits, "me/cot", "sft", thresholds={"kept_rows": 1e6}, despite_audits=True)
+    synth.push(run_in_splits, "me/cot", "sft", thresholds={"kept_rows": 1e6}, ignore_audits=True)
     files = hub.repos["me/cot"].files()
     assert b"`kept_rows` | **failed**" in files["README.md"]
     told = json.loads(files["audits.json"])
@@ -299,7 +307,7 @@ def test_nothing_left_to_export(hub: FakeHub, mine: Path):
     )
     journal.close()
     with pytest.raises(UserError, match=r"nothing to export as sft(.|\n)*by_hand \(all out\)"):
-        synth.push(mine, "me/cot", "sft", despite_audits=True)
+        synth.push(mine, "me/cot", "sft", ignore_audits=True)
     assert hub.writes == []
 
 

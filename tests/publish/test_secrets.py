@@ -113,12 +113,12 @@ def test_what_this_process_knows_to_be_a_secret(monkeypatch: pytest.MonkeyPatch)
     }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("HF_TOKEN", TOKEN)
-    keep_secret("of-a-teacher-1")
+    keep_secret("of-a-model-1")
     known = secrets_here(["MARKED"])
-    mine = {k: v for k, v in known.items() if not v.startswith("a key of a teacher")}
+    mine = {k: v for k, v in known.items() if not v.startswith("a key of a model")}
     told = {"value-of-my-key-1", "value-of-a-token-1", "pass-word-1", "value-of-marked-1", TOKEN}
     assert told <= set(mine)
-    assert known["of-a-teacher-1"] == "a key of a teacher"
+    assert known["of-a-model-1"] == "a key of a model"
     assert not {"/home/me/credentials.json", "short", "false-or-not-1", "banana-or-not-1", "password"} & set(known)
 
 
@@ -141,14 +141,14 @@ def test_a_key_in_a_text_is_not_published_unless_it_is_said_to_be_none(hub: Fake
     key = KEYS["a token of GitHub"]
     record = with_text(mine, f"Use {key} for it.")
     with pytest.raises(CheckFailed) as refused:
-        synth.push(mine, "me/cot", "sft", despite_audits=True)
+        synth.push(mine, "me/cot", "sft", ignore_audits=True)
     told = str(refused.value)
     assert re.search(rf"data/sft\.\w+\.parquet, {record}: a token of GitHub \(([0-9a-f]{{12}})\)", told)
     assert key not in told
     assert hub.writes == []
     assert refused.value.exit_code == 1
-    mark = re.search(r"--not-secret ([0-9a-f]{12})", told)[1]
-    synth.push(mine, "me/cot", "sft", despite_audits=True, not_secrets=[mark])
+    mark = re.search(r"--allow-secret ([0-9a-f]{12})", told)[1]
+    synth.push(mine, "me/cot", "sft", ignore_audits=True, not_secrets=[mark])
     assert any(key in str(pq.read_table(io.BytesIO(content)).to_pylist()) for content in hub.large.values())
 
 
@@ -158,11 +158,11 @@ def test_the_value_of_a_key_is_never_published(
     value = "marked-7f3a9c-plain"
     record = with_text(mine, f"My key is {value}.")
     monkeypatch.setenv("MARKED", value)
-    profile = tmp_path / "teachers.yaml"
-    profile.write_text("teachers: {t: {base_url: 'http://x/v1', model: m, key: MARKED}}\n")
+    profile = tmp_path / "models.yaml"
+    profile.write_text("models: {t: {base_url: 'http://x/v1', model: m, key: MARKED}}\n")
     for spared in ((), [hashlib.sha256(value.encode()).hexdigest()[:12]]):
         with pytest.raises(CheckFailed, match=f"{record}: the value of MARKED") as refused:
-            synth.push(mine, "me/cot", "sft", profile=profile, despite_audits=True, not_secrets=spared)
+            synth.push(mine, "me/cot", "sft", profile=profile, ignore_audits=True, not_secrets=spared)
         assert value not in str(refused.value)
-        assert "--not-secret" not in str(refused.value)
+        assert "--allow-secret" not in str(refused.value)
     assert hub.writes == []

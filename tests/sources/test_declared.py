@@ -362,7 +362,7 @@ def test_the_command_lists_shows_previews_and_imports(tmp_path: Path):
     assert not (tmp_path / "run").exists()
     done = synth("import", rows, "--mapping", "stepwise", "--run", tmp_path / "run", check=2)
     assert "1 of 2 rows is not usable" in done.stderr
-    done = synth("import", rows, "--mapping", "stepwise", "--run", tmp_path / "run", "--skip-bad", check=0)
+    done = synth("import", rows, "--mapping", "stepwise", "--run", tmp_path / "run", "--skip-invalid", check=0)
     assert "imported" in done.stderr
     assert "asked" not in done.stderr
     assert ask(tmp_path / "run", "SELECT count(*) FROM scores") == [(2,)]
@@ -396,7 +396,7 @@ REAL = {
 def test_real_data_of_thirteen_kinds(data: Path, tmp_path: Path, name: str):
     mapping, counts = REAL[name]
     made = {"pipeline": "import/real", "imports": load_mapping(mapping).gives()}
-    done = package.run(made, data / f"{name}.jsonl", tmp_path / "run", mapping=mapping, skip_bad=True)
+    done = package.run(made, data / f"{name}.jsonl", tmp_path / "run", mapping=mapping, skip_invalid=True)
     with done.open() as store:
         found = tuple(store.sql(f"SELECT count(*) FROM {t}").fetchall()[0][0] for t in KINDS)
     assert counts is None or found == counts
@@ -513,7 +513,7 @@ def test_s1k_in_its_second_version_has_two_authors_and_their_grades(tmp_path: Pa
     for model, grade in (("gemini", "No"), ("deepseek", "Yes")):
         row |= {f"{model}_thinking_trajectory": THOUGHT, f"{model}_attempt": f"{model}: 4.", f"{model}_grade": grade}
     run_folder = imported([row], "s1k", tmp_path / "run")
-    assert ask(run_folder, "SELECT teacher, response FROM kept_rationales") == [("DeepSeek-R1", "deepseek: 4.")]
+    assert ask(run_folder, "SELECT model, response FROM kept_rationales") == [("DeepSeek-R1", "deepseek: 4.")]
     assert ask(run_folder, "SELECT rule FROM rejections") == [("labelled wrong",)]
 
 
@@ -734,7 +734,7 @@ def test_a_run_over_standard_input_can_be_taken_up(tmp_path: Path):
     assert synth("retry", folder, "--all", check=0)
     assert (
         "4 problems from"
-        in synth("plan", "fine-tune-cot", "--teacher", "scripted", "--input", "-", check=0, given=rows).stdout
+        in synth("plan", "fine-tune-cot", "--model", "scripted", "--input", "-", check=0, given=rows).stdout
     )
 
 
@@ -755,7 +755,7 @@ def test_real_texts_that_are_known_to_be_bad_are_not_exported(
     path = data / f"{name}.jsonl"
     assert mapping_for(str(path)) == mapping
     made = {"pipeline": "import/real", "imports": load_mapping(mapping).gives()}
-    package.run(made, path, tmp_path / "run", mapping=mapping, skip_bad=True)
+    package.run(made, path, tmp_path / "run", mapping=mapping, skip_invalid=True)
     assert export_run(tmp_path / "run", "sft", tmp_path / "out").rows == rows
     bad = "SELECT count(*) FROM kept_rationales WHERE id IN (SELECT target FROM scores WHERE label IN ('wrong', 'rejected'))"
     assert ask(tmp_path / "run", bad) == [(0,)]

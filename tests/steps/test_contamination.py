@@ -12,9 +12,10 @@ from support import ask, run, write_rows, yaml_file
 
 from synth.corpus.coverage import meanings
 from synth.corpus.shingles import normalise
-from synth.errors import TeacherError, UserError
+from synth.errors import ModelError, UserError
+from synth.files import Reach
+from synth.models import ScriptedModel, World
 from synth.pipeline import read_pipeline
-from synth.teachers import ScriptedTeacher, World
 
 THINGS = ["goats", "candles", "stamps", "bricks", "violins", "lemons", "ladders", "kites", "coins", "tents"]
 PLACES = ["harbour", "castle", "school", "market", "bakery", "forest", "station", "museum", "island", "valley"]
@@ -50,7 +51,7 @@ async def test_a_judge_of_known_errors_puts_out_what_the_arithmetic_says(tmp_pat
     n, sensitivity, specificity = 100, 0.8, 0.9
     write_rows(tmp_path / "bench.jsonl", [{"question": item(i)} for i in range(n)])
     rows = [{"question": q} for i in range(n) for q in (rephrased(i), other(i))]
-    judge = ScriptedTeacher(World(sensitivity=sensitivity, specificity=specificity))
+    judge = ScriptedModel(World(sensitivity=sensitivity, specificity=specificity))
     made = pipeline(tmp_path, FILTER, mode=mode)
     await run(made, write_rows(tmp_path / "in.jsonl", rows), tmp_path / "run", judge)
     out = {
@@ -79,7 +80,7 @@ async def test_a_score_says_which_item_and_which_words_and_what_lies_far_costs_n
         pipeline(tmp_path),
         write_rows(tmp_path / "in.jsonl", rows),
         tmp_path / "run",
-        ScriptedTeacher(World(sensitivity=1)),
+        ScriptedModel(World(sensitivity=1)),
     )
     near, none = ask(tmp_path / "run", SCORES)
     assert near[1:3] == (pytest.approx(0.9, abs=0.01), "bench.jsonl:8")
@@ -96,7 +97,7 @@ async def test_of_several_items_near_the_worst_counts(tmp_path: Path):
         tmp_path / "bench.jsonl", [{"question": q} for q in (other(3), rephrased(3).replace("14", "99"), item(3))]
     )
     rows = write_rows(tmp_path / "in.jsonl", [{"question": rephrased(3)}])
-    judge = ScriptedTeacher(World(sensitivity=1, specificity=1))
+    judge = ScriptedModel(World(sensitivity=1, specificity=1))
     await run(pipeline(tmp_path, nearest=3), rows, tmp_path / "three", judge)
     await run(pipeline(tmp_path, nearest=1), rows, tmp_path / "one", judge)
     assert [s[1:3] for s in ask(tmp_path / "three", SCORES)] == [(pytest.approx(0.9, abs=0.01), "bench.jsonl:3")]
@@ -110,10 +111,10 @@ async def test_what_a_judge_said_nothing_of_is_not_clean(tmp_path: Path):
 
     def script(request, rng):
         if request.task.hint == item(3):
-            raise TeacherError("refused", "no")
+            raise ModelError("refused", "no")
         return World(specificity=1)(request, rng)
 
-    await run(pipeline(tmp_path, FILTER, nearest=2), rows, tmp_path / "run", ScriptedTeacher(script))
+    await run(pipeline(tmp_path, FILTER, nearest=2), rows, tmp_path / "run", ScriptedModel(script))
     assert [s[1:3] for s in ask(tmp_path / "run", SCORES)] == [(None, "bench.jsonl:1")]
     assert ask(tmp_path / "run", "SELECT count(*) FROM kept_problems") == [(0,)]
     assert ask(tmp_path / "run", "SELECT count(*) FROM failures") == [(1,)]
@@ -122,7 +123,7 @@ async def test_what_a_judge_said_nothing_of_is_not_clean(tmp_path: Path):
 async def test_another_benchmark_is_looked_at_anew_and_asked_only_what_was_not(tmp_path: Path):
     write_rows(tmp_path / "bench.jsonl", [{"question": item(i)} for i in range(5)])
     rows = write_rows(tmp_path / "in.jsonl", [{"question": rephrased(i)} for i in (1, 8)])
-    judge = ScriptedTeacher(World(sensitivity=1, specificity=1))
+    judge = ScriptedModel(World(sensitivity=1, specificity=1))
     made = pipeline(tmp_path)
     await run(made, rows, tmp_path / "run", judge)
     assert min(s[2] for s in ask(tmp_path / "run", SCORES)) == "bench.jsonl:2"
@@ -140,7 +141,7 @@ async def test_rationales_are_looked_at_too(tmp_path: Path):
         """
         pipeline: my/p
         steps:
-          - {step: rationalize}
+          - {step: generate}
           - {step: contamination, target: rationale, against: [bench.jsonl]}
         """,
     )
@@ -153,7 +154,7 @@ async def test_rationales_are_looked_at_too(tmp_path: Path):
         )
 
     await run(
-        path, write_rows(tmp_path / "in.jsonl", [{"question": "What now?"}]), tmp_path / "run", ScriptedTeacher(script)
+        path, write_rows(tmp_path / "in.jsonl", [{"question": "What now?"}]), tmp_path / "run", ScriptedModel(script)
     )
     found = ask(tmp_path / "run", "SELECT s.label FROM scores s JOIN rationales r ON r.id = s.target")
     assert found == [("bench.jsonl:1",)]
@@ -168,7 +169,7 @@ async def test_rationales_are_looked_at_too(tmp_path: Path):
         ({"against": ["empty.jsonl"]}, "empty.jsonl holds no row"),
         ({"nearest": 0}, "greater than or equal to 1"),
         ({"prompt": "gone.j2"}, "gone.j2"),
-        ({}, "needs logprobs, which teacher scripted does not have"),
+        ({}, "needs logprobs, which model scripted does not have"),
     ],
 )
 def test_mistakes_are_told_before_anything_is_asked(tmp_path: Path, options: dict, told: str):
@@ -177,7 +178,7 @@ def test_mistakes_are_told_before_anything_is_asked(tmp_path: Path, options: dic
     said = {"step": "contamination", "against": ["bench.jsonl"], **options}
     path = yaml_file(tmp_path / "p.yaml", f"pipeline: my/p\nsteps:\n  - {json.dumps(said)}\n")
     draft = read_pipeline(str(path))
-    draft.check_teachers({"judges": [ScriptedTeacher(World(), capabilities=frozenset({"chat"}))]})
+    draft.check_models({"judges": [ScriptedModel(World(), capabilities=frozenset({"chat"}))]})
     with pytest.raises(UserError) as error:
         draft.checked()
     assert told in str(error.value)
@@ -190,7 +191,7 @@ def test_the_nearest_are_those_of_all_pairs(tmp_path: Path):
     rng = random.Random(4)
     items = [item(i) for i in range(30)]
     write_rows(tmp_path / "bench.jsonl", [{"question": q} for q in items])
-    step = Contamination(name="c", against=("bench.jsonl",), nearest=4, cosine=0.3, folder=tmp_path)
+    step = Contamination(name="c", against=("bench.jsonl",), nearest=4, cosine=0.3, folder=Reach(tmp_path))
     texts = [rephrased(rng.randrange(40)) for _ in range(20)] + ["", "\ud800", "山羊は何匹ですか"]
     alike = meanings(texts).vectors @ meanings(items).vectors.T
     for row, near in zip(alike, step._near(texts), strict=True):

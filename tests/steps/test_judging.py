@@ -1,4 +1,4 @@
-"""Steps in which teachers judge and mend: critique, revise, review; and pairs for each stated reason."""
+"""Steps in which models judge and mend: critique, revise, review; and pairs for each stated reason."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
+from synth.calls import Caller, Ledger
 from synth.measures import area_under_curve, cohen_kappa, krippendorff_alpha
+from synth.models import Completion, ScriptedModel
 from synth.records import Critique as CritiqueRecord
 from synth.records import Failure, Problem, Rationale, Score
 from synth.steps import Unit
@@ -20,15 +22,14 @@ from synth.steps.review import Review
 from synth.steps.revise import Revise
 from synth.steps.select import Select
 from synth.store.journal import Journal
-from synth.teachers import Caller, Completion, Ledger, ScriptedTeacher
 
 PROBLEM = Problem.root(question="How many?", answer="7", answer_kind="number", reference_solution="Three and four.")
 CHAT = frozenset({"chat"})
 
 
 def rationale(text: str = "One.\nTwo.", answer: str | None = "5", step: str = "write", **more) -> Rationale:
-    fields = {"author": "teacher", "teacher": "ann", "steps": tuple(text.split("\n")), **more}
-    because = [text, answer, step, fields["teacher"], more.get("parent")]
+    fields = {"author": "teacher", "model": "ann", "steps": tuple(text.split("\n")), **more}
+    because = [text, answer, step, fields["model"], more.get("parent")]
     return Rationale.make(
         unit=PROBLEM.id, step=step, because=because, problem=PROBLEM.id, response=text, answer=answer, **fields
     )
@@ -45,7 +46,7 @@ def score(
 
 @pytest.fixture
 def asking(tmp_path: Path):
-    """A function that runs a step on records with teachers of some replies; gives the unit and the requests."""
+    """A function that runs a step on records with models of some replies; gives the unit and the requests."""
     journal = Journal(tmp_path / "j")
 
     async def do(step, records, replies, *, capabilities=CHAT | {"logprobs"}, also=()):
@@ -59,8 +60,8 @@ def asking(tmp_path: Path):
 
             return answer
 
-        teachers = [ScriptedTeacher(script(n), name=n, capabilities=capabilities) for n in replies]
-        unit = Unit(PROBLEM, Caller(Ledger(journal)), {"teacher": teachers, "reviewers": teachers})
+        models = [ScriptedModel(script(n), name=n, capabilities=capabilities) for n in replies]
+        unit = Unit(PROBLEM, Caller(Ledger(journal)), {"teacher": models, "reviewers": models})
         unit.add([*also, *records])
         unit.add(await step.run(records, unit))
         return unit, seen
@@ -99,7 +100,7 @@ async def test_a_critique_names_the_step_where_it_can(asking, reply, index, mist
 
 async def test_a_critic_may_be_left_without_the_answer_and_one_that_says_nothing_is_a_failure(asking):
     wrong = rationale()
-    unit, seen = await asking(Critique(name="explain", sees_gold=False), [wrong], {"bob": "It is wrong, I feel."})
+    unit, seen = await asking(Critique(name="explain", show_gold=False), [wrong], {"bob": "It is wrong, I feel."})
     assert "7" not in seen[0][1].messages[-1]["content"]
     assert "Three and four" not in seen[0][1].messages[-1]["content"]
     assert len(seen) == 2  # it was asked once to mend its reply
@@ -124,7 +125,7 @@ async def test_a_revision_sees_what_was_said_and_keeps_its_parent(asking):
         Revise(name="mend"), [wrong], {"bob": "Three and four.\nThe answer is 7."}, also=[other, said, elsewhere]
     )
     (made,) = [r for r in unit.all(Rationale) if r.step == "mend"]
-    assert (made.parent, made.answer, made.text, made.teacher) == (wrong.id, "7", "Three and four.", "bob")
+    assert (made.parent, made.answer, made.text, made.model) == (wrong.id, "7", "Three and four.", "bob")
     shown = seen[0][1].messages[-1]["content"]
     assert "Count again. It should have been: 3 + 4" in shown
     assert "Hush" not in shown
@@ -164,11 +165,11 @@ async def test_what_is_no_score_is_a_failure(asking, said):
 async def test_nobody_reviews_what_is_his_own_and_the_author_is_hidden(asking):
     step = Review(name="r")
     _unit, seen = await asking(
-        step, [rationale(), rationale("B.", teacher="bob")], dict.fromkeys(("ann", "bob"), "Score: 5")
+        step, [rationale(), rationale("B.", model="bob")], dict.fromkeys(("ann", "bob"), "Score: 5")
     )
-    assert [(name, r.task.subject.teacher) for name, r in seen] == [("bob", "ann"), ("ann", "bob")]
+    assert [(name, r.task.subject.model) for name, r in seen] == [("bob", "ann"), ("ann", "bob")]
     assert all("Right answer: 7" in r.messages[-1]["content"] for _, r in seen)
-    _unit, blind = await asking(Review(name="r", sees_gold=False), [rationale("D.")], {"bob": "Score: 5"})
+    _unit, blind = await asking(Review(name="r", show_gold=False), [rationale("D.")], {"bob": "Score: 5"})
     assert "7" not in json.dumps(blind[0][1].messages)
     assert not any(n in json.dumps(r.messages) for _, r in seen for n in ("ann", "bob"))
     _unit, seen = await asking(
@@ -214,7 +215,7 @@ async def test_the_probability_of_a_yes_is_its_share_of_yes_and_no(asking):
     assert reviews(unit) == {"b": (pytest.approx(0.75), None), "c": (None, "unreadable")}
     assert unit.score(made, "review").label == "accepted"
     assert seen[0][1].parameters["logprobs"] is True
-    assert Review(mode="probability").needs_of_teachers() == {"logprobs"}
+    assert Review(mode="probability").needs_of_models() == {"logprobs"}
 
 
 async def test_questions_are_reviewed_by_what_a_prompt_asks_of_them(asking):
@@ -225,7 +226,7 @@ async def test_questions_are_reviewed_by_what_a_prompt_asks_of_them(asking):
     assert [name for name, _ in seen] == ["ann", "b"]  # a question has no author who could not be asked
     assert all("How many?" in str(r.messages) and "Is this text safe?" in str(r.messages) for _, r in seen)
     assert step.flow(2).calls == 2
-    assert step.fewest_teachers() == 1
+    assert step.fewest_models() == 1
     told = {option for option, *_ in Review(name="r", target="problem").problems_with({}, ())}
     assert told == {"prompt"}
     assert "mode" in {o for o, *_ in Review(name="r", target="problem", mode="resolve").problems_with({}, ())}

@@ -9,13 +9,16 @@ import pytest
 from hypothesis import given
 from support import ask, run, write_rows, yaml_file
 
+from synth.calls import Caller, Ledger
 from synth.documented import field_docs
+from synth.models import Completion, ScriptedModel
+from synth.models.structured import response_format
 from synth.records import Node, Pair, Problem, Rationale, Rejection, Score
 from synth.steps import Unit, all_steps
 from synth.steps.deduplicate import Deduplicate
 from synth.steps.filter import Filter
+from synth.steps.generate import Generate
 from synth.steps.pair import Pair as PairStep
-from synth.steps.rationalize import Rationalize
 from synth.steps.reference import Reference
 from synth.steps.segment import Segment
 from synth.steps.segmentation import segment
@@ -23,8 +26,6 @@ from synth.steps.select import Select
 from synth.steps.verify_answer import VerifyAnswer
 from synth.steps.vote import Vote
 from synth.store.journal import Journal
-from synth.teachers import Caller, Completion, Ledger, ScriptedTeacher
-from synth.teachers.structured import response_format
 
 PROBLEM = Problem.root(
     question="How many?", answer="1,000", answer_kind="number", reference_solution="Ten by\nhundred."
@@ -250,16 +251,16 @@ REPLIES = [
 @pytest.mark.parametrize(("form", "reply", "steps", "answer"), REPLIES)
 async def test_rationalize_reads_replies(tmp_path: Path, form, reply: str, steps, answer):
     journal = Journal(tmp_path / "j")
-    teacher = ScriptedTeacher(lambda _request, _rng: Completion(reply, finish="stop", completion_tokens=9), name="t")
-    unit = Unit(PROBLEM, Caller(Ledger(journal)), {"teacher": [teacher]})
-    (made,) = await Rationalize(name="write", format=form).run([PROBLEM], unit)
+    model = ScriptedModel(lambda _request, _rng: Completion(reply, finish="stop", completion_tokens=9), name="t")
+    unit = Unit(PROBLEM, Caller(Ledger(journal)), {"teacher": [model]})
+    (made,) = await Generate(name="write", format=form).run([PROBLEM], unit)
     journal.close()
-    assert (made.steps, made.answer, made.style, made.teacher, made.tokens) == (steps, answer, form, "t", 9)
+    assert (made.steps, made.answer, made.style, made.model, made.tokens) == (steps, answer, form, "t", 9)
     assert made.call
     assert "The answer is" not in made.text
 
 
-async def test_rationalize_asks_small_teachers_in_json_with_examples_and_others_plainly(tmp_path: Path):
+async def test_rationalize_asks_small_models_in_json_with_examples_and_others_plainly(tmp_path: Path):
     asked = []
 
     def script(request, _rng):
@@ -270,9 +271,9 @@ async def test_rationalize_asks_small_teachers_in_json_with_examples_and_others_
     journal = Journal(tmp_path / "j")
     for small in (True, False):
         unit = Unit(
-            choice, Caller(Ledger(journal)), {"teacher": [ScriptedTeacher(script, name=f"t{small}", small=small)]}
+            choice, Caller(Ledger(journal)), {"teacher": [ScriptedModel(script, name=f"t{small}", small=small)]}
         )
-        await Rationalize(name="write").run([choice], unit)
+        await Generate(name="write").run([choice], unit)
     journal.close()
     small, large = asked
     schema = response_format(small.shape)["json_schema"]["schema"]
@@ -286,9 +287,9 @@ async def test_rationalize_asks_small_teachers_in_json_with_examples_and_others_
 
 def test_every_step_and_every_option_says_what_it_is():
     assert set(all_steps()) == {
-        "rationalize", "reference", "critique", "revise", "review", "thought_tree", "tell_path",
-        "checklist_tree", "summarize_path", "analyse_options", "counterfactual", "agreement",
-        "segment", "inspect", "contamination", "verify_answer", "vote", "consensus", "follow_up", "pair", "filter",
+        "generate", "reference", "critique", "revise", "review", "thought_tree", "path_to_rationale",
+        "rubric_tree", "verbalize_path", "analyse_options", "counterfactual", "pass_rate",
+        "segment", "text_stats", "contamination", "verify_answer", "vote", "medoid_score", "follow_up", "pair", "filter",
         "deduplicate", "select",
     }  # fmt: skip
     for name, kind in all_steps().items():
@@ -301,8 +302,8 @@ def test_expressions_see_scores_by_name_and_tables_of_the_unit():
     unit = unit_of(record, scored(record, 0.5, "review", "fair"))
     seen = unit.variables(record)
     assert (seen["score"]["review"], seen["label"]["review"], seen["score"]["none"]) == (0.5, "fair", None)
-    assert seen["unit"].rationales == [record]
-    assert seen["unit"].nodes == []
+    assert seen["unit"]["rationales"] == [record]
+    assert seen["unit"]["nodes"] == []
     assert {Node.alias, Pair.alias} == {"node", "pair"}
 
 
@@ -312,10 +313,10 @@ async def test_texts_are_inspected_and_a_filter_decides(tmp_path: Path):
         """
         pipeline: my/p
         steps:
-          - {step: inspect, name: questions, target: problem, measures: [answer_in_question]}
+          - {step: text_stats, name: questions, target: problem, measures: [answer_in_question]}
           - {step: filter, name: fair, target: problem, keep: not score.answer_in_question}
-          - {step: rationalize, samples: 1}
-          - {step: inspect, measures: [language, length, repetition, refusal, boilerplate, prompt_in_reply, personal_data]}
+          - {step: generate, samples: 1}
+          - {step: text_stats, measures: [language, length, repetition, refusal, boilerplate, prompt_in_reply, personal_data]}
           - step: filter
             keep: label.language == "en" and score.repetition < 0.3 and not score.refusal and score.prompt_in_reply < 8
               and not score.personal_data
@@ -335,7 +336,7 @@ async def test_texts_are_inspected_and_a_filter_decides(tmp_path: Path):
     def script(request, rng):
         return next(text for name, text in said.items() if f"({name})" in request.messages[-1]["content"])
 
-    await run(pipeline, write_rows(tmp_path / "in.jsonl", rows), tmp_path / "run", ScriptedTeacher(script))
+    await run(pipeline, write_rows(tmp_path / "in.jsonl", rows), tmp_path / "run", ScriptedModel(script))
     kept = ask(tmp_path / "run", "SELECT p.question FROM kept_rationales r JOIN problems p ON p.id = r.problem")
     assert kept == [("How many goats? (good)",)]
     why = dict(

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from support import ask, run, sums, yaml_file
 
-from synth.teachers import Completion, ScriptedTeacher
+from synth.models import Completion, ScriptedModel
 
 THOUGHT = "First I count.\nThen I add."
 
 
-class Thinker(ScriptedTeacher):
+class Thinker(ScriptedModel):
     """A model whose replies carry a thought."""
 
     async def complete(self, request: Any) -> Completion:
@@ -30,7 +30,7 @@ def full(_request: Any, _rng: Any) -> str:
 
 
 async def made(tmp_path: Path, script: Any, options: str = "", more: str = "") -> list[tuple[Any, ...]]:
-    pipeline = yaml_file(tmp_path / "p.yaml", f"pipeline: my/p\nsteps:\n  - {{step: rationalize{options}}}\n{more}")
+    pipeline = yaml_file(tmp_path / "p.yaml", f"pipeline: my/p\nsteps:\n  - {{step: generate{options}}}\n{more}")
     await run(pipeline, sums(tmp_path / "in.jsonl", 1), tmp_path / "run", Thinker(script))
     columns = "thought, response, answer, text, reasoning, steps, segmenter"
     return ask(tmp_path / "run", f"SELECT {columns} FROM kept_rationales")
@@ -89,14 +89,14 @@ async def test_equal_responses_with_different_thoughts_are_no_duplicates(tmp_pat
         """
         pipeline: my/p
         steps:
-          - {step: rationalize, samples: 4, temperature: 1.0}
+          - {step: generate, samples: 4, temperature: 1.0}
           - {step: deduplicate}
         corpus:
           - {step: near_duplicates, target: rationale, threshold: 0.8}
         """,
     )
 
-    class Varied(ScriptedTeacher):
+    class Varied(ScriptedModel):
         async def complete(self, request: Any) -> Completion:
             words = " ".join(f"word{request.sample % 3}{i}" for i in range(30))
             return (await super().complete(request))._replace(thought=words)

@@ -7,10 +7,11 @@ from pathlib import Path
 import orjson
 import pytest
 
+from synth.calls import Caller, Ledger
+from synth.models import Completion, Reply, Request, ScriptedModel, Task
 from synth.records import Failure, Problem
 from synth.steps import Unit
 from synth.store.journal import Journal, read_entries
-from synth.teachers import Caller, Completion, Ledger, Reply, Request, ScriptedTeacher, Task
 
 PROBLEM = Problem.root(question="How many?", answer="5", answer_kind="number")
 
@@ -39,7 +40,7 @@ async def outcome(script, ledger: Ledger, request: Request):
         return script(one, rng)
 
     unit = Unit(PROBLEM, Caller(ledger), {})
-    got = await unit.ask(ScriptedTeacher(noting), request, PROBLEM)
+    got = await unit.ask(ScriptedModel(noting), request, PROBLEM)
     return got, asked, [r for r in unit.records if isinstance(r, Failure)]
 
 
@@ -58,7 +59,7 @@ async def test_a_reply_without_its_shape_is_sent_back_once_with_what_is_wrong(le
     rows = [orjson.loads(line)["body"] for _, line in read_entries(ledger._journal.folder)]
     row = next(r for r in rows if r["id"] == got.call)
     assert (row["repairs"], row["shape"], row["id"]) == (
-        ledger.last_attempt(ScriptedTeacher(script).key(first)),
+        ledger.last_attempt(ScriptedModel(script).key(first)),
         "Number",
         got.call,
     )
@@ -73,7 +74,7 @@ async def test_what_cannot_be_mended_is_a_failure_that_keeps_the_reply(ledger: L
     assert got is None
     assert len(asked) == 2
     assert (failure.cause, failure.raw, failure.step) == ("shape", "five or so", "count")
-    assert failure.call == ledger.last_attempt(ScriptedTeacher(lambda *_: "").key(asked[1]))
+    assert failure.call == ledger.last_attempt(ScriptedModel(lambda *_: "").key(asked[1]))
 
 
 async def test_a_reply_that_was_cut_off_is_asked_for_once_more_with_the_larger_limit(ledger: Ledger):
@@ -81,13 +82,13 @@ async def test_a_reply_that_was_cut_off_is_asked_for_once_more_with_the_larger_l
         enough = request.parameters["max_tokens"] == 200
         return Completion("five" if enough else "fi", finish="stop" if enough else "length")
 
-    request = asking(parameters={"max_tokens": 10}, max_tokens_if_cut=200)
+    request = asking(parameters={"max_tokens": 10}, max_tokens_on_truncation=200)
     got, asked, failures = await outcome(script, ledger, request)
     assert (got.text, [r.parameters["max_tokens"] for r in asked], failures) == ("five", [10, 200], [])
     got, asked, _ = await outcome(script, ledger, request)
     assert (got.text, asked) == ("five", [])  # the short one is not asked for again
 
-    short = asking(parameters={"max_tokens": 11}, max_tokens_if_cut=50)
+    short = asking(parameters={"max_tokens": 11}, max_tokens_on_truncation=50)
     got, asked, (failure,) = await outcome(script, ledger, short)
     assert (got, len(asked), failure.cause, failure.raw) == (None, 2, "truncated", "fi")
     got, asked, (failure,) = await outcome(script, ledger, asking(parameters={"max_tokens": 12}))

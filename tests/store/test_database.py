@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from random import Random
 
@@ -11,21 +10,22 @@ import duckdb
 import orjson
 import polars as pl
 import pytest
-from support import ask, run, sums, yaml_file
+from forks import python
+from support import ask, manifest, run, sums, yaml_file
 
 from synth.errors import RunFolderError
+from synth.models import ScriptedModel, World
 from synth.records import RECORD_TYPES
 from synth.store import database
 from synth.store import journal as journal_module
 from synth.store.columns import TABLES, columns
 from synth.store.database import fold, open_store
 from synth.store.journal import Journal
-from synth.teachers import ScriptedTeacher, World
 
 PIPELINE = """
     pipeline: my/small
     steps:
-      - {step: rationalize, samples: 4, temperature: 0.7}
+      - {step: generate, samples: 4, temperature: 0.7}
       - {step: verify_answer}
       - {step: pair}
       - {step: filter, name: right, keep: score.correct}
@@ -35,8 +35,8 @@ PIPELINE = """
 
 @pytest.fixture
 async def folder(tmp_path: Path) -> Path:
-    teacher = ScriptedTeacher(World(solve_rate=0.6, malformed_rate=0.1))
-    await run(yaml_file(tmp_path / "p.yaml", PIPELINE), sums(tmp_path / "in.jsonl", 25), tmp_path / "run", teacher)
+    model = ScriptedModel(World(solve_rate=0.6, malformed_rate=0.1))
+    await run(yaml_file(tmp_path / "p.yaml", PIPELINE), sums(tmp_path / "in.jsonl", 25), tmp_path / "run", model)
     return tmp_path / "run"
 
 
@@ -53,7 +53,7 @@ def test_every_field_has_a_typed_column():
 
 
 def test_the_journal_alone_answers_as_its_fold_does(folder: Path):
-    tables = [*TABLES, "funnel", "wide_rationales", "teachers", "lineage", "rejection_reasons", "kept_rationales"]
+    tables = [*TABLES, "funnel", "wide_rationales", "models", "lineage", "rejection_reasons", "kept_rationales"]
     folded = {t: sorted(map(repr, ask(folder, f"SELECT * FROM {t}"))) for t in tables}
     (folder / "corpus.duckdb").unlink()
     assert {t: sorted(map(repr, ask(folder, f"SELECT * FROM {t}"))) for t in tables} == folded
@@ -97,14 +97,14 @@ def test_every_record_is_kept_or_says_why_not(folder: Path):
 def test_one_join_tells_what_made_a_sentence(folder: Path):
     rows = ask(
         folder,
-        """SELECT c.reply, r.text, c.prompt, c.teacher, p.source FROM kept_rationales r
+        """SELECT c.reply, r.text, c.prompt, c.model, p.source FROM kept_rationales r
            JOIN calls c ON c.id = r.call JOIN problems p ON p.id = r.problem""",
     )
     assert rows
-    for reply, text, prompt, teacher, source in rows:
+    for reply, text, prompt, model, source in rows:
         assert text in reply
         assert prompt.startswith("rationale/solve/2#")
-        assert teacher == "scripted"
+        assert model == "scripted"
         assert source.startswith("in.jsonl:")
     parents = ask(folder, "SELECT DISTINCT parent_table FROM lineage WHERE \"table\" = 'rationales' ORDER BY 1")
     assert parents == [("calls",), ("problems",)]
@@ -141,8 +141,7 @@ def test_reading_works_while_the_file_is_held(folder: Path):
     with duckdb.connect(str(folder / "corpus.duckdb")):  # as a fold does
         assert ask(folder, "SELECT count(*) FROM problems") == [(25,)]
     hold = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print(1, flush=True); sys.stdin.read()"
-    words = [sys.executable, "-c", hold, str(folder / "corpus.duckdb")]
-    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+    with python(hold, folder / "corpus.duckdb", stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         other.stdout.readline()
         assert ask(folder, "SELECT count(*) FROM problems") == [(25,)]
         assert not fold(folder)
@@ -175,8 +174,8 @@ def test_a_fold_that_was_killed_is_read_and_taken_up(folder: Path):
         "d.fold(Path(sys.argv[1]))\n"
     )
     for when in ("before", "after"):
-        done = subprocess.run([sys.executable, "-c", kill, str(folder), when], capture_output=True, text=True)
-        assert done.returncode == 9, done.stderr
+        with python(kill, folder, when) as process:
+            assert process.wait(60) == 9
         assert {t: sorted(map(repr, ask(folder, f"SELECT * FROM {t}"))) for t in tables} == whole
     assert fold(folder)
     assert {t: sorted(map(repr, ask(folder, f"SELECT * FROM {t}"))) for t in tables} == whole
@@ -259,7 +258,7 @@ def test_what_is_folded_is_safe_in_the_journal_first(tmp_path: Path, monkeypatch
 
 
 def test_a_journal_that_lost_its_end_is_folded_anew(tmp_path: Path):
-    (tmp_path / "run.json").write_text("{}")
+    manifest(tmp_path)
     _noted(tmp_path, "a", "b", "c")
     assert fold(tmp_path)
     path = tmp_path / "journal/000001.jsonl"
@@ -274,7 +273,7 @@ def test_a_journal_that_lost_its_end_is_folded_anew(tmp_path: Path):
 
 
 def test_a_database_whose_journal_was_taken_away_is_read_and_left(tmp_path: Path):
-    (tmp_path / "run.json").write_text("{}")
+    manifest(tmp_path)
     _noted(tmp_path, "a", "b")
     fold(tmp_path)
     shutil.rmtree(tmp_path / "journal")
@@ -290,7 +289,7 @@ def test_what_is_committed_again_replaces_what_was_there_before(tmp_path: Path):
         journal.append("commit", orjson.dumps({"owner": "p", "fingerprint": "f", "records": {"problems": rows}}))
 
     journal = Journal(tmp_path / "journal")
-    (tmp_path / "run.json").write_text("{}")
+    manifest(tmp_path)
     commit(journal, "first", "and more")
     commit(journal, "second")
     assert ask(tmp_path, "SELECT question FROM problems") == [("second",)]
@@ -309,10 +308,47 @@ def test_what_is_committed_again_replaces_what_was_there_before(tmp_path: Path):
 )
 def test_every_text_comes_back_as_it_was(tmp_path: Path, text: str):
     journal = Journal(tmp_path / "journal")
-    (tmp_path / "run.json").write_text("{}")
+    manifest(tmp_path)
     row = {"id": text, "unit": "p", "step": "input", "question": text, "choices": [text], "meta": {"x": text}}
     journal.append("commit", orjson.dumps({"owner": "p", "fingerprint": "f", "records": {"problems": [row]}}))
     journal.close()
     fold(tmp_path)
     [(question, choices, meta)] = ask(tmp_path, "SELECT question, choices, meta FROM problems")
     assert (question, choices, orjson.loads(meta)) == (text, [text], {"x": text})
+
+
+def test_times_of_calls_are_times_in_utc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Seconds since the epoch in the journal and in records, TIMESTAMPTZ in UTC in the tables, folded or not, wherever the machine is."""
+    from datetime import UTC, datetime
+
+    from synth.records import Call
+
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    manifest(tmp_path)
+    journal = Journal(tmp_path / "journal")
+    call = {"key": "k", "attempt": 1, "model": "t", "endpoint": "e", "model_id": "m", "messages": [], "status": "ok"}
+    moments = {"a": 1795988583.78, "b": 0, "c": 1e300, "d": -5.0}
+    for name, started in moments.items():
+        journal.append("call", orjson.dumps({"id": name, **call, "started": started, "latency": 0.5}))
+    journal.close()
+    for _ in range(2):  # from the journal, then from the tables
+        with open_store(tmp_path) as store:
+            rows = store.sql(
+                "SELECT id, started, started::VARCHAR, strftime(started, '%H:%M') FROM calls ORDER BY id"
+            ).fetchall()
+            assert rows[0] == (
+                "a",
+                datetime(2026, 11, 29, 21, 43, 3, 780000, UTC),
+                "2026-11-29 21:43:03.78+00",
+                "21:43",
+            )
+            assert [row[1] for row in rows[1:]] == [datetime(1970, 1, 1, tzinfo=UTC), None, None]
+            kind = store.sql("SELECT column_type FROM (DESCRIBE calls) WHERE column_name = 'started'").fetchall()
+            assert kind == [("TIMESTAMP WITH TIME ZONE",)]
+            assert [c.started for c in store.records(Call, where="id < 'c' AND started < '2027-01-01'")] == [
+                1795988583.78,
+                0,
+            ]
+            with pytest.raises(RunFolderError, match="a row of calls cannot be read: started"):
+                list(store.records(Call))
+        assert fold(tmp_path)

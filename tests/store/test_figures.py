@@ -1,4 +1,4 @@
-"""What the funnel, the table of teachers and the ledger count is the same thing everywhere."""
+"""What the funnel, the table of models and the ledger count is the same thing everywhere."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any, get_args
 
+import orjson
 import pytest
 from aiohttp import web
 from hypothesis import HealthCheck, given, settings
@@ -13,21 +14,22 @@ from hypothesis import strategies as st
 from support import ask, endpoint, reply, run, stored, sums, synth, yaml_file
 
 from synth.audit import run_audits
+from synth.calls import Ledger
+from synth.calls.ledger import call_id
 from synth.engine import Summary
-from synth.errors import TeacherError
+from synth.errors import ModelError
+from synth.models import Completion, Model, Price, ScriptedModel, World
+from synth.models.endpoint import EndpointModel
 from synth.records import Call, CallStatus, Problem, Rationale, Rejection, Score
 from synth.store.database import open_store
 from synth.store.journal import Journal
-from synth.teachers import Completion, Ledger, Price, ScriptedTeacher, Teacher, World
-from synth.teachers.endpoint import EndpointTeacher
-from synth.teachers.ledger import call_id
 from synth.view.compare import differing
 from synth.view.summary import figures_of, funnel_of
 
 REVIEWED = """
     pipeline: my/reviewed
     steps:
-      - {step: rationalize, samples: 2, temperature: 0.7}
+      - {step: generate, samples: 2, temperature: 0.7}
       - {step: verify_answer}
       - {step: review, by: reviewer}
 """
@@ -50,9 +52,9 @@ PIPELINES = ("mapd", "poda", "tree-of-thoughts", "thought-trees", "refine")
 async def test_reviews_are_not_asked_for_answers(tmp_path: Path):
     """One review a rationale: the funnel counts the rationales alone, and agrees with the audit, the report and `synth status`."""
     folder = tmp_path / "run"
-    teacher = ScriptedTeacher(World(malformed_rate=0.2))
-    teachers = {"teacher": [teacher], "reviewer": [ScriptedTeacher(World(), name="reviewer")]}
-    await run(yaml_file(tmp_path / "p.yaml", REVIEWED), sums(tmp_path / "in.jsonl", 30), folder, teachers)
+    model = ScriptedModel(World(malformed_rate=0.2))
+    models = {"teacher": [model], "reviewer": [ScriptedModel(World(), name="reviewer")]}
+    await run(yaml_file(tmp_path / "p.yaml", REVIEWED), sums(tmp_path / "in.jsonl", 30), folder, models)
     found = funnel(folder)
     unread = ask(folder, "SELECT count(*) FROM rationales WHERE answer IS NULL")[0][0]
     assert unread > 3
@@ -91,14 +93,14 @@ async def test_replies_that_hold_no_answer_are_answered_and_errors_are_not(tmp_p
         if n == 2:
             return Completion("No.", finish="content_filter", completion_tokens=2, prompt_tokens=9)
         if n == 3:
-            raise TeacherError("bad_request", "HTTP 400: too long")
+            raise ModelError("bad_request", "HTTP 400: too long")
         if n == 4:
             return "Count them.\nThe answer is very many."
         return text
 
     folder = tmp_path / "run"
-    made = yaml_file(tmp_path / "p.yaml", "pipeline: my/p\nsteps: [{step: rationalize}, {step: verify_answer}]")
-    await run(made, sums(tmp_path / "in.jsonl", 12), folder, ScriptedTeacher(script))
+    made = yaml_file(tmp_path / "p.yaml", "pipeline: my/p\nsteps: [{step: generate}, {step: verify_answer}]")
+    await run(made, sums(tmp_path / "in.jsonl", 12), folder, ScriptedModel(script))
     found = funnel(folder)
     assert (found["asked"], found["answered"], found["parsed"], found["verified"]) == (12, 11, 7, 7)
     assert unparsed(folder) == (pytest.approx(4 / 11), 11)
@@ -110,11 +112,11 @@ async def test_a_step_of_which_every_call_failed_was_asked_all_the_same(tmp_path
     def script(request: Any, rng: Any) -> Any:
         if "Case 0:" in request.task.problem.question:
             return Completion("", finish="stop")
-        raise TeacherError("bad_request", "HTTP 400: too long")
+        raise ModelError("bad_request", "HTTP 400: too long")
 
     folder = tmp_path / "run"
-    made = yaml_file(tmp_path / "p.yaml", "pipeline: my/p\nsteps: [{step: rationalize}]")
-    await run(made, sums(tmp_path / "in.jsonl", 6), folder, ScriptedTeacher(script))
+    made = yaml_file(tmp_path / "p.yaml", "pipeline: my/p\nsteps: [{step: generate}]")
+    await run(made, sums(tmp_path / "in.jsonl", 6), folder, ScriptedModel(script))
     assert {k: funnel(folder)[k] for k in ("asked", "answered", "parsed")} == {"asked": 6, "answered": 1, "parsed": 0}
 
 
@@ -129,10 +131,10 @@ async def test_what_nobody_was_asked_for_has_a_line_of_its_own(tmp_path: Path):
     )
     made = yaml_file(
         tmp_path / "p.yaml",
-        "pipeline: my/p\nsteps: [{step: reference}, {step: rationalize}, {step: verify_answer, of: '*'}]",
+        "pipeline: my/p\nsteps: [{step: reference}, {step: generate}, {step: verify_answer, of: '*'}]",
     )
     folder = tmp_path / "run"
-    await run(made, rows, folder, ScriptedTeacher(World(solve_rate=1)))
+    await run(made, rows, folder, ScriptedModel(World(solve_rate=1)))
     found = funnel(folder)
     assert list(found)[:3] == ["problems", "made without a call", "asked"]
     assert (found["made without a call"], found["asked"], found["answered"]) == (5, 5, 5)
@@ -189,13 +191,13 @@ def as_call(i: int, row: dict[str, Any]) -> Call:
     came = replied or row["status"] in WITH_REPLY
     counted = came and row["counted"]
     return Call(
-        id=call_id(f"k{i}", 1), key=f"k{i}", attempt=1, teacher=f"t{i % 2}", endpoint="e", model="m", messages=[], status=row["status"],
+        id=call_id(f"k{i}", 1), key=f"k{i}", attempt=1, model=f"t{i % 2}", endpoint="e", model_id="m", messages=[], status=row["status"],
         finish="stop" if replied else None, prompt_tokens=3 if counted else None, completion_tokens=2 if counted else None,
         price=0.5 if counted and row["priced"] else None, started=0.0, latency=0.1,
     )  # fmt: skip
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(ROWS, min_size=1, max_size=12))
 def test_the_ledger_and_the_store_agree_on_what_has_no_price(
     tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, Any]]
@@ -212,21 +214,21 @@ def test_the_ledger_and_the_store_agree_on_what_has_no_price(
     came = [c for c in calls if c.finish is not None or c.status in WITH_REPLY]
     assert ledger.unpriced == sum(c.price is None for c in came)
     with open_store(folder) as store:
-        found = store.rows("SELECT * FROM teachers")
+        found = store.rows("SELECT * FROM models")
         assert sum(t["unpriced"] for t in found) == ledger.unpriced == figures_of(store).unpriced
-        for teacher in found:
-            mine = [c for c in came if c.teacher == teacher["teacher"]]
+        for model in found:
+            mine = [c for c in came if c.model == model["model"]]
             known = [c.price for c in mine if c.price is not None]
-            assert teacher["cost_usd"] == (pytest.approx(sum(known)) if known or not mine else None)
-            assert (teacher["completion_tokens"] == 0) if not mine else True
+            assert model["cost_usd"] == (pytest.approx(sum(known)) if known or not mine else None)
+            assert (model["completion_tokens"] == 0) if not mine else True
         assert sum(t["cost_usd"] or 0 for t in found) == pytest.approx(ledger.cost)
 
 
 async def _served(folder: Path, price: Price | None, answer: Any) -> Summary:
-    made = yaml_file(folder / "p.yaml", "pipeline: my/p\nsteps: [{step: rationalize}, {step: verify_answer}]")
+    made = yaml_file(folder / "p.yaml", "pipeline: my/p\nsteps: [{step: generate}, {step: verify_answer}]")
     with endpoint(answer) as (url, _):
-        teacher: Teacher = EndpointTeacher("gpt", base_url=url, model="m", price=price)
-        return await run(made, sums(folder / "in.jsonl", 6), folder / "run", teacher)
+        model: Model = EndpointModel("gpt", base_url=url, model="m", price=price)
+        return await run(made, sums(folder / "in.jsonl", 6), folder / "run", model)
 
 
 @pytest.mark.parametrize("price", [Price(input=1, output=1), None], ids=["priced", "unpriced"])
@@ -241,12 +243,12 @@ async def test_calls_that_failed_cost_nothing(tmp_path: Path, price: Price | Non
     summary = await _served(tmp_path, price, answer)
     unknown = 0 if price else 3
     assert summary.unpriced == unknown
-    rows = ask(tmp_path / "run", "SELECT attempts, failed, unpriced, cost_usd IS NULL FROM teachers")
+    rows = ask(tmp_path / "run", "SELECT attempts, failed, unpriced, cost_usd IS NULL FROM models")
     assert rows == [(6, 3, unknown, price is None)]
     with open_store(tmp_path / "run") as store:
         assert figures_of(store).unpriced == unknown
-    grouped = synth("calls", tmp_path / "run", "--by", "teacher", check=0).stdout
-    assert grouped.split()[-1] == str(unknown)
+    grouped = synth("calls", tmp_path / "run", "--by", "model", "--json", check=0).stdout
+    assert [group["unpriced_calls"] for group in orjson.loads(grouped)] == [unknown]
     synth("report", tmp_path / "run", check=0)
     report = (tmp_path / "run" / "report.html").read_text()
     assert ("The price of 3 calls is not known" in report) is (price is None)
@@ -260,17 +262,17 @@ async def test_where_no_reply_came_at_all_nothing_is_unknown(tmp_path: Path):
     """A model that refuses every request: 0 USD, 0 tokens."""
 
     def script(request: Any, rng: Any) -> Any:
-        raise TeacherError("bad_request", "HTTP 400: too long")
+        raise ModelError("bad_request", "HTTP 400: too long")
 
-    class Unpriced(ScriptedTeacher):
+    class Unpriced(ScriptedModel):
         def __init__(self) -> None:
             super().__init__(script, name="gpt")
             self.price = None
 
-    made = yaml_file(tmp_path / "p.yaml", "pipeline: my/p\nsteps: [{step: rationalize}]")
+    made = yaml_file(tmp_path / "p.yaml", "pipeline: my/p\nsteps: [{step: generate}]")
     summary = await run(made, sums(tmp_path / "in.jsonl", 3), tmp_path / "run", Unpriced())
     assert (summary.unpriced, summary.cost) == (0, 0)
-    assert ask(tmp_path / "run", "SELECT cost_usd, unpriced, prompt_tokens FROM teachers") == [(0.0, 0, 0)]
+    assert ask(tmp_path / "run", "SELECT cost_usd, unpriced, prompt_tokens FROM models") == [(0.0, 0, 0)]
     told = synth("status", tmp_path / "run", check=0).stdout
     assert "0.0000" in told
-    assert "?" not in told.split("teachers")[-1]
+    assert "?" not in told.split("models")[-1]

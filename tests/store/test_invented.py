@@ -10,17 +10,17 @@ from support import StandIn, ask, contents, run, sums, synth, yaml_file
 
 from synth.errors import RunFolderError, UserError
 from synth.export import export_run
+from synth.models import ScriptedModel, World
 from synth.publish import push
 from synth.store.database import open_store
 from synth.store.invented import SCRIPTED, invented_in
-from synth.teachers import ScriptedTeacher, World
 from synth.view.report import write_report
 
 TOLD = "invented: the scripted model"
 PIPELINE = """
     pipeline: my/invented
     steps:
-      - {step: rationalize, by: writer}
+      - {step: generate, by: writer}
       - {step: verify_answer}
       - {step: review, by: reviewer}
 """
@@ -38,30 +38,30 @@ def invented(folder: Path) -> str | None:
 
 
 def test_the_scripted_model_is_known_by_its_endpoint():
-    assert ScriptedTeacher(World(), name="gpt").endpoint.startswith(SCRIPTED)
+    assert ScriptedModel(World(), name="gpt").endpoint.startswith(SCRIPTED)
 
 
 @pytest.mark.parametrize("command", ["rehearse", "run"])
 def test_it_is_said_at_every_place(tmp_path: Path, command: str):
     """Status, report, export, its note, card and audit; a push is refused whatever is asked for."""
     folder, data = tmp_path / "run", tmp_path / "data"
-    words = ("--teacher", "scripted") if command == "run" else ()
+    words = ("--model", "scripted") if command == "run" else ()
     done = synth(command, "fine-tune-cot", "--limit", 8, "--run", folder, *words, check=0)
     assert TOLD in " ".join(done.stderr.split())
     assert TOLD in " ".join(synth("status", folder, check=0).stdout.split())
     assert TOLD in synth("audit", folder).stderr
     done = synth("export", folder, "--to", "sft", "--to", "dpo", "--out", data, "--card", check=0)
     assert done.stderr.count(TOLD) == 1
-    noted = json.loads((data / ".synth-export.json").read_text())
+    noted = json.loads((data / ".synth-export.json").read_text())["exports"]
     assert noted["sft.jsonl"]["invented"] == noted["dpo.jsonl"]["invented"] == ["scripted"]
-    assert {json.loads(line)["teacher"] for line in (data / "sft.jsonl").read_text().splitlines()} == {"scripted"}
+    assert {json.loads(line)["model"] for line in (data / "sft.jsonl").read_text().splitlines()} == {"scripted"}
     card = (data / "README.md").read_text()
     assert f"# run\n\n**The text of this run is {TOLD}" in card
     assert "\n- invented-text\n" in card
     assert f"- The text of this run is {TOLD}" in card.partition("## Known limits")[2]
     write_report(folder, tmp_path / "r.html")
     assert f'role="note">The text of this run is {TOLD}' in (tmp_path / "r.html").read_text()
-    for more in ((), ("--dry-run",), ("--despite-audits", "--replace", "--public")):
+    for more in ((), ("--dry-run",), ("--ignore-audits", "--replace", "--public")):
         done = synth("push", folder, "me/x", "--to", "sft", *more, check=2)
         assert f"{TOLD} (scripted)" in done.stderr
         assert "It is not published" in done.stderr
@@ -75,7 +75,7 @@ async def test_a_run_of_language_models_says_nothing(tmp_path: Path):
     assert invented(folder) is None
     written = export_run(folder, "sft", tmp_path / "data")
     assert not [note for note in written.notes if "invented" in note]
-    assert "invented" not in json.loads((tmp_path / "data" / ".synth-export.json").read_text())["sft.jsonl"]
+    assert "invented" not in json.loads((tmp_path / "data" / ".synth-export.json").read_text())["exports"]["sft.jsonl"]
     write_report(folder, tmp_path / "r.html")
     assert TOLD not in (tmp_path / "r.html").read_text()
 
@@ -84,8 +84,8 @@ async def test_some_models_may_be_scripted(tmp_path: Path):
     """Reviews that are invented decide what is kept: the run is invented in part."""
     folder = tmp_path / "run"
     made = yaml_file(tmp_path / "p.yaml", PIPELINE)
-    teachers = {"writer": [real()], "reviewer": [ScriptedTeacher(World(), name="judge")]}
-    await run(made, sums(tmp_path / "in.jsonl", 5), folder, teachers)
+    models = {"writer": [real()], "reviewer": [ScriptedModel(World(), name="judge")]}
+    await run(made, sums(tmp_path / "in.jsonl", 5), folder, models)
     assert "invented: the scripted model (judge) answered 5 of the 10 calls" in (invented(folder) or "")
     with pytest.raises(UserError, match="invented"):
         push(folder, "me/x", "sft")
@@ -94,11 +94,11 @@ async def test_some_models_may_be_scripted(tmp_path: Path):
 async def test_a_rehearsal_that_a_language_model_has_replaced_is_none(tmp_path: Path):
     """The scripted calls stay in the ledger, and no record stems from them."""
     folder, rows, made = tmp_path / "run", sums(tmp_path / "in.jsonl", 5), yaml_file(tmp_path / "p.yaml", PIPELINE)
-    scripted = ScriptedTeacher(World(), name="gpt")
+    scripted = ScriptedModel(World(), name="gpt")
     await run(made, rows, folder, {"writer": [scripted], "reviewer": [scripted]})
     assert invented(folder) is not None
     await run(made, rows, folder, {"writer": [real()], "reviewer": [real("judge")]})
-    assert ask(folder, "SELECT bool_or(invented) FROM teachers") == [(True,)]
+    assert ask(folder, "SELECT bool_or(invented) FROM models") == [(True,)]
     assert invented(folder) is None
 
 
@@ -109,7 +109,7 @@ async def test_a_rehearsal_does_not_replace_what_language_models_wrote(tmp_path:
     before = contents(folder)
     told = r"made with language models \(gpt, judge\); the scripted model \(scripted\) would replace"
     with pytest.raises(RunFolderError, match=told):
-        await run(made, rows, folder, ScriptedTeacher(World()))
+        await run(made, rows, folder, ScriptedModel(World()))
     assert contents(folder) == before
 
 
@@ -120,7 +120,7 @@ async def test_votes_that_no_record_notes_count_too(tmp_path: Path):
         """
         pipeline: my/votes
         steps:
-          - {step: checklist_tree, by: [first, second], votes: 1, justify: false}
+          - {step: rubric_tree, by: [first, second], votes: 1, justify: false}
         """,
     )
     rows = tmp_path / "in.jsonl"
@@ -128,6 +128,6 @@ async def test_votes_that_no_record_notes_count_too(tmp_path: Path):
     rows.write_text(
         json.dumps({"question": "Mark it.", "context": "It is so.", "rubric": rubric, "answer": "1"}) + "\n"
     )
-    voters = {"first": [real()], "second": [ScriptedTeacher(World(), name="other")]}
+    voters = {"first": [real()], "second": [ScriptedModel(World(), name="other")]}
     await run(made, rows, tmp_path / "run", voters)
     assert "(other)" in (invented(tmp_path / "run") or "")

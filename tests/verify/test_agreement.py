@@ -1,4 +1,4 @@
-"""Agreement with published labels, on a sample of each set, at the level that was measured on the whole."""
+"""PassRate with published labels, on a sample of each set, at the level that was measured on the whole."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def agreement() -> ModuleType:
     return module
 
 
-# Agreement in per cent on every n-th row, as measured; the rest is explained in benchmarks/README.md.
+# PassRate in per cent on every n-th row, as measured; the rest is explained in benchmarks/README.md.
 MEASURED = {
     "gsm8k_model_solutions": 100,
     "zeroeval_gsm": 98.6,

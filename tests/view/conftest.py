@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from support import ROOT
-from view_support import HOSTILE, write_run
+from view_support import HOSTILE, Client, viewing, write_run
 
 from synth.records import Call, Critique, Failure, Node, Pair, Problem, Rationale, Rejection, Score
 
@@ -42,7 +42,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
         meta={bad: bad},
     )
     call = Call(
-        id="b2:call", key="b2:key", attempt=1, teacher=bad, endpoint=bad, model=bad, served_model=bad, unit=problem.id, step=bad, prompt=bad, shape=bad,
+        id="b2:call", key="b2:key", attempt=1, model=bad, endpoint=bad, model_id=bad, served_model=bad, unit=problem.id, step=bad, prompt=bad, shape=bad,
         messages=[{"role": bad, "content": bad}], parameters={bad: bad}, status="ok", reply=bad + "y" * 1_000_000, thought=bad + "w" * 1_000_000, error=bad,
         started=1.0, latency=1.0,
     )  # fmt: skip
@@ -55,7 +55,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
         1,
         problem=problem.id,
         author="teacher",
-        teacher=bad,
+        model=bad,
         style=bad,
         thought=bad + "t" * 1_000_000,
         thought_kind="raw",
@@ -71,7 +71,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
         2,
         problem=problem.id,
         author="student",
-        teacher=bad,
+        model=bad,
         thought=bad,
         thought_kind="summary",
         response="x" * 1_000_000 + bad,
@@ -104,6 +104,15 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
         made(Failure, target=problem.id, cause=bad, message=bad, raw=bad, call=call.id),
     ]
     return write_run(tmp_path_factory.mktemp("hostile") / "<b>run<b>", records, [call], bad)
+
+
+@pytest.fixture(scope="module")
+def served(finished: Path) -> Iterator[Client]:
+    """A client that has come in by the link of a served run."""
+    with viewing(finished) as address:
+        client = Client(address)
+        client.enter()
+        yield client
 
 
 @pytest.fixture

@@ -47,6 +47,7 @@ def test_a_long_text_is_cut_with_a_word_on_it():
 def test_every_expression_of_a_template_is_inert():
     shown = page(
         "message.html",
+        root="",
         name="\x1b<iframe>",
         other="<img>",
         me="\u202e",

@@ -14,7 +14,7 @@ from synth.audit import agreement_of
 from synth.errors import RunFolderError, UserError
 from synth.records import Problem, Rationale, Score
 from synth.store.database import fold, open_store
-from synth.store.run_folder import RunFolder, read_manifest
+from synth.store.run_folder import RunFolder
 from synth.view.review import queue, records_of_verdict, reviewer_name, verdicts_of, withdraw, write
 from synth.view.summary import HUMAN
 
@@ -119,11 +119,11 @@ def test_pairs_are_judged_by_the_same_means(mine: Path):
 def test_an_edit_is_a_revised_rationale_of_a_named_author(mine: Path):
     target = kept(mine)[0]
     judge(mine, ANN, target, "edit", "clearer", "First 2.\r\nThen 3.", "5")
-    ((new, author, teacher, response, answer, parent, problem, unit),) = ask(
+    ((new, author, model, response, answer, parent, problem, unit),) = ask(
         mine,
-        "SELECT id, author, teacher, response, answer, parent, problem, unit FROM rationales WHERE step = 'human_review'",
+        "SELECT id, author, model, response, answer, parent, problem, unit FROM rationales WHERE step = 'human_review'",
     )
-    assert (author, teacher, response, answer, parent) == ("human", ANN, "First 2.\nThen 3.", "5", target)
+    assert (author, model, response, answer, parent) == ("human", ANN, "First 2.\nThen 3.", "5", target)
     assert ask(mine, f"SELECT problem, unit FROM rationales WHERE id = '{target}'") == [(problem, unit)]
     assert new in kept(mine)
     assert target not in kept(mine)
@@ -155,7 +155,7 @@ def test_what_says_nothing_is_refused(mine: Path):
 
 def test_a_run_at_work_is_not_written_to(mine: Path):
     target = kept(mine)[0]
-    holder = RunFolder(mine, read_manifest(mine))
+    holder = RunFolder(mine)
     try:
         with pytest.raises(RunFolderError, match="another process is at work"):
             judge(mine, ANN, target, "accept")
@@ -196,7 +196,7 @@ def scored(folder: Path) -> dict[str, str]:
             because=name,
             problem=home.id,
             author="teacher",
-            teacher="t",
+            model="t",
             response=name,
             answer=answer,
         )
@@ -335,7 +335,7 @@ def test_the_keys(mine: Path, pages: Any):
             (first, "accepted", "human:Ann"),
             (second, "rejected", "human:Ann"),
         }
-        holder = RunFolder(mine, read_manifest(mine))
+        holder = RunFolder(mine)
         try:
             pages.goto(f"{base}/review?queue=random")
             with pages.expect_navigation() as moved:

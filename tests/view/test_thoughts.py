@@ -16,6 +16,7 @@ from support import ask
 from view_support import Client, viewing, write_run
 
 from synth.records import Call, Pair, Problem, Rationale, Rejection
+from synth.store.apart import Asker
 from synth.store.database import fold, open_store
 from synth.view.browse import Asked, facets, find
 from synth.view.compare import totals
@@ -102,7 +103,7 @@ LONG = "Wait, let me see that again. "
 
 def rationale(problem: Problem, because: Any, response: str, said: str, **fields: Any) -> Rationale:
     at = response.find(said) if said else -1
-    given_ = {"author": "teacher", "teacher": "t", "answer": "8", "call": None}
+    given_ = {"author": "teacher", "model": "t", "answer": "8", "call": None}
     span = (at, at + len(said)) if at >= 0 else None
     return Rationale.make(
         unit=problem.unit, step="solve", because=because, problem=problem.id, response=response, answer_span=span,
@@ -115,7 +116,7 @@ def thinking(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
     """A run whose rationales have a short thought, one of a million characters, a summary, a hidden one, and none."""
     problem = Problem.root(question="How many are 3 and 5?", answer="8", answer_kind="number")
     call = Call(
-        id="b2:call", key="k", attempt=1, teacher="t", endpoint="e", model="m", unit=problem.unit, step="solve",
+        id="b2:call", key="k", attempt=1, model="t", endpoint="e", model_id="m", unit=problem.unit, step="solve",
         messages=[{"role": "user", "content": problem.question}], status="ok", reply="The answer is 8.",
         thought="Carrot, then.", thought_kind="raw", thought_from="reasoning_content", completion_tokens=40,
         reasoning_tokens=30, started=1.0, latency=1.0,
@@ -168,7 +169,7 @@ def test_a_record_has_its_thought_folded_and_its_response_marked(client: Client,
     card = text.split("<article")[1].split("</article>")[0]
     assert re.search(r'<details class="thinking"><summary>thought <span class="dim">raw, 1,015,006 characters', card)
     assert "1,009,006 more characters" in card
-    assert f'href="/raw/rationales/{made["long"].id}/thought"' in card
+    assert f'href="{client.root}/raw/rationales/{made["long"].id}/thought"' in card
     assert statement(card) == ["The answer is 8."]
     assert len(text) < 120_000
     _, _, text = client.ask(f"/record/rationales/{made['summary'].id}")
@@ -179,7 +180,7 @@ def test_a_record_has_its_thought_folded_and_its_response_marked(client: Client,
     card = text.split("<article")[1].split("</article>")[0]
     assert "<details" not in card
     assert statement(card) == ["The answer is 8."]  # though it stands behind the cut
-    assert f'href="/raw/rationales/{made["none"].id}/response"' in card
+    assert f'href="{client.root}/raw/rationales/{made["none"].id}/response"' in card
     _, _, text = client.ask(f"/record/rationales/{made['empty'].id}")
     assert "The response is empty." in text.split("<article")[1].split("</article>")[0]
 
@@ -232,11 +233,12 @@ def test_a_call_has_its_thought_folded(client: Client):
 def test_thoughts_are_searched_filtered_and_sorted_by(thinking: Any):
     """Words are sought in the thought too; the order by length counts it."""
     run, made = thinking
+    asker = Asker(run)
 
     def names(**asked: Any) -> list[str]:
         with open_store(run) as store:
-            found = [r["id"] for r in find(store, Asked("rationales", **asked)).rows]
-            total, _ = facets(store, Asked("rationales", **asked))
+            found = [r["id"] for r in find(store, Asked("rationales", **asked), asker).rows]
+            total, _ = facets(store, Asked("rationales", **asked), asker)
         assert total == len(found)
         return [next(n for n, r in made.items() if r.id == i) for i in found]
 
@@ -250,8 +252,8 @@ def test_thoughts_are_searched_filtered_and_sorted_by(thinking: Any):
     assert names(sort="shortest") == names(sort="longest")[::-1]
     with open_store(run) as store:
         lengths = dict(store.sql("SELECT id, length(reasoning) FROM rationales").fetchall())
-        assert find(store, Asked("calls", words="carrot")).rows
-        rows = {r["id"]: r for r in find(store, Asked("rationales")).rows}
+        assert find(store, Asked("calls", words="carrot"), asker).rows
+        rows = {r["id"]: r for r in find(store, Asked("rationales"), asker).rows}
     assert [lengths[made[n].id] for n in names(sort="longest")] == sorted(lengths.values(), reverse=True)
     assert {len(r["thought_text"] or "") <= 1200 for r in rows.values()} == {True}
     assert rows[made["long"].id]["thought_length"] == 1_015_006

@@ -2,12 +2,12 @@
 -- threshold: at most 0.02
 -- unit: share of calls
 -- least: 20
--- meaning: Teachers refuse to answer.
--- remedy: Read some: SELECT id, teacher, step, reply, error FROM calls WHERE status = 'refused'. Mend the prompt, leave such
---   problems out, or take another teacher.
+-- meaning: Models refuse to answer.
+-- remedy: Read some: SELECT id, model, step, reply, error FROM calls WHERE status = 'refused'. Mend the prompt, leave such
+--   problems out, or take another model.
 -- skipped: no call was made
 WITH looked AS (
-  SELECT id, teacher, status = 'refused' OR regexp_matches(left(coalesce(reply, ''), 200),
+  SELECT id, model, status = 'refused' OR regexp_matches(left(coalesce(reply, ''), 200),
     '(?i)^\W*(I[''’ ]a?m (sorry|unable to)|(sorry|unfortunately),? (but )?I (can|am|must)|I (cannot|can[''’]?t|won[''’]?t) (help|assist|comply|provide|answer)|as an AI)') AS refused
   FROM current_calls
 )

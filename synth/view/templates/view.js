@@ -30,7 +30,7 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   const target = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
-  if (target === null) { if (event.key === "g") location.assign("/review"); return; }
+  if (target === null) { if (event.key === "g") document.querySelector("[data-review]").click(); return; }
   event.preventDefault();
   if (target.dataset.open) {
     document.getElementById(target.dataset.open).open = true;

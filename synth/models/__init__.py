@@ -1,0 +1,36 @@
+"""Models: what can be asked, and how each is reached."""
+
+from synth.models.base import Capability, Model, Price
+from synth.models.function import FunctionModel
+from synth.models.media import attach
+from synth.models.probe import probe
+from synth.models.profile import ModelProfile, Profile, bind_roles, load_profile, make_model
+from synth.models.request import Completion, Message, Request, Task, replay_key
+from synth.models.scripted import Script, ScriptedModel, World
+from synth.models.structured import Reply, Unreadable, read_structured, repair_turn
+
+__all__ = [
+    "Capability",
+    "Completion",
+    "FunctionModel",
+    "Message",
+    "Model",
+    "ModelProfile",
+    "Price",
+    "Profile",
+    "Reply",
+    "Request",
+    "Script",
+    "ScriptedModel",
+    "Task",
+    "Unreadable",
+    "World",
+    "attach",
+    "bind_roles",
+    "load_profile",
+    "make_model",
+    "probe",
+    "read_structured",
+    "repair_turn",
+    "replay_key",
+]

@@ -1,0 +1,364 @@
+"""The scripted model: the test double, public so that users test the way we do.
+
+It answers from a function of the request, or from a `World`: a model whose abilities are known numbers. A pipeline
+run over a world must give the yields the arithmetic of its method predicts; that is what simulations and `rehearse` do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+
+from synth.errors import ModelError
+from synth.models.base import Capability, Model, Price
+from synth.models.identity import identity_of
+from synth.models.request import Completion, Request, Task
+from synth.records import Node, Problem, Rationale, canonical_json
+
+__all__ = ["Script", "ScriptedModel", "World"]
+
+Script = Callable[[Request, random.Random], str | Completion]
+"""A function from a request (and a generator seeded by it) to a reply. May raise ModelError."""
+
+_CLAIM = re.compile(r"(?<!\d)(\d+) \+ (\d+) = (\d+)")
+
+
+class ScriptedModel(Model):
+    """Answers by a function. Equal requests get equal replies.
+
+    Args:
+        script: the function; a `World` is one.
+        name: how records and the ledger call it.
+        seed: another seed is another model: it also stands in the replay key.
+        latency: seconds each reply takes.
+        capabilities: what it says it can do.
+        concurrency: requests in flight at once.
+
+    A `World` that thinks is a model of which that is known: it gets room for its thought.
+    """
+
+    def __init__(
+        self,
+        script: Script,
+        *,
+        name: str = "scripted",
+        seed: int = 0,
+        latency: float = 0.0,
+        capabilities: frozenset[Capability] = frozenset({"chat", "json_schema", "seed", "logprobs"}),
+        concurrency: int = 64,
+        price: Price | None = None,
+        small: bool = False,
+    ) -> None:
+        self.name = name
+        self.model_id = "scripted"
+        self.endpoint = f"scripted:{getattr(script, 'identity', name)}:{seed}"
+        self.capabilities = capabilities
+        self.concurrency = concurrency
+        self.price = price or Price(input=0, output=0)
+        self.small = small
+        if isinstance(script, World):
+            self.reasoning = script.thinks > 0
+        self._script = script
+        self._seed = seed
+        self._latency = latency
+
+    async def complete(self, request: Request) -> Completion:
+        if self._latency:
+            await asyncio.sleep(self._latency)
+        rng = random.Random(f"{self._seed}:{self.key(request)}")
+        reply = self._script(request, rng)
+        if isinstance(reply, Completion):
+            return reply
+        read = sum(len(str(m["content"])) for m in request.messages) // 4
+        return Completion(text=reply, finish="stop", prompt_tokens=read, completion_tokens=max(1, len(reply) // 4))
+
+
+@dataclass(frozen=True)
+class World:
+    """A model whose abilities are known numbers. All rates are probabilities in [0, 1].
+
+    A rationale is made of sums, `3 + 4 = 7`, so that its soundness can be read off it (`is_sound`) without knowing how
+    it came about.
+    """
+
+    solve_rate: float = 0.6
+    """Of writing sound steps that end in the gold answer."""
+    hint_rate: float = 0.5
+    """The same, when shown the gold answer."""
+    lucky_rate: float | None = None
+    """Of stating the gold answer after unsound steps; None: 1/c for c choices, 0 without choices."""
+    step_error_rate: float = 0.3
+    """Of each step of an unsound rationale being wrong; at least one is."""
+    sensitivity: float = 0.8
+    """As a reviewer, of calling an unsound rationale wrong (a score of 1, else 5); as a judge, a text the item it is."""
+    specificity: float = 0.9
+    """As a reviewer, of calling a sound rationale correct (a score of 5, else 1); as a judge, two texts two."""
+    locate_rate: float = 0.7
+    """As a critic, of naming the first wrong step of an unsound rationale."""
+    follow_up_rate: float = 0.95
+    """Of the right verdict on an option, from a sound rationale."""
+    unsound_follow_up_rate: float = 0.6
+    """The same, from an unsound one."""
+    agreement_rate: float = 0.9
+    """As a marker, of a vote being the one most would give."""
+    revise_rate: float = 0.7
+    """Of writing sound steps that end in the gold answer when shown an earlier rationale."""
+    malformed_rate: float = 0.0
+    """Of a reply in which no answer, or no verdict, can be found."""
+    steps: int = 3
+    """Steps of a rationale."""
+    thinks: float = 0.0
+    """Of thinking before a reply is written: the steps of a rationale then stand in the thought, and the response only states
+    the answer."""
+    unfinished_rate: float = 0.0
+    """Of a thought not coming to its end before the limit."""
+    hidden_rate: float = 0.0
+    """Of the text of a thought being kept back by the provider, which counts its tokens alone."""
+    difficulty: Callable[[Problem], float] | None = None
+    """Multiplies `solve_rate`, problem by problem; None: all are alike."""
+
+    @property
+    def identity(self) -> str:
+        """Stands in the replay key: other abilities, another model."""
+        own = {f.name: getattr(self, f.name) for f in fields(self)}
+        if self.difficulty is not None:
+            own["difficulty"] = identity_of(self.difficulty).hash
+        return "world:" + blake2b(canonical_json(own), digest_size=4).hexdigest()
+
+    def __call__(self, request: Request, rng: random.Random) -> str | Completion:
+        """The reply to a request.
+
+        Raises:
+            ModelError: the world does not know this kind of task.
+        """
+        if not self.thinks or rng.random() >= self.thinks:
+            return self._reply(request, rng)
+        ends, shows = rng.random() >= self.unfinished_rate, rng.random() >= self.hidden_rate
+        reply = self._reply(request, rng)
+        return _with_thought(request, reply, ends=ends, shows=shows)
+
+    def _reply(self, request: Request, rng: random.Random) -> str | Completion:
+        """The reply, without a thought."""
+        task = request.task
+        if task.kind in {"solve", "review", "critique", "revise"} and rng.random() < self.malformed_rate:
+            return "I would rather talk about something else"
+        if task.kind in {"solve", "revise"}:
+            return self._solve(task, rng)
+        if task.kind == "critique" and isinstance(task.subject, Rationale):
+            return self._critique(task, task.subject, rng)
+        if task.kind in {"review", "judge"}:
+            return self._review(task, rng)
+        if task.kind == "same":
+            return self._compare(request, rng)
+        if task.kind in {"decide", "justify", "summarize"}:
+            return self._mark(request, rng)
+        if task.kind in {"analyse", "premises", "context"}:
+            return self._analyse(task, rng)
+        if task.kind == "follow_up" and isinstance(task.subject, Rationale):
+            rate = self.follow_up_rate if self.is_sound(task.subject.text) else self.unsound_follow_up_rate
+            said = "yes" if (task.hint == task.problem.answer) == (rng.random() < rate) else "no"
+            return _fields(task, correct=said) if task.format == "json" else said.capitalize()
+        if task.kind == "propose":
+            return self._propose(task, rng)
+        if task.kind == "evaluate" and isinstance(task.subject, Node):
+            sound = self.is_sound(task.subject.text)
+            approves = rng.random() < self.specificity if sound else rng.random() >= self.sensitivity
+            return _fields(task, reasons="So it seems.", verdict="sure" if approves else "impossible")
+        raise ModelError("bad_request", f"the scripted world does not know the task {task.kind!r}")
+
+    def _solve(self, task: Task, rng: random.Random) -> str:
+        problem = task.problem
+        gold = problem.answer if problem.answer is not None else "0"
+        ability = self.hint_rate if task.hint is not None else self.solve_rate
+        if task.kind == "revise":
+            ability = self.revise_rate
+        if self.difficulty is not None:
+            ability *= self.difficulty(problem)
+        if rng.random() < ability:
+            return _write(task, [_claim(rng, sound=True) for _ in range(self.steps)], gold)
+        wrong = [rng.random() < self.step_error_rate for _ in range(self.steps)]
+        if not any(wrong):
+            wrong[rng.randrange(self.steps)] = True
+        lucky = (
+            self.lucky_rate if self.lucky_rate is not None else (1 / len(problem.choices) if problem.choices else 0.0)
+        )
+        answer = gold if rng.random() < lucky else _another_answer(problem, gold, rng)
+        return _write(task, [_claim(rng, sound=not bad) for bad in wrong], answer)
+
+    def _review(self, task: Task, rng: random.Random) -> str | Completion:
+        """A rating, or a yes or no with its probability; a critique is sound where it names the first wrong step."""
+        subject = task.subject
+        if isinstance(subject, Rationale):
+            sound = self.first_error(subject.steps or (subject.text,)) is None
+        elif isinstance(subject, Problem):
+            sound = True
+        else:
+            sound = getattr(subject, "mistake", None) == "arithmetic"
+        approves = rng.random() < self.specificity if sound else rng.random() >= self.sensitivity
+        if task.kind == "judge":
+            return _yes_or_no(0.9 if approves else 0.1)
+        return _fields(
+            task, reasons="Every step holds." if approves else "It does not hold.", score=5 if approves else 1
+        )
+
+    def _compare(self, request: Request, rng: random.Random) -> str | Completion:
+        """Whether two texts are one in other words: here, whether they have the same numbers."""
+        task, subject = request.task, request.task.subject
+        text = task.problem.question if isinstance(subject, Problem) else getattr(subject, "text", "")
+        same = sorted(re.findall(r"\d+", text)) == sorted(re.findall(r"\d+", task.hint or ""))
+        says = rng.random() < self.sensitivity if same else rng.random() >= self.specificity
+        if request.shape is None:
+            return _yes_or_no(0.9 if says else 0.1)
+        return _fields(task, reason="Their numbers.", same="yes" if says else "no")
+
+    def _mark(self, request: Request, rng: random.Random) -> str:
+        """A vote, a reason or a report. Whether an element holds is settled by its words and those of the answer."""
+        task, asked = request.task, str(request.messages[-1]["content"])
+        if task.kind == "decide":
+            truth = random.Random(f"{task.problem.id}:{asked.rsplit(chr(10), 1)[-1]}").random() < 0.5
+            agrees = rng.random() < self.agreement_rate
+            said = "yes" if truth == agrees else "no"
+            return _fields(task, decision=said) if task.format == "json" else said.capitalize()
+        words = (task.problem.context or "").split()
+        first = rng.randrange(max(1, len(words) - 4))
+        quote = " ".join(words[first : first + 5])
+        if task.kind == "justify":
+            return _fields(task, reason=f"I take it for a {task.hint}.", quote=quote)
+        rationale = f'The mark is {task.hint}, for it says "{quote}".'
+        return _fields(task, rationale=rationale, mark=str(task.hint), suggestion="Say more.")
+
+    def _analyse(self, task: Task, rng: random.Random) -> str:
+        """Every option of a passage, or a passage for another answer. A derived problem is as easy as any."""
+        problem = task.problem
+        if task.kind == "premises":
+            premises = [
+                f"In the house {rng.randrange(1000)} all are of the kind {task.hint}.",
+                "Who is there stays there.",
+            ]
+            return (
+                orjson.dumps({"premises": premises}).decode()
+                if task.format == "json"
+                else "\n".join(f"- {p}" for p in premises)
+            )
+        if task.kind == "context":
+            words = (problem.context or "").split()
+            added = [f"word{rng.randrange(1000)}" for _ in range(max(8, len(words) // 2))]
+            return _fields(task, passage=" ".join([*words[: len(words) // 2], *added]) + ".")
+        gold = problem.answer or "A"
+        ends = gold if rng.random() < self.solve_rate else _another_answer(problem, gold, rng)
+        letters = [letter for letter, _ in problem.lettered_choices]
+        relations = ["supported" if letter == ends else rng.choice(["unrelated", "contradicted"]) for letter in letters]
+        premises = [f"It says {_claim(rng, sound=True)[13:]}.", f"And {_claim(rng, sound=True)[13:]}."]
+        if task.format == "json":
+            options = [
+                {"analysis": f"So it is {r}.", "relation": r, "premises": [1 + (r != "supported")]} for r in relations
+            ]
+            whole = {"premises": premises, "options": options, "conclusion": f"It is {ends}.", "answer": ends}
+            return orjson.dumps(whole).decode()
+        listed = "\n".join(f"{i}. {p}" for i, p in enumerate(premises, 1))
+        blocks = "\n".join(
+            f"{a}) So it is.\nRelation: {r} by {1 + (r != 'supported')}"
+            for a, r in zip(letters, relations, strict=True)
+        )
+        return f"Premises:\n{listed}\nOptions:\n{blocks}\nConclusion: It is {ends}.\nAnswer: {ends}"
+
+    def _propose(self, task: Task, rng: random.Random) -> str:
+        depth = task.subject.depth + 1 if isinstance(task.subject, Node) else 0
+        sound = rng.random() < self.solve_rate ** (1 / self.steps)
+        gold = task.problem.answer or "0"
+        thought = _claim(rng, sound=sound)
+        so_far = sound and (not isinstance(task.subject, Node) or self.is_sound(task.subject.text))
+        answer = "" if depth + 1 < self.steps else gold if so_far else _another_answer(task.problem, gold, rng)
+        return _fields(task, thought=thought, answer=answer)
+
+    def _critique(self, task: Task, rationale: Rationale, rng: random.Random) -> str:
+        place = self.first_error(rationale.steps)
+        others = [i for i in range(len(rationale.steps)) if i != place]
+        found = place is not None and (rng.random() < self.locate_rate or not others)
+        named = place if found and place is not None else rng.choice(others or [0])
+        return _fields(
+            task,
+            explanation=f"Step {named + 1} does not hold.",
+            first_wrong_step=named + 1,
+            kind="arithmetic" if found else "logic",
+            correction="The sum should be right.",
+        )
+
+    @staticmethod
+    def is_sound(text: str) -> bool:
+        """Whether every sum in a text this world wrote is right."""
+        return all(int(a) + int(b) == int(c) for a, b, c in _CLAIM.findall(text))
+
+    @staticmethod
+    def first_error(steps: tuple[str, ...]) -> int | None:
+        """Index of the first step with a wrong sum, from 0; None where all are right."""
+        return next((i for i, step in enumerate(steps) if not World.is_sound(step)), None)
+
+
+def _with_thought(request: Request, reply: str | Completion, *, ends: bool, shows: bool) -> Completion:
+    """A reply whose working stands in a thought, as endpoints send it: in `reasoning_content`, or with its tokens alone."""
+    said = reply if isinstance(reply, Completion) else Completion(text=reply, finish="stop")
+    working, _, statement = said.text.rpartition("\nThe answer is ")
+    if statement and working and request.task.format == "text":
+        said = said._replace(text=f"The answer is {statement}")
+    thought = working or f"I am asked to {request.task.kind.replace('_', ' ')}. That I can do."
+    if request.task.format == "json" and (claims := _CLAIM.findall(said.text)):
+        thought = "\n".join(f"We know that {a} + {b} = {c}." for a, b, c in claims)
+    if not ends:
+        thought, said = thought[: max(1, len(thought) // 2)], said._replace(text="", finish="length", logprobs=None)
+    tokens = max(1, len(thought) // 4)
+    return said._replace(
+        thought=thought if shows else None,
+        thought_kind="raw" if shows else "hidden",
+        thought_from="reasoning_content" if shows else None,
+        prompt_tokens=sum(len(str(m["content"])) for m in request.messages) // 4,
+        completion_tokens=tokens + len(said.text) // 4,
+        reasoning_tokens=tokens,
+    )
+
+
+def _fields(task: Task, **fields: str | int) -> str:
+    if task.format == "json":
+        return orjson.dumps(fields).decode()
+    return "\n".join(f"{name.replace('_', ' ').capitalize()}: {value}" for name, value in fields.items())
+
+
+def _yes_or_no(probability: float) -> Completion:
+    """A word with the probabilities of both."""
+    word = "Yes" if probability >= 0.5 else "No"
+    both = [{"token": t, "logprob": math.log(p)} for t, p in (("Yes", probability), ("No", 1 - probability))]
+    listed = {
+        "content": [{"token": word, "logprob": math.log(max(probability, 1 - probability)), "top_logprobs": both}]
+    }
+    return Completion(text=word, finish="stop", prompt_tokens=100, completion_tokens=1, logprobs=listed)
+
+
+def _claim(rng: random.Random, *, sound: bool) -> str:
+    a, b = rng.randrange(1, 1000), rng.randrange(1, 1000)
+    return f"We know that {a} + {b} = {a + b if sound else a + b + rng.choice([-10, -1, 1, 10])}"
+
+
+def _another_answer(problem: Problem, gold: str, rng: random.Random) -> str:
+    if problem.choices:
+        return rng.choice([letter for letter, _ in problem.lettered_choices if letter != gold])
+    if problem.answer_kind == "boolean":
+        return "no" if gold.strip().lower() in {"yes", "true"} else "yes"
+    try:
+        return str(int(float(gold.replace(",", ""))) + rng.choice([-2, -1, 1, 2, 10]))
+    except ValueError:
+        return f"not {gold}"
+
+
+def _write(task: Task, steps: list[str], answer: str) -> str:
+    if task.format == "json":
+        reply: dict[str, Any] = {"steps": steps, "answer": answer}
+        return orjson.dumps(reply).decode()
+    return "\n".join([*(f"{s}." for s in steps), f"The answer is {answer}."])

@@ -1,0 +1,74 @@
+"""`generate`: models write rationales."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from synth.models import Model, Request, Task
+from synth.records import Problem, Rationale, UnitRecord, record_fields
+from synth.steps.step import Flow
+from synth.steps.unit import Unit
+from synth.steps.writing import WritingStep
+
+__all__ = ["Generate"]
+
+
+class Generate(WritingStep):
+    """Models solve the problem and show their work; each sample is a rationale.
+
+    Source: zero-shot and few-shot chain of thought as in arXiv:2212.10071 (k samples of a model); with `hint: answer`
+    the rationalization of arXiv:2203.14465 (the solver is told the gold answer; the hint never enters the record).
+    """
+
+    takes: ClassVar[type[UnitRecord]] = Problem
+    gives: ClassVar[tuple[type[UnitRecord], ...]] = (Rationale,)
+
+    step: Literal["generate"] = "generate"
+    prompt: str = "rationale/solve"
+    """Name of a shipped prompt, or path of your own (`.j2`), read from beside the pipeline file."""
+    samples: Annotated[int, Field(ge=1, le=1024)] = 1
+    """Rationales to ask of each model for each problem."""
+    hint: Literal["none", "answer"] = "none"
+    """Whether the model is shown the gold answer. The stored question never holds it."""
+
+    def prompt_variables(self) -> Mapping[str, frozenset[str] | None]:
+        fields = record_fields(Problem)
+        return {"problem": fields, "hint": None, "format": None, "examples": None}
+
+    def problems_with(
+        self, models: Mapping[str, Sequence[Model]], authors: Sequence[Model]
+    ) -> Iterable[tuple[str, str, str]]:
+        yield from super().problems_with(models, authors)
+        if self.samples > 1 and any(self.is_greedy(t) for role in self.roles() for t in models.get(role, ())):
+            what = f"{self.samples} samples at temperature 0 are {self.samples} times the same reply"
+            yield "samples", what, "set temperature above 0, or samples: 1"
+
+    def flow(self, models: int) -> Flow:
+        n = self.samples * models
+        return Flow(calls=n, records=n)
+
+    async def run(self, records: Sequence[Problem], unit: Unit) -> Iterable[UnitRecord]:
+        asked = [pair for problem in records for pair in self.requests(problem, unit.models(self.by))]
+        return await self.write(asked, unit)
+
+    def requests(self, problem: Problem, models: Sequence[Model]) -> list[tuple[Model, Request]]:
+        """All there is to ask of these models for a problem."""
+        hint = problem.answer if self.hint == "answer" else None
+        asked: list[tuple[Model, Request]] = []
+        for model in models:
+            task = Task("solve", problem, hint=hint, format=self.form_for(model))
+            first = self.writing(problem, model, task, {"hint": hint})
+            asked += [(model, first if i == 0 else first._replace(sample=i)) for i in range(self.samples)]
+        return asked
+
+    async def write(self, asked: Sequence[tuple[Model, Request]], unit: Unit) -> list[Rationale]:
+        """The rationales that came back."""
+        replies = await self.ask_all([(model, request, request.task.problem) for model, request in asked], unit)
+        return [
+            self.read(request.task.problem, model, request, reply)
+            for (model, request), reply in zip(asked, replies, strict=True)
+            if reply is not None
+        ]

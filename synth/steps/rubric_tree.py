@@ -1,0 +1,283 @@
+"""`rubric_tree`: a thought tree over the yes/no elements of a marking scheme."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+
+from pydantic import BeforeValidator, Field
+
+from synth.errors import UserError
+from synth.models import Capability, Completion, Model, Reply, Request, Task
+from synth.records import Failure, Node, Problem, Rejection, Score, UnitRecord, content_id, record_fields
+from synth.steps.rubric import Element, Rubric, read_rubric
+from synth.steps.step import Flow, ModelStep
+from synth.steps.unit import Unit
+from synth.verify import find_quote
+
+__all__ = ["RubricTree"]
+
+_PLAIN = re.compile(r"\W*(yes|no)\W*", re.IGNORECASE)
+
+
+class _Decided(Reply):
+    """A vote."""
+
+    decision: Annotated[Literal["yes", "no"], BeforeValidator(lambda v: v.lower() if isinstance(v, str) else v)]
+
+
+class _Justified(Reply):
+    """Why."""
+
+    reason: Annotated[str, Field(min_length=1)]
+    quote: str = ""
+
+
+class _Path(NamedTuple):
+    """A branch of the tree on its way down."""
+
+    decisions: tuple[tuple[Element, str], ...]
+    weight: float
+    leaf: Node | None
+
+
+class _Child(NamedTuple):
+    path: _Path
+    decision: str
+    share: float
+    voters: int
+    votes: tuple[Completion, ...]
+
+    @property
+    def weight(self) -> float:
+        return self.path.weight * self.share
+
+
+class RubricTree(ModelStep):
+    """Decide the elements of a marking scheme one by one by votes, and branch where the voters disagree.
+
+    Each element is a level. Where all votes agree there is one child, else two, weighted by their shares; the weight of
+    a path is the product. Each decision is justified by a quotation, looked up in the text. A leaf has the mark the rule
+    gives. Scores: `path_weight` of a leaf; `quoted` of a node (1 if its quotation stands in the text); of the problem
+    `max_path` and `sum_by_answer` (label: the mark of the heaviest path, and that with the largest sum of weights; value:
+    that weight) and `pruned_mass`. Source: arXiv:2406.19949, whose votes that are neither yes nor no are left in the sum
+    (here they are not), and whose prediction is `max_path`.
+    """
+
+    takes: ClassVar[type[UnitRecord]] = Problem
+    gives: ClassVar[tuple[type[UnitRecord], ...]] = (Node, Score, Rejection)
+    needs: ClassVar[frozenset[str]] = frozenset({"context"})
+
+    step: Literal["rubric_tree"] = "rubric_tree"
+    prompt: str = "trees/decide"
+    """Name of a shipped prompt, or path of your own (`.j2`), that asks for one vote."""
+    justify_prompt: str = "trees/justify"
+    """The same, that asks why."""
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = 0.7
+    """Sampling temperature."""
+    max_tokens: Annotated[int, Field(ge=1)] | None = 16
+    """Most tokens of a vote."""
+    votes: Annotated[int, Field(ge=1, le=256)] = 10
+    """Votes of each model on each element."""
+    justify: bool = True
+    """Whether each decision is to be justified: one more call a node."""
+    justify_tokens: Annotated[int, Field(ge=1)] = 256
+    """Most tokens of a justification."""
+    history: Literal["taken", "none"] = "taken"
+    """Whether voters see the decisions taken on their branch."""
+    order: Literal["given", "reverse", "shuffle"] = "given"
+    """In which order elements are asked; `shuffle`: another for each problem, the same each time."""
+    rule: str | None = None
+    """The mark as an expression over `count` (how many are yes) and the elements by name, for rubrics without a rule."""
+    max_leaves: Annotated[int, Field(ge=1)] = 32
+    """The heaviest branches go on, so many at a time; K elements may make 2^K."""
+    min_path_weight: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Branches lighter than this do not go on."""
+
+    def prompts(self) -> Mapping[str, Mapping[str, frozenset[str] | None]]:
+        shown = {"problem": record_fields(Problem), "element": None, "history": None, "format": None}
+        return {"prompt": shown, **({"justify_prompt": {**shown, "decision": None}} if self.justify else {})}
+
+    def uses_of(self, model: Model) -> frozenset[Capability]:  # noqa: ARG002
+        return frozenset({"json_schema"})
+
+    def gives_scores(self) -> tuple[str, ...]:
+        return ("path_weight", "quoted", "max_path", "sum_by_answer", "pruned_mass")
+
+    def unfit(self, problem: Problem) -> str | None:
+        try:
+            read_rubric(problem, self.rule)
+        except UserError as error:
+            return error.what
+        return None
+
+    def problems_with(
+        self, models: Mapping[str, Sequence[Model]], authors: Sequence[Model]
+    ) -> Iterable[tuple[str, str, str]]:
+        yield from super().problems_with(models, authors)
+        if self.votes > 1 and self.temperature == 0:
+            yield "temperature", f"{self.votes} votes at temperature 0 are one", "set temperature above 0, or votes: 1"
+
+    def flow(self, models: int) -> Flow:
+        # Five elements, one in two of them split once: our guess, for want of a rubric.
+        return Flow(calls=5 * 1.5 * (self.votes * models + self.justify), records=3)
+
+    async def run(self, records: Sequence[Problem], unit: Unit) -> Iterable[UnitRecord]:
+        made: list[UnitRecord] = []
+        for problem in records:
+            made += await self._grow(problem, read_rubric(problem, self.rule), unit)
+        return made
+
+    async def _grow(self, problem: Problem, rubric: Rubric, unit: Unit) -> list[UnitRecord]:
+        made: list[UnitRecord] = []
+        paths = [_Path((), 1.0, None)]
+        elements = self._ordered(rubric, problem)
+        for depth, element in enumerate(elements):
+            polled = await asyncio.gather(*(self._poll(path, element, problem, unit) for path in paths))
+            children = [child for some in polled for child in some]
+            lost = [path for path, some in zip(paths, polled, strict=True) if not some]
+            made += [self._undecided(path, element, problem) for path in lost]
+            heavy = sorted(children, key=lambda c: -c.weight)[: self.max_leaves]  # stable
+            going = [c for c in heavy if c.weight >= self.min_path_weight]
+            told = await asyncio.gather(*(self._justification(c, element, problem, unit) for c in going))
+            why = dict(zip(map(id, going), told, strict=True))
+            paths = []
+            for child in children:
+                last = depth == len(elements) - 1
+                node, scores = self._node(child, element, depth, problem, rubric if last else None, why.get(id(child)))
+                made += [node, *scores]
+                if id(child) in why:
+                    taken = (*child.path.decisions, (element, child.decision))
+                    paths.append(_Path(taken, child.weight, node))
+                else:
+                    rule = f"path weight >= {self.min_path_weight:g}, at most {self.max_leaves} branches"
+                    made.append(self.reject(node, rule, {"path_weight": child.weight}))
+        return [*made, *self._totals(paths, problem)]
+
+    def _ordered(self, rubric: Rubric, problem: Problem) -> list[Element]:
+        elements = list(rubric.elements)
+        if self.order == "shuffle":
+            return sorted(elements, key=lambda e: content_id([problem.id, e.name]))
+        return elements[::-1] if self.order == "reverse" else elements
+
+    async def _poll(self, path: _Path, element: Element, problem: Problem, unit: Unit) -> list[_Child]:
+        asked: list[tuple[Model, Request, UnitRecord]] = []
+        for model in unit.models(self.by):
+            form = self.form_of_fields(model)
+            task = Task("decide", problem, format=form)
+            shown = self._shown(path, element, problem) | {"format": form}
+            first = self.request(self.load(), shown, task, shape=_Decided if form == "json" else None)
+            asked += [(model, first if i == 0 else first._replace(sample=i), problem) for i in range(self.votes)]
+        votes: dict[str, list[Completion]] = {}
+        for reply in await self.ask_all(asked, unit):
+            if reply is not None and (decision := _decision(reply)) is not None:
+                votes.setdefault(decision, []).append(reply)
+        valid = sum(map(len, votes.values()))
+        return [
+            _Child(path, decision, len(votes[decision]) / valid, valid, tuple(votes[decision]))
+            for decision in ("yes", "no")
+            if decision in votes
+        ]
+
+    async def _justification(self, child: _Child, element: Element, problem: Problem, unit: Unit) -> Completion | None:
+        if not self.justify:
+            return None
+        model = unit.models(self.by)[0]
+        form = self.form_of_fields(model)
+        shown = self._shown(child.path, element, problem) | {"format": form, "decision": child.decision}
+        task = Task("justify", problem, hint=child.decision, format=form)
+        limit = {"max_tokens": self.justify_tokens}
+        request = self.request(self.load("justify_prompt"), shown, task, shape=_Justified, parameters=limit)
+        return await unit.ask(model, request, problem)
+
+    def _shown(self, path: _Path, element: Element, problem: Problem) -> dict[str, Any]:
+        history = (
+            [{"question": e.question, "decision": d} for e, d in path.decisions] if self.history == "taken" else []
+        )
+        return {"problem": problem, "element": element.question, "history": history}
+
+    def _node(
+        self,
+        child: _Child,
+        element: Element,
+        depth: int,
+        problem: Problem,
+        rubric: Rubric | None,
+        why: Completion | None,
+    ) -> tuple[Node, list[Score]]:
+        said: _Justified | None = why.value if why is not None else None
+        parent = child.path.leaf
+        decisions = {e.name: d == "yes" for e, d in (*child.path.decisions, (element, child.decision))}
+        keys = [v.key for v in (*child.votes, *([why] if why is not None else []))]
+        node = self.derive(
+            Node,
+            [problem, *([parent] if parent else [])],
+            replies=keys,
+            key=[element.name, child.decision, child.voters],
+            problem=problem.id,
+            parent=parent.id if parent is not None else None,
+            depth=depth,
+            text=element.question,
+            decision=child.decision,
+            reason=said.reason if said is not None else None,
+            quote=(said.quote or None) if said is not None else None,
+            value=child.share,
+            visits=child.voters,
+            terminal=rubric is not None,
+            answer=rubric.mark(decisions) if rubric is not None else None,
+            call=why.call if why is not None else child.votes[0].call,
+        )
+        scores = []
+        if rubric is not None:
+            scores.append(self._score(node, "path_weight", child.weight))
+        if node.quote is not None:
+            found = find_quote(node.quote, problem.context or "")
+            scores.append(self._score(node, "quoted", float(found), "found" if found else "missing"))
+        return node, scores
+
+    def _undecided(self, path: _Path, element: Element, problem: Problem) -> Failure:
+        taken = ", ".join(d for _, d in path.decisions) or "none"
+        return self.derive(
+            Failure,
+            [problem, *([path.leaf] if path.leaf is not None else [])],
+            target=path.leaf.id if path.leaf is not None else problem.id,
+            cause="no_valid_votes",
+            message=f"no vote on {element.question!r} is a yes or a no (decisions before it: {taken})",
+            retriable=False,
+        )
+
+    def _totals(self, paths: Sequence[_Path], problem: Problem) -> list[Score]:
+        leaves = [(p.leaf.answer, p.weight) for p in paths if p.leaf is not None and p.leaf.answer is not None]
+        lost = 1 - sum(weight for _, weight in leaves)
+        made = [self._score(problem, "pruned_mass", lost if lost > 1e-9 else 0.0)]  # what rounding leaves is nothing
+        if leaves:
+            mark, weight = max(leaves, key=lambda leaf: leaf[1])
+            sums: Counter[str] = Counter()
+            for answer, share in leaves:
+                sums[answer] += share  # type: ignore[assignment]  # a Counter of weights
+            (top, total), *_ = sums.most_common(1)
+            made += [self._score(problem, "max_path", weight, mark), self._score(problem, "sum_by_answer", total, top)]
+        return made
+
+    def _score(self, target: UnitRecord, name: str, value: float, label: str | None = None) -> Score:
+        return self.derive(
+            Score,
+            [target],
+            target=target.id,
+            name=name,
+            value=value,
+            label=label,
+            judge="rubric_tree/1",
+        )
+
+
+def _decision(reply: Completion) -> str | None:
+    """The decision of a vote; None where it is neither a plain yes nor a plain no."""
+    if reply.value is not None:
+        decided: str = reply.value.decision
+        return decided
+    found = _PLAIN.fullmatch(reply.text.strip())
+    return found[1].lower() if found else None

@@ -1,7 +1,0 @@
-"""The embedded runtime: a model fetched by its content, and llama.cpp's server in a child process."""
-
-from synth.teachers.local.catalogue import CATALOGUE, DEFAULT_MODEL, LocalModel
-from synth.teachers.local.fetch import ModelFile, locate
-from synth.teachers.local.server import LocalServer
-
-__all__ = ["CATALOGUE", "DEFAULT_MODEL", "LocalModel", "LocalServer", "ModelFile", "locate"]

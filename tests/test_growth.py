@@ -1,0 +1,599 @@
+"""No text takes more time for each of its signs the longer it is: every pattern, and every function over texts of others."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+import unicodedata
+from collections.abc import Callable
+from contextlib import suppress
+from difflib import SequenceMatcher
+from time import monotonic, sleep
+
+import hypothesis.strategies as st
+import pytest
+from growth import PROSE, UNITS, Found, attacks, modules, patterns, probe, scan, seconds_of, size_for
+from hypothesis import given
+
+from synth import redact as secrets
+from synth.alignment import TooAlikeError, aligned
+from synth.bounded import SharedRuns, _runs, nearest, nfkc
+from synth.cli.tables import inert as inert_in_terminal
+from synth.cli.tables import inert_lines, is_formula
+from synth.corpus.near_duplicates import near_duplicates
+from synth.corpus.overlap import common_words, resembling, shared_words, sharing_runs
+from synth.corpus.shingles import hash_shingles, normalise, shingle_set
+from synth.errors import InputError
+from synth.measures.diversity import compression_ratio, distinct_n
+from synth.models import Completion
+from synth.models.continuation import LEAST_OVERLAP, _overlap, strip_prefix
+from synth.models.reading import _refused_parameter, read_reply, refusal_of_server
+from synth.models.stream import assembled
+from synth.models.structured import Reply, Unreadable, _label, read_structured
+from synth.models.thought import part
+from synth.models.transport import HttpReply
+from synth.publish.markdown import code, escaped, title
+from synth.publish.scan import _Wanted
+from synth.records import solution_of
+from synth.records.identity import canonical_json
+from synth.redact import redact, scrub
+from synth.rewards import think_format
+from synth.sources.chats import context_of, question_of, reply_of, thought_of
+from synth.sources.formats import math_shepherd_steps, prm800k_steps, turns
+from synth.sources.json_values import parse_json
+from synth.sources.mapping import to_problem
+from synth.steps.analysis import Analysis, relation_in
+from synth.steps.counterfactual import _META, _Premises, asks_for_exception, share_changed
+from synth.steps.critique import _Diagnosis
+from synth.steps.review import _Rated
+from synth.steps.rubric_tree import _decision
+from synth.steps.segmentation import cut, segment
+from synth.texts import (
+    announces_answer,
+    boilerplate,
+    control_tokens,
+    half_tags,
+    language_of,
+    longest_shared_run,
+    personal_data,
+    refusal,
+    repeated_share,
+    split_thought,
+)  # fmt: skip
+from synth.texts.thoughts import END_OF_TURN, TABLE, _Table
+from synth.verify import (
+    compare_answers,
+    extract_answer,
+    find_answer,
+    find_quote,
+    infer_kind,
+    quotes_in,
+    token_f1,
+)  # fmt: skip
+from synth.verify.booleans import last_boolean, read_boolean
+from synth.verify.choices import _by_part, last_named_choice, read_choice
+from synth.verify.formulas import as_interval, formula, ordered_values, unlike
+from synth.verify.latex import last_box, repair_escapes, unwrap
+from synth.verify.numbers import find_numbers, is_number, last_number, read_number, read_scaled
+from synth.verify.scripts import to_halfwidth
+from synth.verify.statements import find_statements, value_after, widen
+from synth.verify.text import normalise_text, same_text
+from synth.view.differences import differences
+from synth.view.pages import brief, inert, plain, restored, stated
+
+OURS = {
+    "synth.store.views": "reads the package's own views.sql",
+    "synth.export.files": "names of files of our own",
+    "synth.publish.configs": "names of files of our own",
+}
+"""Modules whose patterns meet nothing that somebody else wrote, or are given to them."""
+OF_OTHERS = {"synth.prompts.environment", "synth.sources.formats"}
+"""Modules that take patterns from pipelines and mappings."""
+
+
+class Answered(Reply):
+    """A reply in fields."""
+
+    some_steps: tuple[str, ...] = ()
+    answer: str
+    score: int = 0
+
+
+def make_patterns() -> None:
+    """Calls what makes patterns of what it is given."""
+    _runs.__wrapped__()
+    _Table(TABLE)
+    _label.__wrapped__(Answered)
+    find_quote("some words", "x some words")
+    _by_part("some words", ("some words", "other"))
+    find_answer("A) red", kind="choice", choices=("red", "b"))
+    extract_answer("B", kind="choice", choices=("red", "b"), which="last")
+    announces_answer("the answer is 3", "3")
+    _refused_parameter({}, "unsupported temperature", ("temperature",))
+    relation_in("not supported")
+    for value in ("hunter22", 'a"b\\\\c/dddd'):
+        secrets._known.pop(value, None)
+        secrets.keep_secret(value)
+
+
+@pytest.fixture
+def _no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(secrets, "_known", {})
+
+
+@pytest.fixture(scope="module")
+def all_patterns() -> tuple[list[Found], list[str]]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(secrets, "_known", {})
+        found, missing = patterns(make_patterns)
+    different = {(f.pattern.pattern, f.pattern.flags, f.ways): f for f in found if f.where.split(":")[0] not in OURS}
+    return list(different.values()), missing
+
+
+def slow_on(found: Found) -> str | None:
+    """The first text on which a pattern is slow."""
+    for attack in attacks(found.pattern):
+        slow = probe(
+            found.where, attack, lambda text: scan(found, text), size=2500, most=3e-6, never=3e-5, least=2.5e-7
+        )
+        if slow is not None:
+            return str(slow)
+    return None
+
+
+def test_every_pattern_is_seen(all_patterns: tuple[list[Found], list[str]]):
+    """Of each place in the source that makes a pattern there is one to probe."""
+    found, missing = all_patterns
+    assert [m for m in missing if m.split(":")[0] not in {*OURS, *OF_OTHERS}] == []
+    assert len(found) > 350
+
+
+def test_every_pattern_takes_linear_time(all_patterns: tuple[list[Found], list[str]]):
+    """No repetition, start or alternative of any pattern makes it slower for each sign of a longer text."""
+    assert [slow for found in all_patterns[0] if (slow := slow_on(found)) is not None] == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "ways"),
+    [
+        (r"\s+$", {"finditer"}),  # from each start to the end of the run
+        (r"<a>(.*?)</a>", {"finditer"}),
+        (r"“[^”]+”", {"finditer"}),
+        (r"^\s*-", {"finditer"}),
+        (r"a\s*,?\s*b", {"match"}),  # two runs side by side
+        (r"(?:\S+\s+){3}.*\?\Z", {"match"}),
+        (r"x(?:\w+\s?)*!", {"match"}),  # in 2^n ways
+        (r"\A1(?:,1|,[\d,]*)*;", {"match"}),
+        (rb"(?:a|aa)+b", {"fullmatch"}),
+        (r"(?=[^|]*,)[^|]*?z", {"finditer"}),
+    ],
+)
+def test_a_slow_pattern_is_seen(pattern: str, ways: set[str]):
+    """The probe finds patterns that are known to be slow, each in its way."""
+    assert slow_on(Found("it", re.compile(pattern, re.DOTALL | re.MULTILINE), frozenset(ways))) is not None
+
+
+@pytest.mark.parametrize(
+    "pattern", [r"(?<!\d)\d+ apples", r"\s{1,8}$", r"(?<!\s)\s++$", r'"[^"\n]*"', r"\w++(?:@\w+)?"]
+)
+def test_a_linear_pattern_is_not_slow(pattern: str):
+    """Nor does it take others for slow."""
+    assert slow_on(Found("it", re.compile(pattern), frozenset({"finditer"}))) is None
+
+
+# Functions over texts.
+
+MARKS = [*(w for m in TABLE for w in (*m.open, *m.close, *m.response_open, *m.joints)), *END_OF_TURN]
+KINDS: dict[str, tuple[str, ...]] = {
+    "any": (*" \t\n\u3000aA1_.,:?\"'`*-\\({[<$|\u0301", *UNITS),
+    "answers": (
+        "\\boxed{", "\\boxed{1} ", "\\boxed a ", "####", "\n#### 1", "answer: ", "Answer: 1\n", "The answer is ", "The answer is 1. ",
+        "\n# Answer\n", "**Answer:** ", "<answer>", "<answer>1</answer>", "</answer>", '{"answer": ', '"answer": "', '"answer":"\\',
+        '{"answer":{"a":', "```\n{", "\nQuestion: 1\n", "Q:", ":", "答案是", "A) ", "(A) ", "A. a\n", "A and B, ", "not A ", "A is wrong ",
+        "yes ", "yes or no, ", "not ", "the statement is true. ", "1 = ", "x = 1, ", "<<1>>", "<<", "1,000,", "1e9 ", "10^9 ", "½", "10² ",
+        "1 million ", "1 and ", "because ", "a b? ", "\\frac{1}{2}", "\\frac{", "\\text{", "\\(", "\\[", "$1$ ", "\\langle ,", "\\sqrt{",
+        "x < 1 or ", "0.1\\overline{6}", "\\\\", "\x0c", "'\\", '"\\', "is: A) ", "option A ", "a'", "</s>", "e.g. ", "\\equiv ",
+    ),
+    "thoughts": (
+        *MARKS, "<think></think>", "<think>a</think>\nb\n", "\n<think>\n", "a. <think>", '"<think>"', "`<think>`", "</think>.", "</think> a",
+        "```\n<think>\n```\n", "~~~\n", "<|a|>", "[INST]", "<｜a｜>",
+    ),
+    "json": (
+        '{"a": ', '{"a": {', '{"a":1}\n', '{"answer": "', '"a": ', "[1,", "```json\n{", "```json", "<answer>", "<json>{", "answer: a\n", "**answer**: ",
+        "answer", "\\u", "\\u0041", '\\"', "\\n", "\\frac", "Premises:\n1. a\nOptions:\n", "A) a\nRelation: not ", "1. a\n", "- ", "data: {}\n\n",
+        "not supported ", "not a ", "4/5 ", "data:", "\ud800",
+    ),
+    "data": (
+        "a@", "a@b.", "a.b@", "+1 ", "+1 202 555 01", "(0", "(020) 1234", "1234-", "4111 1111 1111 1111 ", "DE89 3704 ", "1.1.1.1", "1:1:",
+        "http://", "http://a:", "http://a:b@", "sk-", "sk-a1", "bearer a", "eyJaaaaaaaaaaaa.", "-----BEGIN ", "-----BEGIN A ", "AKIA", "hunter2", "hunter22",
+        "\\u0068", "#### 1", "answer: 3", "as an AI ", "sorry, but ", "I hope this ", "\x1b[", "\u202e", "\u0301\u0316", "ﷺ", "中文", "ß", "² ", "—",
+    ),
+    "steps": ("Step 1: ", "Step 1: a ки\n", "ки", "\nStep 2 :", "Human: ", "\n\nHuman: a", "\n\nAssistant:", "a. A", ". ", "。", '." ', "[a]", "{a}"),
+}  # fmt: skip
+NESTED = (
+    ("{", "}"), ("[", "]"), ("(", ")"), ("\\boxed{", "}"), ("<think>", "</think>"), ("<think>\n", "</think>\n"), ("<answer>", "</answer>"),
+    ("```\n", "a\n"), ("$", " "), ('{"a":', "}"), ("“", "”"), (" ", "\n"), ("1", "0"), ("not ", "A"), ("`", "a"), ("\\", '"'),
+)  # fmt: skip
+"""What comes many times, and then what as many times."""
+
+CHOICES = ("red", "green fish", "3", "4")
+GOLD = {"number": "3", "math": "x+1", "choice": "B", "boolean": "yes", "text": "green fish"}
+
+
+def message(text: str) -> bytes:
+    return json.dumps({"choices": [{"message": {"content": text, "reasoning": "a" + text}}]}).encode()
+
+
+def streamed(text: str) -> bytes:
+    """A stream in pieces of a few signs, as servers send it."""
+    pieces = [text[i : i + 4] for i in range(0, len(text), 4)]
+    events = (
+        {
+            "delta": {"content": p, "reasoning_details": [{"type": "reasoning.text", "text": p}]},
+            "logprobs": {"content": [{"token": p, "logprob": -1}]},
+        }
+        for p in pieces
+    )
+    return "".join(f"data: {json.dumps({'choices': [event]})}\n\n" for event in events).encode()
+
+
+def scored(text: str) -> HttpReply:
+    tokens = [text[i : i + 4] for i in range(0, len(text), 4)]
+    prompt = [{"1": {"decoded_token": token, "logprob": -1.0}} for token in tokens]
+    return HttpReply(200, {}, json.dumps({"choices": [{"text": "a"}], "prompt_logprobs": prompt}).encode())
+
+
+def refused(text: str) -> object:
+    headers = {"retry-after": text[:16_000], "x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": text}
+    body = json.dumps({"error": {"message": text, "param": text[:2]}}).encode()
+    return [
+        refusal_of_server(HttpReply(status, headers, body), "http://a", model="m", sent=("temperature", "max_tokens"))
+        for status in (400, 429)
+    ]
+
+
+def row(text: str) -> object:
+    mapping = {"question": "q", "answer": "a", "choices": "c", "reference_solution": "s"}
+    return to_problem({"q": "a" + text, "a": "b" + text, "c": None, "s": text}, mapping, "f:1", frozenset())
+
+
+FUNCTIONS: dict[str, tuple[str, Callable[[str], object]]] = {
+    **{
+        f"synth.verify.extract.find_answer {kind}": (
+            "answers",
+            lambda t, kind=kind: find_answer(t, kind=kind, choices=CHOICES if kind == "choice" else ()),
+        )
+        for kind in GOLD
+    },
+    "synth.verify.extract.extract_answer": (
+        "answers",
+        lambda t: [extract_answer(t, kind=k, choices=CHOICES, which="last") for k in ("number", "choice", "boolean")],
+    ),
+    **{
+        f"synth.verify.compare.compare_answers {kind}": (
+            "answers",
+            lambda t, kind=kind: (
+                compare_answers(t, GOLD[kind], kind=kind, choices=CHOICES if kind == "choice" else ()),
+                compare_answers(GOLD[kind], t or "-", kind=kind, choices=CHOICES if kind == "choice" else ()),
+            ),
+        )
+        for kind in ("number", "choice", "boolean", "text")
+    },
+    "synth.verify.text.token_f1": ("any", lambda t: token_f1(t, t + " x")),
+    "synth.verify.text.normalise_text": ("data", normalise_text),
+    "synth.verify.text.same_text": ("answers", lambda t: same_text(t, t + "x")),
+    "synth.verify.choices.read_choice": ("answers", lambda t: read_choice(t, ("a" + t, "b" + t[:99], "c"))),
+    "synth.verify.choices.last_named_choice": ("answers", lambda t: last_named_choice(t, CHOICES)),
+    "synth.verify.booleans.last_boolean": ("answers", last_boolean),
+    "synth.verify.booleans.read_boolean": ("answers", read_boolean),
+    "synth.verify.kinds.infer_kind": ("answers", infer_kind),
+    "synth.verify.latex.last_box": ("answers", last_box),
+    "synth.verify.latex.repair_escapes": ("answers", repair_escapes),
+    "synth.verify.latex.unwrap": ("answers", unwrap),
+    "synth.verify.numbers.find_numbers": ("answers", find_numbers),
+    "synth.verify.numbers.is_number": ("answers", is_number),
+    "synth.verify.numbers.last_number": ("answers", last_number),
+    "synth.verify.numbers.read_number": ("answers", read_number),
+    "synth.verify.numbers.read_scaled": ("answers", read_scaled),
+    "synth.verify.formulas.formula": ("answers", formula),
+    "synth.verify.formulas.as_interval": ("answers", lambda t: as_interval(formula(t))),
+    "synth.verify.formulas.ordered_values": ("answers", lambda t: ordered_values(formula(t))),
+    "synth.verify.formulas.unlike": ("answers", lambda t: unlike(formula(t), formula("x" + t))),
+    "synth.verify.quotes.find_quote": ("any", lambda t: (find_quote(t, "b" + t), find_quote("a…b…" + t[:99], t))),
+    "synth.verify.quotes.quotes_in": ("any", quotes_in),
+    "synth.verify.scripts.to_halfwidth": ("data", to_halfwidth),
+    "synth.verify.statements.find_statements": ("answers", find_statements),
+    "synth.verify.statements.value_after": ("answers", lambda t: value_after(t, 0, words=True, heading=False)),
+    "synth.verify.statements.widen": ("answers", lambda t: (widen(t, 0, 3), widen(t, len(t) // 2, len(t)))),
+    "synth.texts.language.language_of": ("any", language_of),
+    "synth.texts.leaks.announces_answer": ("data", lambda t: (announces_answer(t, "3"), announces_answer(t, t + "1"))),
+    "synth.texts.leaks.longest_shared_run": ("any", lambda t: longest_shared_run(t, [t, PROSE])),
+    "synth.texts.personal_data.personal_data": ("data", lambda t: personal_data(t, ("US",))),
+    "synth.texts.phrases.boilerplate": ("data", boilerplate),
+    "synth.texts.phrases.refusal": ("data", refusal),
+    "synth.texts.repetition.repeated_share": ("any", repeated_share),
+    "synth.texts.thoughts.control_tokens": ("thoughts", control_tokens),
+    "synth.texts.thoughts.half_tags": ("thoughts", half_tags),
+    "synth.texts.thoughts.split_thought": ("thoughts", split_thought),
+    "synth.bounded.nfkc": ("data", nfkc),
+    "synth.bounded.nearest": ("any", lambda t: nearest(t, [t + "x", "abc"])),
+    "synth.bounded.SharedRuns": ("any", lambda t: SharedRuns(t).longest_in(t[::-1])),
+    "synth.redact.redact": ("data", redact),
+    "synth.redact.scrub": ("data", lambda t: scrub(json.dumps(json.dumps(t)).encode())),
+    "synth.publish.scan._Wanted": ("data", lambda t: (WANTED.anything(t), [*WANTED.seen(t)])),
+    "synth.publish.markdown": ("data", lambda t: (code(t), escaped(t), title(t))),
+    "synth.cli.tables.inert": ("data", inert_in_terminal),
+    "synth.cli.tables.inert_lines": ("data", inert_lines),
+    "synth.cli.tables.is_formula": ("data", is_formula),
+    "synth.view.pages.brief": ("data", lambda t: brief(t, 100)),
+    "synth.view.pages.inert": ("data", inert),
+    "synth.view.pages.plain": ("data", plain),
+    "synth.view.pages.restored": ("data", lambda t: restored(plain(t), t)),
+    "synth.view.pages.stated": ("data", lambda t: stated(t, (3, len(t)), len(t))),
+    "synth.corpus.shingles.normalise": ("data", normalise),
+    "synth.corpus.shingles.shingle_set": ("data", lambda t: shingle_set(t, 5)),
+    "synth.corpus.shingles.hash_shingles": ("data", lambda t: hash_shingles([t], 5)),
+    "synth.corpus.overlap.common_words": ("any", lambda t: common_words(t, t)),
+    "synth.corpus.overlap.shared_words": ("any", lambda t: shared_words(t, t, 8)),
+    "synth.corpus.overlap.sharing_runs": ("any", lambda t: sharing_runs([t], [t], run=8)),
+    "synth.corpus.overlap.resembling": ("any", lambda t: resembling([t], [t], cosine=0.5)),
+    "synth.corpus.near_duplicates.near_duplicates": (
+        "any",
+        lambda t: near_duplicates([t, "x " + t], threshold=0.8, shingle=5),
+    ),
+    "synth.measures.diversity.compression_ratio": ("any", lambda t: compression_ratio([t])),
+    "synth.measures.diversity.distinct_n": ("any", lambda t: distinct_n([t])),
+    "synth.records.identity.canonical_json": ("any", canonical_json),
+    "synth.records.parts.solution_of": ("any", lambda t: solution_of(t, (len(t) // 2, len(t) // 2 + 3))),
+    "synth.rewards.think_format": ("thoughts", lambda t: think_format([t])),
+    "synth.sources.chats": (
+        "any",
+        lambda t: [
+            (question_of(c), context_of(c), reply_of(c), thought_of(c))
+            for c in (
+                [{"role": "user", "content": t}, {"role": "assistant", "content": [{"text": t, "type": "text"}]}],
+            )
+        ],
+    ),
+    "synth.sources.formats.math_shepherd_steps": ("steps", lambda t: math_shepherd_steps(t, t)),
+    "synth.sources.formats.prm800k_steps": ("any", lambda t: prm800k_steps([{"human_completion": t}])),
+    "synth.sources.formats.turns": ("steps", turns),
+    "synth.sources.json_values.parse_json": ("json", lambda t: parse_json(t.encode("utf-8", "surrogatepass"))),
+    "synth.sources.json_values.parse_json text": ("json", lambda t: parse_json(json.dumps([t, t]).encode())),
+    "synth.sources.mapping.to_problem": ("steps", row),
+    "synth.steps.analysis.relation_in": ("json", relation_in),
+    "synth.steps.analysis.Analysis": (
+        "json",
+        lambda t: read_structured(f"Premises:\n{t}\nOptions:\n{t}\nAnswer: {t}", Analysis),
+    ),
+    "synth.steps.counterfactual._Premises": ("json", lambda t: read_structured(t, _Premises)),
+    "synth.steps.counterfactual._META": ("steps", _META.search),
+    "synth.steps.counterfactual.asks_for_exception": ("any", asks_for_exception),
+    "synth.steps.critique._Diagnosis": ("json", lambda t: _Diagnosis(explanation="a", first_wrong_step=t)),  # type: ignore[arg-type]
+    "synth.steps.review._Rated": ("json", lambda t: _Rated(score=t)),  # type: ignore[arg-type]
+    "synth.steps.rubric_tree._decision": ("any", lambda t: _decision(Completion(text=t, finish="stop"))),
+    "synth.steps.segmentation.segment": ("steps", lambda t: (segment(t), segment(t, "sentences"))),
+    "synth.steps.segmentation.cut": ("steps", lambda t: cut(t, t, (len(t) // 2, len(t) // 2 + 3))),
+    "synth.models.continuation.strip_prefix": (
+        "any",
+        lambda t: (strip_prefix("b" + t, t[len(t) // 2 :] + "x"), strip_prefix(t + "y", t[:-9] + "x")),
+    ),
+    "synth.models.reading.read_reply": (
+        "thoughts",
+        lambda t: read_reply(HttpReply(200, {}, message(t)), "", model="m"),
+    ),
+    "synth.models.reading.read_reply scores": ("any", lambda t: read_reply(scored(t), "", model="m", scored=t)),
+    "synth.models.reading.refusal_of_server": ("data", refused),
+    "synth.models.stream.assembled": ("any", lambda t: assembled(streamed(t))),
+    "synth.models.stream.assembled text": ("json", lambda t: assembled(t.encode("utf-8", "surrogatepass"))),
+    "synth.models.structured.read_structured": ("json", lambda t: read_structured(t, Answered)),
+    "synth.models.thought.part": (
+        "thoughts",
+        lambda t: part({"content": t, "reasoning": "a" + t}, TABLE, summarised=False, reasoned=True),
+    ),
+}
+"""Each with the kind of texts it is tried with, beside those of any kind."""
+
+BOUNDED_OTHERWISE = {
+    "synth.alignment.aligned": "counts its steps: below",
+    "synth.steps.counterfactual.share_changed": "by synth.alignment: below",
+    "synth.view.differences.differences": "by synth.alignment: below",
+    "synth.verify.mathematics.equivalent": "in a process that is ended: below",
+    "synth.verify.compare.verify_answer": "extract_answer, then compare_answers",
+    "synth.verify.formulas.is_interval": "within compare_answers, of at most 2,000 signs",
+    "synth.verify.latex.last_boxed": "last_box",
+    "synth.verify.statement.state_answer": "find_answer",
+    "synth.rewards.correct": "verify_answer",
+    "synth.verify.statement.answer_sentence": "puts words around an answer",
+    "synth.models.structured.repair_turn": "puts words around a reply",
+    "synth.records.derive.derive": "a record made, and its content_id",
+    "synth.records.identity.content_id": "a hash of canonical_json",
+    "synth.records.kept.is_kept": "ids",
+    "synth.redact.keep_secret": "a secret of the user",
+    "synth.publish.scan.secrets_here": "the environment of the user",
+    "synth.publish.scan.secrets_in": "reads files, each text by _Wanted",
+    "synth.publish.markdown.code": "with escaped and title, as synth.publish.markdown",
+    "synth.publish.markdown.escaped": "the same",
+    "synth.publish.markdown.title": "the same",
+    "synth.cli.tables.funnel_table": "names of stages, and numbers",
+    "synth.cli.tables.record_of": "inert, for each value",
+    "synth.cli.tables.table_of": "inert, for each value",
+    "synth.view.pages.asset": "files of our own",
+    "synth.view.pages.asset_hash": "files of our own",
+    "synth.view.pages.page": "templates of our own",
+    "synth.corpus.overlap.meaning_alike": "embeddings, as many as there are texts",
+    "synth.corpus.shingles.mixed": "numbers",
+    "synth.corpus.shingles.ragged": "numbers",
+    "synth.measures.agreement.cohen_kappa": "labels, counted",
+    "synth.measures.agreement.fleiss_kappa": "labels, counted",
+    "synth.measures.agreement.krippendorff_alpha": "labels, counted",
+    "synth.measures.diversity.embedding_spread": "numbers",
+    "synth.measures.diversity.vendi_score": "numbers",
+    **dict.fromkeys(
+        (f"synth.sources.chats.{n}" for n in ("context_of", "question_of", "reply_of", "thought_of", "turns_of")),
+        "as synth.sources.chats",
+    ),
+    "synth.sources.formats.at": "an item of a list",
+    "synth.sources.formats.first": "an item of a list",
+    "synth.sources.formats.match": "a pattern of the user",
+    "synth.sources.formats.math_shepherd_question": "within math_shepherd_steps",
+}
+"""Public functions that take texts and are not in the table, with the reason."""
+
+TEXTS = (
+    "synth.verify", "synth.texts", "synth.measures", "synth.records", "synth.redact", "synth.rewards", "synth.bounded",
+    "synth.alignment", "synth.corpus.shingles", "synth.corpus.overlap", "synth.cli.tables", "synth.publish.markdown", "synth.publish.scan",
+    "synth.sources.chats", "synth.sources.formats", "synth.sources.json_values", "synth.steps.analysis", "synth.steps.counterfactual",
+    "synth.steps.segmentation", "synth.models.continuation", "synth.models.reading", "synth.models.stream", "synth.models.structured",
+    "synth.models.thought", "synth.view.differences", "synth.view.pages",
+)  # fmt: skip
+"""Modules and packages that work on texts of others."""
+WANTED = _Wanted({"hunter22": "a password"})
+
+
+def test_every_function_over_texts_is_tried():
+    """Whatever public function takes a text is in the table, or it is said why not."""
+    known = {name.split(" ")[0] for name in FUNCTIONS} | set(BOUNDED_OTHERWISE)
+    takes_text = re.compile(r"\b(?:str|bytes|Any|Hashable)\b")
+    for module in modules():
+        if not f"{module.__name__}.".startswith(tuple(f"{name}." for name in TEXTS)):
+            continue
+        for name in getattr(module, "__all__", ()):
+            given = inspect.unwrap(getattr(module, name))
+            if inspect.isfunction(given) and given.__module__ == module.__name__:
+                takes = any(takes_text.search(str(p.annotation)) for p in inspect.signature(given).parameters.values())
+                assert not takes or f"{module.__name__}.{name}" in known, f"{module.__name__}.{name} is not tried"
+
+
+@pytest.mark.usefixtures("_no_secrets")
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_function_takes_linear_time(name: str):
+    """No text makes a function slower for each of its signs the longer it is."""
+    secrets.keep_secret("hunter22")
+    kind, call = FUNCTIONS[name]
+
+    def run(text: str) -> None:
+        with suppress(ValueError, LookupError, TypeError, InputError):  # what it says of such a text is not asked here
+            call(text)
+
+    size = size_for(run)
+    slow = [
+        probe(name, ("", unit, ""), run, size=size, most=0.5e-6, never=1e-4)
+        for unit in dict.fromkeys((*KINDS["any"], *KINDS[kind]))
+    ]
+    for opens, closes in NESTED:
+
+        def nested(text: str, opens: str = opens, closes: str = closes) -> None:
+            times = len(text) // len(opens + closes)
+            run(opens * times + closes * times)
+
+        slow.append(probe(name, (opens, "·", closes), nested, size=size, most=0.5e-6, never=1e-4))
+    assert [str(one) for one in slow if one is not None] == []
+
+
+# What is bounded otherwise.
+
+
+@pytest.mark.parametrize("words", [["a"], ["a", "b"], ["a", "b", "a", "c"]])
+def test_alignment_counts_its_steps(words: list[str]):
+    """Two long sequences of the same few items are not aligned; others are, as difflib does it."""
+    with pytest.raises(TooAlikeError):
+        aligned(words * 5000, [*words * 5000, "x"])
+    few, more = words * 20, [*words * 19, "x", *words]
+    assert aligned(few, more).get_opcodes() == SequenceMatcher(None, few, more, autojunk=False).get_opcodes()
+
+
+def test_comparing_passages_ends():
+    """A passage of one word many times over is compared by its words, without their order; pages show it as a whole."""
+    many = "word " * 20_000
+    assert seconds_of(lambda: share_changed(many, many + "x"), 60) < 5
+    assert share_changed(many, many + "x") == pytest.approx(1 / 40_001)
+    lines = "word\n" * 20_000
+    assert seconds_of(lambda: differences(lines, lines + "x"), 60) < 10
+    left, right = differences(lines, lines + "x")
+    assert [p.text for p in left] == [lines]
+    assert [p.text for p in right] == [lines + "x"]
+
+
+@given(st.lists(st.sampled_from("abc"), max_size=30), st.lists(st.sampled_from("abc"), max_size=30))
+def test_longest_shared_run_is_that_of_difflib(a: list[str], b: list[str]):
+    """The suffix automaton finds the run that difflib finds."""
+    found = SequenceMatcher(None, a, b, autojunk=False).find_longest_match()
+    assert SharedRuns(b).longest_in(a) == ((found.a, found.size) if found.size else (0, 0))
+
+
+@given(st.text(max_size=60), st.integers(0, 29))
+def test_nfkc_is_that_of_unicode(text: str, marks: int):
+    """Up to thirty combining marks in a row the form is Unicode's own."""
+    text = f"{text}é" + "\u0316\u0301"[marks % 2] * marks
+    assert nfkc(text) == unicodedata.normalize("NFKC", text)
+
+
+@given(st.text("ab (.", max_size=40), st.text("ab (.", max_size=12))
+def test_a_long_quotation_is_found_as_a_short_one(text: str, quote: str):
+    """How long a piece is does not change whether it stands in a text, word for word."""
+    short = find_quote(quote, text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("synth.verify.quotes._LONG", 0)
+        assert find_quote(quote, text) == short
+
+
+@given(st.text("ab", max_size=40), st.text("ab", max_size=40))
+def test_what_is_repeated_is_the_longest_overlap(given_text: str, said: str):
+    """The end of one text that begins another is found whatever it is made of."""
+    longest = next(n for n in range(min(len(given_text), len(said)), -1, -1) if given_text.endswith(said[:n]))
+    assert _overlap(given_text, said) == (longest if longest >= LEAST_OVERLAP else 0) or longest < LEAST_OVERLAP
+
+
+@pytest.mark.parametrize(
+    "said", ["10^" * 3 + "10", "9^{9^{9^{9}}}", "(10^{10^{10}})!", "\\sqrt{" * 300 + "2" + "}" * 300, "1" * 1900]
+)
+def test_what_mathematics_takes_too_long_is_ended(said: str):
+    """Comparing formulas ends within its time, also inside of one operation on one number."""
+    begin = monotonic()
+    verdict = compare_answers(said, "x + 1", kind="math", timeout=1.0)
+    assert verdict.label in {"timeout", "unparsed", "wrong"}
+    assert monotonic() - begin < 30  # a child may have to be started
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "9" * 100_000,
+        "1e999999999",
+        "10^999999999",
+        "1/" + "9" * 5000,
+        "0." + "0" * 5000 + "1",
+        "1e-999",
+        "9" * 999 + "e999",
+        "9,999" * 3000,
+        "٣" * 5000,
+    ],
+)
+def test_numbers_are_bounded(said: str):
+    """A number of many digits, or a large power, is no number or one within bounds, and takes no time."""
+
+    def read() -> None:
+        for text in (said, f"The answer is {said}.", f'{{"answer": {said}, "score": {said}}}'):
+            assert compare_answers(text, "3", kind="number").label in {"wrong", "unparsed"}
+            find_answer(text, kind="number")
+            with suppress(Unreadable):
+                read_structured(text, Answered)
+
+    assert seconds_of(read, 30) < 2
+
+
+def test_a_list_of_formulas_shares_its_time(monkeypatch: pytest.MonkeyPatch):
+    """Parts that are compared one by one have no more time than one comparison, all together."""
+
+    def slowly(found: str, gold: str, timeout: float) -> str:
+        if "," not in found:
+            sleep(min(0.2, timeout))
+        return "right"
+
+    monkeypatch.setattr("synth.verify.mathematics.equivalent", slowly)
+    begin = monotonic()
+    one, other = (f"({', '.join(f'{x}_{i}' for i in range(100))})" for x in "ab")
+    assert compare_answers(one, other, kind="math", timeout=1.0).label != "right"
+    assert monotonic() - begin < 3
