@@ -72,7 +72,7 @@ def _both(cells: list[tuple[float, float, int]]) -> Both:
 _GIVEN = """
 WITH given AS (
   SELECT judge, target, arg_max(value, id) AS value FROM scores
-  WHERE name = $1 AND step_index IS NULL AND value IS NOT NULL GROUP BY ALL)
+  WHERE name = $1 AND part IS NULL AND value IS NOT NULL GROUP BY ALL)
 """
 
 _MEET = """

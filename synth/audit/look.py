@@ -39,8 +39,8 @@ FROM kept_pairs GROUP BY ALL ORDER BY ALL
 """
 
 _LOCATED = """
-WITH wrong AS (SELECT target, min(step_index) AS first FROM scores WHERE step_index IS NOT NULL AND value = 0 GROUP BY target)
-SELECT c.critic, count(*) AS critiques, count(c.step_index) AS name_a_step, avg((c.step_index = w.first)::INT) AS located
+WITH wrong AS (SELECT target, min(part.index) AS first FROM scores WHERE part.kind = 'step' AND value = 0 GROUP BY target)
+SELECT c.critic, count(*) AS critiques, count(c.part.index) AS name_a_step, avg((c.part.index = w.first)::INT) AS located
 FROM critiques c LEFT JOIN wrong w ON w.target = c.target GROUP BY ALL ORDER BY ALL
 """
 

@@ -10,10 +10,9 @@ from synth.engine.target import count_kept
 from synth.files import Reach
 from synth.models import Model
 from synth.pipeline import Pipeline
-from synth.prompts import Expression
 from synth.records import Failure, Rejection, UnitRecord
 from synth.sources import Given
-from synth.steps import Step, Unit
+from synth.steps import Unit
 
 __all__ = ["run_unit"]
 
@@ -33,7 +32,7 @@ async def run_unit(
     for index, step in enumerate(pipeline.steps):
         records = unit.made_by(step.takes_type(), pipeline.sources_of(index))
         if step.where is not None:
-            records = [r for r in records if _holds(step, unit, r)]
+            records = [r for r in records if step.is_for(r, unit)]
         before = len(unit.records)
         unit.add(await step.run(records, unit) if records else ())
         await next_stage()
@@ -56,8 +55,3 @@ async def run_unit(
     # Failures are noted in the order in which calls came back, which no two runs share.
     failures = sorted((r for r in unit.records if isinstance(r, Failure)), key=lambda r: r.id)
     return [*(r for r in unit.records if not isinstance(r, Failure)), *failures]
-
-
-def _holds(step: Step, unit: Unit, record: UnitRecord) -> bool:
-    assert step.where is not None
-    return Expression(step.where).holds(unit.variables(record), f"step {step.name}, {record.id}")

@@ -55,7 +55,7 @@ _COUNTERFACTUALS = _Need(
 _TREE = (
     "SELECT count(*) FROM rationales r JOIN scores s ON s.target = r.id WHERE r.node IS NOT NULL AND s.name = 'correct'"
 )
-_STEP_SCORES = "SELECT count(*) FROM scores WHERE step_index IS NOT NULL AND value IS NOT NULL AND name = '{}'"
+_STEP_SCORES = "SELECT count(*) FROM scores WHERE part.kind = 'step' AND value IS NOT NULL AND name = '{}'"
 
 _NEEDS = {
     "sft": _RATIONALES,
@@ -97,8 +97,8 @@ _LABELS = {
     ),
     "critiques": _Need(
         "critique that names a step",
-        "SELECT count(*) FROM critiques WHERE step_index IS NOT NULL",
-        "SELECT count(*) FROM kept_critiques WHERE step_index IS NOT NULL",
+        "SELECT count(*) FROM critiques WHERE part.kind = 'step'",
+        "SELECT count(*) FROM kept_critiques WHERE part.kind = 'step'",
         "critiques",
         "a step 'critique' makes them",
     ),

@@ -96,10 +96,10 @@ _WRITTEN = (
 
 _SFT = f"""
 SELECT r.id, r.problem, r.unit, r.model, r.call, r.hinted, {_WRITTEN.format("r", "")}, {_PROBLEM},
-  (SELECT json_group_object(s.name, s.value) FROM scores s WHERE s.target = r.id AND s.step_index IS NULL) AS scores,
+  (SELECT json_group_object(s.name, s.value) FROM current_scores s WHERE s.target = r.id AND s.part IS NULL) AS scores,
   c.label AS scheduled
 FROM kept_rationales r JOIN problems p ON p.id = r.problem
-LEFT JOIN scores c ON c.target = r.id AND c.name = 'cot_share' AND c.step_index IS NULL
+LEFT JOIN current_scores c ON c.target = r.id AND c.name = 'cot_share' AND c.part IS NULL
 ORDER BY {{schedule}} p.source, r.problem, r.id
 """
 
@@ -109,14 +109,14 @@ _SCHEDULE = "c.value NULLS LAST, r.id,"
 _FEEDBACK = f"""
 SELECT q.id, q.unit, q.critic, q.call, q.explanation, q.correction, {_WRITTEN.format("r", "")}, r.problem, {_PROBLEM}, p.answer AS gold,
   c.thought AS critic_thought,
-  (SELECT json_group_object(s.name, s.value) FROM scores s WHERE s.target = q.id AND s.step_index IS NULL) AS scores
+  (SELECT json_group_object(s.name, s.value) FROM current_scores s WHERE s.target = q.id AND s.part IS NULL) AS scores
 FROM kept_critiques q JOIN rationales r ON r.id = q.target JOIN problems p ON p.id = r.problem LEFT JOIN calls c ON c.id = q.call
 ORDER BY p.source, r.problem, q.id
 """
 
 _KTO = f"""
 SELECT r.id, r.problem, r.unit, r.model, {_WRITTEN.format("r", "")}, {_PROBLEM}, k.id IS NOT NULL AS kept,
-  (SELECT json_group_object(s.name, s.value) FROM scores s WHERE s.target = r.id AND s.step_index IS NULL) AS scores
+  (SELECT json_group_object(s.name, s.value) FROM current_scores s WHERE s.target = r.id AND s.part IS NULL) AS scores
 FROM rationales r JOIN problems p ON p.id = r.problem LEFT JOIN kept_rationales k ON k.id = r.id
 WHERE r.reasoning <> '' AND r.problem NOT IN (FROM excluded)
   AND (k.id IS NOT NULL OR r.id IN (SELECT target FROM scores WHERE label IN ('wrong', 'rejected')))
@@ -157,7 +157,7 @@ ORDER BY p.source, a.problem, a.id
 _GRPO = f"""
 SELECT p.id, p.unit, {_PROBLEM}, p.answer, p.answer_kind, t.tried, t.good FROM kept_problems p LEFT JOIN (
   SELECT r.problem, count(s.value) AS tried, count(*) FILTER (s.value = 1) AS good
-  FROM scores s JOIN rationales r ON r.id = s.target WHERE s.name = 'correct' AND s.step_index IS NULL GROUP BY r.problem
+  FROM scores s JOIN rationales r ON r.id = s.target WHERE s.name = 'correct' AND s.part IS NULL GROUP BY r.problem
 ) t ON t.problem = p.id
 WHERE p.answer IS NOT NULL ORDER BY p.source, p.id
 """
@@ -173,14 +173,14 @@ ORDER BY p.source, r.problem, r.id
 _LABELS = {
     # Of several judges of one step the mean counts.
     "scores": """
-SELECT target, list(struct_pack(step := step_index, value := value) ORDER BY step_index) AS labels,
+SELECT target, list(struct_pack(step := place, value := value) ORDER BY place) AS labels,
   array_to_string(list_sort(list_distinct(flatten(list(judges)))), ', ') AS labelled_by
-FROM (SELECT target, step_index, avg(value) >= $2 AS value, list(judge) AS judges FROM scores
-  WHERE step_index IS NOT NULL AND name = $1 AND value IS NOT NULL GROUP BY target, step_index) GROUP BY target""",
+FROM (SELECT target, part.index AS place, avg(value) >= $2 AS value, list(judge) AS judges FROM scores
+  WHERE part.kind = 'step' AND name = $1 AND value IS NOT NULL GROUP BY target, place) GROUP BY target""",
     "tree": """
 WITH RECURSIVE leaves AS (
   SELECT r.node AS leaf, max(s.value) AS value FROM rationales r JOIN scores s ON s.target = r.id
-  WHERE r.node IS NOT NULL AND s.name = 'correct' AND s.step_index IS NULL AND s.value IS NOT NULL GROUP BY r.node
+  WHERE r.node IS NOT NULL AND s.name = 'correct' AND s.part IS NULL AND s.value IS NOT NULL GROUP BY r.node
 ), below AS (
   SELECT n.id AS node, n.parent, l.value FROM leaves l JOIN nodes n ON n.id = l.leaf
   UNION ALL SELECT n.id, n.parent, b.value FROM below b JOIN nodes n ON n.id = b.parent
@@ -195,8 +195,8 @@ WITH RECURSIVE leaves AS (
 SELECT r.id AS target, d.labels, 'tree' AS labelled_by FROM rationales r JOIN labelled d ON d.leaf = r.node WHERE r.steps = d.told""",
     "critiques": """
 SELECT target, list(struct_pack(step := i, value := i < first) ORDER BY i) AS labels, any_value(labelled_by) AS labelled_by
-FROM (SELECT target, min(step_index) AS first, string_agg(DISTINCT critic, ', ' ORDER BY critic) AS labelled_by
-  FROM kept_critiques WHERE step_index IS NOT NULL GROUP BY target) c, unnest(range(c.first + 1)) u(i) GROUP BY target""",
+FROM (SELECT target, min(part.index) AS first, string_agg(DISTINCT critic, ', ' ORDER BY critic) AS labelled_by
+  FROM kept_critiques WHERE part.kind = 'step' GROUP BY target) c, unnest(range(c.first + 1)) u(i) GROUP BY target""",
 }
 """By where labels come from: for each rationale a list of (step, whether it is right), and whose labels they are."""
 
@@ -428,7 +428,7 @@ def _seen(turn: Conversation) -> list[list[str]]:
 def _prm(store: Store, options: ExportOptions, left_out: LeftOut) -> Iterator[BaseModel]:
     where = options.labels
     if where == "auto":
-        there = "SELECT count(*) FROM scores WHERE step_index IS NOT NULL AND value IS NOT NULL AND name = $1"
+        there = "SELECT count(*) FROM scores WHERE part.kind = 'step' AND value IS NOT NULL AND name = $1"
         where = "scores" if store.sql(there, [options.step_score]).fetchall()[0][0] else "tree"
     given = (options.step_score, options.label_from) if where == "scores" else ()
     thoughts = thoughts_of("prm", store, options)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from synth.records import CallStatus, Problem, ThoughtKind, UnitRecord, content_id
+from synth.records import CallStatus, Part, Problem, ThoughtKind, UnitRecord, content_id
 
 if TYPE_CHECKING:
     from synth.models.structured import Reply
@@ -59,6 +59,7 @@ class Task:
         "context",
         "follow_up",
         "same",
+        "ask",
         "other",
     ]
     """`solve`: write a rationale for `problem`. Of the rationale `subject`, `review`: rate it from 1 to 5; `judge`: say
@@ -67,7 +68,8 @@ class Task:
     comes to the mark `hint`; `propose`: a next step after the node `subject`; `evaluate`: that node. Of a
     passage, `analyse`: every option; `premises`: invent some under which the option `hint` is right; `context`: write a
     passage in which it is. `follow_up`: whether the rationale `subject` makes the option `hint` the right one. `same`: whether the
-    record `subject` is the item `hint` of a benchmark, in other words. Of a problem, `judge` is yes or no to a question about it."""
+    record `subject` is the item `hint` of a benchmark, in other words. Of a problem, `judge` is yes or no to a question about it. `ask`:
+    whatever a step `ask` asks."""
     problem: Problem
     subject: UnitRecord | None = None
     """The record the step works on, where that is not the problem."""
@@ -75,6 +77,10 @@ class Task:
     """The gold answer, where the model was shown it."""
     format: Literal["text", "json"] = "text"
     """How the reply is to be written."""
+    part: Part | None = None
+    """The part of the subject that is asked about, where it is not the whole."""
+    answers: tuple[str, ...] = ()
+    """Of `ask`: the fields of the reply that answer the problem; `("",)` where all of the reply does."""
 
 
 _NOTHING: Mapping[str, Any] = {}

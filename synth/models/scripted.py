@@ -19,6 +19,7 @@ import orjson
 
 from synth.errors import ModelError
 from synth.models.base import Capability, Model, Price
+from synth.models.filler import fill, sentence
 from synth.models.identity import identity_of
 from synth.models.request import Completion, Request, Task
 from synth.records import Node, Problem, Rationale, canonical_json
@@ -166,6 +167,8 @@ class World:
             rate = self.follow_up_rate if self.is_sound(task.subject.text) else self.unsound_follow_up_rate
             said = "yes" if (task.hint == task.problem.answer) == (rng.random() < rate) else "no"
             return _fields(task, correct=said) if task.format == "json" else said.capitalize()
+        if task.kind == "ask":
+            return self._ask(request, rng)
         if task.kind == "propose":
             return self._propose(task, rng)
         if task.kind == "evaluate" and isinstance(task.subject, Node):
@@ -208,6 +211,45 @@ class World:
         return _fields(
             task, reasons="Every step holds." if approves else "It does not hold.", score=5 if approves else 1
         )
+
+    def _ask(self, request: Request, rng: random.Random) -> str | Completion:
+        """Whatever is asked for. Of a record it approves like a reviewer: yes, the first word, the highest grade; else the opposite."""
+        task = request.task
+        if request.shape is None and "logprobs" not in request.parameters:
+            return self._solve(task, rng) if task.answers else sentence(rng)
+        subject = task.subject
+        steps = getattr(subject, "steps", None) or (getattr(subject, "text", ""),)
+        if task.part is not None and task.part.kind == "step":
+            steps = steps[task.part.index or 0 :][:1]
+        sound = self.first_error(tuple(steps)) is None
+        approves = rng.random() < self.specificity if sound else rng.random() >= self.sensitivity
+        if request.shape is None:
+            return _yes_or_no(0.9 if approves else 0.1)
+        reply = fill(request.shape, rng)
+        properties = request.shape.model_json_schema()["properties"]
+        for name, schema in properties.items():
+            if "enum" in schema:
+                words = schema["enum"]
+                best = words[-1] if schema.get("type") == "integer" else words[0]
+                reply[name] = best if approves else next(w for w in (words[0], words[-1]) if w != best)
+        for name in task.answers:
+            if (field := name or "answer") in reply:
+                reply[field] = self._answer_of(task, rng)
+        if task.format == "text":
+            listed = {
+                n: "\n".join(f"- {v}" for v in value) if isinstance(value, list) else value
+                for n, value in reply.items()
+            }
+            return str(listed["answer"]) if set(listed) == {"answer"} else _fields(task, **listed)
+        return orjson.dumps(reply).decode()
+
+    def _answer_of(self, task: Task, rng: random.Random) -> str:
+        """An answer to a problem: the gold one at the rate at which it solves."""
+        gold = task.problem.answer if task.problem.answer is not None else "0"
+        ability = self.hint_rate if task.hint is not None else self.solve_rate
+        if self.difficulty is not None:
+            ability *= self.difficulty(task.problem)
+        return gold if rng.random() < ability else _another_answer(task.problem, gold, rng)
 
     def _compare(self, request: Request, rng: random.Random) -> str | Completion:
         """Whether two texts are one in other words: here, whether they have the same numbers."""
@@ -325,7 +367,7 @@ def _with_thought(request: Request, reply: str | Completion, *, ends: bool, show
     )
 
 
-def _fields(task: Task, **fields: str | int) -> str:
+def _fields(task: Task, **fields: Any) -> str:
     if task.format == "json":
         return orjson.dumps(fields).decode()
     return "\n".join(f"{name.replace('_', ' ').capitalize()}: {value}" for name, value in fields.items())

@@ -19,9 +19,9 @@ from synth.models import Model
 from synth.pipeline.catalogue import find_pipeline
 from synth.pipeline.spec import Pipeline, PipelineHead
 from synth.prompts import Expression
-from synth.records import Critique, Pair, Problem, Rationale, UnitRecord, record_fields
+from synth.records import Critique, Pair, Problem, Rationale, UnitRecord
 from synth.shipped import shipped
-from synth.steps import UNIT_VARIABLES, ModelStep, Step, all_steps
+from synth.steps import ModelStep, Step, all_steps, names_of
 from synth.yaml_text import MOST_BYTES, NotYaml, parse_yaml
 from synth.yaml_text import Path as YamlPath
 
@@ -423,14 +423,7 @@ def _check_flow(steps: Sequence[Step], imports: Sequence[str], draft: Draft) -> 
             if kind.alias in _IMPORTED:
                 remedy += f", or, where the input brings them: imports: [{kind.alias}]"
             draft.find(step.name, "step", f"it works on a {kind.alias}, and no earlier step makes one", remedy)
-        known: dict[str, frozenset[str] | None] = {
-            "record": record_fields(kind),
-            kind.alias: record_fields(kind),
-            "problem": record_fields(Problem),
-            "score": None if draft.in_the_dark else frozenset(scores),
-            "label": None if draft.in_the_dark else frozenset(scores),
-            "unit": UNIT_VARIABLES,
-        }
+        known = names_of(kind, None if draft.in_the_dark else frozenset(scores)) | dict(step.sees())
         expressions = {**({"where": step.where} if step.where else {}), **step.expressions()}
         for option, source in expressions.items():
             _check_expression(step, option, source, known, draft)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import ChainMap, deque
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
 from synth.errors import UserError
 from synth.prompts.environment import compile_tree, environment, reason, shown, undefined_names, value_tree
+from synth.prompts.lazy import Lazy
 from synth.prompts.work import begin, end
 
 __all__ = ["Expression"]
@@ -89,7 +90,8 @@ def _compile(source: str) -> Callable[[Mapping[str, Any]], Any]:
     context_class, checked = made.context_class, environment().result
 
     def value(variables: Mapping[str, Any]) -> Any:
-        context = context_class(made, {**known, **variables}, None, {})
+        names = ChainMap(variables, known) if isinstance(variables, Lazy) else {**known, **variables}
+        context = context_class(made, names, None, {})  # type: ignore[arg-type]  # any mapping will do
         deque(run(context), maxlen=0)  # it has no text
         return checked(context.vars["result"])
 

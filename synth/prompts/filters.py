@@ -15,6 +15,7 @@ from jinja2.runtime import Context
 from jinja2.sandbox import SandboxedEnvironment
 from jinja2.utils import pass_context, pass_environment, pass_eval_context
 
+from synth.prompts.figures import FIGURES
 from synth.prompts.patterns import found
 from synth.prompts.values import MOST_BITS, OPERATORS, charged, cost_of, listed, paid_for, printed, replaced, size_of
 from synth.prompts.work import LETTERS_A_STEP, Refused, spend
@@ -158,7 +159,7 @@ def _extreme(choose: Callable[..., int]) -> _Filter:
     ) -> Any:
         items = list(listed(value))
         if not items:
-            return environment.undefined("there is no smallest or largest of no items")
+            return None
         get = _getter(environment, attribute)
         keys = [_key(get(item), case_sensitive) for item in items]
         return items[choose(range(len(items)), key=keys.__getitem__)]
@@ -316,9 +317,10 @@ FILTERS: dict[str, _Filter] = {
     "unique": _unique,
     "upper": _of_text(str.upper),
     "wordcount": _of_text(jinja.do_wordcount),
+    **FIGURES,
 }
 """By name. Not those of web pages (`escape`, `safe`, `urlize`, `xmlattr` …), nor `random`, which would ask each time something else,
-nor `center`, `batch`, `slice`, `wordwrap`, `pprint`."""
+nor `center`, `batch`, `slice`, `wordwrap`, `pprint`. Figures of lists of numbers are ours."""
 
 
 def _comparing(compare: Callable[[Any, Any], bool]) -> _Filter:

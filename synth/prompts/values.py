@@ -13,6 +13,7 @@ from jinja2.runtime import LoopContext, Undefined
 from jinja2.utils import Namespace
 from pydantic import BaseModel
 
+from synth.prompts.lazy import Lazy
 from synth.prompts.work import LETTERS_A_STEP, Refused, TooMuchWork, spend, steps_left
 
 __all__ = ["METHODS", "OPERATORS", "charged", "cost_of", "joined", "listed", "paid_for", "printed", "size_of", "sliced"]
@@ -45,6 +46,9 @@ def size_of(value: Any, *, with_records: bool = False) -> int:
             pass
         elif isinstance(item, (list, tuple)):
             inner = item
+        elif isinstance(item, Lazy):
+            if with_records:
+                raise Refused("what is known of a record has no text of its own: name one of its fields")
         elif isinstance(item, dict):
             size += len(item)
             inner = [*item, *item.values()]

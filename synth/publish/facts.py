@@ -200,7 +200,7 @@ ORDER BY t.model, t.model_id, t.endpoint
 _STEPS = "SELECT name, step, options FROM pipeline_steps ORDER BY position"
 
 _LANGUAGES = """
-SELECT label, count(*) AS n FROM scores WHERE name = 'language' AND label IS NOT NULL AND step_index IS NULL
+SELECT label, count(*) AS n FROM scores WHERE name = 'language' AND label IS NOT NULL AND part IS NULL
   AND (target IN (SELECT id FROM kept_rationales) OR target IN (SELECT id FROM kept_problems))
 GROUP BY 1 ORDER BY 2 DESC, 1
 """

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from synth.records.identity import content_id
 from synth.records.parts import BLANKS, solution_of
@@ -24,6 +24,7 @@ __all__ = [
     "Media",
     "Node",
     "Pair",
+    "Part",
     "Problem",
     "Rationale",
     "Record",
@@ -166,6 +167,13 @@ class Problem(UnitRecord):
         return tuple((chr(ord("A") + i), text) for i, text in enumerate(self.choices))
 
     @property
+    def full_question(self) -> str:
+        """All that a solver sees of it, as text: the context, the question and the lettered choices."""
+        choices = "\n".join(f"{letter}) {text}" for letter, text in self.lettered_choices)
+        asked = f"{self.question}\n{choices}" if choices else self.question
+        return f"{self.context}\n\n{asked}" if self.context else asked
+
+    @property
     def compared_as(self) -> AnswerKind:
         """How answers to this problem are read and compared, also where no gold answer says it."""
         return self.answer_kind or ("choice" if self.choices else "text")
@@ -280,16 +288,40 @@ class Node(UnitRecord):
     """The ledger row that made it."""
 
 
+class Part(BaseModel):
+    """A part of a record, which a score or a critique is about."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["step", "option", "span"]
+    """`step`: a step of a rationale; `option`: one of the choices of its problem; `span`: some characters of its text."""
+    index: Annotated[int, Field(ge=0)] | None = None
+    """Which step or option, from 0."""
+    start: Annotated[int, Field(ge=0)] | None = None
+    """Of a span: its first character in `text`, from 0."""
+    end: Annotated[int, Field(ge=0)] | None = None
+    """Of a span: the character after its last one."""
+
+    @model_validator(mode="after")
+    def _is_one_place(self) -> Self:
+        indexed = self.index is not None and self.start is None and self.end is None
+        span = self.index is None and self.start is not None and self.end is not None and self.start <= self.end
+        if not (span if self.kind == "span" else indexed):
+            needed = "start and end, start first," if self.kind == "span" else "an index"
+            raise ValueError(f"a {self.kind} has {needed} and nothing else")
+        return self
+
+
 class Score(UnitRecord):
-    """One verdict on anything."""
+    """One verdict on a record, or on a part of one."""
 
     table: ClassVar[str] = "scores"
     alias: ClassVar[str] = "score"
 
     target: str
     """Id of the record that is judged."""
-    step_index: int | None = None
-    """Index of the judged step of the target, from 0; None for the whole."""
+    part: Part | None = None
+    """The part of the target that is judged; None for the whole."""
     name: str
     """What is measured: `correct`, `review`, `value`, `confidence`…"""
     value: float | None = None
@@ -312,8 +344,8 @@ class Critique(UnitRecord):
 
     target: str
     """Id of the rationale that is criticised."""
-    step_index: int | None = None
-    """Index of the mistaken step, from 0, where the critique names one."""
+    part: Part | None = None
+    """The part that is mistaken, where the critique names one: mostly a step."""
     mistake: str | None = None
     """The kind of mistake."""
     explanation: str

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, get_args
 from synth.errors import InputError, UserError
 from synth.files import Reach
 from synth.prompts import Expression
-from synth.records import Author, Critique, Pair, Problem, Rationale, Score, UnitRecord, content_id
+from synth.records import Author, Critique, Pair, Part, Problem, Rationale, Score, UnitRecord, content_id
 from synth.sources.formats import FUNCTIONS
 from synth.sources.mapping import to_problem
 from synth.sources.mapping_files import Columns, CritiqueMap, Declared, PairMap, RationaleMap, ScoreMap
@@ -194,7 +194,7 @@ class _Reader:
                 step=STEP,
                 because=self._id([target, name, judge, index, value, label, *([because] if because else [])]),
                 target=target,
-                step_index=index,
+                part=_step(index),
                 name=name,
                 value=value,
                 label=label,
@@ -253,7 +253,7 @@ class _Reader:
                 step=STEP,
                 because=self._id([on.id, critic, explanation, index]),
                 target=on.id,
-                step_index=None if index is None else int(index),
+                part=_step(None if index is None else int(index)),
                 mistake=_optional(by.mistake, seen, f"{place}.mistake"),
                 explanation=explanation,
                 correction=_optional(by.correction, seen, f"{place}.correction"),
@@ -337,6 +337,10 @@ def _value(source: str, seen: _Row, place: str) -> Any:
         raise InputError(f"{place}: the expression {source!r} fails: {error}") from error
     except UserError as error:
         raise InputError(f"{place}: {error.what}", remedy=error.remedy) from error
+
+
+def _step(index: int | None) -> Part | None:
+    return None if index is None else Part(kind="step", index=index)
 
 
 def _optional(source: str | None, seen: _Row, place: str) -> str | None:

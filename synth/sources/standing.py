@@ -67,7 +67,7 @@ def known_bad(records: Iterable[UnitRecord], notes: Counter[str]) -> list[Reject
 
 
 def _words_of(score: Score) -> Iterable[str]:
-    if score.step_index is None:
+    if score.part is None:
         if score.name == "correct" and score.label in {"right", "wrong"}:
             yield score.label
     elif score.name == "step_correct" and score.value is not None and score.value < _RIGHT_FROM:

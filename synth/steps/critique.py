@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field
 
 from synth.models import Capability, Model, Reply, Task
 from synth.records import Critique as CritiqueRecord
-from synth.records import Problem, Rationale, UnitRecord, record_fields
+from synth.records import Part, Problem, Rationale, UnitRecord, record_fields
 from synth.steps.step import Flow, ModelStep
 from synth.steps.unit import Unit
 
@@ -90,7 +90,7 @@ class Critique(ModelStep):
                     [rationale],
                     replies=[reply.key],
                     target=rationale.id,
-                    step_index=place if 0 <= place < len(rationale.steps) else None,
+                    part=Part(kind="step", index=place) if 0 <= place < len(rationale.steps) else None,
                     mistake=said.kind or None,
                     explanation=said.explanation,
                     correction=said.correction or None,

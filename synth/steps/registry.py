@@ -6,6 +6,7 @@ from functools import cache
 from importlib.metadata import entry_points
 
 from synth.steps.analyse_options import AnalyseOptions
+from synth.steps.ask import Ask
 from synth.steps.contamination import Contamination
 from synth.steps.counterfactual import Counterfactual
 from synth.steps.critique import Critique
@@ -21,6 +22,7 @@ from synth.steps.reference import Reference
 from synth.steps.review import Review
 from synth.steps.revise import Revise
 from synth.steps.rubric_tree import RubricTree
+from synth.steps.score import Score
 from synth.steps.segment import Segment
 from synth.steps.select import Select
 from synth.steps.step import Step
@@ -35,6 +37,7 @@ __all__ = ["BUILT_IN", "all_steps"]
 BUILT_IN: tuple[type[Step], ...] = (
     Generate,
     Reference,
+    Ask,
     Critique,
     Revise,
     Review,
@@ -50,6 +53,7 @@ BUILT_IN: tuple[type[Step], ...] = (
     VerifyAnswer,
     Vote,
     MedoidScore,
+    Score,
     FollowUp,
     PassRate,
     Pair,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, InstanceOf, JsonValue
@@ -14,11 +14,13 @@ from pydantic.json_schema import SkipJsonSchema
 from synth.errors import UserError
 from synth.files import Reach
 from synth.models import Capability, Completion, Model, Reply, Request, Task
-from synth.prompts import Prompt, load_prompt
+from synth.prompts import Expression, Prompt, load_prompt
 from synth.records import InUnit, Problem, Rejection, UnitRecord, derive, record_fields
 from synth.steps.unit import Unit
 
 __all__ = ["Flow", "ModelStep", "ScoreName", "Step"]
+
+_compiled = lru_cache(maxsize=1024)(Expression)
 
 R = TypeVar("R", bound=UnitRecord)
 
@@ -73,6 +75,20 @@ class Step(BaseModel, ABC):
     def expressions(self) -> Mapping[str, str]:
         """Expressions among its options, by option name, beside `where`."""
         return {}
+
+    def sees(self) -> Mapping[str, frozenset[str] | None]:
+        """Names that its expressions see beside those of every record, with what each has; None where any goes."""
+        return {}
+
+    def is_for(self, record: UnitRecord, unit: Unit) -> bool:
+        """Whether it works on a record: what `where` says.
+
+        Raises:
+            UserError: the expression cannot be evaluated.
+        """
+        return self.where is None or _compiled(self.where).holds(
+            unit.variables(record), f"step {self.name}, {record.id}"
+        )
 
     def problems_with(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from synth.calls import Caller
 from synth.errors import InputError, ModelError, SetupError, StepError
@@ -12,9 +12,11 @@ from synth.files import Reach
 from synth.models import Capability, Completion, Model, Request, Unreadable, attach, read_structured, repair_turn
 from synth.models.base import THINKING_TOKENS
 from synth.models.continuation import Restarted, strip_prefix
-from synth.records import Failure, Node, Problem, Rejection, Score, UnitRecord, derive, is_kept
+from synth.prompts import Lazy
+from synth.records import Failure, Node, Part, Problem, Rejection, Score, UnitRecord, derive, is_kept
+from synth.steps.sight import Sight, Verdict, about
 
-__all__ = ["UNIT_VARIABLES", "Unit"]
+__all__ = ["Unit"]
 
 R = TypeVar("R", bound=UnitRecord)
 
@@ -24,9 +26,6 @@ _MENDED_BY_OTHERS = frozenset(
 """Causes that asking at once would not mend, and a larger limit, another model behind the address, or a mended server
 or function may.
 """
-
-UNIT_VARIABLES = frozenset({"problems", "rationales", "nodes", "critiques", "pairs", "rejections", "failures"})
-"""What expressions see of `unit`: its kept records by table."""
 
 
 class Unit:
@@ -52,8 +51,10 @@ class Unit:
         self._rejected: set[str] = set()
         self._parents: dict[str, str | None] = {}
         """The problem that each problem was derived from."""
-        self._scores: dict[str, dict[str, Score]] = {}
-        self._step_scores: dict[tuple[str, str], dict[int, Score]] = {}
+        self._scores: dict[str, dict[Part | None, dict[str, list[Score]]]] = {}
+        """By target, part and name: those that the latest step gave."""
+        self._sights: dict[str, Sight] = {}
+        self._groups: dict[tuple[type[UnitRecord], str, str | None], list[UnitRecord]] = {}
         self._caller = caller
         self._models = models
         self._media = media
@@ -65,6 +66,8 @@ class Unit:
         Raises:
             StepError: it has the id of a record with other content.
         """
+        self._sights.clear()
+        self._groups.clear()
         for record in records:
             known = self._by_id.get(record.id)
             if known is not None:
@@ -77,10 +80,12 @@ class Unit:
                 self._rejected.add(record.target)
             elif isinstance(record, Problem):
                 self._parents[record.id] = record.parent
-            elif isinstance(record, Score) and record.step_index is None:
-                self._scores.setdefault(record.target, {})[record.name] = record
-            elif isinstance(record, Score) and record.step_index is not None:
-                self._step_scores.setdefault((record.target, record.name), {})[record.step_index] = record
+            elif isinstance(record, Score):
+                scores = self._scores.setdefault(record.target, {}).setdefault(record.part, {})
+                earlier = scores.setdefault(record.name, [])
+                if earlier and earlier[0].step != record.step:
+                    earlier.clear()
+                earlier.append(record)
 
     def kept(self, record: UnitRecord) -> bool:
         """Whether no step has rejected it, nor its problem, nor a problem that this was derived from."""
@@ -116,25 +121,49 @@ class Unit:
             path.append(above)
         return path[::-1]
 
-    def score(self, record: UnitRecord, name: str) -> Score | None:
-        """The latest score of that name on a record."""
-        return self._scores.get(record.id, {}).get(name)
+    def judgements(self, record: UnitRecord, name: str, part: Part | None = None) -> Sequence[Score]:
+        """The scores of that name on a record, or on a part of it, that the latest step gave: one for each judge."""
+        return self._scores.get(record.id, {}).get(part, {}).get(name, ())
 
-    def step_scores(self, record: UnitRecord, name: str) -> Mapping[int, Score]:
-        """The latest scores of that name on the steps of a record, by index from 0."""
-        return self._step_scores.get((record.id, name), {})
+    def score(self, record: UnitRecord, name: str, part: Part | None = None) -> Verdict | None:
+        """What the scores of that name on a record, or on a part of it, come to; None where there are none.
 
-    def variables(self, record: UnitRecord) -> dict[str, Any]:
-        """What an expression sees of a record: itself, its problem, its scores (values) and labels by name, the unit."""
-        scores = self._scores.get(record.id, {})
+        The view `current_scores` says the same in SQL.
+        """
+        judgements = self.judgements(record, name, part)
+        return Verdict.of(judgements) if judgements else None
+
+    def step_scores(self, record: UnitRecord, name: str) -> Mapping[int, Verdict]:
+        """What the scores of that name on the steps of a record come to, by index from 0."""
         return {
-            "record": record,
-            record.alias: record,
-            "problem": self.problem_of(record),
-            "score": _ByName({name: s.value for name, s in scores.items()}),
-            "label": _ByName({name: s.label for name, s in scores.items()}),
-            "unit": _Tables(self),
+            part.index: Verdict.of(scores[name])
+            for part, scores in self._scores.get(record.id, {}).items()
+            if part is not None and part.kind == "step" and part.index is not None and name in scores
         }
+
+    def variables(self, record: UnitRecord) -> Lazy:
+        """What an expression sees of a record; see docs/expressions.md. What takes work is made when it is asked for."""
+        return self.sight(record)
+
+    def sight(self, record: UnitRecord) -> Sight:
+        """What an expression sees of a record, made once until something is added."""
+        sight = self._sights.get(record.id)
+        if sight is None:
+            sight = self._sights[record.id] = Sight(self, record)
+        return sight
+
+    def group(self, record: UnitRecord) -> Sequence[UnitRecord]:
+        """A record and its siblings: kept records that the same step made, for the same problem (of critiques: rationale)."""
+        key = (type(record), record.step, about(record))
+        alike = self._groups.get(key)
+        if alike is None:
+            alike = [r for r in self.all(key[0]) if r.step == record.step and about(r) == key[2]]
+            self._groups[key] = alike
+        return alike if any(r.id == record.id for r in alike) else [*alike, record]
+
+    def scores_of(self, record: UnitRecord, part: Part | None = None) -> Mapping[str, Sequence[Score]]:
+        """All current scores of a record, or of a part of it, by name."""
+        return self._scores.get(record.id, {}).get(part, {})
 
     def models(self, roles: str | Sequence[str]) -> list[Model]:
         """The models that play these roles, in order."""
@@ -271,26 +300,6 @@ def _continuation(prefix: str, text: str) -> str:
         return strip_prefix(prefix, text)
     except Restarted as restarted:
         raise ModelError("restarted", str(restarted), raw=text) from restarted
-
-
-class _ByName(dict[str, Any]):
-    """Scores by name; one that a record does not have is None."""
-
-    def __missing__(self, name: str) -> None:
-        return None
-
-
-class _Tables(dict[str, list[UnitRecord]]):
-    """Kept records of a unit by table, for expressions; gathered when one asks."""
-
-    def __init__(self, unit: Unit) -> None:
-        super().__init__()
-        self._unit = unit
-
-    def __missing__(self, table: str) -> list[UnitRecord]:
-        if table not in UNIT_VARIABLES:
-            raise KeyError(table)
-        return [r for r in self._unit.records if r.table == table and self._unit.kept(r)]
 
 
 _ASKED = frozenset({"model", "critic"})

@@ -112,19 +112,13 @@ class VerbalizePath(ModelStep):
             tokens=reply.completion_tokens,
             call=reply.call,
         )
-        weight = unit.score(leaf, "path_weight")
         made: list[UnitRecord] = [rationale]
-        if weight is not None:
-            made.append(
-                self.derive(
-                    Score,
-                    [rationale],
-                    target=rationale.id,
-                    name="path_weight",
-                    value=weight.value,
-                    judge=weight.judge,
-                )
+        made += (
+            self.derive(
+                Score, [rationale], target=rationale.id, name="path_weight", value=weight.value, judge=weight.judge
             )
+            for weight in unit.judgements(leaf, "path_weight")
+        )
         missing: list[JsonValue] = [
             q for q in quotes_in(said.rationale) if not find_quote(q, f"{problem.context} {problem.question}")
         ]

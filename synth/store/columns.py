@@ -8,16 +8,18 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from synth.documented import field_docs
-from synth.records import RECORD_TYPES, Record
+from synth.records import RECORD_TYPES, Part, Record
 from synth.records.parts import OWN_BEGINNING, OWN_END
 
 __all__ = [
+    "PART",
     "TABLES",
     "column_docs",
     "columns",
     "derived_columns",
     "from_journal",
     "journal_columns",
+    "part_columns",
     "recorded",
     "stored_columns",
 ]
@@ -104,6 +106,11 @@ def columns(kind: type[Record]) -> dict[str, str]:
     return {**stored_columns(kind), **dict.fromkeys(derived_columns(kind), "VARCHAR")}
 
 
+def part_columns() -> dict[str, str]:
+    """The fields of a part of a record, with their DuckDB types."""
+    return {name: _sql_type(field.annotation) for name, field in Part.model_fields.items()}
+
+
 def _sql_type(annotation: Any) -> str:
     origin, args = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
@@ -115,4 +122,10 @@ def _sql_type(annotation: Any) -> str:
         return "VARCHAR"
     if origin is tuple and args[0] in _PLAIN:
         return f"{_PLAIN[args[0]]}[]"
+    if annotation is Part:
+        return PART
     return _PLAIN.get(annotation, "JSON")
+
+
+PART = "STRUCT({})".format(", ".join(f'"{name}" {kind}' for name, kind in part_columns().items()))
+"""The DuckDB type of a part of a record."""

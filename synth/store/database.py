@@ -586,10 +586,7 @@ class Store:
 
     def _make_wide(self, con: duckdb.DuckDBPyConnection) -> None:
         names = [
-            n
-            for (n,) in con.execute(
-                "SELECT DISTINCT name FROM scores WHERE step_index IS NULL ORDER BY name"
-            ).fetchall()
+            n for (n,) in con.execute("SELECT DISTINCT name FROM scores WHERE part IS NULL ORDER BY name").fetchall()
         ]
         safe = {n: re.sub(r"\W", "_", n) for n in names}
         picked = "".join(
@@ -601,7 +598,7 @@ class Store:
             SELECT r.*, p.question, p.answer AS gold, r.id IN (SELECT id FROM kept_rationales) AS kept,
               (SELECT any_value(j.step || ': ' || j.rule) FROM rejections j WHERE j.target = r.id) AS rejected_by {picked}
             FROM rationales r JOIN problems p ON p.id = r.problem
-            LEFT JOIN scores s ON s.target = r.id AND s.step_index IS NULL
+            LEFT JOIN current_scores s ON s.target = r.id AND s.part IS NULL
             GROUP BY ALL"""
         )
 
@@ -738,7 +735,7 @@ class Store:
     def values(self, target: str, name: str) -> list[float | None]:
         """A number for each of the same records in the same order."""
         value, given = (
-            "(SELECT any_value(s.value) FROM scores s WHERE s.target = t.id AND s.name = $1 AND s.step_index IS NULL)",
+            "(SELECT s.value FROM current_scores s WHERE s.target = t.id AND s.name = $1 AND s.part IS NULL)",
             [name],
         )
         if name == "length":
@@ -775,8 +772,8 @@ class Store:
         return {r.id: r for r in _typed(self.apart(query, [list(set(ids))]), kind)}
 
     def _scores_of(self, ids: Sequence[str]) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
-        query = """SELECT target, name, any_value(value), any_value(label) FROM scores
-            WHERE step_index IS NULL AND target IN (SELECT unnest($1::VARCHAR[])) GROUP BY target, name"""
+        query = """SELECT target, name, value, label FROM current_scores
+            WHERE part IS NULL AND target IN (SELECT unnest($1::VARCHAR[]))"""
         values: dict[str, dict[str, Any]] = {}
         labels: dict[str, dict[str, Any]] = {}
         for target, name, value, label in self.apart(query, [list(ids)]).fetchall():

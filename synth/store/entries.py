@@ -15,7 +15,7 @@ import orjson
 
 from synth.errors import RunFolderError
 from synth.records import Call
-from synth.store.columns import TABLES, journal_columns
+from synth.store.columns import PART, TABLES, journal_columns, part_columns
 from synth.store.journal import Location, damaged, read_entries
 
 __all__ = ["LAYOUT", "Entry", "find_damage", "parse_entry", "read_journal"]
@@ -129,7 +129,9 @@ _IS: dict[str, Callable[[Any], bool]] = {
     "BIGINT[]": lambda value: type(value) is list and all(map(_is_integer, value)),
     "DOUBLE[]": lambda value: type(value) is list and all(map(_is_number, value)),
     "JSON": lambda _: True,
+    PART: lambda value: type(value) is dict and value.keys() <= _PART.keys() and all(_PART[n](v) for n, v in value.items() if v is not None),
 }
+_PART = {name: _IS[sql] for name, sql in part_columns().items()}
 _SETTLED = {str, bool, float, type(None)}
 """Types of which a value needs no look of its own: the type says it all."""
 

@@ -51,6 +51,22 @@ CREATE VIEW kept_critiques AS
 CREATE VIEW kept_pairs AS
   SELECT * FROM pairs WHERE id NOT IN (FROM excluded) AND problem NOT IN (FROM excluded);
 
+-- scores as expressions see them, one row for each record (or part of one) and name: what the judges of the latest step that gave it say
+--   target: id of the record
+--   part: the part of it that is judged; NULL for the whole
+--   name: what is measured
+--   value: the mean over the judges
+--   label: the word of the judges, where all say the same one
+--   judges: how many there are
+CREATE VIEW current_scores AS
+  SELECT target, part, name, avg(value) AS value, CASE WHEN count(label) = count(*) AND min(label) = max(label) THEN min(label) END AS label,
+    count(*) AS judges
+  FROM (
+    SELECT s.*, coalesce(p.position, 0) AS position
+    FROM scores s LEFT JOIN (SELECT name, max(position) AS position FROM pipeline_steps GROUP BY name) p ON p.name = s.step
+    QUALIFY position = max(position) OVER (PARTITION BY s.target, s.part, s.name))
+  GROUP BY target, part, name;
+
 -- rationales with their question and gold answer, whether they are kept, and a column for each score and label; as in rationales
 --   question: of the problem
 --   gold: the gold answer of the problem; NULL where it is not known

@@ -270,10 +270,10 @@ def _source(store: Store, asked: Asked) -> str:
     words = set(re.findall(r"\w+", asked.where))
     columns = [sql for name, sql in _DERIVED.items() if name in words]
     if any(w.startswith(("score_", "label_")) for w in words):
-        for (name,) in store.sql("SELECT DISTINCT name FROM scores WHERE step_index IS NULL").fetchall():
+        for (name,) in store.sql("SELECT DISTINCT name FROM scores WHERE part IS NULL").fetchall():
             safe, quoted = re.sub(r"\W", "_", name), name.replace("'", "''")
             columns += [
-                f"""(SELECT any_value(s.{what}) FROM scores s WHERE s.target = t.id AND s.step_index IS NULL AND s.name = '{quoted}') AS "{kind}_{safe}" """
+                f"""(SELECT s.{what} FROM current_scores s WHERE s.target = t.id AND s.part IS NULL AND s.name = '{quoted}') AS "{kind}_{safe}" """
                 for kind, what in (("score", "value"), ("label", "label"))
                 if f"{kind}_{safe}" in words
             ]

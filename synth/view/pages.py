@@ -6,13 +6,15 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
+
+from synth.records import Part
 
 __all__ = ["asset", "asset_hash", "brief", "inert", "page", "plain", "restored", "stated"]
 
@@ -130,6 +132,18 @@ def brief(value: Any, most: int) -> str:
     return text if len(text) <= most and len(whole) <= 4 * most else text[: most - 1] + "…"
 
 
+def _part(part: Part | Mapping[str, Any]) -> str:
+    """A part of a record as people count: `step 1` is the first."""
+    kind, index, start, end = (
+        (part.kind, part.index, part.start, part.end)
+        if isinstance(part, Part)
+        else (part["kind"], part["index"], part["start"], part["end"])
+    )
+    if index is None:
+        return f"characters {start} to {end}"
+    return f"option {chr(ord('A') + index)}" if kind == "option" else f"{kind} {index + 1}"
+
+
 def _number(value: float | None, digits: int = 3) -> str:
     """A number as people read it."""
     if value is None:
@@ -179,6 +193,7 @@ def _environment() -> Environment:
         "brief": brief,
         "inert": inert,
         "stated": stated,
+        "part": _part,
         "number": _number,
         "money": _money,
         "seconds": _seconds,

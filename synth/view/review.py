@@ -74,11 +74,11 @@ QUEUES = {
 
 _DISAGREEMENT = """
 WITH spans AS (
-  SELECT name, greatest(max(value) - min(value), 1e-9) AS span FROM scores WHERE step_index IS NULL
+  SELECT name, greatest(max(value) - min(value), 1e-9) AS span FROM scores WHERE part IS NULL
   GROUP BY name HAVING min(judge) <> max(judge)),
 spread AS (
   SELECT s.target, max(s.value) - min(s.value) AS differ, any_value(spans.span) AS span
-  FROM scores s JOIN spans USING (name) WHERE s.step_index IS NULL AND s.value IS NOT NULL
+  FROM scores s JOIN spans USING (name) WHERE s.part IS NULL AND s.value IS NOT NULL
   GROUP BY s.target, s.name HAVING differ > 0 AND min(s.judge) <> max(s.judge)),
 against AS (
   SELECT c.target FROM scores c JOIN scores v ON v.target = c.target

@@ -317,7 +317,7 @@ class Served:
             programs = store.rows(
                 """SELECT h.judge AS person, s.name AS score, s.judge AS judge, count(*) AS both,
                 avg((h.value = CASE WHEN s.label = 'accepted' THEN 1 WHEN s.label = 'rejected' THEN 0 ELSE s.value END)::INT) AS equal
-                FROM scores h JOIN scores s ON s.target = h.target AND s.step_index IS NULL
+                FROM scores h JOIN scores s ON s.target = h.target AND s.part IS NULL
                 WHERE h.name = 'human' AND h.value IS NOT NULL AND s.name <> 'human' AND (s.value IN (0, 1) OR s.label IN ('accepted', 'rejected'))
                 GROUP BY ALL ORDER BY ALL"""
             )

@@ -264,7 +264,7 @@ def _reviewed(store: Store) -> list[str]:
     return [
         n
         for (n,) in store.sql(
-            """SELECT name FROM scores WHERE step_index IS NULL AND value IS NOT NULL
+            """SELECT name FROM scores WHERE part IS NULL AND value IS NOT NULL
             GROUP BY name HAVING count(DISTINCT judge) > 1 ORDER BY name"""
         ).fetchall()
     ]

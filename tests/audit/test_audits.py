@@ -17,7 +17,7 @@ from synth.audit import load_audits, run_audits
 from synth.audit.look import look_over
 from synth.errors import UserError
 from synth.models import ScriptedModel, World
-from synth.records import Call, Critique, Failure, Node, Pair, Problem, Rationale, Record, Rejection, Score
+from synth.records import Call, Critique, Failure, Node, Pair, Part, Problem, Rationale, Record, Rejection, Score
 from synth.store.database import open_store
 from synth.store.journal import Journal
 from synth.texts.thoughts import TABLE
@@ -81,7 +81,7 @@ def call(i: int, **fields: Any) -> Call:
 def score(
     target: str, name: str, value: float | None, unit: str = "p0", judge: str = "number/1", **fields: Any
 ) -> Score:
-    key = f"s-{target}-{name}-{judge}-{fields.get('step_index')}"
+    key = f"s-{target}-{name}-{judge}-{fields.get('part')}"
     return Score(id=key, unit=unit, step="judge", target=target, name=name, value=value, judge=judge, **fields)
 
 
@@ -207,7 +207,7 @@ def pairs(longer: int) -> Corpus:
 def step_labels(*, contradicting: bool) -> Corpus:
     """All steps right; every third answer is wrong where contradicting."""
     made = changed(sound(), wrong) if contradicting else sound()
-    labels = [score(f"r{i}", "step", 1.0, f"p{i}", "judge", step_index=k) for i in range(30) for k in range(2)]
+    labels = [score(f"r{i}", "step", 1.0, f"p{i}", "judge", part=Part(kind="step", index=k)) for i in range(30) for k in range(2)]
     return [*made, *labels]
 
 

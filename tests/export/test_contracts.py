@@ -16,7 +16,7 @@ from support import ROOT, ask, stored
 from synth.errors import UserError
 from synth.export import ROWS, TRAINERS, ExportOptions, export_run
 from synth.export.contracts import PrmRow
-from synth.records import Critique, Node, Pair, Problem, Rationale, Score
+from synth.records import Critique, Node, Pair, Part, Problem, Rationale, Score
 
 # The run each contract is exported from, and with which options.
 EXPORTS: list[tuple[str, str, str, dict[str, Any]]] = [
@@ -319,7 +319,7 @@ def test_two_judges_of_a_step_share_it_and_labels_end_at_the_first_mistake(tmp_p
             step="l",
             because=because,
             target=made.id,
-            step_index=i,
+            part=Part(kind="step", index=i),
             name="step_correct",
             value=value,
             judge=judge,
@@ -333,7 +333,7 @@ def test_two_judges_of_a_step_share_it_and_labels_end_at_the_first_mistake(tmp_p
     (row,) = rows(export_run(run, "prm", tmp_path / "o", ExportOptions(label_from=0.6)).path)
     assert row["labels"] == [False, True, False]
     said = Critique.make(
-        unit=problem.id, step="c", because=0, target=made.id, step_index=1, explanation="wrong", critic="z"
+        unit=problem.id, step="c", because=0, target=made.id, part=Part(kind="step", index=1), explanation="wrong", critic="z"
     )
     run = stored(tmp_path / "criticised", problem, made, said)
     (row,) = rows(export_run(run, "prm", tmp_path / "o2", ExportOptions(labels="critiques")).path)

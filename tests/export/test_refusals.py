@@ -15,7 +15,7 @@ from synth.errors import UserError
 from synth.export import ExportOptions, export_run
 from synth.files import Draft
 from synth.models import ScriptedModel, World
-from synth.records import Media, Pair, Problem, Rationale, Score
+from synth.records import Media, Pair, Part, Problem, Rationale, Score
 
 
 def rows(path: Path) -> list[dict[str, Any]]:
@@ -178,7 +178,7 @@ def test_labels_that_are_not_one_for_each_step_are_left_out_and_told(tmp_path: P
             step="l",
             because=i,
             target=made.id,
-            step_index=i,
+            part=Part(kind="step", index=i),
             name="step_correct",
             value=v,
             judge="j",

@@ -26,7 +26,7 @@ from synth.export.wording import (
     reply,
     said,
 )
-from synth.records import Problem, Rationale, Score
+from synth.records import Part, Problem, Rationale, Score
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=60).filter(lambda t: t.strip())
 SAID = TEXT.filter(lambda t: "think>" not in t)
@@ -174,7 +174,7 @@ def test_steps_are_kept_exactly(steps: list[tuple[str, bool]]):
             step="l",
             because=i,
             target=made.id,
-            step_index=i,
+            part=Part(kind="step", index=i),
             name="step_correct",
             value=right,
             judge="j",
@@ -336,7 +336,7 @@ def test_steps_of_a_thought_are_left_out_with_it_and_tags_within_it_break_no_row
     plain = thinker(problem, 2, "2 and 3.", "Add.\n", ("Add.",), "lines/1")
     labels = [
         Score.make(
-            unit=problem.id, step="l", because=r.id, target=r.id, step_index=0, name="step_correct", value=1, judge="j"
+            unit=problem.id, step="l", because=r.id, target=r.id, part=Part(kind="step", index=0), name="step_correct", value=1, judge="j"
         )
         for r in (of_thought, within, plain)
     ]

@@ -261,7 +261,7 @@ async def test_critics_name_the_injected_mistake_as_often_as_they_can(tmp_path: 
     student = [ScriptedModel(World(solve_rate=0, step_error_rate=0, lucky_rate=0), name="student")]
     asked = {"student": student, "teachers": models(x=World(locate_rate=c), y=World(locate_rate=c))}
     await run("peer_review/mapd", sums(tmp_path / "in.jsonl", n), tmp_path / "run", asked)
-    found = ask(tmp_path / "run", "SELECT c.step_index, r.steps FROM critiques c JOIN rationales r ON r.id = c.target")
+    found = ask(tmp_path / "run", "SELECT c.part.index, r.steps FROM critiques c JOIN rationales r ON r.id = c.target")
     assert len(found) == 2 * n
     assert near(sum(i == World.first_error(tuple(steps)) for i, steps in found) / len(found), c, len(found))
 

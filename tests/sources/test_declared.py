@@ -43,7 +43,7 @@ def whys(rows: list[dict[str, Any]], mapping: str, path: Path) -> list[str]:
 
 def labels(given: Any, name: str = "step_correct") -> list[float | None]:
     (rationale,) = (r for r in given.records if r.table == "rationales")
-    found = {r.step_index: r.value for r in given.records if r.table == "scores" and r.name == name}
+    found = {r.part.index: r.value for r in given.records if r.table == "scores" and r.name == name and r.part}
     return [found.get(i) for i in range(len(rationale.steps))]
 
 

@@ -14,7 +14,7 @@ from synth.calls import Caller, Ledger
 from synth.measures import area_under_curve, cohen_kappa, krippendorff_alpha
 from synth.models import Completion, ScriptedModel
 from synth.records import Critique as CritiqueRecord
-from synth.records import Failure, Problem, Rationale, Score
+from synth.records import Failure, Part, Problem, Rationale, Score
 from synth.steps import Unit
 from synth.steps.critique import Critique
 from synth.steps.pair import Pair
@@ -40,7 +40,7 @@ def score(
 ):
     because = [target.id, name, index]
     return Score.make(
-        unit=target.unit, step="s", because=because, target=target.id, name=name, value=value, label=label, judge="j", step_index=index
+        unit=target.unit, step="s", because=because, target=target.id, name=name, value=value, label=label, judge="j", part=None if index is None else Part(kind="step", index=index)
     )  # fmt: skip
 
 
@@ -88,7 +88,7 @@ async def test_a_critique_names_the_step_where_it_can(asking, reply, index, mist
     wrong = rationale()
     unit, seen = await asking(Critique(name="explain"), [wrong], {"bob": reply})
     (made,) = unit.all(CritiqueRecord)
-    assert (made.step_index, made.mistake, made.explanation, made.critic) == (index, mistake, explanation, "bob")
+    assert (made.part and made.part.index, made.mistake, made.explanation, made.critic) == (index, mistake, explanation, "bob")
     assert (made.target, made.call is not None) == (wrong.id, True)
     shown = seen[0][1].messages[-1]["content"]
     assert "1. One.\n2. Two." in shown

@@ -12,7 +12,7 @@ import pytest
 from support import ROOT
 from view_support import HOSTILE, Client, viewing, write_run
 
-from synth.records import Call, Critique, Failure, Node, Pair, Problem, Rationale, Rejection, Score
+from synth.records import Call, Critique, Failure, Node, Pair, Part, Problem, Rationale, Rejection, Score
 
 
 @pytest.fixture(scope="session")
@@ -96,7 +96,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
             explanation=bad,
             correction=bad,
             critic=bad,
-            step_index=0,
+            part=Part(kind="step", index=0),
             call=call.id,
         ),
         made(Pair, problem=problem.id, chosen=good.id, rejected=worse.id, reason=bad, length_difference=1),

@@ -7,13 +7,13 @@
 -- remedy: Read the examples: is the text cut into the steps that were judged? Take a judge that can solve the problems.
 -- skipped: no rationale has both labelled steps and a verified answer
 WITH labelled AS (
-  SELECT s.target AS id, bool_and(s.value > 0) AS all_right, arg_max(s.value, s.step_index) <= 0 AND max(s.step_index) = any_value(len(r.steps)) - 1 AS last_wrong,
+  SELECT s.target AS id, bool_and(s.value > 0) AS all_right, arg_max(s.value, s.part.index) <= 0 AND max(s.part.index) = any_value(len(r.steps)) - 1 AS last_wrong,
     count(*) >= any_value(len(r.steps)) AS whole
   FROM scores s JOIN rationales r ON r.id = s.target
-  WHERE s.step_index IS NOT NULL AND s.value IN (0, 1, -1) GROUP BY s.target, s.name
+  WHERE s.part.kind = 'step' AND s.value IN (0, 1, -1) GROUP BY s.target, s.name
 ),
 judged AS (
   SELECT l.id, (l.all_right AND l.whole AND c.value = 0) OR (l.last_wrong AND c.value = 1) AS contradicts
-  FROM labelled l JOIN scores c ON c.target = l.id AND c.name = 'correct' AND c.step_index IS NULL
+  FROM labelled l JOIN scores c ON c.target = l.id AND c.name = 'correct' AND c.part IS NULL
 )
 SELECT avg(contradicts::INT) AS value, count(*) AS n, list(id ORDER BY id) FILTER (contradicts) AS examples FROM judged

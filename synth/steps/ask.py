@@ -1,0 +1,277 @@
+"""`ask`: a question to models about records or their parts, a typed reply, and what is made of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
+
+import orjson
+from pydantic import Field, JsonValue, model_validator
+
+from synth.errors import UserError
+from synth.files import read_file
+from synth.models import Capability, Completion, Model, Request, Task
+from synth.nesting import too_deep
+from synth.records import Critique, Failure, Problem, Rationale, UnitRecord, record_fields
+from synth.steps.make import Makes, Source, Unmakeable
+from synth.steps.reply_types import ReplyType, parse_reply
+from synth.steps.sight import UNIT_VARIABLES
+from synth.steps.step import Flow, ModelStep
+from synth.steps.subject import PartStep, Subject
+from synth.steps.unit import Unit
+from synth.steps.yes_or_no import YES_OR_NO, probability_of_yes
+from synth.verify import compare_answers, find_answer
+
+__all__ = ["Answer", "Ask"]
+
+_MOST_BYTES = 2**18
+"""Of a file with a JSON Schema."""
+
+
+class Answer(NamedTuple):
+    """An answer to the problem, as expressions see a reply of the type `answer`."""
+
+    text: str | None
+    """The answer that the reply states; None where none could be read."""
+    right: bool | None
+    """Whether it is the gold answer; None where the problem has none."""
+
+
+class Ask(PartStep, ModelStep):
+    """Ask models a question about each record, or about each of its parts, and make records of the replies.
+
+    `reply` says what is asked for: `text` (the reply as it comes), `yes_no`, `number`, `int(1, 5)`, `one_of(a, b)`, `answer` (an answer to
+    the problem), `list(text)`, an object of named fields of these, `{schema: FILE.json}`; a `?` behind a type allows for nothing.
+    Models that can be held to a schema are; others write lines `Name: value`, or JSON where fields have fields. A reply that cannot be
+    read is sent back once, and is a failure then. `probability` is how probable a yes is, by the log-probabilities.
+
+    `make` says what becomes of a reply: a `score`, a `critique`, a `rationale`, a `problem`, a `node`, or the rejection of the record
+    (`reject`). Values are expressions; they see `reply`, `model`, and all that expressions about the record see.
+
+    The prompt (`.j2`) sees `problem`, the record by its type, `step` or `option`, `gold` and `solution` with `show_gold`, `critiques` of
+    the record, `unit`, `score`, and `reply_format`: how the reply is to be written, in words.
+    """
+
+    gives: ClassVar[tuple[type[UnitRecord], ...]] = ()
+
+    step: Literal["ask"] = "ask"
+    by: str | tuple[str, ...] = "judge"
+    """The role, or roles, that answer."""
+    prompt: str
+    """Path of a prompt of your own (`.j2`), read from beside the pipeline file, or name of a shipped one."""
+    reply: JsonValue = "text"
+    """The type of the reply."""
+    make: Annotated[tuple[Makes, ...], Field(min_length=1)]
+    """What is made of each reply."""
+    samples: Annotated[int, Field(ge=1, le=1024)] = 1
+    """Replies to ask of each model for each question."""
+    show_gold: bool = False
+    """Whether the prompt sees the gold answer (`gold`) and the reference solution (`solution`)."""
+    exclude_author: bool = False
+    """Whether a model is not asked about what it wrote itself."""
+    author: Literal["teacher", "student", "perturbed"] = "teacher"
+    """What the writer of rationales is to the corpus."""
+
+    @model_validator(mode="after")
+    def _reply_is_a_type(self) -> Self:
+        assert self.reply_type
+        return self
+
+    @cached_property
+    def reply_type(self) -> ReplyType:
+        """The type of the reply.
+
+        Raises:
+            ValueError: it is none.
+        """
+        written = self.reply
+        if isinstance(written, dict) and set(written) == {"schema"} and isinstance(written["schema"], str):
+            written = {"schema": self._schema_file(written["schema"])}
+        return parse_reply(written)
+
+    def _schema_file(self, name: str) -> JsonValue:
+        if self.folder is None:
+            raise ValueError(f"reply: the schema {name} is read from beside a pipeline file, and there is none")
+        try:
+            content: JsonValue = orjson.loads(read_file(self.folder.find(name), _MOST_BYTES))
+        except (UserError, OSError, orjson.JSONDecodeError) as error:
+            raise ValueError(f"reply: the schema {name} cannot be read: {error}") from error
+        if too_deep(content):
+            raise ValueError(f"reply: the schema {name} has too many levels")
+        return content
+
+    def gives_types(self) -> tuple[type[UnitRecord], ...]:
+        return tuple(dict.fromkeys(entry.makes for entry in self.make))
+
+    def gives_scores(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(name for entry in self.make for name in entry.scores()))
+
+    def expressions(self) -> Mapping[str, str]:
+        return {
+            f"make[{i}].{name}": source
+            for i, entry in enumerate(self.make)
+            for name, source in entry.expressions().items()
+        }
+
+    def sees(self) -> Mapping[str, frozenset[str] | None]:
+        kind = self.reply_type
+        fields = {"object": frozenset(kind.fields), "value": frozenset[str]()}.get(kind.kind, frozenset[str]())
+        if kind.answers == {""}:
+            fields = frozenset(Answer._fields)
+        return {**super().sees(), "reply": fields or None, "model": None, "item": None, "index": None}
+
+    def prompt_variables(self) -> Mapping[str, frozenset[str] | None]:
+        kind = self.takes_type()
+        shown: dict[str, frozenset[str] | None] = {"problem": record_fields(Problem), kind.alias: record_fields(kind)}
+        return {
+            **shown,
+            **super(PartStep, self).sees(),
+            **PartStep.sees(self),
+            "unit": UNIT_VARIABLES,
+            **dict.fromkeys(("score", "label", "gold", "solution", "critiques", "format", "reply_format", "parent")),
+        }
+
+    def needs_of_models(self) -> frozenset[Capability]:
+        return frozenset({"logprobs"}) if self.reply_type.kind == "probability" else frozenset()
+
+    def uses_of(self, model: Model) -> frozenset[Capability]:  # noqa: ARG002
+        return frozenset({"json_schema"}) if self.reply_type.shape is not None else frozenset()
+
+    def problems_with(
+        self, models: Mapping[str, Sequence[Model]], authors: Sequence[Model]
+    ) -> Iterable[tuple[str, str, str]]:
+        yield from super().problems_with(models, authors)
+        if self.samples > 1 and any(self.is_greedy(t) for role in self.roles() for t in models.get(role, ())):
+            what = f"{self.samples} samples at temperature 0 are {self.samples} times the same reply"
+            yield "samples", what, "set temperature above 0, or samples: 1"
+        asked = {t.name for role in self.roles() for t in models.get(role, ())}
+        for author in authors if self.exclude_author else ():
+            if asked and not asked - {author.name}:
+                what = f"{author.name} is the only model, and may not be asked about what is its own"
+                yield (
+                    "by",
+                    what,
+                    f"bind a second model: --model {self.roles()[0]}={author.name},NAME; or exclude_author: false",
+                )
+
+    def flow(self, models: int) -> Flow:
+        parts = 4 if self.part_kind else 1
+        return Flow(calls=models * self.samples * parts, records=models * self.samples * parts)
+
+    async def run(self, records: Sequence[UnitRecord], unit: Unit) -> Iterable[UnitRecord]:
+        asked: list[tuple[Model, Request, UnitRecord]] = []
+        about: list[Subject] = []
+        for subject in self.subjects(records, unit):
+            for model in unit.models(self.by):
+                if self.exclude_author and model.name == getattr(subject.record, "model", None):
+                    continue
+                first = self._request(subject, model, unit)
+                for sample in range(self.samples):
+                    asked.append((model, first if sample == 0 else first._replace(sample=sample), subject.record))
+                    about.append(subject)
+        replies = await self.ask_all(asked, unit)
+        made: list[UnitRecord] = []
+        for (model, request, _), subject, reply in zip(asked, about, replies, strict=True):
+            if reply is not None:
+                made += await self._made(subject, model, request, reply, unit)
+        return made
+
+    def _request(self, subject: Subject, model: Model, unit: Unit) -> Request:
+        kind, record, problem = self.reply_type, subject.record, subject.problem
+        form = self.form_of_fields(model) if kind.flat else "json"
+        seen = unit.variables(record)
+        gold, solution = (problem.answer_shown, problem.reference_solution) if self.show_gold else (None, None)
+        shown = {
+            "problem": problem,
+            record.alias: record,
+            **subject.variables(unit),
+            **{name: seen[name] for name in ("unit", "score", "label", "parent")},
+            "gold": gold,
+            "solution": solution,
+            "critiques": [c for c in unit.all(Critique) if c.target == record.id],
+            "format": form,
+            "reply_format": kind.instructions(form),
+        }
+        answers = kind.answers or ({""} if any(entry.makes is Rationale for entry in self.make) else ())
+        task = Task(
+            "ask",
+            problem,
+            subject=record,
+            hint=problem.answer if self.show_gold else None,
+            format=form,
+            part=subject.part,
+            answers=tuple(sorted(answers)),
+        )
+        parameters = YES_OR_NO if kind.kind == "probability" else None
+        return self.request(self.load(), shown, task, shape=kind.shape, parameters=parameters)
+
+    async def _made(
+        self, subject: Subject, model: Model, request: Request, reply: Completion, unit: Unit
+    ) -> list[UnitRecord]:
+        """The records that a reply makes; or a failure where it has not what they need."""
+        source = Source(
+            step=self,
+            subject=subject,
+            unit=unit,
+            judge=model.name,
+            replies=(reply.key,),
+            call=reply.call,
+            model=model.name,
+            author=self.author,
+            hinted=self.show_gold,
+            thought=reply.thought if self.reply_type.kind == "text" else None,
+            sample=request.sample,
+            tokens=reply.completion_tokens,
+        )
+        made: list[UnitRecord] = []
+        try:
+            names = {"reply": await self._value(subject.problem, reply), "model": model.name}
+            for number, entry in enumerate(self.make):
+                made += entry.of(source, names, number)
+        except Unmakeable as why:
+            part = None if subject.part is None else subject.part.model_dump(exclude_none=True)
+            failure = self.derive(
+                Failure,
+                [subject.record],
+                replies=[reply.key],
+                key=["make", part],
+                target=subject.record.id,
+                cause="shape",
+                message=f"nothing can be made of the reply: {why}",
+                raw=reply.text,
+                attempts=1,
+                retriable=True,
+                call=reply.call,
+            )
+            return [failure]
+        return made
+
+    async def _value(self, problem: Problem, reply: Completion) -> Any:
+        """The reply as expressions see it."""
+        kind = self.reply_type
+        if kind.kind == "probability":
+            if (probability := probability_of_yes(reply)) is None:
+                raise Unmakeable("neither yes nor no is among its most probable tokens")
+            return probability
+        if kind.kind == "text":
+            return reply.text
+        if not kind.answers:
+            return reply.value.answer if kind.kind == "value" else reply.value
+        texts = {name: getattr(reply.value, name or "answer") for name in kind.answers}
+        answers = await asyncio.to_thread(lambda: {name: _answer(text, problem) for name, text in texts.items()})
+        if kind.kind == "value":
+            return answers[""]
+        return {name: answers.get(name, getattr(reply.value, name)) for name in kind.fields}
+
+
+def _answer(text: str | None, problem: Problem) -> Answer | None:
+    """An answer that a model wrote, alone or in a sentence."""
+    if text is None:
+        return None
+    found, _ = find_answer(text, kind=problem.compared_as, choices=problem.choices)
+    if problem.answer is None:
+        return Answer(found, None)
+    verdict = compare_answers(found, problem.answer, kind=problem.compared_as, choices=problem.choices)
+    return Answer(found, verdict.label == "right")

@@ -1,0 +1,379 @@
+"""Types of replies, written in YAML: `yes_no`, `int(1, 5)`, `one_of(a, b)`, `list(text)`, an object of these, or JSON Schema."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, WithJsonSchema, create_model
+
+from synth.models import Reply
+
+__all__ = ["ReplyType", "parse_reply"]
+
+MOST_FIELDS = 64
+"""Fields of an object, and words of a `one_of`."""
+MOST_LEVELS = 4
+"""Objects and lists within each other."""
+_LISTED = 20
+"""Whole numbers up to which a range is given to the endpoint as a list of values; many endpoints refuse a minimum."""
+
+_WORD = re.compile(r"[a-z][a-z0-9_]*")
+_CALL = re.compile(r"([a-z_]+)\s*(?:\((.*)\))?", re.DOTALL)
+_PLAIN_WORD = re.compile(r"\W*(yes|no|true|false)\W*", re.IGNORECASE)
+_NUMBER = re.compile(r"\[?\s*([-+]?\d+(?:\.\d+)?)\s*\]?\s*(?:(?:/|out of)\s*\d+)?\s*[.%]?")
+_BULLET = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+")
+
+
+class _Field(NamedTuple):
+    """A type of value."""
+
+    annotation: Any
+    words: str
+    """What it is, as a model is told."""
+    line: str
+    """The same, where it is written on a line of its own."""
+    flat: bool
+    """Whether it can be written on a line."""
+    answers: bool = False
+    """Whether it is an answer to the problem, to be compared with the gold answer."""
+
+
+class ReplyType(NamedTuple):
+    """What a reply is to be.
+
+    Attributes:
+        kind: `text`: all of it, as it comes; `probability`: how probable a yes is; `value`: a value alone; `object`: named fields.
+        shape: the class it is held to; None for `text` and `probability`.
+        fields: names of the fields of an object, with what each is.
+        flat: whether a model that cannot be held to a schema writes it as lines instead of JSON.
+        answers: the fields that hold an answer to the problem; `""` where the reply itself is one.
+    """
+
+    kind: Literal["text", "probability", "value", "object"]
+    shape: type[Reply] | None
+    fields: Mapping[str, _Field]
+    flat: bool
+    answers: frozenset[str]
+
+    def instructions(self, form: Literal["json", "text"]) -> str:
+        """How the reply is to be written, in words for the model; empty for free text."""
+        match self.kind:
+            case "text":
+                return ""
+            case "probability":
+                return "Reply with one word: Yes or No."
+            case "value":
+                (value,) = self.fields.values()
+                return (
+                    f'Reply with a JSON object: "answer" is {value.words}.'
+                    if form == "json"
+                    else f"Reply with {value.line} and nothing else."
+                )
+        if form == "json":
+            listed = "\n".join(f'- "{name}": {value.words}' for name, value in self.fields.items())
+            return f"Reply with a JSON object with these fields and nothing else:\n{listed}"
+        listed = "\n".join(f"{_label(name)}: {value.line}" for name, value in self.fields.items())
+        return f"Reply with these lines and nothing else:\n{listed}"
+
+
+def _mistake(what: str) -> ValueError:
+    return ValueError(what)
+
+
+def _label(name: str) -> str:
+    return name.replace("_", " ").capitalize()
+
+
+def parse_reply(written: JsonValue) -> ReplyType:
+    """The type that a pipeline file writes.
+
+    Args:
+        written: a type such as `yes_no`; an object, a mapping of names to types; or `{"schema": …}`, a JSON Schema.
+
+    Raises:
+        ValueError: it is no type; says which part of it, and what there is.
+    """
+    if written == "text":
+        return ReplyType("text", None, {}, flat=True, answers=frozenset())
+    if written == "probability":
+        return ReplyType("probability", None, {}, flat=True, answers=frozenset())
+    if isinstance(written, Mapping):
+        if "schema" in written and len(written) == 1 and isinstance(written["schema"], Mapping):
+            written = _of_schema(written["schema"], "schema", 0)
+        if not isinstance(written, Mapping):
+            raise _mistake("a JSON Schema of a reply is that of an object: type: object, with properties")
+        fields = _fields(written, "", 0)
+        return ReplyType(
+            "object", _model("Reply", fields), fields, all(f.flat for f in fields.values()), _answers(fields)
+        )
+    value = _parse(written, "reply", 0)
+    shape = create_model("Value", __base__=_Value, answer=(value.annotation, ...))
+    return ReplyType("value", shape, {"answer": value}, value.flat, frozenset({""} if value.answers else ()))
+
+
+class _Value(Reply):
+    """A value alone: in JSON the field `answer`, in text all there is."""
+
+    @classmethod
+    def fields_in(cls, text: str) -> Iterator[dict[str, Any]]:
+        yield from super().fields_in(text)
+        yield {"answer": text.strip()}
+
+
+def _answers(fields: Mapping[str, _Field]) -> frozenset[str]:
+    return frozenset(name for name, field in fields.items() if field.answers)
+
+
+def _fields(written: Mapping[str, Any], place: str, level: int) -> dict[str, _Field]:
+    if not 1 <= len(written) <= MOST_FIELDS:
+        raise _mistake(f"{place or 'the reply'} has {len(written)} fields; from 1 to {MOST_FIELDS} can be asked for")
+    fields = {}
+    for name, given in written.items():
+        if not _WORD.fullmatch(str(name)):
+            raise _mistake(f"the field {name!r} is not named by a word: small letters, digits and _, a letter first")
+        if name in _TAKEN:
+            raise _mistake(f"a field cannot be called {name!r}: expressions would not see it")
+        if isinstance(given, Mapping) and set(given) <= {"type", "description"} and "type" in given:
+            kind = _parse(given["type"], f"{place}{name}", level)
+            said = " ".join(str(given.get("description", "")).split())
+            if said:
+                kind = kind._replace(words=f"{kind.words}; {said}", line=f"{kind.line}; {said}")
+                kind = kind._replace(annotation=Annotated[kind.annotation, Field(description=said)])
+        else:
+            kind = _parse(given, f"{place}{name}", level)
+        fields[name] = kind
+    return fields
+
+
+_TAKEN = frozenset(dir(Reply)) | {"count", "index"}
+"""Names that are something else in Pydantic models and in tuples."""
+
+
+def _model(name: str, fields: Mapping[str, _Field]) -> type[Reply]:
+    given: dict[str, Any] = {}
+    for field, kind in fields.items():
+        optional = kind.words.endswith(_OPTIONAL) or f"{_OPTIONAL};" in kind.words
+        given[field] = (kind.annotation, None) if optional else (kind.annotation, ...)
+    made: type[Reply] = create_model(name, __base__=Reply, **given)
+    return made
+
+
+_OPTIONAL = " or null"
+
+
+def _parse(written: Any, place: str, level: int) -> _Field:
+    if level > MOST_LEVELS:
+        raise _mistake(f"{place}: more than {MOST_LEVELS} lists and objects within each other")
+    if isinstance(written, Mapping):
+        if "schema" in written and len(written) == 1:
+            return _parse(_of_schema(written["schema"], place, level), place, level)
+        fields = _fields(written, f"{place}.", level + 1)
+        inner = "; ".join(f'"{name}": {field.words}' for name, field in fields.items())
+        return _Field(_model("Part", fields), f"an object with {inner}", "", flat=False)
+    if isinstance(written, list) and len(written) == 1:  # as YAML may write a list of objects
+        return _list(_parse(written[0], f"{place}[]", level + 1))
+    if not isinstance(written, str):
+        raise _mistake(f"{place}: {written!r} is no type; {_KNOWN}")
+    text = written.strip()
+    if text.endswith("?"):
+        needed = _parse(text[:-1], place, level)
+        return needed._replace(
+            annotation=Annotated[needed.annotation | None, BeforeValidator(_none)],
+            words=needed.words + _OPTIONAL,
+            line=f"{needed.line}, or none",
+        )
+    call = _CALL.fullmatch(text)
+    if call is None:
+        raise _mistake(f"{place}: {text!r} is no type; {_KNOWN}")
+    name, inside = call[1], call[2]
+    if name == "list" and inside is not None:
+        return _list(_parse(inside, f"{place}[]", level + 1))
+    if name == "one_of" and inside is not None:
+        return _one_of([word.strip() for word in inside.split(",")], place)
+    if name in {"int", "number"}:
+        return _number(name, inside, place)
+    if inside is None and name in _PLAIN:
+        return _PLAIN[name]
+    raise _mistake(f"{place}: {text!r} is no type; {_KNOWN}")
+
+
+_KNOWN = (
+    "types: text, yes_no, number, int(1, 5), one_of(a, b), answer, list(TYPE), TYPE?, an object; alone also probability"
+)
+
+
+def _none(value: Any) -> Any:
+    return (
+        None
+        if isinstance(value, str) and value.strip().strip(".").lower() in {"", "none", "null", "n/a", "-"}
+        else value
+    )
+
+
+def _yes(value: Any) -> Any:
+    if isinstance(value, str) and (found := _PLAIN_WORD.fullmatch(value)):
+        return found[1].lower() in {"yes", "true"}
+    if isinstance(value, bool):
+        return value
+    raise _mistake("it is neither yes nor no")
+
+
+def _text(value: str) -> str:
+    if not value:
+        raise _mistake("it is empty")
+    return value
+
+
+_PLAIN: dict[str, _Field] = {
+    "text": _Field(Annotated[str, AfterValidator(_text)], "a text", "a text", flat=True),
+    "answer": _Field(Annotated[str, AfterValidator(_text)], "the answer", "the answer", flat=True, answers=True),
+    "yes_no": _Field(
+        Annotated[bool, BeforeValidator(_yes), WithJsonSchema({"type": "string", "enum": ["yes", "no"]})],
+        '"yes" or "no"',
+        "Yes or No",
+        flat=True,
+    ),
+}
+
+
+def _list(inner: _Field) -> _Field:
+    def lines(value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        found = [_BULLET.sub("", line).strip() for line in value.splitlines()]
+        return [line for line in found if line]
+
+    words = f"a list, each of its items {inner.words}"
+    of: Any = inner.annotation
+    kind: Any = list[of]
+    return _Field(Annotated[kind, BeforeValidator(lines)], words, f"one line each: {inner.line}", inner.flat)
+
+
+def _one_of(words: list[str], place: str) -> _Field:
+    if not 2 <= len(words) <= MOST_FIELDS or not all(words) or len({w.casefold() for w in words}) < len(words):
+        raise _mistake(f"{place}: one_of names from 2 to {MOST_FIELDS} different words: one_of(right, wrong)")
+    known = {word.casefold(): word for word in words}
+
+    def pick(value: Any) -> Any:
+        bare = value.strip().strip("\"'`*.()[]").strip().casefold() if isinstance(value, str) else value
+        if bare not in known:
+            raise _mistake(f"it is none of {', '.join(words)}")
+        return known[bare]
+
+    listed = (
+        " or ".join(f'"{word}"' for word in words)
+        if len(words) == 2
+        else "one of " + ", ".join(f'"{w}"' for w in words)
+    )
+    kind: Any = Annotated[str, BeforeValidator(pick), WithJsonSchema({"type": "string", "enum": words})]
+    return _Field(kind, listed, f"one of: {', '.join(words)}", flat=True)
+
+
+def _number(name: str, inside: str | None, place: str) -> _Field:
+    whole = name == "int"
+    bounds: tuple[float, float] | None = None
+    if inside is not None:
+        try:
+            low, high = (float(part) for part in inside.split(","))
+        except ValueError as error:
+            raise _mistake(f"{place}: {name}({inside}) has no two bounds: {name}(1, 5)") from error
+        if not low < high or (whole and not (low.is_integer() and high.is_integer())):
+            raise _mistake(
+                f"{place}: {name}({inside}): the first bound is to be below the second"
+                + (", both whole" if whole else "")
+            )
+        bounds = (low, high)
+
+    def read(value: Any) -> Any:
+        if isinstance(value, str) and (found := _NUMBER.fullmatch(value.strip().strip("*"))):
+            value = float(found[1])
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise _mistake("it is no number")
+        if whole and not float(value).is_integer():
+            raise _mistake("it is no whole number")
+        if bounds is not None and not bounds[0] <= value <= bounds[1]:
+            raise _mistake(f"it is not between {bounds[0]:g} and {bounds[1]:g}")
+        return int(value) if whole else float(value)
+
+    schema: dict[str, Any] = {"type": "integer" if whole else "number"}
+    noun = "a whole number" if whole else "a number"
+    if bounds is not None:
+        noun += f" from {bounds[0]:g} to {bounds[1]:g}"
+        if whole and bounds[1] - bounds[0] < _LISTED:
+            schema["enum"] = list(range(int(bounds[0]), int(bounds[1]) + 1))
+    kind: Any = Annotated[int if whole else float, BeforeValidator(read), WithJsonSchema(schema)]
+    return _Field(kind, noun, noun, flat=True)
+
+
+def _of_schema(schema: Any, place: str, level: int) -> Any:
+    """A JSON Schema as a type of ours; of JSON Schema what replies need."""
+    if not isinstance(schema, Mapping):
+        raise _mistake(f"{place}: a JSON Schema is a mapping")
+    if level > MOST_LEVELS:
+        raise _mistake(f"{place}: more than {MOST_LEVELS} lists and objects within each other")
+    unknown = sorted(set(map(str, schema)) - _SCHEMA_WORDS)
+    if unknown:
+        raise _mistake(
+            f"{place}: of JSON Schema {', '.join(unknown)} cannot be used here; what can: {', '.join(sorted(_SCHEMA_WORDS))}"
+        )
+    made = _of_type(schema, place, level)
+    if isinstance(schema.get("type"), list) and "null" in schema["type"] and isinstance(made, str):
+        made += "?"
+    said = schema.get("description")
+    return {"type": made, "description": str(said)} if said and level else made
+
+
+_SCHEMA_WORDS = frozenset(
+    {
+        "type",
+        "properties",
+        "required",
+        "items",
+        "enum",
+        "minimum",
+        "maximum",
+        "description",
+        "title",
+        "$schema",
+        "additionalProperties",
+    }
+)
+
+
+def _of_type(schema: Mapping[str, Any], place: str, level: int) -> Any:
+    kind = schema.get("type")
+    if isinstance(kind, list):
+        kind = next((k for k in kind if k != "null"), None)
+    if "enum" in schema:
+        words = schema["enum"]
+        if not isinstance(words, list) or not all(isinstance(w, str) and "," not in w for w in words):
+            raise _mistake(f"{place}: an enum of words without commas is needed")
+        return f"one_of({', '.join(words)})"
+    match kind:
+        case "object":
+            properties = schema.get("properties")
+            if not isinstance(properties, Mapping):
+                raise _mistake(f"{place}: an object needs properties")
+            needed = schema.get("required", list(properties))
+            fields = {}
+            for name, inner in properties.items():
+                field = _of_schema(inner, f"{place}.{name}", level + 1)
+                plain = field["type"] if isinstance(field, dict) and set(field) == {"type", "description"} else field
+                if name not in needed and isinstance(plain, str) and not plain.endswith("?"):
+                    field = {**field, "type": f"{plain}?"} if isinstance(field, dict) else f"{plain}?"
+                fields[name] = field
+            return fields
+        case "array":
+            inner = _of_schema(schema.get("items", {"type": "string"}), f"{place}[]", level + 1)
+            return [inner["type"] if isinstance(inner, dict) and set(inner) == {"type", "description"} else inner]
+        case "integer" | "number":
+            name = "int" if kind == "integer" else "number"
+            bounds = (schema.get("minimum"), schema.get("maximum"))
+            return name if None in bounds else f"{name}({bounds[0]}, {bounds[1]})"
+        case "boolean":
+            return "yes_no"
+        case "string":
+            return "text"
+    raise _mistake(f"{place}: the type {kind!r} cannot be asked for")
