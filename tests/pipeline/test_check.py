@@ -242,7 +242,7 @@ def test_shipped_pipelines_pass_and_say_what_they_are(name: str):
     assert made.cites
     assert made.sample
     assert set(made.roles) == set(made.role_names)
-    depth = name.count("/") + 1
+    depth = name.count("/") + 2
     assert path.read_text().startswith(f"# yaml-language-server: $schema={'../' * depth}schemas/pipeline.json\n")
 
 
