@@ -44,13 +44,15 @@ def command(path: Path, extends: str | None) -> None:
     from synth.errors import UserError
     from synth.files import write_file
     from synth.pipeline import load_pipeline
+    from synth.pipeline.catalogue import PIPELINE_FILE
     from synth.shipped import shipped
 
     if path.suffix not in {".yaml", ".yml"}:
         raise UserError("the file must end in .yaml", where=str(path), remedy=f"synth new {quote(f'{path}.yaml')}")
     if path.exists():
         raise UserError("there is such a file already", where=str(path), remedy="give another name")
-    name = re.sub(r"[^a-z0-9_-]+", "-", path.stem.lower()).strip("-") or "mine"
+    called = path.resolve().parent.name if path.name == PIPELINE_FILE else path.stem
+    name = re.sub(r"[^a-z0-9_-]+", "-", called.lower()).strip("-") or "mine"
     schema = shipped("schemas").resolve() / "pipeline.json"
     text = _TEMPLATE.format(name=name, schema=schema.as_posix())
     if extends is not None:

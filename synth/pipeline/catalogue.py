@@ -48,8 +48,8 @@ def find_pipeline(name: str, *, reach: Reach | None = None) -> Path:
         return known[short[0]]
     if short:
         raise PipelineError(f"{name!r} could be {' or '.join(short)}", remedy="give its whole name")
-    if name and (path := _in_folder(name, reach)) is not None:
-        return path
+    if name and (inside := _in_folder(name, reach)) is not None:
+        return inside
     near = nearest(name, [*known, *(n.rsplit("/", 1)[-1] for n in known)])
     remedy = (f"did you mean {near[0]!r}? " if near else "") + (
         f"synth pipelines lists them; a file of yours ends in .yaml, a folder of yours holds a {PIPELINE_FILE}"
