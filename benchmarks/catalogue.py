@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from synth.pipeline import catalogue, find_pipeline
+from synth.pipeline import catalogue
 from synth.store.database import open_store
 
 
@@ -52,7 +52,7 @@ def rehearse(name: str, folder: Path, *more: str) -> Rehearsed:
     if done.returncode:
         sys.stderr.write(f"synth rehearse {name}: exit code {done.returncode}\n{done.stdout}{done.stderr}")
         raise SystemExit(1)
-    counted = ("problems", "calls", "kept_rationales", "kept_pairs")
+    counted = ("problems WHERE parent IS NULL", "calls", "kept_rationales", "kept_pairs")  # problems of the input
     with open_store(folder) as store:
         counts = [store.sql(f"SELECT count(*) FROM {table}").fetchone()[0] for table in counted]
     return Rehearsed(seconds, *counts)
@@ -65,8 +65,11 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="only so many problems of each sample; all, if not given")
     parser.add_argument("--thinking", action="store_true", help="the scripted model thinks before it replies")
     given = parser.parse_args()
-    names = {file: name for name, file in catalogue().items()}
-    chosen = [names[find_pipeline(name)] for name in given.only.split(",")] if given.only else list(catalogue())
+    names = {name.rsplit("/", 1)[-1]: name for name in catalogue()} | {name: name for name in catalogue()}
+    wanted = given.only.split(",") if given.only else list(catalogue())
+    if unknown := sorted(set(wanted) - set(names)):
+        raise SystemExit(f"no pipeline {', '.join(unknown)}: there are {', '.join(catalogue())}")
+    chosen = [names[name] for name in wanted]
     more = [*(("--limit", str(given.limit)) if given.limit else ()), *(("--thinking",) if given.thinking else ())]
     print("| pipeline | problems | seconds | calls | kept rationales | kept pairs | calls a kept row |")
     print("|---|---:|---:|---:|---:|---:|---:|")

@@ -399,7 +399,8 @@ def test_a_folder_of_ones_own_is_a_pipeline_for_every_command(tmp_path: Path):
     synth("rehearse", "mine", "--limit", 2, cwd=tmp_path, check=0)
     assert (tmp_path / "runs" / "rehearsal-mine" / "run.json").is_file()
     synth("run", "mine/", "--limit", 2, "--model", "scripted", "--run", "run", cwd=tmp_path, check=0)
-    assert "nothing to retry" in synth("retry", "run", cwd=tmp_path, check=0).stdout
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["words"]["pipeline"] == "../mine/pipeline.yaml"
+    assert "nothing to retry" in synth("retry", "../run", cwd=tmp_path / "mine", check=0).stdout
     assert "readme:" not in synth("pipelines", "mine", cwd=tmp_path, check=0).stdout
     (tmp_path / "mine" / "README.md").write_text(
         "# Mine\n\n## Cost\n\nOne [bold]call\x1b[31m.\n\n## Secret\n\nUnseen.\n"
