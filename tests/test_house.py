@@ -163,7 +163,7 @@ def test_lazy_names_are_there():
 def test_the_documents_name_every_command_and_pipeline():
     table = (ROOT / "pipelines" / "README.md").read_text()
     for name in catalogue():
-        assert f"[`{name}`]({name}.yaml)" in table
+        assert f"[`{name}`]({name}/)" in table
     changes = (ROOT / "CHANGELOG.md").read_text()
     for command in _COMMANDS:
         assert f"`{command}`" in changes

@@ -17,7 +17,7 @@ __all__ = ["OptionFound", "PipelineFound", "StepFound", "command"]
 
 @dataclass(frozen=True)
 class PipelineFound:
-    """A pipeline of the catalogue, or of a file."""
+    """A pipeline of the catalogue, or of a file or folder of yours."""
 
     pipeline: str
     """Its name, as `synth run` takes it."""
@@ -33,6 +33,10 @@ class PipelineFound:
     """The sample it runs on where no input is given."""
     file: str
     """Path of its file."""
+    readme: str | None
+    """Path of the README in its folder; null where there is none."""
+    advice: dict[str, str]
+    """What the README says on cost, on when to use it and when not, by heading; Markdown."""
 
 
 @dataclass(frozen=True)
@@ -67,10 +71,14 @@ class StepFound:
 @click.option("--steps", "list_steps", is_flag=True, help="The steps pipelines are made of.")
 @json_option
 def command(name: str | None, step: str | None, list_steps: bool, as_json: bool) -> None:
-    """The catalogue; or with NAME, what a pipeline does, the works it follows, and its file."""
+    """The catalogue; or with NAME, what a pipeline does, what it costs, when to use it, the works it follows, and its files.
+
+    NAME is a name of the catalogue (its last part is enough), or the path of a pipeline file or of a folder with a
+    pipeline.yaml.
+    """
     from rich.text import Text
 
-    from synth.cli.tables import output, table_of
+    from synth.cli.tables import inert_lines, output, table_of
     from synth.corpus import CORPUS_STEPS
     from synth.pipeline import catalogue
     from synth.steps import all_steps
@@ -107,13 +115,35 @@ def command(name: str | None, step: str | None, list_steps: bool, as_json: bool)
         for work in pipeline.cites:
             out.print(Text(f"source: {work}"))
         out.print(Text(f"sample: {pipeline.sample or 'none'}\nfile:   {pipeline.file}"), soft_wrap=True)
+        if pipeline.readme is not None:
+            out.print(Text(f"readme: {pipeline.readme}"), soft_wrap=True)
+        for heading, body in pipeline.advice.items():
+            out.print(Text(f"\n{heading}\n", style="bold") + Text(inert_lines(body)))
+
+
+_ADVICE = ("Cost", "When to use it", "When not")
+"""The sections of a README that are shown; the others say what `about` and `cites` say, or are long."""
 
 
 def _pipeline(name: str) -> PipelineFound:
     from synth.pipeline import find_pipeline, load_pipeline
+    from synth.pipeline.readme import readme_of, sections_of
 
     p = load_pipeline(name)
-    return PipelineFound(p.pipeline, p.title, p.about, dict(p.roles), list(p.cites), p.sample, str(find_pipeline(name)))
+    file = find_pipeline(name)
+    readme = readme_of(file)
+    sections = sections_of(readme) if readme is not None else {}
+    return PipelineFound(
+        pipeline=p.pipeline,
+        title=p.title,
+        about=p.about,
+        roles=dict(p.roles),
+        cites=list(p.cites),
+        sample=p.sample,
+        file=str(file),
+        readme=None if readme is None else str(readme),
+        advice={heading: sections[heading] for heading in _ADVICE if heading in sections},
+    )
 
 
 def _check_step(step: str, kinds: dict[str, type[BaseModel]]) -> None:

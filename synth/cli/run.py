@@ -75,8 +75,9 @@ def command(
 ) -> None:
     """Do PIPELINE, or go on with it.
 
-    PIPELINE is a name of the catalogue (`synth pipelines`; its last part is enough) or the path of a file. Everything
-    that can be seen to be wrong is told before the first call: the pipeline, the models, every row of the input.
+    PIPELINE is a name of the catalogue (`synth pipelines`; its last part is enough), the path of a file, or the path
+    of a folder that holds a pipeline.yaml. Everything that can be seen to be wrong is told before the first call: the
+    pipeline, the models, every row of the input.
 
     Interrupt it or kill it at any time: the same command goes on, and nothing paid for is paid again. A finished run
     asks nothing. More rows in the input are new problems; an input (or --limit) that lacks problems of the run is refused.

@@ -359,7 +359,8 @@ def run(
         synth.run("fine-tune-cot", "gsm8k.jsonl", "runs/gsm8k", models="gpt", map={"question": "prompt"})
 
     Args:
-        pipeline: a name of the catalogue, the path of a file, what such a file would hold, or a loaded pipeline.
+        pipeline: a name of the catalogue, the path of a file, or of a folder with a `pipeline.yaml`, what such a file would
+                hold, or a loaded pipeline.
         input: the problems: a file, or `gym:TASK?…`, or rows (dictionaries, `Problem`s, a frame of polars or pandas, a
             `datasets.Dataset`), which are then kept in the run folder as `input.jsonl`; None for the pipeline's sample.
         folder: the run folder; None for `runs/PIPELINE`.

@@ -16,7 +16,7 @@ from synth.corpus import CORPUS_STEPS, CorpusStep, scores_read
 from synth.errors import PipelineError, UserError
 from synth.files import Reach, read_file
 from synth.models import Model
-from synth.pipeline.catalogue import find_pipeline
+from synth.pipeline.catalogue import catalogue, find_pipeline
 from synth.pipeline.spec import Pipeline, PipelineHead
 from synth.prompts import Expression
 from synth.records import Critique, Pair, Problem, Rationale, UnitRecord
@@ -99,7 +99,8 @@ class Draft:
 
 
 def load_pipeline(given: str | Path | Mapping[str, Any], *, media_from: Sequence[str | Path] | None = None) -> Pipeline:
-    """The pipeline of that name (of the catalogue) or path; or one written as a mapping.
+    """The pipeline of that name (of the catalogue) or path (of a file, or of a folder with a `pipeline.yaml`); or one written
+    as a mapping.
 
         synth.load_pipeline({"pipeline": "my/short", "extends": "fine-tune-cot", "override": {"sample": {"samples": 1}}})
 
@@ -137,7 +138,8 @@ def read_pipeline(
         origin: str | tuple[dict[str, Any], Path] = (dict(given), folder)
     else:
         path = find_pipeline(str(given))
-        merged, origin = _read_file(path, Reach(path.parent, allowed or ()), draft, ()), str(given)
+        merged = _read_file(path, Reach(path.parent, allowed or ()), draft, ())
+        origin = str(given) if path in catalogue().values() else str(path)  # of a folder, the file in it
     if merged is not None:
         _build(merged, draft, origin)
     return draft

@@ -197,6 +197,9 @@ def test_new_writes_a_pipeline_that_passes(tmp_path: Path):
 def test_pipelines_and_steps_can_be_looked_up():
     assert "distil/fine-tune-cot" in synth("pipelines", check=0).stdout
     assert "arXiv:2203.14465" in synth("pipelines", "star", check=0).stdout
+    shown = synth("pipelines", "star", check=0).stdout
+    assert "self_training/star/README.md" in shown
+    assert all(f"\n{heading}\n" in shown for heading in ("Cost", "When to use it", "When not"))
     assert "verify_answer" in synth("pipelines", "--steps", check=0).stdout
     assert "tolerance" in synth("pipelines", "--step", "verify_answer", check=0).stdout
     told(synth("pipelines", "--step", "verify_anwser"), "did you mean 'verify_answer'")
@@ -386,3 +389,26 @@ def test_the_command_is_installed():
     done = subprocess.run([str(Path(sys.executable).parent / "synth"), "--version"], capture_output=True, text=True)
     assert done.stdout.startswith("synth, version ")
     assert (ROOT / "pyproject.toml").is_file()
+
+
+def test_a_folder_of_ones_own_is_a_pipeline_for_every_command(tmp_path: Path):
+    """new, plan, rehearse, run, retry and pipelines take the folder; the README in it is shown, and no other."""
+    synth("new", "mine/pipeline.yaml", cwd=tmp_path, check=0)
+    assert "pipeline: my/mine\n" in (tmp_path / "mine" / "pipeline.yaml").read_text()
+    assert "no mistakes" in synth("plan", "mine", cwd=tmp_path, check=0).stdout
+    synth("rehearse", "mine", "--limit", 2, cwd=tmp_path, check=0)
+    assert (tmp_path / "runs" / "rehearsal-mine" / "run.json").is_file()
+    synth("run", "mine/", "--limit", 2, "--model", "scripted", "--run", "run", cwd=tmp_path, check=0)
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["words"]["pipeline"] == "../mine/pipeline.yaml"
+    assert "nothing to retry" in synth("retry", "../run", cwd=tmp_path / "mine", check=0).stdout
+    assert "readme:" not in synth("pipelines", "mine", cwd=tmp_path, check=0).stdout
+    (tmp_path / "mine" / "README.md").write_text(
+        "# Mine\n\n## Cost\n\nOne [bold]call\x1b[31m.\n\n## Secret\n\nUnseen.\n"
+    )
+    shown = synth("pipelines", "mine", cwd=tmp_path, check=0).stdout
+    assert "readme: mine/README.md" in shown
+    assert "Cost\nOne [bold]call\ufffd[31m." in shown
+    assert "Unseen" not in shown
+    synth("new", "preset.yaml", "--extends", "mine", cwd=tmp_path, check=0)
+    assert "no mistakes" in synth("plan", "preset.yaml", cwd=tmp_path, check=0).stdout
+    told(synth("run", "runs", cwd=tmp_path), "this folder holds no pipeline.yaml", "runs")

@@ -196,6 +196,8 @@ def test_pipelines_and_steps(made: Path):
     _check(one, pipelines.PipelineFound)
     assert one in found
     assert one["file"] in shown
+    assert one["readme"] in shown
+    assert list(one["advice"]) == ["Cost", "When to use it", "When not"]
     steps, _ = _json(made, "pipelines", "--steps")
     step, told = _json(made, "pipelines", "--step", "generate")
     _check(step, pipelines.StepFound)

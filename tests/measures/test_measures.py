@@ -371,3 +371,11 @@ def test_human_rationales_are_less_repetitive_than_samples_of_one_problem(data: 
     samples = rows_of(data / "date_40_samples.jsonl")[0]["completions"]
     assert compression_ratio(samples) > 2 * compression_ratio(human)
     assert distinct_n(samples) < distinct_n(human)
+
+
+def test_quadratic_weighted_kappa_has_its_closed_forms():
+    assert quadratic_weighted_kappa([0, 1, 2, 3], [0, 1, 2, 3]) == 1
+    assert quadratic_weighted_kappa([0, 1, 2, 3], [3, 2, 1, 0]) == -1
+    assert quadratic_weighted_kappa([0, 0, 1, 1], [0, 1, 0, 1]) == 0
+    assert quadratic_weighted_kappa([0, 0, 3, 3], [0, 1, 2, 3]) == pytest.approx(1 - 2 / 4 / ((2 * 14 + 2 * 14) / 16))
+    assert quadratic_weighted_kappa([1, 1], [1, 1]) is None

@@ -232,23 +232,66 @@ def test_words_that_old_yaml_takes_for_booleans_are_words(tmp_path: Path):
     assert [s.name for s in made.steps] == ["yes", "no"]
 
 
-@pytest.mark.parametrize("name", sorted(catalogue()))
-def test_shipped_pipelines_pass_and_say_what_they_are(name: str):
-    path = find_pipeline(name)
-    made = load_pipeline(name)
-    assert made.pipeline == name
-    assert made.title
-    assert made.about
-    assert made.cites
-    assert made.sample
-    assert set(made.roles) == set(made.role_names)
-    depth = name.count("/") + 1
-    assert path.read_text().startswith(f"# yaml-language-server: $schema={'../' * depth}schemas/pipeline.json\n")
-
-
 def test_pipelines_are_found_by_name_and_path(tmp_path: Path):
     assert find_pipeline("fine-tune-cot") == find_pipeline("distil/fine-tune-cot")
     with pytest.raises(PipelineError, match=r"did you mean '(distil/)?fine-tune-cot'"):
         find_pipeline("fine-tune-cott")
     with pytest.raises(PipelineError, match="no such pipeline file"):
         find_pipeline(str(tmp_path / "none.yaml"))
+
+
+OWN = "pipeline: my/own\nroles: {teacher: writes}\nsteps:\n  - {step: generate, prompt: prompt.j2}\n"
+PROMPT = "{#- version: 1 -#}\n{% call user() %}{{ problem.question }}{% endcall %}\n"
+
+
+def own_folder(folder: Path) -> Path:
+    """A method of the user's: a pipeline file, and a prompt beside it."""
+    folder.mkdir(parents=True)
+    (folder / "prompt.j2").write_text(PROMPT)
+    return yaml_file(folder / "pipeline.yaml", OWN).parent
+
+
+def test_every_name_of_the_catalogue_finds_its_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """Whole and short, and before a folder of the same name, which is reached with `./`."""
+    for name, path in catalogue().items():
+        assert path.parts[-3:] == (*name.split("/"), "pipeline.yaml")
+        assert find_pipeline(name) == find_pipeline(name.rsplit("/", 1)[-1]) == path
+    monkeypatch.chdir(tmp_path)
+    own_folder(tmp_path / "star")
+    assert find_pipeline("star") == catalogue()["self_training/star"]
+    assert find_pipeline("./star") == Path("star/pipeline.yaml")
+
+
+def test_a_folder_is_a_pipeline_by_the_file_in_it(tmp_path: Path):
+    """The folder and its file are the same pipeline, and the files that it names lie beside it."""
+    folder = own_folder(tmp_path / "mine" / "method")
+    assert find_pipeline(str(folder)) == find_pipeline(f"{folder}/") == folder / "pipeline.yaml"
+    by_folder, by_file = load_pipeline(folder), load_pipeline(folder / "pipeline.yaml")
+    assert by_folder.fingerprint() == by_file.fingerprint()
+    assert by_folder.origin == str(folder / "pipeline.yaml")
+    with pytest.raises(PipelineError, match=r"this folder holds no pipeline\.yaml"):
+        find_pipeline(str(tmp_path / "mine"))
+
+
+@pytest.mark.parametrize("name", ["", "\0", "a" * 999, "no/such/folder"])
+def test_what_is_no_folder_is_no_pipeline(name: str):
+    """Also a name that no file can have, and the empty one."""
+    with pytest.raises(PipelineError, match="there is no pipeline"):
+        find_pipeline(name)
+
+
+def test_a_preset_extends_a_folder_below_its_own(tmp_path: Path):
+    """A folder elsewhere is refused, and so is one whose pipeline file is a link to elsewhere."""
+    own_folder(tmp_path / "mine" / "base")
+    preset = yaml_file(tmp_path / "mine" / "p.yaml", "pipeline: my/p\nextends: base\n")
+    assert [s.name for s in load_pipeline(preset).steps] == ["generate"]
+    own_folder(tmp_path / "other")
+    yaml_file(preset, "pipeline: my/p\nextends: ../other\n")
+    with pytest.raises(PipelineError, match="outside"):
+        load_pipeline(preset)
+    assert load_pipeline(preset, media_from=[tmp_path / "other"]).steps
+    (tmp_path / "mine" / "base" / "pipeline.yaml").unlink()
+    (tmp_path / "mine" / "base" / "pipeline.yaml").symlink_to(tmp_path / "other" / "pipeline.yaml")
+    yaml_file(preset, "pipeline: my/p\nextends: base\n")
+    with pytest.raises(PipelineError, match="outside"):
+        load_pipeline(preset)

@@ -1,4 +1,4 @@
-"""trees/thought-trees (arXiv:2406.19949) and trees/tree-of-thoughts (arXiv:2305.10601)."""
+"""trees/thought-trees (arXiv:2406.19949): closed forms of votes, branches and pairs; rubrics."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from support import ROOT, ask, run, sums, synth, write_rows, yaml_file
+from methods import preset as preset_of
+from support import ROOT, ask, run, synth, write_rows
 
 from synth.export import export_run
 from synth.measures import quadratic_weighted_kappa
-from synth.models import Completion, ScriptedModel, World
-from synth.records import Node, Problem
+from synth.models import Completion, ScriptedModel
+from synth.records import Problem
 from synth.steps.rubric import read_rubric
-from synth.steps.search import BestFirst, BreadthFirst, DepthFirst, Scored
-from synth.verify import find_quote, quotes_in
 
 Q = (0.97, 0.9, 0.05, 0.5)
 """How likely a vote is a yes, by element."""
@@ -58,7 +57,7 @@ def answers(path: Path, n: int, gold: str = "3", **more) -> Path:
 
 
 def preset(path: Path, **override) -> Path:
-    return yaml_file(path, f"pipeline: my/preset\nextends: trees/thought-trees\noverride: {json.dumps(override)}\n")
+    return preset_of(path, "trees/thought-trees", **override)
 
 
 def split_chance(q: float) -> float:
@@ -340,21 +339,6 @@ def test_rules_over_named_elements():
         read_rubric(Problem.root(question="q", rubric={"elements": ["?"], "rule": "''.__class__.__mro__ | length"}))
 
 
-@pytest.mark.parametrize(
-    ("quote", "found"),
-    [
-        ("water turns into vapour", True), ("Water  turns\ninto VAPOUR.", True), ("“water turns”", True), ("it’s hot", True),
-        ("water … vapour", True), ("vapour ... water", False), ("water turn", False), ("ice", False), ("", False), ("...", False),
-    ],
-)  # fmt: skip
-def test_quotations_are_looked_up_word_for_word(quote: str, found: bool):
-    assert find_quote(quote, "The water turns into vapour when it's hot; no slice of it stays.") is found
-
-
-def test_quotations_in_a_text():
-    assert quotes_in('He says "a b", then “c” and it\'s 5" long') == ["a b", "c"]
-
-
 async def test_a_reader_of_the_marks_agrees_with_what_was_told(tmp_path: Path):
     """A listener that reads the mark out of each report has a quadratic weighted kappa of 1 with the paths' marks."""
     full = preset(tmp_path / "p.yaml", right=None, pair=None)
@@ -362,123 +346,6 @@ async def test_a_reader_of_the_marks_agrees_with_what_was_told(tmp_path: Path):
     told = ask(tmp_path / "run", "SELECT r.text, n.answer FROM rationales r JOIN nodes n ON n.id = r.node")
     read = [text.split("Mark ")[1][0] for text, _ in told]
     assert quadratic_weighted_kappa([int(m) for m in read], [int(a) for _, a in told]) == 1
-
-
-def test_quadratic_weighted_kappa_has_its_closed_forms():
-    assert quadratic_weighted_kappa([0, 1, 2, 3], [0, 1, 2, 3]) == 1
-    assert quadratic_weighted_kappa([0, 1, 2, 3], [3, 2, 1, 0]) == -1
-    assert quadratic_weighted_kappa([0, 0, 1, 1], [0, 1, 0, 1]) == 0
-    assert quadratic_weighted_kappa([0, 0, 3, 3], [0, 1, 2, 3]) == pytest.approx(1 - 2 / 4 / ((2 * 14 + 2 * 14) / 16))
-    assert quadratic_weighted_kappa([1, 1], [1, 1]) is None
-
-
-def test_searches_expand_what_they_say():
-    children = {"": [3, 9, 5], "9": [1, 2], "5": [8]}
-
-    def order(search) -> list[str]:
-        seen = []
-        search.add([Scored(float(v), str(v)) for v in children[""]])
-        while found := search.next():
-            seen += found
-            for node in found:
-                search.add([Scored(float(v), str(v)) for v in children.get(node, [])])
-        return seen
-
-    assert order(DepthFirst()) == ["9", "2", "1", "5", "8", "3"]
-    assert order(BestFirst()) == ["9", "5", "8", "3", "2", "1"]
-    assert order(BreadthFirst(2)) == ["9", "5", "8", "2"]
-
-
-@pytest.mark.data
-def test_a_beam_chooses_what_the_released_search_chose(data: Path):
-    """The game-of-24 trees of arXiv:2305.10601: at each depth the five of highest value."""
-    levels = 0
-    for line in (data / "tot_game24_trees.jsonl").read_text().splitlines():
-        for step in json.loads(line)["steps"]:
-            search = BreadthFirst(5)
-            search.add([Scored(v, y) for v, y in zip(step["values"], step["new_ys"], strict=True)])
-            chosen = search.next()
-            worth = dict(zip(step["new_ys"], step["values"], strict=True))
-            assert [worth[y] for y in chosen] == [worth[y] for y in step["select_new_ys"]]
-            levels += 1
-    assert levels > 100
-
-
-async def test_a_tree_of_thoughts_finds_what_one_walk_would_miss(tmp_path: Path):
-    p, n = 0.5, 60
-    model = ScriptedModel(World(solve_rate=p, steps=3, specificity=1, sensitivity=1))
-    rows = sums(tmp_path / "in.jsonl", n)
-    deep = yaml_file(
-        tmp_path / "p.yaml", "pipeline: my/p\nextends: tree-of-thoughts\noverride: {tree: {evaluations: 1, beam: 2}}\n"
-    )
-    await run(deep, rows, tmp_path / "run", model)
-    folder = tmp_path / "run"
-    # With perfect judges a level is lost only if none of the proposals is sound: 3 of one node at first, then 6 or 3.
-    r = p ** (1 / 3)
-    solved = ask(folder, "SELECT count(DISTINCT problem) FROM kept_rationales")[0][0] / n
-    assert solved >= 1 - 3 * (1 - r) ** 3 - 3 * math.sqrt(0.1 / n)
-    assert solved > p + 0.2
-    # Nodes: parents one level up, visited ones are those with children, values as the verdicts count.
-    wrong = "SELECT count(*) FROM nodes c JOIN nodes p ON p.id = c.parent WHERE c.depth <> p.depth + 1 OR p.visits <> 1 OR p.terminal"
-    assert ask(folder, wrong) == [(0,)]
-    assert ask(
-        folder,
-        "SELECT count(*) FROM nodes WHERE visits = 1 AND id NOT IN (SELECT parent FROM nodes WHERE parent IS NOT NULL)",
-    ) == [(0,)]
-    assert {v for (v,) in ask(folder, "SELECT DISTINCT value FROM nodes")} == {20.0, 0.001}
-    assert (
-        ask(folder, "SELECT max(n) FROM (SELECT count(*) n FROM nodes WHERE depth > 0 GROUP BY problem, depth)")[0][0]
-        <= 6
-    )
-    told = ask(folder, "SELECT steps, text, node IS NOT NULL, model FROM rationales")
-    assert all(
-        len(steps) == 3 and text == "\n".join(steps) and has and who == "scripted" for steps, text, has, who in told
-    )
-    pairs = ask(folder, "SELECT DISTINCT reason FROM pairs")
-    assert pairs == [("siblings",)]
-
-
-@pytest.mark.parametrize("search", ["breadth", "depth", "best"])
-async def test_a_tree_ends_at_its_budget(tmp_path: Path, search: str):
-    model = ScriptedModel(World(steps=9))
-    made = yaml_file(
-        tmp_path / "p.yaml",
-        f"""
-        pipeline: my/p
-        roles: {{teacher: thinks}}
-        steps:
-          - {{step: thought_tree, search: {search}, max_nodes: 10, max_depth: 9, evaluations: 0}}
-          - {{step: path_to_rationale}}
-        """,
-    )
-    await run(made, sums(tmp_path / "in.jsonl", 3), tmp_path / "run", model)
-    counts = [n for (n,) in ask(tmp_path / "run", "SELECT count(*) FROM nodes GROUP BY problem")]
-    limit = 10 + (3 * 5 - 1 if search == "breadth" else 2)
-    assert all(10 <= n <= limit for n in counts)
-    assert ask(tmp_path / "run", "SELECT DISTINCT value FROM nodes") == [(None,)]
-
-
-async def test_an_answer_before_the_end_does_not_end_a_branch(tmp_path: Path):
-    """What small models do: they fill the field of the answer at every step, and say that they are not finished."""
-    asked = []
-
-    def script(request, rng):
-        depth = request.task.subject.depth + 1 if isinstance(request.task.subject, Node) else 0
-        asked.append(depth)
-        return json.dumps({"thought": f"Step {depth}.", "finished": depth == 2, "answer": str(depth)})
-
-    pipeline = yaml_file(
-        tmp_path / "p.yaml",
-        """
-        pipeline: my/p
-        steps:
-          - {step: thought_tree, proposals: 1, max_depth: 9, evaluations: 0}
-        """,
-    )
-    await run(pipeline, sums(tmp_path / "in.jsonl", 1), tmp_path / "run", ScriptedModel(script))
-    assert asked == [0, 1, 2]
-    found = ask(tmp_path / "run", "SELECT depth, answer, terminal FROM nodes ORDER BY depth")
-    assert found == [(0, None, False), (1, None, False), (2, "2", True)]
 
 
 def test_the_shipped_marking_sample_can_be_marked():
