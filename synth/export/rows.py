@@ -96,7 +96,7 @@ _WRITTEN = (
 
 _SFT = f"""
 SELECT r.id, r.problem, r.unit, r.model, r.call, r.hinted, {_WRITTEN.format("r", "")}, {_PROBLEM},
-  (SELECT json_group_object(s.name, s.value) FROM current_scores s WHERE s.target = r.id AND s.part IS NULL) AS scores,
+  (SELECT to_json(map(list(s.name ORDER BY s.name), list(s.value ORDER BY s.name))) FROM current_scores s WHERE s.target = r.id AND s.part IS NULL) AS scores,
   c.label AS scheduled
 FROM kept_rationales r JOIN problems p ON p.id = r.problem
 LEFT JOIN current_scores c ON c.target = r.id AND c.name = 'cot_share' AND c.part IS NULL
@@ -109,14 +109,14 @@ _SCHEDULE = "c.value NULLS LAST, r.id,"
 _FEEDBACK = f"""
 SELECT q.id, q.unit, q.critic, q.call, q.explanation, q.correction, {_WRITTEN.format("r", "")}, r.problem, {_PROBLEM}, p.answer AS gold,
   c.thought AS critic_thought,
-  (SELECT json_group_object(s.name, s.value) FROM current_scores s WHERE s.target = q.id AND s.part IS NULL) AS scores
+  (SELECT to_json(map(list(s.name ORDER BY s.name), list(s.value ORDER BY s.name))) FROM current_scores s WHERE s.target = q.id AND s.part IS NULL) AS scores
 FROM kept_critiques q JOIN rationales r ON r.id = q.target JOIN problems p ON p.id = r.problem LEFT JOIN calls c ON c.id = q.call
 ORDER BY p.source, r.problem, q.id
 """
 
 _KTO = f"""
 SELECT r.id, r.problem, r.unit, r.model, {_WRITTEN.format("r", "")}, {_PROBLEM}, k.id IS NOT NULL AS kept,
-  (SELECT json_group_object(s.name, s.value) FROM current_scores s WHERE s.target = r.id AND s.part IS NULL) AS scores
+  (SELECT to_json(map(list(s.name ORDER BY s.name), list(s.value ORDER BY s.name))) FROM current_scores s WHERE s.target = r.id AND s.part IS NULL) AS scores
 FROM rationales r JOIN problems p ON p.id = r.problem LEFT JOIN kept_rationales k ON k.id = r.id
 WHERE r.reasoning <> '' AND r.problem NOT IN (FROM excluded)
   AND (k.id IS NOT NULL OR r.id IN (SELECT target FROM scores WHERE label IN ('wrong', 'rejected')))
