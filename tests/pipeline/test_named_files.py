@@ -13,8 +13,7 @@ from support import synth, write_rows, yaml_file
 from synth.engine import open_session
 from synth.errors import PipelineError
 from synth.models import ScriptedModel, World
-from synth.pipeline import load_pipeline
-from synth.pipeline.load import Draft, read_pipeline
+from synth.pipeline import Draft, load_pipeline, read_pipeline
 from synth.pipeline.spec import pipeline_schema
 
 PROMPT = "{#- version: 1 -#}\n{% call user() %}{{ problem.question }}{% endcall %}\n"
