@@ -10,7 +10,7 @@ from synth.errors import UserError
 from synth.pipeline.draft import Draft, Finding, near
 from synth.pipeline.expand import Item, Until
 from synth.prompts import Expression
-from synth.records import Critique, Pair, Problem, Rationale, UnitRecord, record_fields
+from synth.records import RECORD_TYPES, Critique, Pair, Problem, Rationale, UnitRecord, record_fields
 from synth.steps import UNIT_VARIABLES, ModelStep, Step
 
 __all__ = ["Use", "check_corpus", "check_flow", "check_names", "check_prompts", "check_roles"]
@@ -77,6 +77,10 @@ def check_flow(uses: Sequence[Use], imports: Sequence[str], draft: Draft) -> Non
 
 
 _IMPORTED: dict[str, type[UnitRecord]] = {"rationale": Rationale, "pair": Pair, "critique": Critique}
+
+
+_OF_RECORDS = frozenset({"record", *(kind.alias for kind in RECORD_TYPES if issubclass(kind, UnitRecord))}) - {"problem"}
+"""The names of a record in expressions about one."""
 
 
 class _Made(NamedTuple):
@@ -170,7 +174,12 @@ class _Flow:
         for name in unknown:
             owner, _, attribute = name.partition(".")
             fields = known.get(owner)
-            if not attribute or fields is None:
+            if name in _OF_RECORDS and "record" not in known:
+                yield (
+                    f"{source!r}: unknown name {name!r}",
+                    "this condition is about the problem; where: is about each record",
+                )
+            elif not attribute or fields is None:
                 yield f"{source!r}: unknown name {name!r}", near(name, known) or f"names: {', '.join(known)}"
             elif owner in {"score", "label"}:
                 yield self._wrong_score(source, attribute, fields)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 import yaml
-from support import ask, contents, run, sums, yaml_file
+from support import ROOT, ask, contents, run, sums, yaml_file
 
 from synth.calls import Budget
 from synth.models import ScriptedModel, World
@@ -261,3 +262,22 @@ def test_feedback_review_of_mapd_is_turned_on_by_two_options(tmp_path: Path):
         tmp_path / "p.yaml", "pipeline: my/p\nextends: mapd\noverride: {sound_feedback: {enabled: true}}\n"
     )
     assert any("'feedback_review', which is disabled" in f.what for f in read_pipeline(str(half)).findings)
+
+
+DOCUMENT = (ROOT / "docs" / "pipelines.md").read_text()
+EXAMPLES = dict(re.findall(r"```yaml\n# (\S+)\n(.*?)```", DOCUMENT, re.DOTALL))
+
+
+@pytest.mark.parametrize("name", [name for name, text in EXAMPLES.items() if "pipeline:" in text])
+async def test_the_examples_of_the_document_run(tmp_path: Path, name: str):
+    """Each pipeline of docs/pipelines.md runs over a few problems, and keeps some."""
+    assert len(EXAMPLES) == DOCUMENT.count("```yaml")
+    for file, text in EXAMPLES.items():
+        (tmp_path / file).write_text(text)
+    two = [ScriptedModel(World(solve_rate=0.5), name=one) for one in ("one", "two")]
+    pipeline = load_pipeline(tmp_path / name)
+    models = {role: [two[i % 2]] for i, role in enumerate(pipeline.role_names)}
+    summary = await run(pipeline, sums(tmp_path / "in.jsonl", 12), tmp_path / "run", models)
+    assert summary.stopped is None
+    assert ask(tmp_path / "run", "SELECT count(*) > 0 FROM kept_rationales") == [(True,)]
+    assert ask(tmp_path / "run", "SELECT count(*) FROM failures") == [(0,)]
