@@ -1,7 +1,7 @@
 """The steps pipelines are made of; one file each."""
 
 from synth.steps.registry import BUILT_IN, all_steps
-from synth.steps.step import Flow, ModelStep, Step
+from synth.steps.step import ModelStep, Step
 from synth.steps.unit import UNIT_VARIABLES, Unit
 
-__all__ = ["BUILT_IN", "UNIT_VARIABLES", "Flow", "ModelStep", "Step", "Unit", "all_steps"]
+__all__ = ["BUILT_IN", "UNIT_VARIABLES", "ModelStep", "Step", "Unit", "all_steps"]

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from synth.records import Node, Rationale, UnitRecord
 from synth.records import Pair as PairRecord
-from synth.steps.step import Flow, Step
+from synth.steps.step import Step
 from synth.steps.unit import Unit
 
 __all__ = ["Pair"]
@@ -62,9 +62,6 @@ class Pair(Step):
 
     def refers_to(self) -> Mapping[str, Sequence[str]]:
         return {"over": (self.over,) if isinstance(self.over, str) else self.over or ()}
-
-    def flow(self, _models: int) -> Flow:
-        return Flow(calls=0, records=1)
 
     async def run(self, records: Sequence[Rationale], unit: Unit) -> Iterable[UnitRecord]:
         losing = set(self.refers_to()["over"])
