@@ -125,6 +125,7 @@ def command(
     from synth.engine import open_session
     from synth.engine.before import unknown_columns, unset_keys
     from synth.engine.plan import LOOKED_AT, make_plan, spread
+    from synth.errors import UserError
     from synth.files import temporary_folder
 
     # For what came by standard input, while it is planned.
@@ -147,22 +148,23 @@ def command(
         raise session.source.nothing_fits(scan)
     total = min(scan.problems, limit) if limit else scan.problems
     measured, rehearsed = _measured(run_path)
-    plan = asyncio.run(
-        make_plan(
-            session.pipeline,
-            spread(session.source.problems(), total),
-            total,
-            session.models,
-            measured,
-            session.source.media,
-        )
-    )
+
+    def columns_not_there(made: frozenset[str] = frozenset()) -> list[str]:
+        problems = (given.problem for given in islice(session.source.problems(), total))
+        return unknown_columns(session.pipeline, problems, made, session.source.mapping)
+
+    sample = spread(session.source.problems(), total)
+    try:
+        plan = asyncio.run(make_plan(session.pipeline, sample, total, session.models, measured, session.source.media))
+    except UserError as error:
+        if columns := columns_not_there():
+            raise UserError(error.what, where=error.where, remedy="\n  → ".join(columns)) from error
+        raise
     if total > LOOKED_AT and plan.simulated:
         plan.assumptions.append(f"the problems that were simulated lie within the first {LOOKED_AT:,}")
     warnings = unset_keys(session.models)
     if plan.columns is not None:
-        problems = (given.problem for given in islice(session.source.problems(), total))
-        warnings += unknown_columns(session.pipeline, problems, plan.columns, session.source.mapping)
+        warnings += columns_not_there(plan.columns)
     found = PlanFound(
         pipeline=session.pipeline.pipeline,
         input=session.source.name,

@@ -151,10 +151,15 @@ async def make_plan(
     plan = Plan(total)
     asking = [s for s in pipeline.model_steps if not any(m.step == s.name for m in measured)]
     simulations = [counted]
-    if asking:  # what the counts come to where the model is never right, and where it always is
+    if (
+        asking and sum(counted.calls.values()) <= 2 * TOO_MANY_CALLS
+    ):  # what the counts come to where the model is never right, and where it always is
         never = {"solve_rate": 0.0, "hint_rate": 0.0, "revise_rate": 0.0, "lucky_rate": 0.0}
         always = {"solve_rate": 1.0, "hint_rate": 1.0, "revise_rate": 1.0}
-        simulations += [await _simulate(pipeline, problems, models, media, world, rates) for rates in (never, always)]
+        simulations += [
+            await _simulate(pipeline, problems, models, media, world, rates, counted.failed)
+            for rates in (never, always)
+        ]
     _add_assumptions(plan, asking, simulations, models, world)
     for step in pipeline.model_steps:
         known = [m for m in measured if m.step == step.name]
@@ -254,6 +259,10 @@ def _add_assumptions(
     )
     if counted.problems < FEWEST_PROBLEMS and counted.stopped:
         plan.assumptions.append(f"no more were simulated: these make {sum(counted.calls.values()):,} calls already")
+    if len(simulations) == 1:
+        plan.assumptions.append(
+            "whether calls depend on how often the model is right was not simulated: they are too many"
+        )
     for step in asking:
         per = [s.asked_of(step.name) / max(1, s.problems) for s in simulations]
         if max(per) > min(per) and step.name not in counted.failed:
@@ -362,6 +371,7 @@ async def _simulate(
     media: Reach,
     world: World,
     rates: Mapping[str, Any] | None = None,
+    failed: Mapping[str, str] | None = None,
 ) -> _Counted:
     """Take problems through all unit steps as a run does, with simulated models and a ledger in memory.
 
@@ -373,8 +383,10 @@ async def _simulate(
         world: the abilities of the simulated models.
         rates: abilities in which all models differ from their worlds; None: in none, and no more problems are simulated than
             it takes.
+        failed: steps that are left out, and why.
     """
     counted = _Counted()
+    counted.failed.update(failed or {})
     simulated: dict[int, Model] = {}
     for model in (m for some in models.values() for m in some):
         made = _CountedModel.instead_of(model, replace(_world_of(model, world), **(rates or {})))
@@ -386,6 +398,7 @@ async def _simulate(
     async def guarded(step: Step, sources: Sequence[str] | None, unit: Unit) -> StepDone:
         if step.runs_code:
             counted.failed.setdefault(step.name, "it runs code, and a plan runs none")
+        if step.name in counted.failed:
             return StepDone(0, ())
         try:
             done = await run_step(step, sources, unit)
@@ -394,7 +407,7 @@ async def _simulate(
             cause = _cause(error)
             if isinstance(cause, UserError) and not isinstance(cause, StepError) and sources == ("input",):
                 raise cause from error  # a mistake that its run would meet, too
-            counted.failed.setdefault(step.name, _why(cause))
+            counted.failed[step.name] = _why(cause)
             return StepDone(0, ())
 
     for given in problems:

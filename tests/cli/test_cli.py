@@ -197,7 +197,7 @@ def test_a_plan_warns_of_keys_that_are_not_set_and_of_columns_that_are_not_there
         "  other: {base_url: 'http://x/v1', model: n, key: IS_SET, price: {input: 1, output: 1}}\n"
     )
     (tmp_path / "ask.j2").write_text(
-        "{#- version: 1\n purpose: none -#}\n{% call user() %}\n{{ problem.question }}{{ problem.meta['windw'] }}{% endcall %}"
+        "{#- version: 1\n purpose: none -#}\n{% call user() %}\n{{ problem.question }}{{ problem.meta['windw'] | default('') }}{% endcall %}"
     )
     pipeline = yaml_file(
         tmp_path / "p.yaml",
@@ -205,7 +205,7 @@ def test_a_plan_warns_of_keys_that_are_not_set_and_of_columns_that_are_not_there
         pipeline: my/p
         roles: {teacher: writes}
         steps:
-          - {step: generate, where: problem.meta.windos != "", prompt: ask.j2}
+          - {step: generate, where: 'problem.meta.windos | default("-") != ""', prompt: ask.j2}
           - {step: filter, keep: problem.meta.window and problem.meta.get("nothing_like_it") is none}
         """,
     )
@@ -222,8 +222,15 @@ def test_a_plan_warns_of_keys_that_are_not_set_and_of_columns_that_are_not_there
     assert "IS_SET" not in said
     assert "secret" not in said
     assert "problem.meta.window," not in said
+    assert "counted on all 8" in said
     assert re.search(r"generate +gpt +8 ", said)
     told(synth("run", *words[1:], "--run", "r", "--model", "gpt", cwd=tmp_path, env=env), "NOT_SET is not set")
+    pipeline.write_text(pipeline.read_text().replace(' | default("-")', ""))
+    told(
+        synth(*words, "--model", "gpt", cwd=tmp_path, env=env),
+        "has no attribute 'windos'",
+        "no row of the input has such a column → did you mean 'window'?",
+    )
 
 
 def test_new_writes_a_pipeline_that_passes(tmp_path: Path):
