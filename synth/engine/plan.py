@@ -259,6 +259,13 @@ def _add_assumptions(
     )
     if counted.problems < FEWEST_PROBLEMS and counted.stopped:
         plan.assumptions.append(f"no more were simulated: these make {sum(counted.calls.values()):,} calls already")
+    for step in asking:
+        for model in (m for role in step.roles() for m in models.get(role, ())):
+            if maybe := (step.needs_of_models() | step.uses_of(model)) & model.unknown:
+                plan.assumptions.append(
+                    f"what model {model.name} can do is not in its profile: counted without {', '.join(sorted(maybe))}, and "
+                    "without the few small calls by which a run finds it out"
+                )
     if len(simulations) == 1:
         plan.assumptions.append(
             "whether calls depend on how often the model is right was not simulated: they are too many"

@@ -100,6 +100,17 @@ async def test_a_model_of_an_endpoint_is_simulated_with_its_own_capabilities(tmp
         assert counts(plan) == asked(folder)
 
 
+async def test_what_is_not_known_of_a_model_is_said(tmp_path: Path):
+    """A run asks such an endpoint a few small questions first."""
+    rows = sums(tmp_path / "in.jsonl", 3)
+    said = (
+        await planned("self_training/refine", rows, Untouched("new", unknown=frozenset({"json_schema"})))
+    ).assumptions
+    assert any("what model new can do is not in its profile: counted without json_schema" in line for line in said)
+    said = (await planned("self_training/refine", rows, Untouched("new"))).assumptions
+    assert not any("what model new can do" in line for line in said)
+
+
 @pytest.mark.parametrize("p", [0.2, 0.8])
 async def test_calls_scale_to_the_whole_input_within_chance(tmp_path: Path, p: float):
     """arXiv:2203.14465 asks again what the model does not solve: 1 - p of the problems, here of 50 of 1,000."""
