@@ -93,10 +93,13 @@ async def test_a_model_of_an_endpoint_is_simulated_with_its_own_capabilities(tmp
     """Steps ask the simulated model in the form in which they ask the bound one, and nothing is asked of that one."""
     rows = sums(tmp_path / "in.jsonl", 12)
     for capabilities, small in ((frozenset({"chat"}), False), (frozenset({"chat", "json_schema", "seed"}), True)):
-        bound = Untouched(capabilities=capabilities, small=small, parameters={"temperature": 0.2})
+        bound = Untouched(capabilities=capabilities, small=small, parameters={"temperature": 0.2}, reasoning=512)
+        simulated = ScriptedModel.instead_of(bound, WORLD)
+        for name in ("name", "model_id", "endpoint", "capabilities", "unknown", "small", "parameters", "reasoning"):
+            assert getattr(simulated, name) == getattr(bound, name)
         plan = await planned("self_training/refine", rows, bound)
         folder = tmp_path / f"run{len(capabilities)}"
-        await run("self_training/refine", rows, folder, ScriptedModel.instead_of(bound, WORLD))
+        await run("self_training/refine", rows, folder, simulated)
         assert counts(plan) == asked(folder)
 
 
