@@ -123,6 +123,14 @@ def test_values_lie_anywhere_between_their_bounds():
     assert {m["verdict"] for m in made} == {"sure", "likely", "impossible"}
 
 
+def test_a_text_of_one_length_is_that_long(monkeypatch: pytest.MonkeyPatch):
+    """Also where it would be cut after a word, and the white space at its end stripped."""
+    monkeypatch.setattr("synth.models.filler._ATTEMPTS", 1)
+    for n in range(1, 80):
+        shape = create_model("Made", __base__=Reply, text=(Annotated[str, Field(min_length=n, max_length=n)], ...))
+        assert len(fill(shape, random.Random(n))["text"]) == n
+
+
 def test_a_validator_is_given_several_values():
     class Even(Reply):
         number: int
