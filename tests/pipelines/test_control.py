@@ -187,13 +187,14 @@ async def test_when_decides_for_the_problem(tmp_path: Path):
     """A step runs for the problems for which `when` is true, and for all their records."""
     text = SOLVE + (
         "      - {step: pass_rate}\n"
+        "      - {step: score, score: nothing, each: problem, where: 'false', value: 1}\n"
         "      - {step: generate, name: easy, when: score.pass_rate == 1}\n"
         "      - {step: generate, name: hard, when: score.pass_rate < 1 and unit.rationales | length == 1}\n"
         "      - {step: generate, name: never, when: score.nothing > 1}\n"
         "      - {step: generate, name: named, when: '\"number 3,\" in problem.question'}\n"
         "      - {step: generate, name: unlike, unless: '\"number 3,\" in problem.question', temperature: 0.9}\n"
         "      - {step: generate, name: missing, unless: score.nothing > 1, temperature: 0.8}\n"
-    ).replace("score.nothing", "score.original_follows")  # which problems of the input do not have
+    )
     n, folder = 20, tmp_path / "run"
     await run(
         yaml_file(tmp_path / "p.yaml", text), sums(tmp_path / "in.jsonl", n), folder, solved_after(lambda i: i % 4)
