@@ -17,7 +17,7 @@ from support import ask, run, sums, synth, write_rows, yaml_file
 
 from synth.errors import PipelineError, UserError
 from synth.models import Request, ScriptedModel, World
-from synth.pipeline import load_pipeline
+from synth.pipeline import load_pipeline, read_pipeline
 from synth.prompts import Expression
 from synth.records import Part, Problem, Rationale, Score
 from synth.steps import Unit
@@ -430,3 +430,16 @@ async def test_a_pass_rate_counts_the_rationales_it_is_told_to(tmp_path: Path):
     assert found == [("both", 0.5), ("pass_rate", 0.0)]
     with pytest.raises(PipelineError, match="there is no earlier step 'alne'"):
         load_pipeline(written(tmp_path / "g", steps.replace("over: alone", "over: alne")))
+
+
+@pytest.mark.parametrize("field", ["answer", "answer_shown", "reference_solution"])
+def test_a_solver_that_would_see_the_answer_is_found(tmp_path: Path, field: str):
+    """Who answers a problem is shown the gold answer only where the pipeline says so: the rationale is then called hinted."""
+    step = "- {step: ask, each: problem, by: m, prompt: p.j2, make: [{rationale: reply}]}"
+    draft = read_pipeline(written(tmp_path / "f", step, f"{{{{ problem.{field} }}}}"))
+    draft.check_models({"m": [ScriptedModel(World(), name="m")]})
+    assert [f"problem.{field}" in finding.what for finding in draft.findings] == [True]
+    judge = "- {step: ask, each: problem, by: m, prompt: p.j2, reply: yes_no, make: [{score: s, value: reply}]}"
+    draft = read_pipeline(written(tmp_path / "g", judge, f"{{{{ problem.{field} }}}}"))
+    draft.check_models({"m": [ScriptedModel(World(), name="m")]})
+    assert draft.findings == []
