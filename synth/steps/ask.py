@@ -13,7 +13,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from synth.errors import UserError
 from synth.files import read_file
-from synth.models import Capability, Completion, Model, Request, Task
+from synth.models import Capability, Completion, Model, Request, Task, TaskKind
 from synth.nesting import too_deep
 from synth.records import Critique, Failure, Problem, Rationale, UnitRecord, record_fields
 from synth.steps.make import Makes, Source, Unmakeable
@@ -56,7 +56,8 @@ class Ask(PartStep, ModelStep):
     the record, `unit`, `score`, and `reply_format`: how the reply is to be written, in words.
     """
 
-    gives: ClassVar[tuple[type[UnitRecord], ...]] = ()
+    kind: ClassVar[TaskKind] = "ask"
+    """What the scripted model takes its questions for."""
 
     step: Literal["ask"] = "ask"
     by: str | tuple[str, ...] = "judge"
@@ -199,7 +200,7 @@ class Ask(PartStep, ModelStep):
         }
         answers = kind.answers or ({""} if any(entry.makes is Rationale for entry in self.make) else ())
         task = Task(
-            "ask",
+            self.kind,
             problem,
             subject=record,
             hint=problem.answer if self.show_gold else None,

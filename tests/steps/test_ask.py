@@ -408,3 +408,25 @@ async def test_listening_reads_an_answer(tmp_path: Path):
         file, rows, tmp_path / "run", replying(ask=lambda request, _: {"answer": says[request.task.problem.question]})
     )
     assert ask(tmp_path / "run", "SELECT value, label FROM scores ORDER BY label") == [(1.0, "4.0"), (1.0, "B")]
+
+
+async def test_a_pass_rate_counts_the_rationales_it_is_told_to(tmp_path: Path):
+    """Hinted attempts are always right, the others never: the rate over the others is 0, over both one half."""
+    steps = """
+- {step: generate, name: alone, by: m}
+- {step: generate, name: hinted, by: m, hint: answer}
+- {step: verify_answer, of: [alone, hinted]}
+- {step: pass_rate, name: both, of: input}
+- {step: score, name: keep_both, score: both, each: problem, value: score.pass_rate}
+- {step: pass_rate, name: few, of: input, over: alone}
+"""
+    world = World(solve_rate=0, lucky_rate=0, hint_rate=1)
+    file = written(tmp_path / "f", steps)
+    await run(file, sums(tmp_path / "in.jsonl", 3), tmp_path / "run", ScriptedModel(world, name="m"))
+    found = ask(
+        tmp_path / "run",
+        "SELECT DISTINCT name, value FROM current_scores WHERE name IN ('both', 'pass_rate') ORDER BY ALL",
+    )
+    assert found == [("both", 0.5), ("pass_rate", 0.0)]
+    with pytest.raises(PipelineError, match="there is no earlier step 'alne'"):
+        load_pipeline(written(tmp_path / "g", steps.replace("over: alone", "over: alne")))
