@@ -246,7 +246,7 @@ class World:
 
     def _solve(self, task: Task, rng: random.Random) -> str:
         problem = task.problem
-        gold = problem.answer if problem.answer is not None else "0"
+        gold = _gold_of(problem, rng)
         ability = self.hint_rate if task.hint is not None else self.solve_rate
         if task.kind == "revise":
             ability = self.revise_rate
@@ -306,7 +306,7 @@ class World:
 
     def _answer_of(self, task: Task, rng: random.Random) -> str:
         """An answer to a problem: the gold one at the rate at which it solves."""
-        gold = task.problem.answer if task.problem.answer is not None else "0"
+        gold = _gold_of(task.problem, rng)
         ability = self.hint_rate if task.hint is not None else self.solve_rate
         if self.difficulty is not None:
             ability *= self.difficulty(task.problem)
@@ -465,6 +465,13 @@ def _yes_or_no(probability: float) -> Completion:
 def _claim(rng: random.Random, *, sound: bool) -> str:
     a, b = rng.randrange(1, 1000), rng.randrange(1, 1000)
     return f"We know that {a} + {b} = {a + b if sound else a + b + rng.choice([-10, -1, 1, 10])}"
+
+
+def _gold_of(problem: Problem, rng: random.Random) -> str:
+    """The gold answer; of a problem without one any of its options, or 0."""
+    if problem.answer is not None:
+        return problem.answer
+    return rng.choice([letter for letter, _ in problem.lettered_choices]) if problem.choices else "0"
 
 
 def _another_answer(problem: Problem, gold: str, rng: random.Random) -> str:

@@ -52,6 +52,16 @@ def test_a_guess_among_choices_is_lucky_one_time_in_c():
     assert not any(World.is_sound(t) for t in texts)
 
 
+def test_a_problem_without_a_gold_answer_is_answered_by_any_option():
+    """Each of its letters, at equal rates and never another text; without options by 0."""
+    options = CHOICE.model_copy(update={"answer": None, "answer_kind": None})
+    said = [text.rsplit("The answer is ")[-1] for text in replies(World(), Task("solve", options))]
+    assert set(said) == {"A.", "B.", "C."}
+    assert all(near(said.count(letter), 1 / 3) for letter in set(said))
+    open_question = NUMBER.model_copy(update={"answer": None, "answer_kind": None})
+    assert replies(World(solve_rate=1), Task("solve", open_question))[0].endswith("The answer is 0.")
+
+
 def test_hint_and_malformed_rates():
     world = World(solve_rate=0, hint_rate=0.7, malformed_rate=0.25, lucky_rate=0)
     texts = replies(world, Task("solve", NUMBER, hint="1,234"))
