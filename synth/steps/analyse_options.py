@@ -10,7 +10,7 @@ from pydantic import Field
 from synth.models import Capability, Model, Request, Task
 from synth.records import Problem, Rationale, UnitRecord, record_fields
 from synth.steps.analysis import analysis_shape, write_analysis
-from synth.steps.step import Flow, ModelStep
+from synth.steps.step import ModelStep
 from synth.steps.unit import Unit
 from synth.verify import state_answer
 
@@ -50,9 +50,6 @@ class AnalyseOptions(ModelStep):
             what = f"{self.samples} samples at temperature 0 are {self.samples} times the same reply"
             yield "samples", what, "set temperature above 0, or samples: 1"
 
-    def flow(self, models: int) -> Flow:
-        return Flow(calls=self.samples * models, records=self.samples * models)
-
     async def run(self, records: Sequence[Problem], unit: Unit) -> Iterable[UnitRecord]:
         asked: list[tuple[Model, Request, UnitRecord]] = []
         for problem in records:
@@ -61,7 +58,7 @@ class AnalyseOptions(ModelStep):
                 task = Task("analyse", problem, format=form)
                 shape = analysis_shape(len(problem.choices))
                 first = self.request(self.load(), {"problem": problem, "format": form}, task, shape=shape)
-                asked += [(model, first if i == 0 else first._replace(sample=i), problem) for i in range(self.samples)]
+                asked += [(model, request, problem) for request in self.samples_of(first, self.samples)]
         made = []
         for (model, request, _), reply in zip(asked, await self.ask_all(asked, unit), strict=True):
             if reply is None:

@@ -9,7 +9,6 @@ from pydantic import Field
 
 from synth.models import Model, Request, Task
 from synth.records import Problem, Rationale, UnitRecord, record_fields
-from synth.steps.step import Flow
 from synth.steps.unit import Unit
 from synth.steps.writing import WritingStep
 
@@ -46,10 +45,6 @@ class Generate(WritingStep):
             what = f"{self.samples} samples at temperature 0 are {self.samples} times the same reply"
             yield "samples", what, "set temperature above 0, or samples: 1"
 
-    def flow(self, models: int) -> Flow:
-        n = self.samples * models
-        return Flow(calls=n, records=n)
-
     async def run(self, records: Sequence[Problem], unit: Unit) -> Iterable[UnitRecord]:
         asked = [pair for problem in records for pair in self.requests(problem, unit.models(self.by))]
         return await self.write(asked, unit)
@@ -61,7 +56,7 @@ class Generate(WritingStep):
         for model in models:
             task = Task("solve", problem, hint=hint, format=self.form_for(model))
             first = self.writing(problem, model, task, {"hint": hint})
-            asked += [(model, first if i == 0 else first._replace(sample=i)) for i in range(self.samples)]
+            asked += [(model, request) for request in self.samples_of(first, self.samples)]
         return asked
 
     async def write(self, asked: Sequence[tuple[Model, Request]], unit: Unit) -> list[Rationale]:

@@ -20,7 +20,7 @@ from synth.models import Capability, Completion, Model, Reply, Request, Task
 from synth.prompts import Prompt
 from synth.records import Critique, Problem, Rationale, Score, UnitRecord, record_fields
 from synth.steps.generate import Generate
-from synth.steps.step import Flow, ModelStep, ScoreName
+from synth.steps.step import ModelStep, ScoreName
 from synth.steps.unit import Unit
 from synth.steps.yes_or_no import YES_OR_NO, probability_of_yes
 from synth.verify import compare_answers
@@ -215,10 +215,6 @@ class Review(ModelStep):
                         "run once without calibration, and write it with synth audit RUN --save-calibration",
                     )
 
-    def flow(self, models: int) -> Flow:
-        n = max(1, models - self._excludes_author())
-        return Flow(calls=n * (self.samples if self.mode == "resolve" else 1), records=1)
-
     def _excludes_author(self) -> bool:
         return self.exclude_author and self.target != "problem"
 
@@ -299,6 +295,7 @@ class Review(ModelStep):
             top_p=self.top_p,
             max_tokens=self.max_tokens,
             max_tokens_on_truncation=self.max_tokens_on_truncation,
+            iteration=self.iteration,
             folder=self.folder,
         )
 

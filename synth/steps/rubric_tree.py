@@ -14,7 +14,7 @@ from synth.errors import UserError
 from synth.models import Capability, Completion, Model, Reply, Request, Task
 from synth.records import Failure, Node, Problem, Rejection, Score, UnitRecord, content_id, record_fields
 from synth.steps.rubric import Element, Rubric, read_rubric
-from synth.steps.step import Flow, ModelStep
+from synth.steps.step import ModelStep
 from synth.steps.unit import Unit
 from synth.verify import find_quote
 
@@ -121,10 +121,6 @@ class RubricTree(ModelStep):
         if self.votes > 1 and self.temperature == 0:
             yield "temperature", f"{self.votes} votes at temperature 0 are one", "set temperature above 0, or votes: 1"
 
-    def flow(self, models: int) -> Flow:
-        # Five elements, one in two of them split once: our guess, for want of a rubric.
-        return Flow(calls=5 * 1.5 * (self.votes * models + self.justify), records=3)
-
     async def run(self, records: Sequence[Problem], unit: Unit) -> Iterable[UnitRecord]:
         made: list[UnitRecord] = []
         for problem in records:
@@ -170,7 +166,7 @@ class RubricTree(ModelStep):
             task = Task("decide", problem, format=form)
             shown = self._shown(path, element, problem) | {"format": form}
             first = self.request(self.load(), shown, task, shape=_Decided if form == "json" else None)
-            asked += [(model, first if i == 0 else first._replace(sample=i), problem) for i in range(self.votes)]
+            asked += [(model, request, problem) for request in self.samples_of(first, self.votes)]
         votes: dict[str, list[Completion]] = {}
         for reply in await self.ask_all(asked, unit):
             if reply is not None and (decision := _decision(reply)) is not None:

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field
 from synth.models import Capability, Completion, Model, Reply, Request, Task
 from synth.records import Node, Problem, UnitRecord, record_fields
 from synth.steps.search import SEARCHES, Scored
-from synth.steps.step import Flow, ModelStep
+from synth.steps.step import ModelStep
 from synth.steps.unit import Unit
 
 __all__ = ["ThoughtTree"]
@@ -103,10 +103,6 @@ class ThoughtTree(ModelStep):
                 "set temperature above 0, or proposals: 1",
             )
 
-    def flow(self, models: int) -> Flow:
-        nodes = min(self.max_nodes, self.proposals * (1 + self.beam * (self.max_depth - 1)))
-        return Flow(calls=nodes * (1 + self.evaluations) * max(1, models / len(self.roles())), records=nodes)
-
     async def run(self, records: Sequence[Problem], unit: Unit) -> Iterable[UnitRecord]:
         return [node for problem in records for node in await self._grow(problem, unit)]
 
@@ -134,9 +130,7 @@ class ThoughtTree(ModelStep):
                 shown = self._shown(problem, path, model) | {"last": len(path) + 1 >= self.max_depth}
                 task = Task("propose", problem, subject=path[-1] if path else None, format=self.form_of_fields(model))
                 first = self.request(self.load(), shown, task, shape=_Thought)
-                asked += [
-                    (model, first if i == 0 else first._replace(sample=i), problem) for i in range(self.proposals)
-                ]
+                asked += [(model, request, problem) for request in self.samples_of(first, self.proposals)]
                 parents += [path] * self.proposals
         replies = await self.ask_all(asked, unit)
         return [
@@ -160,9 +154,7 @@ class ThoughtTree(ModelStep):
                 shown = self._shown(problem, path, model) | {"answer": path[-1].answer}
                 task = Task("evaluate", problem, subject=path[-1], format=self.form_of_fields(model))
                 first = self.request(self.load("evaluate_prompt"), shown, task, shape=_Verdict)
-                asked += [
-                    (model, first if i == 0 else first._replace(sample=i), problem) for i in range(self.evaluations)
-                ]
+                asked += [(model, request, problem) for request in self.samples_of(first, self.evaluations)]
                 owner += [path[-1].id] * self.evaluations
         worth: dict[str, list[float]] = {}
         for node, reply in zip(owner, await self.ask_all(asked, unit), strict=True):
