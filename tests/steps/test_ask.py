@@ -319,6 +319,16 @@ async def test_scores_of_parts_and_of_lines_of_descent():
     assert [(s.part.index, s.value) for s in steps] == [(0, 2), (1, 1), (2, None)]
 
 
+def test_a_rationale_sees_the_scores_of_its_problem():
+    """`problem_score` of a rationale is `score` of its problem; a score that is not there is none."""
+    unit = Unit(PROBLEM, None, {})
+    record = rationale(1)
+    unit.add([record, scored(record, "x", 0.25), scored(PROBLEM, "x", 0.75)])
+    for about, expected in ((record, 0.25), (PROBLEM, 0.75)):
+        seen = unit.variables(about)
+        assert Expression("[score.x, problem_score.x, problem_score.y]").value(seen, "here") == [expected, 0.75, None]
+
+
 def test_a_later_step_replaces_what_an_earlier_one_said():
     """Scores of one name by two steps: the later step counts, not the mean of both."""
     unit = Unit(PROBLEM, None, {})
