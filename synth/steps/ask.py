@@ -8,15 +8,16 @@ from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 import orjson
-from pydantic import Field, JsonValue, model_validator
+from pydantic import Field, InstanceOf, JsonValue, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from synth.errors import UserError
 from synth.files import read_file
-from synth.models import Capability, Completion, Model, Request, Task
+from synth.models import Capability, Completion, Model, Request, Task, TaskKind
 from synth.nesting import too_deep
 from synth.records import Critique, Failure, Problem, Rationale, UnitRecord, record_fields
 from synth.steps.make import Makes, Source, Unmakeable
-from synth.steps.reply_types import ReplyType, parse_reply
+from synth.steps.reply_types import ReplyType, parse_reply, reply_of_class
 from synth.steps.sight import UNIT_VARIABLES
 from synth.steps.step import ModelStep
 from synth.steps.subject import PartStep, Subject
@@ -26,6 +27,8 @@ from synth.verify import compare_answers, find_answer
 
 __all__ = ["Answer", "Ask"]
 
+_GOLD = frozenset({"answer", "answer_text", "answer_shown", "reference_solution"})
+"""Fields of a problem that say its answer."""
 _MOST_BYTES = 2**18
 """Of a file with a JSON Schema."""
 
@@ -43,7 +46,8 @@ class Ask(PartStep, ModelStep):
     """Ask models a question about each record, or about each of its parts, and make records of the replies.
 
     `reply` says what is asked for: `text` (the reply as it comes), `yes_no`, `number`, `int(1, 5)`, `one_of(a, b)`, `answer` (an answer to
-    the problem), `list(text)`, an object of named fields of these, `{schema: FILE.json}`; a `?` behind a type allows for nothing.
+    the problem), `list(text)`, an object of named fields of these, `{schema: FILE.json}`, or the name of a class in the
+    pipeline's `code`; a `?` behind a type allows for nothing.
     Models that can be held to a schema are; others write lines `Name: value`, or JSON where fields have fields. A reply that cannot be
     read is sent back once, and is a failure then. `probability` is how probable a yes is, by the log-probabilities.
 
@@ -54,7 +58,8 @@ class Ask(PartStep, ModelStep):
     the record, `unit`, `score`, and `reply_format`: how the reply is to be written, in words.
     """
 
-    gives: ClassVar[tuple[type[UnitRecord], ...]] = ()
+    kind: ClassVar[TaskKind] = "ask"
+    """What the scripted model takes its questions for."""
 
     step: Literal["ask"] = "ask"
     by: str | tuple[str, ...] = "judge"
@@ -74,6 +79,9 @@ class Ask(PartStep, ModelStep):
     author: Literal["teacher", "student", "perturbed"] = "teacher"
     """What the writer of rationales is to the corpus."""
 
+    classes: Annotated[SkipJsonSchema[InstanceOf[dict] | None], Field(exclude=True, repr=False)] = None  # type: ignore[type-arg]
+    """Set by the loader: classes of replies of the pipeline's own Python, by name."""
+
     @model_validator(mode="after")
     def _reply_is_a_type(self) -> Self:
         assert self.reply_type
@@ -89,6 +97,8 @@ class Ask(PartStep, ModelStep):
         written = self.reply
         if isinstance(written, dict) and set(written) == {"schema"} and isinstance(written["schema"], str):
             written = {"schema": self._schema_file(written["schema"])}
+        if isinstance(written, str) and self.classes and written in self.classes:
+            return reply_of_class(self.classes[written])
         return parse_reply(written)
 
     def _schema_file(self, name: str) -> JsonValue:
@@ -146,6 +156,11 @@ class Ask(PartStep, ModelStep):
         if self.samples > 1 and any(self.is_greedy(t) for role in self.roles() for t in models.get(role, ())):
             what = f"{self.samples} samples at temperature 0 are {self.samples} times the same reply"
             yield "samples", what, "set temperature above 0, or samples: 1"
+        if not self.show_gold and (self.reply_type.answers or Rationale in self.gives_types()):
+            seen = {**self.prompt_variables(), "problem": record_fields(Problem) - _GOLD}
+            for name, line in _unknown(self, seen):
+                what = f"line {line} of the prompt shows the gold answer ({name}), and who answers is not to see it"
+                yield "prompt", what, "leave it out; or set show_gold: true, and write {{ gold }} or {{ solution }}"
         asked = {t.name for role in self.roles() for t in models.get(role, ())}
         for author in authors if self.exclude_author else ():
             if asked and not asked - {author.name}:
@@ -192,7 +207,7 @@ class Ask(PartStep, ModelStep):
         }
         answers = kind.answers or ({""} if any(entry.makes is Rationale for entry in self.make) else ())
         task = Task(
-            "ask",
+            self.kind,
             problem,
             subject=record,
             hint=problem.answer if self.show_gold else None,
@@ -260,6 +275,14 @@ class Ask(PartStep, ModelStep):
         if kind.kind == "value":
             return answers[""]
         return {name: answers.get(name, getattr(reply.value, name)) for name in kind.fields}
+
+
+def _unknown(step: Ask, seen: Mapping[str, frozenset[str] | None]) -> list[tuple[str, int]]:
+    """What a prompt uses that is not on offer; nothing where it cannot be read, which the static check reports."""
+    try:
+        return step.load().unknown_variables(seen)
+    except UserError:
+        return []
 
 
 def _answer(text: str | None, problem: Problem) -> Answer | None:

@@ -68,6 +68,10 @@ class Step(BaseModel, ABC):
         """The type of record this use of the step works on."""
         return self.takes
 
+    def needed(self) -> frozenset[str]:
+        """Fields of the problem without which this use of it cannot work."""
+        return self.needs
+
     def gives_types(self) -> tuple[type[UnitRecord], ...]:
         """The types of record this use of the step makes."""
         return self.gives
@@ -119,6 +123,10 @@ class Step(BaseModel, ABC):
             for option, value in given.items()
             if value is not None and value != "*"
         }
+
+    def named_by(self, option: str) -> type[UnitRecord]:  # noqa: ARG002
+        """The type of record that the steps make which an option of `names_steps` names."""
+        return self.takes_type()
 
     def unfit(self, problem: Problem) -> str | None:  # noqa: ARG002
         """Why it cannot work on a problem of the input, beyond fields it lacks; told before anything is asked."""
