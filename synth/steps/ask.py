@@ -232,7 +232,8 @@ class Ask(PartStep, ModelStep):
             model=model.name,
             author=self.author,
             hinted=self.show_gold,
-            thought=reply.thought if self.reply_type.kind == "text" else None,
+            thought=reply.thought,
+            thought_kind=reply.thought_kind,
             sample=request.sample,
             tokens=reply.completion_tokens,
         )

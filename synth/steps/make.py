@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, NamedTuple
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from synth.prompts import Expression, Lazy
-from synth.records import Author, Critique, Node, Part, Problem, Rationale, Rejection, Score, UnitRecord
+from synth.records import Author, Critique, Node, Part, Problem, Rationale, Rejection, Score, ThoughtKind, UnitRecord
 from synth.steps.segmentation import Segmenter, cut
 from synth.steps.step import ScoreName, Step
 from synth.steps.subject import Subject
@@ -39,6 +39,7 @@ class Source(NamedTuple):
     author: Author = "program"
     hinted: bool = False
     thought: str | None = None
+    thought_kind: ThoughtKind | None = None
     sample: int = 0
     tokens: int | None = None
 
@@ -294,7 +295,7 @@ class MakeRationale(Make):
             author=source.author,
             model=source.model,
             thought=source.thought,
-            thought_kind="raw" if source.thought else None,
+            thought_kind=source.thought_kind,
             response=response,
             answer=answer,
             answer_span=span,

@@ -76,6 +76,7 @@ def names_of(kind: type[UnitRecord], scores: frozenset[str] | None) -> dict[str,
         "score": scores,
         "label": scores,
         "judgements": scores,
+        "problem_score": scores,
         "unit": UNIT_VARIABLES,
         **dict.fromkeys(("siblings", "group", "parent", "children")),
     }
@@ -162,6 +163,9 @@ _MADE: dict[str, Callable[[Unit, UnitRecord], Any]] = {
     "score": lambda unit, record: ByName({name: v.value for name, v in _verdicts(unit, record).items()}),
     "label": lambda unit, record: ByName({name: v.label for name, v in _verdicts(unit, record).items()}),
     "judgements": _Judgements,
+    "problem_score": lambda unit, record: ByName(
+        {name: v.value for name, v in _verdicts(unit, unit.problem_of(record)).items()}
+    ),
     "unit": lambda unit, _record: _Tables(unit),
     "steps": lambda unit, record: _OfParts(unit, record, "step", len(getattr(record, "steps", ()))),
     "options": lambda unit, record: _OfParts(unit, record, "option", len(unit.problem_of(record).choices)),

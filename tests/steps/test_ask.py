@@ -16,7 +16,7 @@ from methods import choices, near
 from support import ask, run, sums, synth, write_rows, yaml_file
 
 from synth.errors import PipelineError, UserError
-from synth.models import Request, ScriptedModel, World
+from synth.models import Completion, Request, ScriptedModel, World
 from synth.pipeline import load_pipeline, read_pipeline
 from synth.prompts import Expression
 from synth.records import Part, Problem, Rationale, Score
@@ -319,6 +319,16 @@ async def test_scores_of_parts_and_of_lines_of_descent():
     assert [(s.part.index, s.value) for s in steps] == [(0, 2), (1, 1), (2, None)]
 
 
+def test_a_rationale_sees_the_scores_of_its_problem():
+    """`problem_score` of a rationale is `score` of its problem; a score that is not there is none."""
+    unit = Unit(PROBLEM, None, {})
+    record = rationale(1)
+    unit.add([record, scored(record, "x", 0.25), scored(PROBLEM, "x", 0.75)])
+    for about, expected in ((record, 0.25), (PROBLEM, 0.75)):
+        seen = unit.variables(about)
+        assert Expression("[score.x, problem_score.x, problem_score.y]").value(seen, "here") == [expected, 0.75, None]
+
+
 def test_a_later_step_replaces_what_an_earlier_one_said():
     """Scores of one name by two steps: the later step counts, not the mean of both."""
     unit = Unit(PROBLEM, None, {})
@@ -443,3 +453,16 @@ def test_a_solver_that_would_see_the_answer_is_found(tmp_path: Path, field: str)
     draft = read_pipeline(written(tmp_path / "g", judge, f"{{{{ problem.{field} }}}}"))
     draft.check_models({"m": [ScriptedModel(World(), name="m")]})
     assert draft.findings == []
+
+
+async def test_the_thought_of_a_typed_reply_is_kept(tmp_path: Path):
+    """A judge that reasons: what it thought stands beside the rationale that is made of its fields."""
+    step = "- {step: ask, each: problem, by: m, prompt: p.j2, reply: {why: text}, make: [{rationale: reply.why}]}"
+
+    def think(_request: Request, _rng: Any) -> Completion:
+        return Completion(text='{"why": "It is 5."}', finish="stop", thought="Hm, five.", thought_kind="raw")
+
+    model = ScriptedModel(think, name="m")
+    await run(written(tmp_path / "f", step), sums(tmp_path / "in.jsonl", 1), tmp_path / "run", model)
+    found = ask(tmp_path / "run", "SELECT response, thought, thought_kind, answer FROM rationales")
+    assert found == [("It is 5.", "Hm, five.", "raw", "5")]
