@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import operator
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,7 @@ def verdict(line: str) -> str:
     if any(v is None for v in values):
         return "unclear"
     known = [v for v in values if v is not None]
-    return "holds" if all(abs(a - b) <= 0.01 * abs(a) for a, b in zip(known, known[1:], strict=False)) else "fails"
+    return "holds" if all(abs(a - b) <= 0.01 * abs(a) for a, b in pairwise(known)) else "fails"
 
 
 @pytest.mark.parametrize(
