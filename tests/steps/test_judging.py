@@ -39,8 +39,9 @@ def score(
     target: Rationale, value: float | None, name: str = "correct", label: str | None = None, index: int | None = None
 ):
     because = [target.id, name, index]
+    part = None if index is None else Part(kind="step", index=index)
     return Score.make(
-        unit=target.unit, step="s", because=because, target=target.id, name=name, value=value, label=label, judge="j", part=None if index is None else Part(kind="step", index=index)
+        unit=target.unit, step="s", because=because, target=target.id, name=name, value=value, label=label, judge="j", part=part
     )  # fmt: skip
 
 
@@ -88,7 +89,12 @@ async def test_a_critique_names_the_step_where_it_can(asking, reply, index, mist
     wrong = rationale()
     unit, seen = await asking(Critique(name="explain"), [wrong], {"bob": reply})
     (made,) = unit.all(CritiqueRecord)
-    assert (made.part and made.part.index, made.mistake, made.explanation, made.critic) == (index, mistake, explanation, "bob")
+    assert (made.part and made.part.index, made.mistake, made.explanation, made.critic) == (
+        index,
+        mistake,
+        explanation,
+        "bob",
+    )
     assert (made.target, made.call is not None) == (wrong.id, True)
     shown = seen[0][1].messages[-1]["content"]
     assert "1. One.\n2. Two." in shown
