@@ -41,14 +41,19 @@ def shown(request) -> tuple[str, str]:
     return first.strip(), second.strip()
 
 
+def explained(request, text: str) -> str:
+    """The reply of a teacher that says the verdict that it was given."""
+    return json.dumps({"explanation": text, "verdict": request.task.problem.answer})
+
+
 async def test_what_is_turned_round_is_turned_back_by_turning_again(tmp_path: Path):
     """1 and 2 change places in the responses, the verdict and the words of the explanation; a tie stays one."""
 
     def script(request, rng):
         if request.step != "explain":
             return '{"verdict": "tie"}'
-        p = request.task.problem
-        return f"Response 1 says {p.meta['response_1']}; Response 2 says {p.meta['response_2']}.\nThe answer is {p.answer}."
+        meta = request.task.problem.meta
+        return explained(request, f"Response 1 says {meta['response_1']}; Response 2 says {meta['response_2']}.")
 
     await run(NAME, ROOT / "samples" / "comparisons.jsonl", tmp_path / "run", ScriptedModel(script))
     folder = tmp_path / "run"
@@ -84,7 +89,7 @@ async def test_a_bias_of_position_is_seen_in_consistency(tmp_path: Path):
 
     def script(request, rng):
         if request.step == "explain":
-            return f"Response 1 and Response 2 differ, {rng.random()}.\nThe answer is {request.task.problem.answer}."
+            return explained(request, f"Response 1 and Response 2 differ, {rng.random()}.")
         truth = "1" if shown(request)[0].startswith("good") else "2"
         return json.dumps({"verdict": "1" if rng.random() < 0.3 else truth})
 
@@ -119,11 +124,25 @@ async def test_a_bias_of_position_is_seen_in_consistency(tmp_path: Path):
 )
 async def test_explanations_that_cannot_be_turned_round_are_left_out(tmp_path: Path, text: str, kept: bool):
     model = ScriptedModel(
-        lambda request, rng: f"{text}\nThe answer is A." if request.step == "explain" else '{"verdict": "1"}'
+        lambda request, rng: explained(request, text) if request.step == "explain" else '{"verdict": "1"}'
     )
     await run(NAME, compared(tmp_path / "in.jsonl", [("x", "y", "A")]), tmp_path / "run", model)
     steps = {step for (step,) in ask(tmp_path / "run", "SELECT step FROM kept_rationales")}
     assert steps == ({"explain", "mirror"} if kept else set())
+
+
+async def test_an_explanation_of_another_verdict_is_left_out(tmp_path: Path):
+    """It says Response 2 where Response 1 was given; a verdict in words is read as well."""
+    said = ["Response 1", "B"]
+
+    def script(request, rng):
+        if request.step != "explain":
+            return '{"verdict": "1"}'
+        return json.dumps({"explanation": "Response 1 is short.", "verdict": said[request.task.problem.meta["row"]]})
+
+    await run(NAME, compared(tmp_path / "in.jsonl", [("x", "y", "A")] * 2), tmp_path / "run", ScriptedModel(script))
+    kept = ask(tmp_path / "run", "SELECT step, answer FROM kept_rationales ORDER BY 1")
+    assert kept == [("explain", "A"), ("mirror", "B")]
 
 
 def test_labels_come_of_ratings_and_a_missing_one_is_no_tie(tmp_path: Path):
@@ -159,7 +178,7 @@ async def test_published_verdicts_in_both_orders(data: Path, tmp_path: Path, eva
     def script(request, rng):
         problem = request.task.problem
         if request.step == "explain":
-            return f"Response 1 and Response 2 differ.\nThe answer is {problem.answer}."
+            return explained(request, "Response 1 and Response 2 differ.")
         plain, swapped = said[keys[problem.meta["row"]]]  # both name a response in the order of the data
         return json.dumps({"verdict": plain if request.step == "blind" else {"1": "2", "2": "1"}[swapped]})
 
