@@ -5,8 +5,8 @@ from synth.models.function import FunctionModel
 from synth.models.media import attach
 from synth.models.probe import probe
 from synth.models.profile import ModelProfile, Profile, bind_roles, load_profile, make_model
-from synth.models.request import Completion, Message, Request, Task, replay_key
-from synth.models.scripted import Script, ScriptedModel, World
+from synth.models.request import Completion, Message, Request, Task, TaskKind, replay_key
+from synth.models.scripted import Script, ScriptedModel, Simulator, World, simulates
 from synth.models.structured import Reply, Unreadable, read_structured, repair_turn
 
 __all__ = [
@@ -22,7 +22,9 @@ __all__ = [
     "Request",
     "Script",
     "ScriptedModel",
+    "Simulator",
     "Task",
+    "TaskKind",
     "Unreadable",
     "World",
     "attach",
@@ -33,4 +35,5 @@ __all__ = [
     "read_structured",
     "repair_turn",
     "replay_key",
+    "simulates",
 ]
