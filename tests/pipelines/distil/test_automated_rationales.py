@@ -125,3 +125,21 @@ async def test_focused_reasons_speak_only_of_what_is_near_and_the_best_rated_is_
         )
     )
     assert rated == {sample: fmean(rates) for sample, rates in table.items()}
+
+
+async def test_a_letter_in_the_reasons_is_not_taken_for_being_heard(tmp_path: Path):
+    """Of `I chose C) step right` any listener hears the action, and it gives no reason; nor does an answer alone."""
+
+    def script(request, rng):
+        problem = request.task.problem
+        if request.step in {"focused", "complete"}:
+            said = f"I chose {problem.answer}) {problem.answer_text} here.\n" if request.step == "focused" else ""
+            return f"{said}The answer is {problem.answer}."
+        return scripted(request, problem.answer) if request.step == "rate" else json.dumps({"answer": problem.answer})
+
+    await run(NAME, SAMPLE, tmp_path / "run", ScriptedModel(script))
+    assert ask(
+        tmp_path / "run",
+        "SELECT min(value) FROM scores JOIN rationales r ON r.id = target WHERE name = 'heard' AND r.step = 'focused'",
+    ) == [(1,)]
+    assert ask(tmp_path / "run", "SELECT count(*) FROM kept_rationales") == [(0,)]

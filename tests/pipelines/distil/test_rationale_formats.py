@@ -101,6 +101,22 @@ async def test_the_form_of_each_format_is_checked(tmp_path: Path, place: int):
     assert found == [(step, 1 - place) for step in FORMATS]
 
 
+async def test_a_letter_in_the_notes_is_not_taken_for_being_heard(tmp_path: Path):
+    def script(request, rng):
+        problem = request.task.problem
+        said = f"It says {problem.answer}) {problem.answer_text} there.\n" if request.step != "tree" else ""
+        return (
+            f"{said}The answer is {problem.answer}." if request.step in FORMATS else f'{{"answer": "{problem.answer}"}}'
+        )
+
+    await run(NAME, passages(tmp_path / "in.jsonl", 2), tmp_path / "run", ScriptedModel(script))
+    found = ask(
+        tmp_path / "run", "SELECT name, sum(value) FROM scores WHERE name IN ('heard', 'works') GROUP BY 1 ORDER BY 1"
+    )
+    assert found == [("heard", 10), ("works", 0)]
+    assert ask(tmp_path / "run", "SELECT count(*) FROM kept_rationales") == [(0,)]
+
+
 @pytest.mark.data
 async def test_marked_sentences_of_real_passages_are_heard_by_their_words(data: Path, tmp_path: Path):
     """LogiQA 2.0: a writer marks the two sentences that share most words with the right option, of every second passage in the next
