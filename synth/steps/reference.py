@@ -26,6 +26,9 @@ class Reference(Step):
     """Who wrote the solutions."""
     segment: Segmenter = "steps"
     """The definition of "step" by which they are cut."""
+    answer: Literal["gold", "stated"] = "gold"
+    """What the answer of a solution is that states none: the gold one, since collections often keep the answer in a column of its
+    own; or none (`stated`), so that `verify_answer` says of it `unparsed`."""
 
     async def run(self, records: Sequence[Problem], unit: Unit) -> Iterable[UnitRecord]:  # noqa: ARG002
         made = []
@@ -33,12 +36,14 @@ class Reference(Step):
             if problem.reference_solution is None:
                 continue
             solution = split_thought(problem.reference_solution)
-            answer, span = find_answer(solution.response, kind=problem.compared_as, choices=problem.choices)
+            found, span = find_answer(solution.response, kind=problem.compared_as, choices=problem.choices)
+            answer = problem.answer if found is None and self.answer == "gold" else found
             steps, segmenter = cut(solution.thought, solution.response, span, self.segment)
             made.append(
                 self.derive(
                     Rationale,
                     [problem],
+                    key=None if self.answer == "gold" else ["answer: stated"],
                     problem=problem.id,
                     author=self.author,
                     thought=solution.thought,
@@ -47,8 +52,7 @@ class Reference(Step):
                     answer_span=span,
                     steps=steps,
                     segmenter=segmenter,
-                    # Collections often keep the answer in a column of its own and leave it out of the solution.
-                    answer=answer if answer is not None else problem.answer,
+                    answer=answer,
                 )
             )
         return made

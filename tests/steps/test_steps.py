@@ -239,6 +239,17 @@ async def test_reference_solutions_become_rationales_by_humans():
     assert not list(await Reference().run([Problem.root(question="?")], unit_of()))
 
 
+async def test_a_reference_solution_that_states_no_answer_has_the_gold_one_unless_told_otherwise():
+    """With `answer: stated` it has none; one that states another answer has that, in both cases."""
+    silent = Problem.root(question="?", answer="5", answer_kind="number", reference_solution="We think.")
+    other = Problem.root(
+        question="?", answer="5", answer_kind="number", reference_solution="We think.\nThe answer is 6."
+    )
+    for option, expected in (("gold", ["5", "6"]), ("stated", [None, "6"])):
+        made = await Reference(name="r", answer=option).run([silent, other], unit_of())
+        assert [r.answer for r in made] == expected
+
+
 REPLIES = [
     ("text", "First.\nSecond.\nThe answer is 1,000.", ("First.", "Second."), "1,000"),
     ("text", "First. Second. The answer is $1,000.", ("First.", "Second."), "$1,000"),
