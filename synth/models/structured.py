@@ -65,11 +65,12 @@ def _strict(schema: Any) -> Any:
         return [_strict(s) for s in schema]
     if not isinstance(schema, dict):
         return schema
-    # Titles and defaults say nothing to a grammar, and OpenAI's strict mode refuses defaults.
+    # Titles and defaults say nothing to a grammar, and OpenAI's strict mode refuses defaults. Many endpoints refuse bounds
+    # of numbers; they are checked when the reply is read.
     out = {
         k: {name: _strict(s) for name, s in v.items()} if k in {"properties", "$defs"} else _strict(v)
         for k, v in schema.items()
-        if k not in {"title", "default"}
+        if k not in {"title", "default", "minimum", "maximum"}
     }
     if "properties" in out:
         out["required"] = list(out["properties"])

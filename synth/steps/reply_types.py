@@ -303,6 +303,8 @@ def _number(name: str, inside: str | None, place: str) -> _Field:
         noun += f" from {bounds[0]:g} to {bounds[1]:g}"
         if whole and bounds[1] - bounds[0] < _LISTED:
             schema["enum"] = list(range(int(bounds[0]), int(bounds[1]) + 1))
+        else:
+            schema |= {"minimum": bounds[0], "maximum": bounds[1]}
     kind: Any = Annotated[int if whole else float, BeforeValidator(read), WithJsonSchema(schema)]
     return _Field(kind, noun, noun, flat=True)
 

@@ -88,7 +88,12 @@ async def test_a_critique_names_the_step_where_it_can(asking, reply, index, mist
     wrong = rationale()
     unit, seen = await asking(Critique(name="explain"), [wrong], {"bob": reply})
     (made,) = unit.all(CritiqueRecord)
-    assert (made.part and made.part.index, made.mistake, made.explanation, made.critic) == (index, mistake, explanation, "bob")
+    assert (made.part and made.part.index, made.mistake, made.explanation, made.critic) == (
+        index,
+        mistake,
+        explanation,
+        "bob",
+    )
     assert (made.target, made.call is not None) == (wrong.id, True)
     shown = seen[0][1].messages[-1]["content"]
     assert "1. One.\n2. Two." in shown

@@ -1,0 +1,410 @@
+"""`ask` and `score`: typed replies, records made of them, what expressions see."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import statistics
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from methods import choices, near
+from support import ask, run, sums, synth, write_rows, yaml_file
+
+from synth.errors import PipelineError, UserError
+from synth.models import Request, ScriptedModel, World
+from synth.pipeline import load_pipeline
+from synth.prompts import Expression
+from synth.records import Part, Problem, Rationale, Score
+from synth.steps import Unit
+from synth.steps.score import Score as ScoreStep
+from synth.store.database import open_store
+
+PROMPT = """{#- version: 1
+    purpose: a test
+-#}
+{% call system() %}{{ reply_format }}{% endcall %}
+{% call user() %}
+{{ problem.full_question }}
+%s
+{% endcall %}
+"""
+
+
+def written(folder: Path, steps: str, shows: str = "", extra: str = "") -> Path:
+    """A pipeline file with its prompt `p.j2` beside it."""
+    folder.mkdir(exist_ok=True)
+    (folder / "p.j2").write_text(PROMPT.replace("%s", shows))
+    body = "\n".join(f"  {line}" for line in steps.strip().splitlines())
+    return yaml_file(folder / "p.yaml", f"pipeline: my/ask\nsteps:\n{body}\n{extra}")
+
+
+def replying(**by_step: Any) -> ScriptedModel:
+    """A model that gives each step the reply named, or solves."""
+    world = World()
+
+    def script(request: Request, rng: random.Random) -> Any:
+        reply = by_step.get(request.step)
+        if reply is None:
+            return world(request, rng)
+        reply = reply(request, rng) if callable(reply) else reply
+        return reply if isinstance(reply, str) else json.dumps(reply)
+
+    return ScriptedModel(script, name="m")
+
+
+OPTIONS = """
+- {step: generate, by: m, samples: 2, temperature: 0.7}
+- step: ask
+  name: verdict
+  each: option of rationale
+  by: m
+  prompt: p.j2
+  reply: {correct: yes_no, why: text}
+  make:
+    - {score: option_right, value: reply.correct == (option.letter == problem.answer), reason: reply.why}
+    - {critique: "'of ' ~ option.letter", when: not reply.correct}
+- {step: score, score: consistency, value: options.option_right | mean}
+- {step: score, name: misses, score: misses, value: options.option_right | reject | list | length}
+"""
+
+
+async def test_options_are_asked_about_one_by_one(tmp_path: Path):
+    """Each option of each rationale is one question; scores are on parts, figures of them on the whole."""
+    says = {"A": "yes", "B": "no", "C": "no", "D": "yes"}
+
+    def verdict(request: Request, _rng: Any) -> Any:
+        assert request.task.part is not None
+        return {"correct": says["ABCD"[request.task.part.index or 0]], "why": "so"}
+
+    file = written(
+        tmp_path / "f", OPTIONS, "Is {{ option.letter }}) {{ option.text }} right, after {{ rationale.text }}?"
+    )
+    rows = choices(tmp_path / "in.jsonl", 4, 4)  # answers A, B, C, D
+    summary = await run(file, rows, tmp_path / "run", replying(verdict=verdict))
+    assert not summary.failures
+    found = ask(
+        tmp_path / "run",
+        "SELECT p.answer, s.name, s.value FROM scores s JOIN rationales r ON r.id = s.target JOIN problems p ON p.id = r.problem WHERE s.part IS NULL GROUP BY ALL ORDER BY ALL",
+    )
+    # Right of four: yes for the gold option, no for the others. Gold A: D is wrong; gold B: A, B and D are.
+    expected = {"A": 3, "B": 1, "C": 1, "D": 3}
+    assert found == sorted(
+        row for a, n in expected.items() for row in [(a, "consistency", n / 4), (a, "misses", 4 - n)]
+    )
+    assert ask(
+        tmp_path / "run", "SELECT count(*), count(DISTINCT (target, part.index)) FROM scores WHERE part.kind = 'option'"
+    ) == [(32, 32)]
+    assert ask(tmp_path / "run", "SELECT DISTINCT part.kind, explanation FROM critiques ORDER BY ALL") == [
+        ("option", "of B"),
+        ("option", "of C"),
+    ]
+
+
+async def test_equal_questions_about_parts_are_records_of_their_own(tmp_path: Path):
+    """A prompt that does not name the part asks each time the same: one call, and a score for each part."""
+    file = written(tmp_path / "f", OPTIONS)
+    await run(
+        file, choices(tmp_path / "in.jsonl", 1, 4), tmp_path / "run", replying(verdict={"correct": "no", "why": "?"})
+    )
+    assert ask(tmp_path / "run", "SELECT count(*) FROM calls WHERE step = 'verdict'") == [(1,)]
+    assert ask(tmp_path / "run", "SELECT count(*) FROM scores WHERE name = 'option_right'") == [(8,)]
+
+
+ALL_KINDS = """
+- {step: generate, by: m}
+- step: ask
+  by: m
+  prompt: p.j2
+  show_gold: true
+  reply: {items: list(text), why: text, at: int, answer: answer}
+  make:
+    - {critique: reply.why, step: reply.at - 1, mistake: "'logic'", correction: "reply['items'] | first"}
+    - {score: heard, value: reply.answer.right, label: reply.answer.text}
+    - {rationale: reply.why, answer: reply.answer.text, steps: "reply['items']"}
+    - {problem: item, answer: "'7'", for: "reply['items']", meta: {place: index}}
+    - {node: reply.why, answer: reply.answer.text}
+    - {reject: not reply.answer.right}
+"""
+
+
+async def test_all_kinds_of_records_are_made(tmp_path: Path):
+    steps = ALL_KINDS.replace("items", "lines").replace("reply['lines']", "reply.lines")
+    file = written(tmp_path / "f", steps, "{{ gold }}")
+    reply = {"lines": ["How many now?", "And then?"], "why": "We count to 7.", "at": 1, "answer": "The answer is 5."}
+    await run(file, sums(tmp_path / "in.jsonl", 1), tmp_path / "run", replying(ask=reply))
+    folder = tmp_path / "run"
+    assert ask(folder, "SELECT question, answer, answer_kind, meta->>'place', parent IS NOT NULL FROM problems WHERE step = 'ask' ORDER BY ALL") == [
+        ("And then?", "7", "number", "1", True), ("How many now?", "7", "number", "0", True),
+    ]  # fmt: skip
+    assert ask(folder, "SELECT response, answer, steps, hinted, parent IS NOT NULL FROM rationales WHERE step = 'ask'") == [
+        ("We count to 7.", "5", ["How many now?", "And then?"], True, True)
+    ]  # fmt: skip
+    assert ask(folder, "SELECT explanation, mistake, correction, part.kind, part.index, critic FROM critiques") == [
+        ("We count to 7.", "logic", "How many now?", "step", 0, "m")
+    ]  # fmt: skip
+    assert ask(folder, "SELECT value, label, judge FROM scores WHERE name = 'heard'") == [(1.0, "5", "m")]
+    assert ask(folder, "SELECT text, answer, terminal FROM nodes") == [("We count to 7.", "5", True)]
+    assert ask(folder, "SELECT count(*) FROM rejections") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("make", "reply", "why"),
+    [
+        ("{score: s, value: reply.why}", {"why": "a text"}, "the score s is to be a number"),
+        ("{score: s, value: 1, step: 9}", {"why": "x"}, "there is no step 9"),
+        ("{problem: reply.why, choices: \"['a', 'b']\", answer: \"'C'\"}", {"why": "x"}, "none of the options A, B"),
+        ("{rationale: \"'  '\"}", {"why": "x"}, "rationale is empty"),
+        ("{score: s, value: 1, for: reply.why}", {"why": "x"}, "not a list"),
+    ],
+)
+async def test_a_reply_of_which_nothing_can_be_made_is_a_failure(tmp_path: Path, make: str, reply: Any, why: str):
+    """It says why, and holds the reply; nothing is made of a part of it."""
+    step = f"- {{step: generate, by: m}}\n- {{step: ask, by: m, prompt: p.j2, reply: {{why: text}}, make: [{{score: first, value: 1}}, {make}]}}"
+    file = written(tmp_path / "f", step)
+    await run(file, sums(tmp_path / "in.jsonl", 1), tmp_path / "run", replying(ask=reply))
+    ((cause, message, raw),) = ask(tmp_path / "run", "SELECT cause, message, raw FROM failures")
+    assert (cause, json.loads(raw)) == ("shape", reply)
+    assert why in message
+    assert ask(tmp_path / "run", "SELECT count(*) FROM scores WHERE name IN ('first', 's')") == [(0,)]
+
+
+async def test_a_reply_that_cannot_be_read_is_repaired_once(tmp_path: Path):
+    said = iter(["no idea", '{"answer": "yes"}'])
+    file = written(
+        tmp_path / "f",
+        "- {step: ask, each: problem, by: m, prompt: p.j2, reply: yes_no, make: [{score: ok, value: reply}]}",
+    )
+    await run(file, sums(tmp_path / "in.jsonl", 1), tmp_path / "run", replying(ask=lambda *_: next(said)))
+    assert ask(tmp_path / "run", "SELECT value FROM scores") == [(1.0,)]
+    assert ask(tmp_path / "run", "SELECT count(*), count(repairs) FROM calls") == [(2, 1)]
+
+
+async def test_a_probability_is_that_of_a_yes(tmp_path: Path):
+    file = written(
+        tmp_path / "f",
+        "- {step: ask, each: problem, by: m, prompt: p.j2, reply: probability, make: [{score: p, value: reply}]}",
+    )
+    await run(file, sums(tmp_path / "in.jsonl", 3), tmp_path / "run", ScriptedModel(World(specificity=1), name="m"))
+    values = {round(v, 6) for (v,) in ask(tmp_path / "run", "SELECT value FROM scores")}
+    assert values == {0.9}
+
+
+JUDGES = """
+- {step: generate, by: a}
+- step: ask
+  name: grade
+  by: [a, b]
+  prompt: p.j2
+  reply: int(1, 5)
+  make: [{score: grade, value: reply, label: "'high' if reply > 3 else 'low'"}]
+- {step: score, score: spread, value: (judgements.grade | max) - (judgements.grade | min)}
+- {step: filter, keep: score.grade >= 3}
+"""
+
+
+@pytest.mark.parametrize(("b", "mean", "label", "kept"), [(5, 4.5, "high", 1), (1, 2.5, None, 0)])
+async def test_several_judges_are_one_mean_and_a_list(
+    tmp_path: Path, b: int, mean: float, label: str | None, kept: int
+):
+    """`score.grade` is the mean over the judges, in the unit, in SQL, in exports and for corpus steps."""
+    file = written(
+        tmp_path / "f",
+        JUDGES,
+        extra="corpus:\n  - {step: filter_range, target: rationale, of: score.grade, lowest: 0}\n",
+    )
+    models = {"a": [replying(grade="4")], "b": [replying(grade=str(b))]}
+    models["b"][0].name = "other"
+    await run(file, sums(tmp_path / "in.jsonl", 1), tmp_path / "run", models)
+    folder = tmp_path / "run"
+    assert ask(folder, "SELECT value, label, judges FROM current_scores WHERE name = 'grade'") == [(mean, label, 2)]
+    assert ask(folder, "SELECT score_grade, label_grade, score_spread FROM wide_rationales") == [
+        (mean, label, abs(4 - b))
+    ]
+    assert ask(folder, "SELECT count(*) FROM kept_rationales") == [(kept,)]
+    with open_store(folder) as store:
+        (seen,) = store.variables("rationale") if kept else [{"score": {"grade": mean}, "label": {"grade": label}}]
+        assert (seen["score"]["grade"], seen["label"]["grade"]) == (mean, label)
+
+
+PROBLEM = Problem.root(question="How many?", answer="1", answer_kind="number")
+
+
+def rationale(n: int, step: str = "write", parent: str | None = None) -> Rationale:
+    return Rationale.make(
+        unit=PROBLEM.unit, step=step, because=n, problem=PROBLEM.id, author="teacher", response=f"It is {n}.", answer=str(n),
+        steps=("a", "b", "c"), segmenter="given/1", parent=parent,
+    )  # fmt: skip
+
+
+def scored(
+    record: Rationale, name: str, value: float | None, judge: str = "j", step: str = "s", place: int | None = None
+) -> Score:
+    part = None if place is None else Part(kind="step", index=place)
+    return Score.make(
+        unit=record.unit, step=step, because=[record.id, name, value, judge, place], target=record.id, part=part, name=name, value=value, judge=judge
+    )  # fmt: skip
+
+
+@given(st.lists(st.one_of(st.none(), st.floats(-100, 100)), min_size=1, max_size=6))
+def test_expressions_see_siblings_and_a_missing_score_is_no_number(values: list[float | None]):
+    """Figures over the group equal those of the statistics module; where one is missing there is none."""
+    unit = Unit(PROBLEM, None, {})
+    records = [rationale(n) for n in range(len(values))]
+    unit.add(records)
+    unit.add(scored(r, "x", v) for r, v in zip(records, values, strict=True))
+    seen = unit.variables(records[0])
+    known = [v for v in values if v is not None]
+
+    def value(source: str) -> Any:
+        return Expression(source).value(seen, "here")
+
+    listed = 'group | map(attribute="score.x")'
+    whole = len(known) == len(values)
+    assert value(f"({listed}) | mean") == (pytest.approx(statistics.fmean(known)) if whole else None)
+    assert value(f"({listed}) | known | mean") == (pytest.approx(statistics.fmean(known)) if known else None)
+    assert value(f"({listed}) | known | median") == (pytest.approx(statistics.median(known)) if known else None)
+    assert value("siblings | length") == len(values) - 1
+    if values[0] is not None:
+        deviation = statistics.pstdev(known)
+        z = 0.0 if deviation == 0 else (values[0] - statistics.fmean(known)) / deviation
+        assert value(f"score.x | z({listed} | known)") == pytest.approx(z, abs=1e-6)
+        assert value(f"score.x | rank({listed} | known)") == 1 + sum(v > values[0] for v in known)
+    assert value("score.x + 1") == (None if values[0] is None else values[0] + 1)
+
+
+def test_figures_are_those_of_their_definitions():
+    def value(source: str, **names: Any) -> Any:
+        return Expression(source).value(names, "here")
+
+    assert value("[0.5, 0.25] | product") == 0.125
+    assert value("[1, 4] | geomean") == pytest.approx(2)
+    assert (value("[0, 4] | geomean"), value("[-1, 4] | geomean"), value("[] | geomean")) == (0, None, None)
+    assert value("[1, 1, 2] | entropy") == pytest.approx(1.5 * math.log(2))
+    assert value("[0, 3] | entropy") == 0
+    assert value("[1, 1, 3] | softmax | sum") == pytest.approx(1)
+    assert value("([0, 1] | softmax(temperature=0.5))[1]") == pytest.approx(1 / (1 + math.exp(-2)))
+    assert value("[2, 4, 4, 4, 5, 5, 7, 9] | stdev") == pytest.approx(2)
+    assert (value("[] | max"), value("[] | min"), value("[] | mean")) == (None, None, None)
+    with pytest.raises(UserError, match="temperature above 0"):
+        value("[1] | softmax(temperature=0)")
+
+
+async def test_scores_of_parts_and_of_lines_of_descent():
+    """Steps, parents and children: a child sees its parent, a parent its children."""
+    unit = Unit(PROBLEM, None, {})
+    first = rationale(1)
+    second = rationale(2, "revise", first.id)
+    unit.add([first, second])
+    unit.add([scored(first, "sound", v, place=i) for i, v in enumerate([1, 0])])
+    unit.add([scored(first, "good", 0.25), scored(second, "good", 0.75)])
+    made = await ScoreStep(name="m", score="m", value="steps.sound").run([], unit)
+    assert list(made) == []
+
+    def value(record: Rationale, source: str) -> Any:
+        return Expression(source).value(unit.variables(record), "here")
+
+    assert value(first, "steps.sound") == [1, 0, None]
+    assert value(first, "steps.sound | known | product") == 0
+    assert value(second, "score.good - parent.score.good") == 0.5
+    assert value(first, "children | map(attribute='score.good') | max") == 0.75
+    assert (value(first, "parent"), value(second, "children")) == (None, [])
+    steps = await ScoreStep(
+        name="m", score="m", each="step of rationale", value="step.score.sound * 2 + step.index"
+    ).run([first], unit)
+    assert [(s.part.index, s.value) for s in steps] == [(0, 2), (1, 1), (2, None)]
+
+
+def test_a_later_step_replaces_what_an_earlier_one_said():
+    """Scores of one name by two steps: the later step counts, not the mean of both."""
+    unit = Unit(PROBLEM, None, {})
+    record = rationale(1)
+    unit.add([record, scored(record, "vote", 0.5, step="vote"), scored(record, "vote", 1, step="vote_2")])
+    assert unit.variables(record)["score"]["vote"] == 1
+
+
+@pytest.mark.parametrize(
+    ("step", "what", "fix"),
+    [
+        ("reply: yesno, make: [{score: s, value: 1}]", "'yesno' is no type", "yes_no"),
+        ("reply: yes_no, make: [{scores: s, value: 1}]", "an entry of make has one of the keys", "score"),
+        ("reply: yes_no, make: [{score: s, valeu: 1}]", "valeu", ""),
+        ("reply: yes_no, make: []", "make", ""),
+        ("reply: {ok: yes_no}, make: [{score: s, value: reply.okay}]", "reply has no 'okay'", "did you mean 'ok'"),
+        ("reply: yes_no, make: [{score: s, value: replay}]", "unknown name 'replay'", "did you mean 'reply'"),
+        (
+            "reply: yes_no, each: option of rationale, make: [{score: s, value: option.lettr}]",
+            "option has no 'lettr'",
+            "letter",
+        ),
+        ("reply: yes_no, make: [{score: s, value: option.letter}]", "unknown name 'option'", ""),
+        ("reply: yes_no, make: [{score: s, value: score.missing}]", "no earlier step makes the score 'missing'", ""),
+        ("reply: yes_no, make: [{score: s, value: 'reply +'}]", "does not compile", "docs/expressions.md"),
+        ("reply: {schema: there/is/none.json}, make: [{score: s, value: 1}]", "cannot be read", ""),
+        ("reply: {schema: ../../out.json}, make: [{score: s, value: 1}]", "cannot be read", ""),
+        ("reply: yes_no, each: steps, make: [{score: s, value: 1}]", "each", ""),
+        ("reply: yes_no, prompt: none.j2, make: [{score: s, value: 1}]", "no such prompt", ""),
+    ],
+)
+def test_mistakes_are_told_before_any_call(tmp_path: Path, step: str, what: str, fix: str):
+    prompt = "" if "prompt:" in step else "prompt: p.j2, "
+    file = written(tmp_path / "f", f"- {{step: generate, by: m}}\n- {{step: ask, name: asks, by: m, {prompt}{step}}}")
+    with pytest.raises(PipelineError) as error:
+        load_pipeline(file)
+    assert what in str(error.value)
+    assert fix in str(error.value)
+    assert "p.yaml:4" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "value", ["range(100000) | map('string') | list | length * 0 + (range(99999) | sum)", "'x' * 999999999"]
+)
+async def test_an_expression_that_grows_ends(tmp_path: Path, value: str):
+    """Whatever takes too much work ends the run with the step and the record, and no traceback."""
+    file = written(
+        tmp_path / "f", f'- {{step: generate, by: m}}\n- {{step: score, name: big, score: s, value: "{value}"}}'
+    )
+    rows = sums(tmp_path / "in.jsonl", 1)
+    done = synth(
+        "run", str(file), "--input", str(rows), "--run", str(tmp_path / "run")
+    )
+    assert done.returncode in {0, 2}
+    assert "Traceback" not in done.stderr
+
+
+async def test_a_world_approves_of_what_is_sound(tmp_path: Path):
+    """A reply that is a verdict on a rationale follows the rates of the world: yes, and the highest grade, to sound work."""
+    n = 300
+    file = written(
+        tmp_path / "f",
+        "- {step: generate, by: m}\n- {step: ask, by: m, prompt: p.j2, reply: {ok: yes_no, grade: 'int(1, 5)'}, make: [{score: ok, value: reply.ok}, {score: grade, value: reply.grade}]}",
+    )
+    world = World(solve_rate=0.5, sensitivity=0.7, specificity=0.9)
+    await run(file, sums(tmp_path / "in.jsonl", n), tmp_path / "run", ScriptedModel(world, name="m"))
+    rows = ask(tmp_path / "run", "SELECT r.text, r.score_ok, r.score_grade FROM wide_rationales r")
+    sound = [ok for text, ok, _ in rows if World.is_sound(text)]
+    unsound = [ok for text, ok, _ in rows if not World.is_sound(text)]
+    assert near(statistics.fmean(sound), 0.9, len(sound))
+    assert near(statistics.fmean(unsound), 0.3, len(unsound))
+    assert {grade for _, ok, grade in rows if ok} == {5}
+
+
+async def test_listening_reads_an_answer(tmp_path: Path):
+    """`answer` compares what a listener says with the gold answer, by the problem's kind of answer."""
+    rows = write_rows(
+        tmp_path / "in.jsonl",
+        [{"question": "2 + 2?", "answer": "4"}, {"question": "Which?", "choices": ["x", "y"], "answer": "B"}],
+    )
+    file = written(
+        tmp_path / "f",
+        "- {step: ask, each: problem, by: m, prompt: p.j2, reply: answer, make: [{score: heard, value: reply.right, label: reply.text}]}",
+    )
+    says = {"2 + 2?": "I hear 4.0 then.", "Which?": "(b) y"}
+    await run(
+        file, rows, tmp_path / "run", replying(ask=lambda request, _: {"answer": says[request.task.problem.question]})
+    )
+    assert ask(tmp_path / "run", "SELECT value, label FROM scores ORDER BY label") == [(1.0, "4.0"), (1.0, "B")]
