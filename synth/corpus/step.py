@@ -219,6 +219,8 @@ class CorpusStep(BaseModel, ABC):
     """Which step this is."""
     name: str = ""
     """What this use of it is called in the results; the step's own name if not given."""
+    enabled: Annotated[bool, Field(exclude=True)] = True
+    """Whether the pipeline has this step; with `false` its options are checked, and it is removed when the pipeline is loaded."""
 
     def problems_with(self) -> Iterable[tuple[str, str, str]]:
         """Mistakes in its options that types cannot show, as (option, what, remedy)."""

@@ -10,9 +10,10 @@ from synth.engine.target import count_kept
 from synth.files import Reach
 from synth.models import Model
 from synth.pipeline import Pipeline
+from synth.prompts import Expression
 from synth.records import Failure, Rejection, UnitRecord
 from synth.sources import Given
-from synth.steps import Unit
+from synth.steps import Step, Unit
 
 __all__ = ["run_unit"]
 
@@ -30,7 +31,7 @@ async def run_unit(
     unit.add(r for r in given.records if not isinstance(r, Rejection))
     counts: dict[str, StepCounts] = {}
     for index, step in enumerate(pipeline.steps):
-        records = unit.made_by(step.takes_type(), pipeline.sources_of(index))
+        records = unit.made_by(step.takes_type(), pipeline.sources_of(index)) if _runs(step, unit) else []
         if step.where is not None:
             records = [r for r in records if step.is_for(r, unit)]
         before = len(unit.records)
@@ -55,3 +56,13 @@ async def run_unit(
     # Failures are noted in the order in which calls came back, which no two runs share.
     failures = sorted((r for r in unit.records if isinstance(r, Failure)), key=lambda r: r.id)
     return [*(r for r in unit.records if not isinstance(r, Failure)), *failures]
+
+
+def _runs(step: Step, unit: Unit) -> bool:
+    """Whether a step runs at all for this problem."""
+    if step.when is None and step.unless is None:
+        return True
+    seen, where = unit.variables(unit.problem), f"step {step.name}, {unit.problem.id}"
+    if step.when is not None and not Expression(step.when).holds(seen, where):
+        return False
+    return step.unless is None or not Expression(step.unless).holds(seen, where)

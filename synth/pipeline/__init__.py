@@ -1,7 +1,8 @@
 """Pipelines: YAML, the static check, the plan."""
 
 from synth.pipeline.catalogue import catalogue, find_pipeline
-from synth.pipeline.load import Draft, Finding, load_pipeline, read_pipeline
+from synth.pipeline.draft import Draft, Finding
+from synth.pipeline.load import load_pipeline, read_pipeline
 from synth.pipeline.spec import Pipeline, pipeline_schema
 
 __all__ = [

@@ -7,11 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from synth.calls import Caller, Ledger
-from synth.errors import UserError
 from synth.files import Reach
 from synth.models import Completion, Model, Request
 from synth.pipeline.spec import Pipeline
-from synth.prompts import Expression
 from synth.records import Problem, UnitRecord
 from synth.steps import ModelStep
 from synth.steps.unit import Unit
@@ -117,21 +115,23 @@ async def make_plan(
         asking = len([t for r in step.roles() for t in models.get(r, ())]) if isinstance(step, ModelStep) else 1
         flow = step.flow(asking)
         reaching[step.name] = inputs * flow.records
-        if not isinstance(step, ModelStep) or _never(step):
+        if not isinstance(step, ModelStep):
             continue
         known = [m for m in measured if m.step == step.name]
         each = inputs * flow.calls * total / max(1, asking)
         if known:
             each = sum(m.calls for m in known) / len(known) * total
             plan.assumptions.append("calls a problem: measured in this run folder")
-        upper = upper or (step.where is not None and not known)
+        upper = upper or (not known and (step.where or step.when or step.unless) is not None)
         for model in (t for r in step.roles() for t in models.get(r, ())):
             read, written = await _tokens(step, problems, model, models, known, plan, media)
             cost = model.price.of(round(each * read), round(each * written)) if model.price else None
             cost = cost if each else 0.0
             plan.steps.append(PlannedStep(step.name, model.name, each, each * read, each * written, cost))
     if upper:
-        plan.assumptions.append("steps with where: are counted as if it were always true (an upper bound)")
+        plan.assumptions.append(
+            "steps with where:, when: or repeat: are counted as if they always ran (an upper bound)"
+        )
     if any(s.cost is None for s in plan.steps):
         plan.assumptions.append("the price of some models is not in the profile: the cost is unknown, not 0")
     plan.assumptions = list(dict.fromkeys(plan.assumptions))
@@ -180,16 +180,6 @@ async def _tokens(
         f"{ASSUMED_REPLY_TOKENS} tokens a reply (nothing measured yet: rehearse, or run a few with --limit)"
     )
     return mean, written
-
-
-def _never(step: ModelStep) -> bool:
-    """Whether its `where` is false whatever it is asked of: a step that is switched off."""
-    if step.where is None:
-        return False
-    try:
-        return not Expression(step.where)({})
-    except (UserError, TypeError):  # it depends on something
-        return False
 
 
 def _tokens_of(message: Mapping[str, Any]) -> float:

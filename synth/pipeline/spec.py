@@ -118,6 +118,45 @@ def _hints(steps: tuple[Step, ...]) -> bool:
     return any(getattr(s, "hint", "none") == "answer" for s in steps)
 
 
+MOST_ITERATIONS = 20
+"""Iterations of a `repeat`."""
+
+_Parameter = str | int | float | bool | None
+
+
+class _Item(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class UseItem(_Item):
+    """The steps of a block, put in here when the pipeline is loaded."""
+
+    use: Annotated[str, Field(pattern=r"\.ya?ml$")]
+    """The file of the block, read from beside the file that names it: `steps:`, and defaults of its parameters, `with:`."""
+    name: str | None = None
+    """The names of its steps begin with it: `NAME_STEP`."""
+    parameters: Annotated[dict[str, _Parameter | tuple[_Parameter, ...]], Field(alias="with")] = {}
+    """Values of its parameters, `${PARAMETER}` in its texts."""
+
+
+class RepeatHead(_Item):
+    """Steps that are run again until a condition holds; written out when the pipeline is loaded."""
+
+    until: str
+    """An expression about the problem, as `when`; where it is true, no more steps of it run."""
+    at_most: Annotated[int, Field(ge=1, le=MOST_ITERATIONS)]
+    """Iterations at most."""
+
+
+class InsertHead(_Item):
+    """Steps that are put into the pipeline that is extended."""
+
+    before: str | None = None
+    """The step before which they are put."""
+    after: str | None = None
+    """The step after which they are put."""
+
+
 @cache
 def _file_model() -> type[BaseModel]:
     """A pipeline file as a model, for its JSON Schema: editors complete and check with it."""
@@ -127,8 +166,29 @@ def _file_model() -> type[BaseModel]:
     any_corpus: Any = CORPUS_STEPS[0]
     for corpus_kind in CORPUS_STEPS[1:]:
         any_corpus = any_corpus | corpus_kind
-    steps = tuple[Annotated[any_step, Field(discriminator="step")], ...]
+    step = Annotated[any_step, Field(discriminator="step")]
+    inner = tuple[step | UseItem, ...]
+    repeat = create_model(
+        "Repeat",
+        __base__=RepeatHead,
+        __doc__=RepeatHead.__doc__,
+        steps=(inner, Field(min_length=1, description="The steps of an iteration, in order.")),
+    )
+    repeat_item = create_model(
+        "RepeatItem",
+        __base__=_Item,
+        __doc__=RepeatHead.__doc__,
+        repeat=(repeat, Field(description="The steps, and when they end.")),
+    )
+    any_item: Any = step | UseItem | repeat_item
+    steps = tuple[any_item, ...]
     corpus = tuple[Annotated[any_corpus, Field()], ...]
+    insert = create_model(
+        "Insert",
+        __base__=InsertHead,
+        __doc__=InsertHead.__doc__,
+        steps=(tuple[any_item | any_corpus, ...], Field(description="The steps, in order.")),
+    )
     override = dict[str, dict[str, Any] | None]
     return create_model(
         "PipelineFile",
@@ -136,6 +196,14 @@ def _file_model() -> type[BaseModel]:
         __doc__="A pipeline file.",
         extends=(str | None, Field(None, description="A pipeline this one is a preset of.")),
         override=(override, Field({}, description="With `extends`: options by step name; null removes the step.")),
+        insert=(
+            tuple[insert, ...],
+            Field((), description="With `extends`: further steps, before or after one of its own."),
+        ),
+        replace=(
+            dict[str, dict[str, Any]],
+            Field({}, description="With `extends`: by step name a whole step that takes its place."),
+        ),
         steps=(steps, Field((), description="What is done with each unit, in order.")),
         corpus=(corpus, Field((), description="What is done with the whole corpus afterwards, in order.")),
     )

@@ -1,8 +1,8 @@
 """The steps pipelines are made of; one file each."""
 
 from synth.steps.registry import BUILT_IN, all_steps
-from synth.steps.sight import names_of
+from synth.steps.sight import UNIT_VARIABLES, names_of
 from synth.steps.step import Flow, ModelStep, Step
 from synth.steps.unit import Unit
 
-__all__ = ["BUILT_IN", "Flow", "ModelStep", "Step", "Unit", "all_steps", "names_of"]
+__all__ = ["BUILT_IN", "UNIT_VARIABLES", "Flow", "ModelStep", "Step", "Unit", "all_steps", "names_of"]

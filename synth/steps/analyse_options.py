@@ -61,7 +61,7 @@ class AnalyseOptions(ModelStep):
                 task = Task("analyse", problem, format=form)
                 shape = analysis_shape(len(problem.choices))
                 first = self.request(self.load(), {"problem": problem, "format": form}, task, shape=shape)
-                asked += [(model, first if i == 0 else first._replace(sample=i), problem) for i in range(self.samples)]
+                asked += [(model, request, problem) for request in self.samples_of(first, self.samples)]
         made = []
         for (model, request, _), reply in zip(asked, await self.ask_all(asked, unit), strict=True):
             if reply is None:

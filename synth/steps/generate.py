@@ -61,7 +61,7 @@ class Generate(WritingStep):
         for model in models:
             task = Task("solve", problem, hint=hint, format=self.form_for(model))
             first = self.writing(problem, model, task, {"hint": hint})
-            asked += [(model, first if i == 0 else first._replace(sample=i)) for i in range(self.samples)]
+            asked += [(model, request) for request in self.samples_of(first, self.samples)]
         return asked
 
     async def write(self, asked: Sequence[tuple[Model, Request]], unit: Unit) -> list[Rationale]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import product
 from typing import Annotated, ClassVar, Literal, NamedTuple
 
@@ -34,6 +34,7 @@ class Pair(Step):
 
     takes: ClassVar[type[UnitRecord]] = Rationale
     gives: ClassVar[tuple[type[UnitRecord], ...]] = (PairRecord,)
+    names_steps: ClassVar[tuple[str, ...]] = ("of", "over")
 
     step: Literal["pair"] = "pair"
     reason: Reason | None = None
@@ -60,14 +61,11 @@ class Pair(Step):
     """Which pairs come first: the earliest; those whose sides are of the most similar length (against length bias); those
     with the heaviest sides; those that differ in the fewest steps (or, in a tree, decisions)."""
 
-    def refers_to(self) -> Mapping[str, Sequence[str]]:
-        return {"over": (self.over,) if isinstance(self.over, str) else self.over or ()}
-
     def flow(self, _models: int) -> Flow:
         return Flow(calls=0, records=1)
 
     async def run(self, records: Sequence[Rationale], unit: Unit) -> Iterable[UnitRecord]:
-        losing = set(self.refers_to()["over"])
+        losing = set(self.refers_to().get("over", ()))
         also = [r for r in unit.made_by(Rationale, tuple(losing)) if isinstance(r, Rationale)] if losing else []
         every = list({r.id: r for r in (*records, *also)}.values())
         made: list[UnitRecord] = []

@@ -299,6 +299,7 @@ class Review(ModelStep):
             top_p=self.top_p,
             max_tokens=self.max_tokens,
             max_tokens_on_truncation=self.max_tokens_on_truncation,
+            iteration=self.iteration,
             folder=self.folder,
         )
 

@@ -170,7 +170,7 @@ class RubricTree(ModelStep):
             task = Task("decide", problem, format=form)
             shown = self._shown(path, element, problem) | {"format": form}
             first = self.request(self.load(), shown, task, shape=_Decided if form == "json" else None)
-            asked += [(model, first if i == 0 else first._replace(sample=i), problem) for i in range(self.votes)]
+            asked += [(model, request, problem) for request in self.samples_of(first, self.votes)]
         votes: dict[str, list[Completion]] = {}
         for reply in await self.ask_all(asked, unit):
             if reply is not None and (decision := _decision(reply)) is not None:

@@ -50,6 +50,8 @@ class Step(BaseModel, ABC):
     """Raised when the same inputs would give other records; stands in their ids."""
     needs: ClassVar[frozenset[str]] = frozenset()
     """Fields of the problem without which it cannot work, such as `answer`."""
+    names_steps: ClassVar[tuple[str, ...]] = ("of",)
+    """The options that name earlier steps: a name, or a list of names."""
 
     step: str
     """Which step this is."""
@@ -59,6 +61,13 @@ class Step(BaseModel, ABC):
     """The earlier step or steps whose records it works on; `"*"` for all. Default: the latest that made such records."""
     where: str | None = None
     """An expression; the step leaves alone the records for which it is not true."""
+    when: str | None = None
+    """An expression about the problem; where it is not true, the step does not run for this problem."""
+    unless: str | None = None
+    """An expression about the problem; where it is true, the step does not run for this problem. `repeat` writes its `until`
+    here: a comparison with a score that is missing is not true, so the step runs."""
+    enabled: Annotated[bool, Field(exclude=True)] = True
+    """Whether the pipeline has this step; with `false` its options are checked, and it is removed when the pipeline is loaded."""
 
     def takes_type(self) -> type[UnitRecord]:
         """The type of record this use of the step works on."""
@@ -72,8 +81,12 @@ class Step(BaseModel, ABC):
         """Names of the scores it makes."""
         return ()
 
+    def gives_problem_scores(self) -> tuple[str, ...]:
+        """Names of the scores it makes of the problem itself, which `when` sees; by default all of a step that takes problems."""
+        return self.gives_scores() if self.takes_type() is Problem else ()
+
     def expressions(self) -> Mapping[str, str]:
-        """Expressions among its options, by option name, beside `where`."""
+        """Expressions about a record among its options, by option name, beside `where`."""
         return {}
 
     def sees(self) -> Mapping[str, frozenset[str] | None]:
@@ -103,9 +116,14 @@ class Step(BaseModel, ABC):
         """
         return ()
 
-    def refers_to(self) -> Mapping[str, Sequence[str]]:
-        """Names of earlier steps among its options, by option, beside `of`."""
-        return {}
+    def refers_to(self) -> dict[str, tuple[str, ...]]:
+        """The names of earlier steps in its options `names_steps`, by option; `"*"` and options without a value are left out."""
+        given = {option: getattr(self, option) for option in self.names_steps}
+        return {
+            option: (value,) if isinstance(value, str) else tuple(value)
+            for option, value in given.items()
+            if value is not None and value != "*"
+        }
 
     def unfit(self, problem: Problem) -> str | None:  # noqa: ARG002
         """Why it cannot work on a problem of the input, beyond fields it lacks; told before anything is asked."""
@@ -145,6 +163,10 @@ class Step(BaseModel, ABC):
         """
 
 
+_SAMPLES_OF_AN_ITERATION = 1024
+"""The most samples that a step can ask for, so that no two iterations of a `repeat` ask for the same sample."""
+
+
 class ModelStep(Step):
     """A step that asks models."""
 
@@ -160,6 +182,9 @@ class ModelStep(Step):
     """Most tokens a reply may take; a reply that reaches it counts as a failure, never as a record."""
     max_tokens_on_truncation: Annotated[int, Field(ge=1)] | None = None
     """Where a reply was cut off at `max_tokens`, the same is asked once more with this limit."""
+    iteration: Annotated[int, Field(ge=1, le=20)] = 1
+    """The iteration of a `repeat` that this step stands in, from 1; `repeat` sets it. Each iteration asks for samples of its own:
+    the same prompt gets a new reply, not the one on record."""
     folder: Annotated[SkipJsonSchema[InstanceOf[Reach] | None], Field(exclude=True, repr=False)] = None
     """Set by the loader: which files the pipeline may name, beside its file."""
 
@@ -211,6 +236,14 @@ class ModelStep(Step):
     ) -> Request:
         """A request with this step's sampling parameters; `Unit.ask` adds the media of the task's problem.
 
+        Args:
+            prompt: the prompt, loaded.
+            variables: what it is filled in with.
+            task: what is asked about.
+            sample: which of several samples of this prompt in this iteration, from 0.
+            shape: what the reply is read as; None for a text.
+            parameters: further parameters, which go before those of the step.
+
         Raises:
             UserError: the prompt cannot be filled in; says at which step and record.
         """
@@ -224,12 +257,16 @@ class ModelStep(Step):
             messages=messages,
             task=task,
             parameters={**{k: v for k, v in own.items() if v is not None}, **(parameters or {})},
-            sample=sample,
+            sample=(self.iteration - 1) * _SAMPLES_OF_AN_ITERATION + sample,
             step=self.name,
             prompt=prompt.label,
             shape=shape,
             max_tokens_on_truncation=self.max_tokens_on_truncation,
         )
+
+    def samples_of(self, first: Request, n: int) -> list[Request]:
+        """`n` requests for different samples of the same question, the first of which is `first`."""
+        return [first, *(first._replace(sample=first.sample + i) for i in range(1, n))]
 
     def form_of_fields(self, model: Model) -> Literal["json", "text"]:
         """How a reply with named fields is asked for: JSON where it can be held to a schema, lines `Name: value` else."""

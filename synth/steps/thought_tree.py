@@ -134,9 +134,7 @@ class ThoughtTree(ModelStep):
                 shown = self._shown(problem, path, model) | {"last": len(path) + 1 >= self.max_depth}
                 task = Task("propose", problem, subject=path[-1] if path else None, format=self.form_of_fields(model))
                 first = self.request(self.load(), shown, task, shape=_Thought)
-                asked += [
-                    (model, first if i == 0 else first._replace(sample=i), problem) for i in range(self.proposals)
-                ]
+                asked += [(model, request, problem) for request in self.samples_of(first, self.proposals)]
                 parents += [path] * self.proposals
         replies = await self.ask_all(asked, unit)
         return [
@@ -160,9 +158,7 @@ class ThoughtTree(ModelStep):
                 shown = self._shown(problem, path, model) | {"answer": path[-1].answer}
                 task = Task("evaluate", problem, subject=path[-1], format=self.form_of_fields(model))
                 first = self.request(self.load("evaluate_prompt"), shown, task, shape=_Verdict)
-                asked += [
-                    (model, first if i == 0 else first._replace(sample=i), problem) for i in range(self.evaluations)
-                ]
+                asked += [(model, request, problem) for request in self.samples_of(first, self.evaluations)]
                 owner += [path[-1].id] * self.evaluations
         worth: dict[str, list[float]] = {}
         for node, reply in zip(owner, await self.ask_all(asked, unit), strict=True):

@@ -302,7 +302,7 @@ def _continuation(prefix: str, text: str) -> str:
         raise ModelError("restarted", str(restarted), raw=text) from restarted
 
 
-_ASKED = frozenset({"model", "critic"})
+_ASKED = frozenset({"model", "critic", "judge"})
 """Fields that name who was asked: one reply is one record, also where a role has one model under two names."""
 
 

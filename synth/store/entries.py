@@ -129,9 +129,19 @@ _IS: dict[str, Callable[[Any], bool]] = {
     "BIGINT[]": lambda value: type(value) is list and all(map(_is_integer, value)),
     "DOUBLE[]": lambda value: type(value) is list and all(map(_is_number, value)),
     "JSON": lambda _: True,
-    PART: lambda value: type(value) is dict and value.keys() <= _PART.keys() and all(_PART[n](v) for n, v in value.items() if v is not None),
 }
 _PART = {name: _IS[sql] for name, sql in part_columns().items()}
+
+
+def _is_part(value: Any) -> bool:
+    return (
+        type(value) is dict
+        and value.keys() <= _PART.keys()
+        and all(_PART[name](field) for name, field in value.items() if field is not None)
+    )
+
+
+_IS[PART] = _is_part
 _SETTLED = {str, bool, float, type(None)}
 """Types of which a value needs no look of its own: the type says it all."""
 

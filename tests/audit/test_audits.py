@@ -207,7 +207,11 @@ def pairs(longer: int) -> Corpus:
 def step_labels(*, contradicting: bool) -> Corpus:
     """All steps right; every third answer is wrong where contradicting."""
     made = changed(sound(), wrong) if contradicting else sound()
-    labels = [score(f"r{i}", "step", 1.0, f"p{i}", "judge", part=Part(kind="step", index=k)) for i in range(30) for k in range(2)]
+    labels = [
+        score(f"r{i}", "step", 1.0, f"p{i}", "judge", part=Part(kind="step", index=k))
+        for i in range(30)
+        for k in range(2)
+    ]
     return [*made, *labels]
 
 

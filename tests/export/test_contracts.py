@@ -333,7 +333,13 @@ def test_two_judges_of_a_step_share_it_and_labels_end_at_the_first_mistake(tmp_p
     (row,) = rows(export_run(run, "prm", tmp_path / "o", ExportOptions(label_from=0.6)).path)
     assert row["labels"] == [False, True, False]
     said = Critique.make(
-        unit=problem.id, step="c", because=0, target=made.id, part=Part(kind="step", index=1), explanation="wrong", critic="z"
+        unit=problem.id,
+        step="c",
+        because=0,
+        target=made.id,
+        part=Part(kind="step", index=1),
+        explanation="wrong",
+        critic="z",
     )
     run = stored(tmp_path / "criticised", problem, made, said)
     (row,) = rows(export_run(run, "prm", tmp_path / "o2", ExportOptions(labels="critiques")).path)

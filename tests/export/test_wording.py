@@ -336,7 +336,14 @@ def test_steps_of_a_thought_are_left_out_with_it_and_tags_within_it_break_no_row
     plain = thinker(problem, 2, "2 and 3.", "Add.\n", ("Add.",), "lines/1")
     labels = [
         Score.make(
-            unit=problem.id, step="l", because=r.id, target=r.id, part=Part(kind="step", index=0), name="step_correct", value=1, judge="j"
+            unit=problem.id,
+            step="l",
+            because=r.id,
+            target=r.id,
+            part=Part(kind="step", index=0),
+            name="step_correct",
+            value=1,
+            judge="j",
         )
         for r in (of_thought, within, plain)
     ]

@@ -13,8 +13,7 @@ from support import synth, write_rows, yaml_file
 from synth.engine import open_session
 from synth.errors import PipelineError
 from synth.models import ScriptedModel, World
-from synth.pipeline import load_pipeline
-from synth.pipeline.load import Draft, read_pipeline
+from synth.pipeline import Draft, load_pipeline, read_pipeline
 from synth.pipeline.spec import pipeline_schema
 
 PROMPT = "{#- version: 1 -#}\n{% call user() %}{{ problem.question }}{% endcall %}\n"
@@ -25,6 +24,7 @@ FILES = {
     "examples.jsonl": json.dumps(EXAMPLE) + "\n",
     "items.jsonl": "".join(json.dumps(item) + "\n" for item in ITEMS),
     "leniency.json": json.dumps({"scripted": {"mean": 3.0, "std": 1.0}, "scripted:1": {"mean": 3.0, "std": 1.0}}),
+    "block.yaml": "steps:\n  - {step: generate, prompt: PLACE/prompt.j2}\n",
     "base.yaml": "pipeline: my/base\nroles: {teacher: writes}\nsteps:\n  - {step: generate, prompt: PLACE/prompt.j2}\n",
 }
 WRITES = "  - {step: generate}\n"
@@ -37,6 +37,9 @@ NAMING = {
     "against": f"steps:\n{WRITES}corpus:\n  - {{step: decontaminate, against: [PLACE/items.jsonl]}}\n",
     "index": f"steps:\n{WRITES}corpus:\n  - {{step: near_duplicates, index: PLACE/index}}\n",
     "extends": "extends: PLACE/base.yaml\n",
+    "use": "steps:\n  - {use: PLACE/block.yaml}\n",
+    "insert": "extends: fine-tune-cot\ninsert:\n  - {after: sample, steps: [{step: generate, prompt: PLACE/prompt.j2}]}\n",
+    "replace": "extends: fine-tune-cot\nreplace:\n  sample: {step: generate, prompt: PLACE/prompt.j2}\n",
     "override": "extends: fine-tune-cot\noverride:\n  sample: {prompt: PLACE/prompt.j2}\n",
 }
 
@@ -66,8 +69,8 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
 def test_each_option_stays_in_the_folder(option: str, folders: tuple[Path, Path]):
     """Below the pipeline's folder a file is read; beside it, absolute, or behind a link, it is a mistake with its line."""
     mine, private = folders
-    if option == "extends":
-        (mine / "parts" / "base.yaml").write_text(FILES["base.yaml"].replace("PLACE/", ""))
+    for name in ("base.yaml", "block.yaml"):  # which name files from beside themselves
+        (mine / "parts" / name).write_text(FILES[name].replace("PLACE/", ""))
     head = "pipeline: my/p\nroles: {teacher: writes}\n"
     path = yaml_file(mine / "p.yaml", head + NAMING[option].replace("PLACE", "parts"))
     assert findings(path) == []

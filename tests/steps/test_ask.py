@@ -43,7 +43,7 @@ def written(folder: Path, steps: str, shows: str = "", extra: str = "") -> Path:
     return yaml_file(folder / "p.yaml", f"pipeline: my/ask\nsteps:\n{body}\n{extra}")
 
 
-def replying(**by_step: Any) -> ScriptedModel:
+def replying(seed: int = 0, **by_step: Any) -> ScriptedModel:
     """A model that gives each step the reply named, or solves."""
     world = World()
 
@@ -54,7 +54,7 @@ def replying(**by_step: Any) -> ScriptedModel:
         reply = reply(request, rng) if callable(reply) else reply
         return reply if isinstance(reply, str) else json.dumps(reply)
 
-    return ScriptedModel(script, name="m")
+    return ScriptedModel(script, name="m", seed=seed)
 
 
 OPTIONS = """
@@ -89,7 +89,7 @@ async def test_options_are_asked_about_one_by_one(tmp_path: Path):
     assert not summary.failures
     found = ask(
         tmp_path / "run",
-        "SELECT p.answer, s.name, s.value FROM scores s JOIN rationales r ON r.id = s.target JOIN problems p ON p.id = r.problem WHERE s.part IS NULL GROUP BY ALL ORDER BY ALL",
+        "SELECT DISTINCT gold, name, value FROM scores s JOIN wide_rationales r ON r.id = s.target WHERE part IS NULL ORDER BY ALL",
     )
     # Right of four: yes for the gold option, no for the others. Gold A: D is wrong; gold B: A, B and D are.
     expected = {"A": 3, "B": 1, "C": 1, "D": 3}
@@ -217,7 +217,7 @@ async def test_several_judges_are_one_mean_and_a_list(
         JUDGES,
         extra="corpus:\n  - {step: filter_range, target: rationale, of: score.grade, lowest: 0}\n",
     )
-    models = {"a": [replying(grade="4")], "b": [replying(grade=str(b))]}
+    models = {"a": [replying(grade="4")], "b": [replying(1, grade=str(b))]}
     models["b"][0].name = "other"
     await run(file, sums(tmp_path / "in.jsonl", 1), tmp_path / "run", models)
     folder = tmp_path / "run"
@@ -369,9 +369,7 @@ async def test_an_expression_that_grows_ends(tmp_path: Path, value: str):
         tmp_path / "f", f'- {{step: generate, by: m}}\n- {{step: score, name: big, score: s, value: "{value}"}}'
     )
     rows = sums(tmp_path / "in.jsonl", 1)
-    done = synth(
-        "run", str(file), "--input", str(rows), "--run", str(tmp_path / "run")
-    )
+    done = synth("run", str(file), "--input", str(rows), "--run", str(tmp_path / "run"))
     assert done.returncode in {0, 2}
     assert "Traceback" not in done.stderr
 
@@ -381,7 +379,9 @@ async def test_a_world_approves_of_what_is_sound(tmp_path: Path):
     n = 300
     file = written(
         tmp_path / "f",
-        "- {step: generate, by: m}\n- {step: ask, by: m, prompt: p.j2, reply: {ok: yes_no, grade: 'int(1, 5)'}, make: [{score: ok, value: reply.ok}, {score: grade, value: reply.grade}]}",
+        "- {step: generate, by: m}\n"
+        "- {step: ask, by: m, prompt: p.j2, reply: {ok: yes_no, grade: 'int(1, 5)'},\n"
+        "   make: [{score: ok, value: reply.ok}, {score: grade, value: reply.grade}]}",
     )
     world = World(solve_rate=0.5, sensitivity=0.7, specificity=0.9)
     await run(file, sums(tmp_path / "in.jsonl", n), tmp_path / "run", ScriptedModel(world, name="m"))

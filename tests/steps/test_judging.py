@@ -39,8 +39,9 @@ def score(
     target: Rationale, value: float | None, name: str = "correct", label: str | None = None, index: int | None = None
 ):
     because = [target.id, name, index]
+    part = None if index is None else Part(kind="step", index=index)
     return Score.make(
-        unit=target.unit, step="s", because=because, target=target.id, name=name, value=value, label=label, judge="j", part=None if index is None else Part(kind="step", index=index)
+        unit=target.unit, step="s", because=because, target=target.id, name=name, value=value, label=label, judge="j", part=part
     )  # fmt: skip
 
 

@@ -122,7 +122,8 @@ async def test_what_always_holds(tmp_path: Path):
 
 async def test_feedback_is_reviewed_too_where_that_is_asked_for(tmp_path: Path):
     reviewed = yaml_file(
-        tmp_path / "p.yaml", "pipeline: my/p\nextends: mapd\noverride: {feedback_review: {where: null}}\n"
+        tmp_path / "p.yaml",
+        "pipeline: my/p\nextends: mapd\noverride: {feedback_review: {enabled: true}, sound_feedback: {enabled: true}}\n",
     )
     worlds = {n: World(solve_rate=0.9, locate_rate=0.5, specificity=1, sensitivity=1) for n in "xyz"}
     student = [ScriptedModel(World(solve_rate=0, step_error_rate=0, lucky_rate=0), name="student")]
@@ -194,6 +195,4 @@ def test_one_model_cannot_review_itself_and_is_told_before_the_run():
     draft.check_models({"student": STUDENT, "teachers": models(x=World())})
     alone = "x is the only reviewer, and may not review what is its own"
     remedy = "bind a second model: --model teachers=x,NAME; or exclude_author: false"
-    assert [tuple(f)[2:] for f in draft.findings] == [
-        (f"step {s}: {alone}", remedy) for s in ("feedback_review", "review")
-    ]
+    assert [tuple(f)[2:] for f in draft.findings] == [(f"step review: {alone}", remedy)]
