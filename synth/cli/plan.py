@@ -15,9 +15,9 @@ from synth.cli.as_json import json_option, write_json
 from synth.cli.options import input_options, mapping_of, model_options
 
 if TYPE_CHECKING:
-    from synth.pipeline.plan import Measured
+    from synth.engine.plan import Measured
 
-__all__ = ["PlanFound", "StepPlanned", "UnusableRow", "command"]
+__all__ = ["PlanFound", "StepNotCounted", "StepPlanned", "UnusableRow", "command"]
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,23 @@ class StepPlanned:
     model: str
     """Name of the model in the profile."""
     calls: float
-    """How many calls; at most, or as measured: see `assumptions`."""
+    """How many calls, as counted with a simulated model or as measured: see `assumptions`."""
     prompt_tokens: float
     """Of all these calls."""
     completion_tokens: float
     """Of all these calls."""
     cost_usd: float | None
     """US dollars; null where the price is not known."""
+
+
+@dataclass(frozen=True)
+class StepNotCounted:
+    """A step that the simulation could not run."""
+
+    step: str
+    """Name of the step."""
+    why: str
+    """What it needs, or how it failed."""
 
 
 @dataclass(frozen=True)
@@ -63,9 +73,13 @@ class PlanFound:
     steps: list[StepPlanned]
     """The steps that ask models."""
     calls: float
-    """Calls in all."""
+    """Calls in all, of the steps that were counted."""
     cost_usd: float | None
-    """US dollars in all; null where a price is not known."""
+    """US dollars in all; null where a price is not known, or a step is not counted."""
+    not_counted: list[StepNotCounted]
+    """Steps that the simulation could not run; those after them are counted as if they had made nothing."""
+    warnings: list[str]
+    """What would stop the run, or is probably a mistake: keys that are not set, columns that no row has."""
     assumptions: list[str]
     """What the estimate assumes, in words."""
     measured_in: str | None
@@ -103,12 +117,16 @@ def command(
 ) -> None:
     """Check PIPELINE and its input, and estimate what a run would ask and cost. Spends nothing.
 
-    Every mistake is told at once, with file, line and remedy. The estimate says what it assumes; a price that is not
-    in the profile is unknown, not 0.
+    Every mistake is told at once, with file, line and remedy. Some problems go through the pipeline with a simulated model,
+    and calls and prompts are counted; a rehearsal or an earlier run (--run) says what was measured instead. The estimate says
+    what it assumes; a price that is not in the profile is unknown, not 0. Keys that are not set, and columns that no row of
+    the input has, are warned of.
     """
     from synth.engine import open_session
+    from synth.engine.before import unknown_columns, unset_keys
+    from synth.engine.plan import LOOKED_AT, make_plan, spread
+    from synth.errors import UserError
     from synth.files import temporary_folder
-    from synth.pipeline.plan import make_plan
 
     # For what came by standard input, while it is planned.
     beside = Path(click.get_current_context().with_resource(temporary_folder()))
@@ -130,27 +148,36 @@ def command(
         raise session.source.nothing_fits(scan)
     total = min(scan.problems, limit) if limit else scan.problems
     measured, rehearsed = _measured(run_path)
-    plan = asyncio.run(
-        make_plan(
-            session.pipeline,
-            list(islice(session.source.problems(), 20)),
-            total,
-            session.models,
-            measured,
-            session.source.media,
-        )
-    )
+
+    def columns_not_there(made: frozenset[str] = frozenset()) -> list[str]:
+        problems = (given.problem for given in islice(session.source.problems(), total))
+        return unknown_columns(session.pipeline, problems, made, session.source.mapping)
+
+    sample = spread(session.source.problems(), total)
+    try:
+        plan = asyncio.run(make_plan(session.pipeline, sample, total, session.models, measured, session.source.media))
+    except UserError as error:
+        if columns := columns_not_there():
+            raise UserError(error.what, where=error.where, remedy="\n  → ".join(columns)) from error
+        raise
+    if total > LOOKED_AT and plan.simulated:
+        plan.assumptions.append(f"the problems that were simulated lie within the first {LOOKED_AT:,}")
+    warnings = unset_keys(session.models)
+    if plan.columns is not None:
+        warnings += columns_not_there(plan.columns)
     found = PlanFound(
-        session.pipeline.pipeline,
-        session.source.name,
-        total,
-        [UnusableRow(b.line, b.why) for b in scan.bad],
-        [StepPlanned(s.step, s.model, s.calls, s.prompt_tokens, s.completion_tokens, s.cost) for s in plan.steps],
-        plan.calls,
-        plan.cost,
-        list(plan.assumptions),
-        str(run_path) if run_path is not None else None,
-        rehearsed,
+        pipeline=session.pipeline.pipeline,
+        input=session.source.name,
+        problems=total,
+        unusable=[UnusableRow(b.line, b.why) for b in scan.bad],
+        steps=[StepPlanned(s.step, s.model, s.calls, s.prompt_tokens, s.completion_tokens, s.cost) for s in plan.steps],
+        calls=plan.calls,
+        cost_usd=plan.cost,
+        not_counted=[StepNotCounted(n.step, n.why) for n in plan.not_counted],
+        warnings=warnings,
+        assumptions=list(plan.assumptions),
+        measured_in=str(run_path) if run_path is not None else None,
+        rehearsed=rehearsed,
     )
     write_json(found) if as_json else _show(found)
 
@@ -183,6 +210,12 @@ def _show(plan: PlanFound) -> None:
         )
     table.add_row("all", "", f"{plan.calls:,.0f}", "", "", _usd(plan.cost_usd), style="bold")
     out.print(table)
+    for missing in plan.not_counted:
+        out.print(f"not counted: step {missing.step}: {missing.why}", highlight=False, markup=False)
+    if plan.not_counted:
+        out.print("steps after it are counted as if it had made nothing", highlight=False, markup=False)
+    for warning in plan.warnings:
+        out.print(f"warning: {warning}", highlight=False, markup=False)
     for assumption in plan.assumptions:
         out.print(f"assumed: {assumption}", highlight=False, markup=False)
     if plan.rehearsed:
@@ -199,7 +232,7 @@ def _measured(run: Path | None) -> tuple[list[Measured], bool]:
     """What a run folder measured, and whether that was the scripted model. A call that no reply came for took no tokens."""
     if run is None:
         return [], False
-    from synth.pipeline.plan import Measured
+    from synth.engine.plan import Measured
     from synth.store.database import open_store
     from synth.store.invented import invented_in
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from synth.calls import Caller, next_stage
 from synth.engine.progress import Progress, StepCounts
@@ -15,7 +16,33 @@ from synth.records import Failure, Rejection, UnitRecord
 from synth.sources import Given
 from synth.steps import Step, Unit
 
-__all__ = ["run_unit"]
+__all__ = ["RunStep", "StepDone", "run_step", "run_unit"]
+
+
+class StepDone(NamedTuple):
+    """What one step did with one unit."""
+
+    taken: int
+    """How many records it worked on."""
+    made: Iterable[UnitRecord]
+
+
+RunStep = Callable[[Step, Sequence[str] | None, Unit], Awaitable[StepDone]]
+"""How one step is run, as `run_step` does."""
+
+
+async def run_step(step: Step, sources: Sequence[str] | None, unit: Unit) -> StepDone:
+    """Run one step on the records of a unit for which its `where` is true, if it runs for the problem at all.
+
+    Args:
+        step: the step.
+        sources: the names of the steps whose records it works on; None for all.
+        unit: the unit.
+    """
+    records = unit.made_by(step.takes_type(), sources) if _runs(step, unit) else []
+    if step.where is not None:
+        records = [r for r in records if step.is_for(r, unit)]
+    return StepDone(len(records), await step.run(records, unit) if records else ())
 
 
 async def run_unit(
@@ -25,21 +52,20 @@ async def run_unit(
     models: Mapping[str, Sequence[Model]],
     progress: Progress,
     media: Reach,
+    run_step: RunStep = run_step,
 ) -> list[UnitRecord]:
     """Everything derived from a root problem, in an order that does not depend on who answered first."""
     unit = Unit(given.problem, caller, models, media)
     unit.add(r for r in given.records if not isinstance(r, Rejection))
     counts: dict[str, StepCounts] = {}
     for index, step in enumerate(pipeline.steps):
-        records = unit.made_by(step.takes_type(), pipeline.sources_of(index)) if _runs(step, unit) else []
-        if step.where is not None:
-            records = [r for r in records if step.is_for(r, unit)]
         before = len(unit.records)
-        unit.add(await step.run(records, unit) if records else ())
+        done = await run_step(step, pipeline.sources_of(index), unit)
+        unit.add(done.made)
         await next_stage()
         new = unit.records[before:]
         counts[step.name] = StepCounts(
-            taken=len(records),
+            taken=done.taken,
             made=sum(not isinstance(r, (Rejection, Failure)) for r in new),
             rejected=sum(isinstance(r, Rejection) for r in new),
             failed=sum(isinstance(r, Failure) for r in new),

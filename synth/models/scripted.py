@@ -13,13 +13,13 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Self
 
 import orjson
 
 from synth.errors import ModelError
 from synth.models.base import Capability, Model, Price
-from synth.models.filler import fill, sentence
+from synth.models.filler import UnfillableError, fill, sentence
 from synth.models.identity import identity_of
 from synth.models.request import Completion, Request, Task
 from synth.records import Node, Problem, Rationale, canonical_json
@@ -70,6 +70,35 @@ class ScriptedModel(Model):
         self._script = script
         self._seed = seed
         self._latency = latency
+
+    @classmethod
+    def instead_of(cls, model: Model, world: World) -> Self:
+        """A scripted model that steps and requests take for another one: it has its name, address, capabilities and
+        parameters, so that the same is asked of it under the same replay keys. In place of a scripted model in the same world
+        it gives the same replies.
+
+        Args:
+            model: the other one; it is not asked.
+            world: the abilities of the new one.
+        """
+        seed = model._seed if isinstance(model, ScriptedModel) else 0  # noqa: SLF001  # it is one of this class
+        made = cls(
+            world,
+            name=model.name,
+            seed=seed,
+            capabilities=model.capabilities,
+            concurrency=model.concurrency,
+            price=model.price,
+            small=model.small,
+        )
+        made.model_id, made.endpoint = model.model_id, model.endpoint
+        made.unknown, made.parameters, made.reasoning = model.unknown, model.parameters, model.reasoning
+        return made
+
+    @property
+    def world(self) -> World | None:
+        """The world it answers from; None where it answers from another function."""
+        return self._script if isinstance(self._script, World) else None
 
     async def complete(self, request: Request) -> Completion:
         if self._latency:
@@ -135,10 +164,10 @@ class World:
         return "world:" + blake2b(canonical_json(own), digest_size=4).hexdigest()
 
     def __call__(self, request: Request, rng: random.Random) -> str | Completion:
-        """The reply to a request.
+        """The reply to a request; to a task that this world does not know, a valid one without a meaning.
 
         Raises:
-            ModelError: the world does not know this kind of task.
+            ModelError: the world does not know this kind of task, and no valid reply was found.
         """
         if not self.thinks or rng.random() >= self.thinks:
             return self._reply(request, rng)
@@ -175,7 +204,7 @@ class World:
             sound = self.is_sound(task.subject.text)
             approves = rng.random() < self.specificity if sound else rng.random() >= self.sensitivity
             return _fields(task, reasons="So it seems.", verdict="sure" if approves else "impossible")
-        raise ModelError("bad_request", f"the scripted world does not know the task {task.kind!r}")
+        return orjson.dumps(_filled(request, rng)).decode() if request.shape is not None else sentence(rng)
 
     def _solve(self, task: Task, rng: random.Random) -> str:
         problem = task.problem
@@ -225,7 +254,7 @@ class World:
         approves = rng.random() < self.specificity if sound else rng.random() >= self.sensitivity
         if request.shape is None:
             return _yes_or_no(0.9 if approves else 0.1)
-        reply = fill(request.shape, rng)
+        reply = _filled(request, rng)
         properties = request.shape.model_json_schema()["properties"]
         for name, schema in properties.items():
             if "enum" in schema:
@@ -365,6 +394,16 @@ def _with_thought(request: Request, reply: str | Completion, *, ends: bool, show
         completion_tokens=tokens + len(said.text) // 4,
         reasoning_tokens=tokens,
     )
+
+
+def _filled(request: Request, rng: random.Random) -> dict[str, Any]:
+    """Valid values for the fields that a request asks for."""
+    assert request.shape is not None
+    try:
+        return fill(request.shape, rng)
+    except UnfillableError as why:
+        what = f"the scripted world does not know the task {request.task.kind!r}: {why}"
+        raise ModelError("bad_request", what) from why
 
 
 def _fields(task: Task, **fields: Any) -> str:

@@ -1,4 +1,4 @@
-"""Pipelines: YAML, the static check, the plan."""
+"""Pipelines: YAML, the static check, the catalogue."""
 
 from synth.pipeline.catalogue import catalogue, find_pipeline
 from synth.pipeline.draft import Draft, Finding

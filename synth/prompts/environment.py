@@ -6,7 +6,7 @@ give, and listed methods of text, lists and mappings. Everything else is undefin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, TypeVar
 
@@ -20,7 +20,16 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-__all__ = ["compile_tree", "environment", "reason", "shown", "template_tree", "undefined_names", "value_tree"]
+__all__ = [
+    "compile_tree",
+    "environment",
+    "keys_read",
+    "reason",
+    "shown",
+    "template_tree",
+    "undefined_names",
+    "value_tree",
+]
 
 TEMPLATE_LETTERS = 1_000_000
 """Characters of a prompt file."""
@@ -121,6 +130,10 @@ def shown(source: str) -> str:
     return repr(source) if len(source) <= 200 else f"{source[:200]!r}…"
 
 
+_MAPPING_METHODS = frozenset({"get", "items", "keys", "values"})
+"""Of a mapping these names are methods, and no keys."""
+
+
 def undefined_names(tree: nodes.Template, known: Mapping[str, frozenset[str] | None]) -> list[tuple[str, int]]:
     """Names used in a template that `known` does not offer, and attributes (`a.b` and `a['b']` alike), with line numbers from 1.
 
@@ -139,6 +152,36 @@ def undefined_names(tree: nodes.Template, known: Mapping[str, frozenset[str] | N
         if owner in free and (offered := known.get(owner)) is not None and attribute not in offered
     ]
     return list(dict.fromkeys(names + fields))
+
+
+def keys_read(tree: nodes.Template, owners: Collection[str], field: str) -> list[tuple[str, int]]:
+    """Keys of a mapping that a template reads, with line numbers from 1: `key` of `owner.field.key`, `owner['field']['key']` and
+    `owner.field.get('key')`. Those that are known only when it is evaluated are left out.
+
+    Args:
+        tree: the template, parsed.
+        owners: the variables that have the mapping.
+        field: the name of the mapping, such as `meta`.
+    """
+    from jinja2 import nodes
+
+    free = _compiling(lambda: _free_names(tree))
+    owned = {owner for owner in owners if owner in free}
+
+    def is_mapping(part: nodes.Expr) -> bool:
+        return any(owner in owned and attribute == field for owner, attribute in _named(part))
+
+    found = []
+    for access in tree.find_all((nodes.Getattr, nodes.Getitem, nodes.Call)):
+        if isinstance(access, nodes.Getattr) and is_mapping(access.node) and access.attr not in _MAPPING_METHODS:
+            found.append((access.attr, access.lineno))
+        elif isinstance(access, nodes.Getitem) and is_mapping(access.node) and isinstance(access.arg, nodes.Const):
+            found += [(access.arg.value, access.lineno)] if isinstance(access.arg.value, str) else []
+        elif isinstance(access, nodes.Call) and isinstance(access.node, nodes.Getattr) and access.node.attr == "get":
+            key = access.args[0] if access.args else None
+            if is_mapping(access.node.node) and isinstance(key, nodes.Const) and isinstance(key.value, str):
+                found.append((key.value, access.lineno))
+    return list(dict.fromkeys(found))
 
 
 def _named(access: nodes.Expr) -> Iterator[tuple[str, str]]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import ChainMap, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
 from typing import Any
 
 from synth.errors import UserError
-from synth.prompts.environment import compile_tree, environment, reason, shown, undefined_names, value_tree
+from synth.prompts.environment import compile_tree, environment, keys_read, reason, shown, undefined_names, value_tree
 from synth.prompts.lazy import Lazy
 from synth.prompts.work import begin, end
 
@@ -81,6 +81,10 @@ class Expression:
     def unknown_names(self, known: Mapping[str, frozenset[str] | None]) -> list[str]:
         """Names and attributes it uses that are not on offer."""
         return [name for name, _ in undefined_names(value_tree(self.source), known)]
+
+    def keys_read(self, owners: Collection[str], field: str) -> list[str]:
+        """Keys it reads of the mapping `field` of these variables, as in `problem.meta.topic`."""
+        return [key for key, _ in keys_read(value_tree(self.source), owners, field)]
 
 
 @lru_cache(maxsize=1024)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from hashlib import blake2b
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from synth.errors import UserError
 from synth.files import Reach, read_file
 from synth.prompts.called import Role
-from synth.prompts.environment import compile_tree, reason, template_tree, undefined_names
+from synth.prompts.environment import compile_tree, keys_read, reason, template_tree, undefined_names
 from synth.prompts.work import begin, end
 
 if TYPE_CHECKING:
@@ -66,6 +66,10 @@ class Prompt:
             UserError: it does not compile; says in which line.
         """
         return undefined_names(template_tree(self.text), {**known, **dict.fromkeys(_ROLES)})
+
+    def keys_read(self, owners: Collection[str], field: str) -> list[tuple[str, int]]:
+        """Keys it reads of the mapping `field` of these variables, as in `problem.meta.topic`, with line numbers."""
+        return keys_read(template_tree(self.text), owners, field)
 
     def check(self) -> None:
         """Find out whether it can be filled in, as far as that can be seen without anything to fill it with.

@@ -2,7 +2,7 @@
 
 from synth.steps.registry import BUILT_IN, all_steps
 from synth.steps.sight import UNIT_VARIABLES, names_of
-from synth.steps.step import Flow, ModelStep, Step
+from synth.steps.step import ModelStep, Step
 from synth.steps.unit import Unit
 
-__all__ = ["BUILT_IN", "UNIT_VARIABLES", "Flow", "ModelStep", "Step", "Unit", "all_steps", "names_of"]
+__all__ = ["BUILT_IN", "UNIT_VARIABLES", "ModelStep", "Step", "Unit", "all_steps", "names_of"]

@@ -10,7 +10,7 @@ from pydantic import Field
 from synth.models import Capability, Model, Request, Task
 from synth.records import Problem, Rationale, UnitRecord, record_fields
 from synth.steps.analysis import analysis_shape, write_analysis
-from synth.steps.step import Flow, ModelStep
+from synth.steps.step import ModelStep
 from synth.steps.unit import Unit
 from synth.verify import state_answer
 
@@ -49,9 +49,6 @@ class AnalyseOptions(ModelStep):
         if self.samples > 1 and any(self.is_greedy(t) for role in self.roles() for t in models.get(role, ())):
             what = f"{self.samples} samples at temperature 0 are {self.samples} times the same reply"
             yield "samples", what, "set temperature above 0, or samples: 1"
-
-    def flow(self, models: int) -> Flow:
-        return Flow(calls=self.samples * models, records=self.samples * models)
 
     async def run(self, records: Sequence[Problem], unit: Unit) -> Iterable[UnitRecord]:
         asked: list[tuple[Model, Request, UnitRecord]] = []

@@ -18,7 +18,7 @@ from synth.records import Critique, Failure, Problem, Rationale, UnitRecord, rec
 from synth.steps.make import Makes, Source, Unmakeable
 from synth.steps.reply_types import ReplyType, parse_reply
 from synth.steps.sight import UNIT_VARIABLES
-from synth.steps.step import Flow, ModelStep
+from synth.steps.step import ModelStep
 from synth.steps.subject import PartStep, Subject
 from synth.steps.unit import Unit
 from synth.steps.yes_or_no import YES_OR_NO, probability_of_yes
@@ -155,10 +155,6 @@ class Ask(PartStep, ModelStep):
                     what,
                     f"bind a second model: --model {self.roles()[0]}={author.name},NAME; or exclude_author: false",
                 )
-
-    def flow(self, models: int) -> Flow:
-        parts = 4 if self.part_kind else 1
-        return Flow(calls=models * self.samples * parts, records=models * self.samples * parts)
 
     async def run(self, records: Sequence[UnitRecord], unit: Unit) -> Iterable[UnitRecord]:
         asked: list[tuple[Model, Request, UnitRecord]] = []

@@ -18,7 +18,7 @@ from synth.corpus.step import digest_of, path_of
 from synth.errors import UserError
 from synth.models import Capability, Completion, Model, Reply, Request, Task
 from synth.records import Problem, Rationale, Score, UnitRecord, record_fields
-from synth.steps.step import Flow, ModelStep
+from synth.steps.step import ModelStep
 from synth.steps.text import text_of
 from synth.steps.unit import Unit
 from synth.steps.yes_or_no import YES_OR_NO, probability_of_yes
@@ -127,9 +127,6 @@ class Contamination(ModelStep):
     def described(self) -> dict[str, Any]:
         contents = {name: digest_of(self._path(name)) for name in self.against}
         return super().described() | {"contents": contents}
-
-    def flow(self, models: int) -> Flow:
-        return Flow(calls=self.nearest * models, records=1)
 
     async def run(self, records: Sequence[UnitRecord], unit: Unit) -> Iterable[UnitRecord]:
         near = self._near([text_of(r) for r in records])

@@ -14,7 +14,7 @@ from synth.alignment import TooAlikeError, aligned
 from synth.models import Capability, Model, Reply, Task
 from synth.records import Failure, Problem, Rationale, Score, UnitRecord, record_fields
 from synth.steps.analysis import Analysis, Relation, analysis_of
-from synth.steps.step import Flow, ModelStep
+from synth.steps.step import ModelStep
 from synth.steps.unit import Unit
 from synth.verify import find_quote
 
@@ -121,9 +121,6 @@ class Counterfactual(ModelStep):
 
     def gives_scores(self) -> tuple[str, ...]:
         return ("changed", "copied")
-
-    def flow(self, models: int) -> Flow:
-        return Flow(calls=2 * 3 * models, records=3 * models)  # four options: most have them
 
     async def run(self, records: Sequence[Rationale], unit: Unit) -> Iterable[UnitRecord]:
         asked = []

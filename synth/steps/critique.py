@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field
 from synth.models import Capability, Model, Reply, Task
 from synth.records import Critique as CritiqueRecord
 from synth.records import Part, Problem, Rationale, UnitRecord, record_fields
-from synth.steps.step import Flow, ModelStep
+from synth.steps.step import ModelStep
 from synth.steps.unit import Unit
 
 __all__ = ["Critique"]
@@ -56,9 +56,6 @@ class Critique(ModelStep):
 
     def uses_of(self, model: Model) -> frozenset[Capability]:  # noqa: ARG002
         return frozenset({"json_schema"})
-
-    def flow(self, models: int) -> Flow:
-        return Flow(calls=models, records=models)
 
     async def run(self, records: Sequence[Rationale], unit: Unit) -> Iterable[UnitRecord]:
         asked = []

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field
 
 from synth.models import Capability, Completion, Model, Reply, Request, Task
 from synth.records import Problem, Rationale, Score, UnitRecord, record_fields
-from synth.steps.step import Flow, ModelStep
+from synth.steps.step import ModelStep
 from synth.steps.unit import Unit
 
 __all__ = ["FollowUp"]
@@ -54,9 +54,6 @@ class FollowUp(ModelStep):
 
     def gives_scores(self) -> tuple[str, ...]:
         return ("follow_up", "follow_up_misses", "follow_up_balanced")
-
-    def flow(self, models: int) -> Flow:
-        return Flow(calls=4 * models, records=1)  # four options: most have them
 
     async def run(self, records: Sequence[Rationale], unit: Unit) -> Iterable[UnitRecord]:
         asked: list[tuple[Model, Request, UnitRecord]] = []

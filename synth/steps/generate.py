@@ -9,7 +9,6 @@ from pydantic import Field
 
 from synth.models import Model, Request, Task
 from synth.records import Problem, Rationale, UnitRecord, record_fields
-from synth.steps.step import Flow
 from synth.steps.unit import Unit
 from synth.steps.writing import WritingStep
 
@@ -45,10 +44,6 @@ class Generate(WritingStep):
         if self.samples > 1 and any(self.is_greedy(t) for role in self.roles() for t in models.get(role, ())):
             what = f"{self.samples} samples at temperature 0 are {self.samples} times the same reply"
             yield "samples", what, "set temperature above 0, or samples: 1"
-
-    def flow(self, models: int) -> Flow:
-        n = self.samples * models
-        return Flow(calls=n, records=n)
 
     async def run(self, records: Sequence[Problem], unit: Unit) -> Iterable[UnitRecord]:
         asked = [pair for problem in records for pair in self.requests(problem, unit.models(self.by))]

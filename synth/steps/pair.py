@@ -10,7 +10,7 @@ from pydantic import Field
 
 from synth.records import Node, Rationale, UnitRecord
 from synth.records import Pair as PairRecord
-from synth.steps.step import Flow, Step
+from synth.steps.step import Step
 from synth.steps.unit import Unit
 
 __all__ = ["Pair"]
@@ -60,9 +60,6 @@ class Pair(Step):
     match: Literal["order", "length", "heaviest", "closest"] = "length"
     """Which pairs come first: the earliest; those whose sides are of the most similar length (against length bias); those
     with the heaviest sides; those that differ in the fewest steps (or, in a tree, decisions)."""
-
-    def flow(self, _models: int) -> Flow:
-        return Flow(calls=0, records=1)
 
     async def run(self, records: Sequence[Rationale], unit: Unit) -> Iterable[UnitRecord]:
         losing = set(self.refers_to().get("over", ()))

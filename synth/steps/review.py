@@ -20,7 +20,7 @@ from synth.models import Capability, Completion, Model, Reply, Request, Task
 from synth.prompts import Prompt
 from synth.records import Critique, Problem, Rationale, Score, UnitRecord, record_fields
 from synth.steps.generate import Generate
-from synth.steps.step import Flow, ModelStep, ScoreName
+from synth.steps.step import ModelStep, ScoreName
 from synth.steps.unit import Unit
 from synth.steps.yes_or_no import YES_OR_NO, probability_of_yes
 from synth.verify import compare_answers
@@ -214,10 +214,6 @@ class Review(ModelStep):
                         what,
                         "run once without calibration, and write it with synth audit RUN --save-calibration",
                     )
-
-    def flow(self, models: int) -> Flow:
-        n = max(1, models - self._excludes_author())
-        return Flow(calls=n * (self.samples if self.mode == "resolve" else 1), records=1)
 
     def _excludes_author(self) -> bool:
         return self.exclude_author and self.target != "problem"

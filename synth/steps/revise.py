@@ -7,7 +7,6 @@ from typing import ClassVar, Literal
 
 from synth.models import Task
 from synth.records import Critique, Problem, Rationale, UnitRecord, record_fields
-from synth.steps.step import Flow
 from synth.steps.unit import Unit
 from synth.steps.writing import WritingStep
 
@@ -33,9 +32,6 @@ class Revise(WritingStep):
     def prompt_variables(self) -> Mapping[str, frozenset[str] | None]:
         shown = {"problem": record_fields(Problem), "rationale": record_fields(Rationale)}
         return {**shown, "critiques": None, "format": None, "examples": None}
-
-    def flow(self, models: int) -> Flow:
-        return Flow(calls=models, records=models)
 
     async def run(self, records: Sequence[Rationale], unit: Unit) -> Iterable[UnitRecord]:
         asked = []

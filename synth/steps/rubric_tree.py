@@ -14,7 +14,7 @@ from synth.errors import UserError
 from synth.models import Capability, Completion, Model, Reply, Request, Task
 from synth.records import Failure, Node, Problem, Rejection, Score, UnitRecord, content_id, record_fields
 from synth.steps.rubric import Element, Rubric, read_rubric
-from synth.steps.step import Flow, ModelStep
+from synth.steps.step import ModelStep
 from synth.steps.unit import Unit
 from synth.verify import find_quote
 
@@ -120,10 +120,6 @@ class RubricTree(ModelStep):
         yield from super().problems_with(models, authors)
         if self.votes > 1 and self.temperature == 0:
             yield "temperature", f"{self.votes} votes at temperature 0 are one", "set temperature above 0, or votes: 1"
-
-    def flow(self, models: int) -> Flow:
-        # Five elements, one in two of them split once: our guess, for want of a rubric.
-        return Flow(calls=5 * 1.5 * (self.votes * models + self.justify), records=3)
 
     async def run(self, records: Sequence[Problem], unit: Unit) -> Iterable[UnitRecord]:
         made: list[UnitRecord] = []

@@ -10,7 +10,7 @@ from pydantic import Field
 from synth.errors import UserError
 from synth.prompts import Expression
 from synth.records import Critique, Pair, Rationale, Rejection, UnitRecord, content_id
-from synth.steps.step import Flow, Step
+from synth.steps.step import Step
 from synth.steps.unit import Unit
 
 __all__ = ["Select"]
@@ -38,9 +38,6 @@ class Select(Step):
 
     def expressions(self) -> Mapping[str, str]:
         return {"best": self.best} if self.best else {}
-
-    def flow(self, _models: int) -> Flow:
-        return Flow(calls=0, records=1)
 
     async def run(self, records: Sequence[UnitRecord], unit: Unit) -> Iterable[UnitRecord]:
         rank = {

@@ -6,7 +6,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, InstanceOf, JsonValue
 from pydantic.json_schema import SkipJsonSchema
@@ -18,7 +18,7 @@ from synth.prompts import Expression, Prompt, load_prompt
 from synth.records import InUnit, Problem, Rejection, UnitRecord, derive, record_fields
 from synth.steps.unit import Unit
 
-__all__ = ["Flow", "ModelStep", "ScoreName", "Step"]
+__all__ = ["ModelStep", "ScoreName", "Step"]
 
 _compiled = lru_cache(maxsize=1024)(Expression)
 
@@ -26,15 +26,6 @@ R = TypeVar("R", bound=UnitRecord)
 
 ScoreName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 """The name of a score: a word that expressions and columns can be called by."""
-
-
-class Flow(NamedTuple):
-    """What a step is expected to do with one input record, for the estimate before a run."""
-
-    calls: float
-    """Calls it makes."""
-    records: float
-    """Records it gives, at most."""
 
 
 class Step(BaseModel, ABC):
@@ -52,6 +43,10 @@ class Step(BaseModel, ABC):
     """Fields of the problem without which it cannot work, such as `answer`."""
     names_steps: ClassVar[tuple[str, ...]] = ("of",)
     """The options that name earlier steps: a name, or a list of names."""
+
+    runs_code: ClassVar[bool] = False
+    """Whether it runs code that models or problems bring, or changes anything outside of the process. `synth plan` does not
+    run such a step."""
 
     step: str
     """Which step this is."""
@@ -128,10 +123,6 @@ class Step(BaseModel, ABC):
     def unfit(self, problem: Problem) -> str | None:  # noqa: ARG002
         """Why it cannot work on a problem of the input, beyond fields it lacks; told before anything is asked."""
         return None
-
-    def flow(self, _models: int) -> Flow:
-        """What to expect for one input record."""
-        return Flow(calls=0, records=1)
 
     def described(self) -> dict[str, Any]:
         """All that decides what it makes, as JSON; prompts aside."""

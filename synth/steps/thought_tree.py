@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field
 from synth.models import Capability, Completion, Model, Reply, Request, Task
 from synth.records import Node, Problem, UnitRecord, record_fields
 from synth.steps.search import SEARCHES, Scored
-from synth.steps.step import Flow, ModelStep
+from synth.steps.step import ModelStep
 from synth.steps.unit import Unit
 
 __all__ = ["ThoughtTree"]
@@ -102,10 +102,6 @@ class ThoughtTree(ModelStep):
                 f"{self.proposals} proposals at temperature 0 are one",
                 "set temperature above 0, or proposals: 1",
             )
-
-    def flow(self, models: int) -> Flow:
-        nodes = min(self.max_nodes, self.proposals * (1 + self.beam * (self.max_depth - 1)))
-        return Flow(calls=nodes * (1 + self.evaluations) * max(1, models / len(self.roles())), records=nodes)
 
     async def run(self, records: Sequence[Problem], unit: Unit) -> Iterable[UnitRecord]:
         return [node for problem in records for node in await self._grow(problem, unit)]

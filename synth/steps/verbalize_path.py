@@ -11,7 +11,7 @@ from synth.models import Capability, Completion, Model, Reply, Task
 from synth.records import Node, Problem, Rationale, Rejection, Score, UnitRecord, record_fields
 from synth.steps.rubric import read_rubric
 from synth.steps.segmentation import segment
-from synth.steps.step import Flow, ModelStep
+from synth.steps.step import ModelStep
 from synth.steps.unit import Unit
 from synth.verify import find_quote, quotes_in, state_answer
 
@@ -58,9 +58,6 @@ class VerbalizePath(ModelStep):
 
     def gives_scores(self) -> tuple[str, ...]:
         return ("path_weight",)
-
-    def flow(self, models: int) -> Flow:
-        return Flow(calls=models, records=models)
 
     async def run(self, records: Sequence[Node], unit: Unit) -> Iterable[UnitRecord]:
         asked = []

@@ -169,20 +169,68 @@ def test_plan_counts_calls_and_does_not_invent_prices(tmp_path: Path):
     assert "tokens a call: measured in this run folder" in out
 
 
-def test_a_plan_after_a_rehearsal_counts_calls_as_they_were_and_not_at_most(tmp_path: Path):
+def test_a_plan_after_a_rehearsal_counts_calls_as_they_were(tmp_path: Path):
     rows = sums(tmp_path / "in.jsonl", 40)
     words = ["--input", rows, "--model", "http://127.0.0.1:9/v1#m"]
     before = synth("plan", "self_training/star", *words, check=0).stdout
-    assert "upper bound" in before
-    assert re.search(r"rationalization +m +40 ", before)
+    assert "counted on all 40 problems with a simulated model that solves 0.6 of them" in before
+    assert "calls of rationalization depend on how often the model is right" in before
+    assert (
+        4 < int(re.search(r"rationalization +m +(\d+) ", before)[1]) < 28
+    )  # (1 - p) of 40, within four standard deviations
     synth("rehearse", "self_training/star", "--input", rows, "--run", tmp_path / "r", check=0)
     (calls,) = ask(tmp_path / "r", "SELECT count(*) FROM calls WHERE step = 'rationalization'")[0]
     assert 0 < calls < 40
     after = synth("plan", "self_training/star", *words, "--run", tmp_path / "r", check=0).stdout
     assert re.search(rf"rationalization +m +{calls} ", after)
-    assert "upper bound" not in after
+    assert "simulated" not in after
     assert "as measured with scripted" in after
     assert "it has written none here" in after
+
+
+def test_a_plan_warns_of_keys_that_are_not_set_and_of_columns_that_are_not_there(tmp_path: Path):
+    """The estimate is there all the same; the value of a key is never shown."""
+    rows = [{"question": f"{i} + 2?", "answer": str(i + 2), "window": "a" * (i % 3)} for i in range(8)]
+    write_rows(tmp_path / "in.jsonl", rows)
+    (tmp_path / "models.yaml").write_text(
+        "models:\n  gpt: {base_url: 'http://x/v1', model: m, key: NOT_SET, price: {input: 1, output: 1}}\n"
+        "  other: {base_url: 'http://x/v1', model: n, key: IS_SET, price: {input: 1, output: 1}}\n"
+    )
+    (tmp_path / "ask.j2").write_text(
+        "{#- version: 1\n purpose: none -#}\n{% call user() %}\n{{ problem.question }}{{ problem.meta['windw'] | default('') }}{% endcall %}"
+    )
+    pipeline = yaml_file(
+        tmp_path / "p.yaml",
+        """
+        pipeline: my/p
+        roles: {teacher: writes}
+        steps:
+          - {step: generate, where: 'problem.meta.windos | default("-") != ""', prompt: ask.j2}
+          - {step: filter, keep: problem.meta.window and problem.meta.get("nothing_like_it") is none}
+        """,
+    )
+    words = ["plan", pipeline, "--input", "in.jsonl", "--profile", "models.yaml"]
+    env = {**os.environ, "IS_SET": "sk-very-secret"}
+    said = synth(*words, "--model", "teacher=gpt,other", cwd=tmp_path, env=env, check=0).stdout
+    for warning in (
+        "warning: model gpt: the environment variable NOT_SET is not set → export NOT_SET=",
+        "step generate, where reads problem.meta.windos, and no row of the input has such a column → did you mean 'window'?",
+        "ask.j2, line 4 reads problem.meta.windw",
+        "step filter, keep reads problem.meta.nothing_like_it",
+    ):
+        assert " ".join(warning.split()) in " ".join(said.split())
+    assert "IS_SET" not in said
+    assert "secret" not in said
+    assert "problem.meta.window," not in said
+    assert "counted on all 8" in said
+    assert re.search(r"generate +gpt +8 ", said)
+    told(synth("run", *words[1:], "--run", "r", "--model", "gpt", cwd=tmp_path, env=env), "NOT_SET is not set")
+    pipeline.write_text(pipeline.read_text().replace(' | default("-")', ""))
+    told(
+        synth(*words, "--model", "gpt", cwd=tmp_path, env=env),
+        "has no attribute 'windos'",
+        "no row of the input has such a column → did you mean 'window'?",
+    )
 
 
 def test_new_writes_a_pipeline_that_passes(tmp_path: Path):

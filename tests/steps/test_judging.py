@@ -231,7 +231,6 @@ async def test_questions_are_reviewed_by_what_a_prompt_asks_of_them(asking):
     assert unit.score(PROBLEM, "safe").label == "rejected"
     assert [name for name, _ in seen] == ["ann", "b"]  # a question has no author who could not be asked
     assert all("How many?" in str(r.messages) and "Is this text safe?" in str(r.messages) for _, r in seen)
-    assert step.flow(2).calls == 2
     assert step.fewest_models() == 1
     told = {option for option, *_ in Review(name="r", target="problem").problems_with({}, ())}
     assert told == {"prompt"}
