@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -393,6 +394,26 @@ def test_the_same_words_in_every_prompt_are_no_leak(tmp_path: Path):
     made = changed(sound(), with_examples, every=1)
     more = [rationale(200, of=3, answer="1003", call="c3"), rationale(201, of=3, answer="1003", call="c3")]
     assert value([*made, *more], "answer_in_prompt", tmp_path / "r") == pytest.approx(0)
+
+
+def test_an_answer_that_stands_in_the_passage_is_no_leak(tmp_path: Path):
+    """Answers are to be found there; beside the passage they are a leak as ever."""
+
+    def read(*, leaking: bool) -> Corpus:
+        def with_passage(r: Record) -> Record:
+            number = 1000 + int(re.sub(r"\D", "", r.id) or 0)
+            passage = f"It is said\nto be {number}."
+            if isinstance(r, Problem):
+                return with_(r, context=passage)
+            if not isinstance(r, Call):
+                return r
+            asked = f"{passage}\n\nHow many is case {r.id[1:]}?" + (f" ({number})" if leaking else "")
+            return with_(r, messages=[{"role": "user", "content": asked}])
+
+        return changed(sound(), with_passage, every=1)
+
+    assert value(read(leaking=False), "answer_in_prompt", tmp_path / "sound") == 0
+    assert value(read(leaking=True), "answer_in_prompt", tmp_path / "leaking") == 1
 
 
 def by_a_call(i: int, **fields: Any) -> Call:
