@@ -416,6 +416,22 @@ def test_an_answer_that_stands_in_the_passage_is_no_leak(tmp_path: Path):
     assert value(read(leaking=True), "answer_in_prompt", tmp_path / "leaking") == 1
 
 
+def test_letters_of_options_beside_open_questions_are_no_leak(tmp_path: Path):
+    """Every prompt with options has all letters; whether one's own stands out is seen against other letters."""
+
+    def every_second(r: Record) -> Record:
+        number = int(re.sub(r"\D", "", r.id) or 0)
+        if number % 2:
+            return r
+        if isinstance(r, Problem):
+            return with_(r, choices=("red", "blue"), answer="AB"[number % 4 // 2], answer_kind="choice")
+        if isinstance(r, Call):
+            return with_(r, messages=[{"role": "user", "content": f"How many is case {number}?\nA) red\nB) blue"}])
+        return r
+
+    assert value(changed(sound(), every_second, every=1), "answer_in_prompt", tmp_path / "r") == 0
+
+
 def by_a_call(i: int, **fields: Any) -> Call:
     return call(i, thought="Well, well.", **fields)
 
