@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from synth.audit import run_audits
     from synth.engine.session import run
     from synth.export import ExportOptions, export_dataset, export_run
-    from synth.models import Completion, FunctionModel, Price, ScriptedModel, World
-    from synth.pipeline import load_pipeline
+    from synth.models import Completion, FunctionModel, Price, Reply, ScriptedModel, World, simulates
+    from synth.pipeline import allow_code, load_pipeline
     from synth.publish import push, write_card
     from synth.records import Call, Critique, Failure, Node, Pair, Problem, Rationale, Rejection, Score
+    from synth.steps import ModelStep, Step, Unit
     from synth.store.database import open_store
     from synth.verify import verify_answer
 
@@ -34,16 +35,21 @@ __all__ = [
     "ExportOptions",
     "Failure",
     "FunctionModel",
+    "ModelStep",
     "Node",
     "Pair",
     "Price",
     "Problem",
     "Rationale",
     "Rejection",
+    "Reply",
     "Score",
     "ScriptedModel",
+    "Step",
+    "Unit",
     "World",
     "__version__",
+    "allow_code",
     "export_dataset",
     "export_run",
     "load_pipeline",
@@ -51,6 +57,7 @@ __all__ = [
     "push",
     "run",
     "run_audits",
+    "simulates",
     "verify_answer",
     "write_card",
 ]
@@ -60,12 +67,15 @@ _HOME = {
     "ExportOptions": "synth.export",
     "export_dataset": "synth.export",
     "export_run": "synth.export",
-    "load_pipeline": "synth.pipeline",
+    **dict.fromkeys(("allow_code", "load_pipeline"), "synth.pipeline"),
+    **dict.fromkeys(("ModelStep", "Step", "Unit"), "synth.steps"),
     "push": "synth.publish",
     "write_card": "synth.publish",
     "open_store": "synth.store.database",
     "run_audits": "synth.audit",
-    **dict.fromkeys(("Completion", "FunctionModel", "Price", "ScriptedModel", "World"), "synth.models"),
+    **dict.fromkeys(
+        ("Completion", "FunctionModel", "Price", "Reply", "ScriptedModel", "World", "simulates"), "synth.models"
+    ),
     "verify_answer": "synth.verify",
     **dict.fromkeys(
         ("Call", "Critique", "Failure", "Node", "Pair", "Problem", "Rationale", "Rejection", "Score"), "synth.records"

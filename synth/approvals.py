@@ -24,14 +24,17 @@ from synth.files import read_file, write_file
 
 __all__ = [
     "COMMAND_LINE",
+    "AllowedCode",
     "Approval",
     "Approve",
     "NamedIn",
     "Question",
     "Sending",
+    "allow_code",
     "answer",
     "approvals",
     "approve",
+    "code_is_allowed",
     "config_folder",
     "held",
     "not_approved",
@@ -105,6 +108,19 @@ class Approval(BaseModel):
     """Where the address was written down."""
 
 
+class AllowedCode(BaseModel):
+    """Python of a pipeline that the user has allowed to run."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    """Of the content of the file."""
+    file: str
+    """Where it lay."""
+    since: str
+    """The day, as YYYY-MM-DD."""
+
+
 class _Approvals(BaseModel):
     """The file."""
 
@@ -112,6 +128,7 @@ class _Approvals(BaseModel):
 
     format: Literal[1] = 1
     approved: Annotated[tuple[Approval, ...], Field(max_length=10_000)] = ()
+    code: Annotated[tuple[AllowedCode, ...], Field(max_length=10_000)] = ()
 
 
 class Question(NamedTuple):
@@ -127,6 +144,8 @@ class Question(NamedTuple):
 Approve: TypeAlias = Callable[[Question], None]
 """Shows a question; returns where the user says yes, and raises SetupError where the user does not."""
 
+_code_of_session: set[str] = set()
+"""Hashes of Python that was allowed by this process."""
 _this_session: set[tuple[str | None, str]] = set()
 """Approved by this process: it counts where the user's settings cannot be written, too."""
 
@@ -143,14 +162,18 @@ def approvals() -> tuple[Approval, ...]:
     Raises:
         UserError: the file of approvals cannot be read.
     """
+    return _read().approved
+
+
+def _read() -> _Approvals:
     path = config_folder() / _FILE
     try:
         if not path.exists():
-            return ()
+            return _Approvals()
     except OSError:  # no home that can be read
-        return ()
+        return _Approvals()
     try:
-        return _Approvals.model_validate_json(read_file(path, _MOST_BYTES)).approved
+        return _Approvals.model_validate_json(read_file(path, _MOST_BYTES))
     except ValidationError as error:
         what = f"the file of approvals cannot be read ({error.error_count()} mistakes)"
         raise UserError(what, where=str(path), remedy="remove it: hosts are then asked for again") from error
@@ -281,8 +304,44 @@ def _must_be_asked(sending: Sending) -> bool:
     return in_clear(sending.host) or not sending.named_in.own
 
 
+def code_is_allowed(sha256: str) -> bool:
+    """Whether the user has allowed Python of this content.
+
+    Raises:
+        UserError: the file of approvals cannot be read.
+    """
+    return sha256 in _code_of_session or any(one.sha256 == sha256 for one in _read().code)
+
+
+def allow_code(files: Iterable[tuple[str, str]]) -> None:
+    """Remember that Python may run.
+
+    Args:
+        files: the SHA-256 of the content of each file, and where it lies.
+
+    Raises:
+        OSError: the user's settings cannot be written; it counts for this process all the same.
+        UserError: the file of approvals cannot be read.
+    """
+    wanted = dict(files)
+    _code_of_session.update(wanted)
+    if not wanted:
+        return
+    with held():
+        before = _read()
+        known = {one.sha256 for one in before.code}
+        today = time.strftime("%Y-%m-%d")
+        new = [AllowedCode(sha256=d, file=f, since=today) for d, f in wanted.items() if d not in known]
+        if new:
+            _write_all(before.model_copy(update={"code": (*before.code, *new)}))
+
+
 def _write(approved: Sequence[Approval]) -> None:
-    text = _Approvals(approved=tuple(approved)).model_dump_json(indent=2)
+    _write_all(_read().model_copy(update={"approved": tuple(approved)}))
+
+
+def _write_all(all_of_it: _Approvals) -> None:
+    text = all_of_it.model_dump_json(indent=2)
     write_file(config_folder() / _FILE, text + "\n", private=True)
 
 

@@ -32,15 +32,83 @@ corpus:
 """
 
 
-@click.command("new", short_help="Begin a pipeline file of your own.")
+_STEP = '''"""Steps of our own."""
+
+from typing import ClassVar, Literal
+
+import synth
+
+
+class {kind}(synth.Step):
+    """Score each rationale by the share of its words that are written in capitals."""
+
+    takes: ClassVar = synth.Rationale
+    gives: ClassVar = (synth.Score,)
+
+    step: Literal["{step}"] = "{step}"
+    shortest: int = 2
+    """Letters that a word needs to be looked at."""
+
+    def gives_scores(self):
+        return (self.name,)
+
+    async def run(self, records, unit):
+        return [
+            self.derive(
+                synth.Score,
+                [rationale],
+                target=rationale.id,
+                name=self.name,
+                value=self.share(rationale.text),
+                judge=f"{{self.name}}/{{self.version}}",
+            )
+            for rationale in records
+        ]
+
+    def share(self, text):
+        words = [word for word in text.split() if len(word) >= self.shortest]
+        return sum(word.isupper() for word in words) / len(words) if words else 0.0
+'''
+_TEST = '''"""{kind}: its score of a text whose words are counted by hand."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import synth
+
+sys.path.insert(0, str(Path(__file__).parent))
+from {module} import {kind}
+
+
+def rationale(text):
+    """A rationale with this response."""
+    return synth.Rationale.make(unit="u", step="s", because=text, problem="p", author="human", response=text)
+
+
+def test_{step}():
+    """Two of four words are in capitals, and a word of one letter does not count."""
+    step = {kind}(name="{step}")
+    scores = asyncio.run(step.run([rationale("THIS is VERY loud I")], None))
+    assert [score.value for score in scores] == [0.5]
+'''
+
+
+@click.command("new", short_help="Begin a pipeline file, or a step, of your own.")
 @click.argument("path", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--extends", metavar="PIPELINE", help="Make it a preset of this one.")
-def command(path: Path, extends: str | None) -> None:
-    """Write a pipeline file to start from at PATH (ends in .yaml); with --extends a preset of another pipeline.
+@click.option("--step", metavar="NAME", help="Begin a step of this name, in Python, with its test.")
+def command(path: Path, extends: str | None, step: str | None) -> None:
+    """Write a pipeline file to start from at PATH (ends in .yaml); with --extends a preset of another pipeline; with --step a
+    Python file (ends in .py) with a step, and its test beside it.
 
     \b
       synth new mine.yaml && synth plan mine.yaml
+      synth new parts.py --step shout && pytest test_parts.py
     """
+    if step is not None:
+        _new_step(path, step, extends)
+        return
     from synth.errors import UserError
     from synth.files import write_file
     from synth.pipeline import load_pipeline
@@ -65,6 +133,32 @@ def command(path: Path, extends: str | None) -> None:
         )
     write_file(path, text)
     click.echo(f"{path} written; next: synth plan {quote(str(path))}")
+
+
+def _new_step(path: Path, step: str, extends: str | None) -> None:
+    """Write a step and its test."""
+    from synth.errors import UserError
+    from synth.files import write_file
+    from synth.steps import all_steps
+
+    if extends is not None:
+        raise UserError("--step and --extends write different files", remedy="give one of them")
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", step) or step in all_steps():
+        taken = "there is a step of this name" if step in all_steps() else "this is not the name of a step"
+        raise UserError(
+            f"{taken}: {step}", remedy="small letters, digits and _, a letter first, such as share_of_capitals"
+        )
+    if path.suffix != ".py" or not path.stem.isidentifier():
+        raise UserError("a step is written in Python", where=str(path), remedy=f"synth new parts.py --step {step}")
+    test = path.with_name(f"test_{path.name}")
+    for file in (path, test):
+        if file.exists():
+            raise UserError("there is such a file already", where=str(file), remedy="give another name")
+    names = {"step": step, "kind": "".join(word.capitalize() for word in step.split("_")), "module": path.stem}
+    write_file(path, _STEP.format(**names))
+    write_file(test, _TEST.format(**names))
+    click.echo(f"{path} and {test} written. In a pipeline file beside it:")
+    click.echo(f"  code: [{path.name}]\n  steps:\n    - step: {step}\nnext: pytest {quote(str(test))}")
 
 
 def _as_named(base: str, path: Path) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
@@ -12,6 +13,7 @@ from synth.errors import UserError
 
 __all__ = [
     "bounds_options",
+    "code_option",
     "input_options",
     "mapping_of",
     "media_option",
@@ -89,6 +91,25 @@ def media_option(command: F) -> F:
         help="A folder from which files may be taken (images and sounds that rows name, prompts and data that a pipeline "
         "file names), beside the folder of the file that names them and those below. May be given many times.",
     )(command)
+
+
+def code_option(command: F) -> F:
+    """`--allow-code`, of a command with the argument PIPELINE."""
+
+    @wraps(command)
+    def allowing(*args: Any, allow_code: bool, **given: Any) -> Any:
+        if allow_code:
+            from synth.pipeline import allow_code as allow
+
+            for path in allow(given["pipeline" if "pipeline" in given else "name"]):
+                click.echo(f"allowed to run, until it changes: {path}", err=True)
+        return command(*args, **given)
+
+    return click.option(
+        "--allow-code",
+        is_flag=True,
+        help="Allow the Python that the pipeline brings (its code:) to run as you; remembered until the file changes.",
+    )(cast("F", allowing))
 
 
 def model_options(command: F) -> F:

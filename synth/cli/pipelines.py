@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from synth.cli.as_json import json_option, write_json
+from synth.cli.options import code_option
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -70,6 +71,7 @@ class StepFound:
 @click.option("--step", metavar="STEP", help="What a step does, and its options.")
 @click.option("--steps", "list_steps", is_flag=True, help="The steps pipelines are made of.")
 @json_option
+@code_option
 def command(name: str | None, step: str | None, list_steps: bool, as_json: bool) -> None:
     """The catalogue; or with NAME, what a pipeline does, what it costs, when to use it, the works it follows, and its files.
 

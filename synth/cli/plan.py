@@ -12,7 +12,7 @@ import click
 
 from synth.cli.approving import asking, yes_option
 from synth.cli.as_json import json_option, write_json
-from synth.cli.options import input_options, mapping_of, model_options
+from synth.cli.options import code_option, input_options, mapping_of, model_options
 
 if TYPE_CHECKING:
     from synth.engine.plan import Measured
@@ -91,6 +91,7 @@ class PlanFound:
 @click.command("plan", short_help="Check a pipeline and estimate calls, tokens and price; spends nothing.")
 @click.argument("pipeline")
 @input_options
+@code_option
 @model_options
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N problems.")
 @click.option(

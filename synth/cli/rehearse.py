@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from synth.cli.approving import asking, yes_option
-from synth.cli.options import input_options, mapping_of, replace_input_option
+from synth.cli.options import code_option, input_options, mapping_of, replace_input_option
 
 __all__ = ["command"]
 
@@ -15,6 +15,7 @@ __all__ = ["command"]
 @click.command("rehearse", short_help="Do the whole pipeline with the scripted model.")
 @click.argument("pipeline")
 @input_options
+@code_option
 @click.option(
     "--run",
     "run_path",

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from synth.cli.approving import asking, yes_option
-from synth.cli.options import input_options, mapping_of, model_options, replace_input_option
+from synth.cli.options import code_option, input_options, mapping_of, model_options, replace_input_option
 
 __all__ = ["command"]
 
@@ -15,6 +15,7 @@ __all__ = ["command"]
 @click.command("run", short_help="Do a pipeline, or go on with it.")
 @click.argument("pipeline")
 @input_options
+@code_option
 @click.option(
     "--run", "run_path", type=click.Path(path_type=Path), metavar="DIR", help="The run folder. Default: runs/PIPELINE."
 )

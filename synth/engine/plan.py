@@ -396,7 +396,9 @@ async def _simulate(
     counted.failed.update(failed or {})
     simulated: dict[int, Model] = {}
     for model in (m for some in models.values() for m in some):
-        made = _CountedModel.instead_of(model, replace(_world_of(model, world), **(rates or {})))
+        own = _world_of(model, world)
+        simulators = {**pipeline.simulators, **own.simulators}
+        made = _CountedModel.instead_of(model, replace(own, simulators=simulators, **(rates or {})))
         made.counted = counted
         simulated[id(model)] = made
     playing = {role: [simulated[id(m)] for m in some] for role, some in models.items()}

@@ -25,7 +25,7 @@ from synth.engine.signature import is_signed, sign
 from synth.engine.stdin import keep_stdin
 from synth.engine.target import Target
 from synth.errors import UserError
-from synth.models import FunctionModel, Model, Profile, bind_roles, load_profile, make_model
+from synth.models import FunctionModel, Model, Profile, ScriptedModel, bind_roles, load_profile, make_model
 from synth.models.embedded import EmbeddedModel
 from synth.models.endpoint import EndpointModel
 from synth.pipeline import Draft, Pipeline, read_pipeline
@@ -149,7 +149,9 @@ def open_session(
         # Names that the profile gives to roles are its word.
         ours = {n for names in bind_roles(roles, words_given, Profile(models={}, roles={})).values() for n in names}
         made = {
-            n: make_model(n, profile, named_in if n in ours else profile.named_in or named_in)
+            n: _in_world(
+                make_model(n, profile, named_in if n in ours else profile.named_in or named_in), draft.pipeline
+            )
             for names in bound.values()
             for n in names
         }
@@ -189,6 +191,11 @@ def open_session(
         "profile": profile_path,
     }
     return Session(pipeline, source, models, words)
+
+
+def _in_world(model: Model, pipeline: Pipeline) -> Model:
+    """The scripted model with the simulators that the pipeline brings; any other as it is."""
+    return model.knowing(pipeline.simulators) if isinstance(model, ScriptedModel) else model
 
 
 def _tell_apart(made: Mapping[str, Model]) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+import traceback
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from synth.calls import Caller, next_stage
 from synth.engine.progress import Progress, StepCounts
 from synth.engine.target import count_kept
+from synth.errors import StepError, SynthError
 from synth.files import Reach
 from synth.models import Model
 from synth.pipeline import Pipeline
@@ -42,7 +45,16 @@ async def run_step(step: Step, sources: Sequence[str] | None, unit: Unit) -> Ste
     records = unit.made_by(step.takes_type(), sources) if _runs(step, unit) else []
     if step.where is not None:
         records = [r for r in records if step.is_for(r, unit)]
-    return StepDone(len(records), await step.run(records, unit) if records else ())
+    if not records:
+        return StepDone(0, ())
+    try:
+        return StepDone(len(records), list(await step.run(records, unit)))
+    except (SynthError, ExceptionGroup):
+        raise
+    except Exception as error:
+        if type(step).__module__.startswith("synth."):
+            raise
+        raise _raised(error, step, unit) from error
 
 
 async def run_unit(
@@ -82,6 +94,18 @@ async def run_unit(
     # Failures are noted in the order in which calls came back, which no two runs share.
     failures = sorted((r for r in unit.records if isinstance(r, Failure)), key=lambda r: r.id)
     return [*(r for r in unit.records if not isinstance(r, Failure)), *failures]
+
+
+def _raised(error: Exception, step: Step, unit: Unit) -> StepError:
+    """What a step of somebody else's raised, with the last line of its file."""
+    file = sys.modules[type(step).__module__].__file__ or ""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+    at = f"{file}:{lines[-1]}" if lines else file
+    return StepError(
+        f"it raised {type(error).__name__}: {error}"[:1000],
+        where=f"step {step.name}, problem {unit.problem.source or unit.problem.id}, {at}",
+        remedy="correct the step and run the same command again: what was paid for is kept",
+    )
 
 
 def _runs(step: Step, unit: Unit) -> bool:

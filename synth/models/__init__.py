@@ -6,7 +6,7 @@ from synth.models.media import attach
 from synth.models.probe import probe
 from synth.models.profile import ModelProfile, Profile, bind_roles, load_profile, make_model
 from synth.models.request import Completion, Message, Request, Task, replay_key
-from synth.models.scripted import Script, ScriptedModel, World
+from synth.models.scripted import Script, ScriptedModel, Simulator, World, simulates
 from synth.models.structured import Reply, Unreadable, read_structured, repair_turn
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Request",
     "Script",
     "ScriptedModel",
+    "Simulator",
     "Task",
     "Unreadable",
     "World",
@@ -33,4 +34,5 @@ __all__ = [
     "read_structured",
     "repair_turn",
     "replay_key",
+    "simulates",
 ]

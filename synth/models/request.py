@@ -57,7 +57,6 @@ class Task:
         "analyse",
         "premises",
         "context",
-        "follow_up",
         "same",
         "ask",
         "other",
@@ -67,7 +66,7 @@ class Task:
     tree, `decide`: vote yes or no; `justify`: say why it was decided as `hint` says; `summarize`: tell the path that
     comes to the mark `hint`; `propose`: a next step after the node `subject`; `evaluate`: that node. Of a
     passage, `analyse`: every option; `premises`: invent some under which the option `hint` is right; `context`: write a
-    passage in which it is. `follow_up`: whether the rationale `subject` makes the option `hint` the right one. `same`: whether the
+    passage in which it is. `same`: whether the
     record `subject` is the item `hint` of a benchmark, in other words. Of a problem, `judge` is yes or no to a question about it. `ask`:
     whatever a step `ask` asks."""
     problem: Problem

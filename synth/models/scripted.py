@@ -10,8 +10,8 @@ import asyncio
 import math
 import random
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from hashlib import blake2b
 from typing import Any, Self
 
@@ -24,10 +24,32 @@ from synth.models.identity import identity_of
 from synth.models.request import Completion, Request, Task
 from synth.records import Node, Problem, Rationale, canonical_json
 
-__all__ = ["Script", "ScriptedModel", "World"]
+__all__ = ["Script", "ScriptedModel", "Simulator", "World", "simulates"]
 
 Script = Callable[[Request, random.Random], str | Completion]
 """A function from a request (and a generator seeded by it) to a reply. May raise ModelError."""
+
+Simulator = Callable[[Request, random.Random], "str | Completion | Mapping[str, Any]"]
+"""How a step's questions are answered in a world: a text, a completion, or the fields of the reply."""
+
+
+def simulates(step: str) -> Callable[[Simulator], Simulator]:
+    """Marks a function in the Python of a pipeline: the scripted model answers the questions of this step by it.
+
+        @synth.simulates("verdict")
+        def verdict(request, rng):
+            return {"correct": "yes" if rng.random() < 0.9 else "no"}
+
+    Args:
+        step: the name of the step, as the pipeline calls it.
+    """
+
+    def mark(function: Simulator) -> Simulator:
+        function.simulates = step  # type: ignore[attr-defined]
+        return function
+
+    return mark
+
 
 _CLAIM = re.compile(r"(?<!\d)(\d+) \+ (\d+) = (\d+)")
 
@@ -95,6 +117,22 @@ class ScriptedModel(Model):
         made.unknown, made.parameters, made.reasoning = model.unknown, model.parameters, model.reasoning
         return made
 
+    def knowing(self, simulators: Mapping[str, Simulator]) -> ScriptedModel:
+        """This model, with the simulators of a pipeline in its world; itself where it has no world, or there are none."""
+        if not simulators or not isinstance(self._script, World):
+            return self
+        known = {**simulators, **self._script.simulators}
+        return ScriptedModel(
+            replace(self._script, simulators=known),
+            name=self.name,
+            seed=self._seed,
+            latency=self._latency,
+            capabilities=self.capabilities,
+            concurrency=self.concurrency,
+            price=self.price,
+            small=self.small,
+        )
+
     @property
     def world(self) -> World | None:
         """The world it answers from; None where it answers from another function."""
@@ -133,10 +171,6 @@ class World:
     """As a reviewer, of calling a sound rationale correct (a score of 5, else 1); as a judge, two texts two."""
     locate_rate: float = 0.7
     """As a critic, of naming the first wrong step of an unsound rationale."""
-    follow_up_rate: float = 0.95
-    """Of the right verdict on an option, from a sound rationale."""
-    unsound_follow_up_rate: float = 0.6
-    """The same, from an unsound one."""
     agreement_rate: float = 0.9
     """As a marker, of a vote being the one most would give."""
     revise_rate: float = 0.7
@@ -154,6 +188,8 @@ class World:
     """Of the text of a thought being kept back by the provider, which counts its tokens alone."""
     difficulty: Callable[[Problem], float] | None = None
     """Multiplies `solve_rate`, problem by problem; None: all are alike."""
+    simulators: Mapping[str, Simulator] = field(default_factory=dict)
+    """How questions of steps are answered, by step name; they go before the rates."""
 
     @property
     def identity(self) -> str:
@@ -161,6 +197,9 @@ class World:
         own = {f.name: getattr(self, f.name) for f in fields(self)}
         if self.difficulty is not None:
             own["difficulty"] = identity_of(self.difficulty).hash
+        del own["simulators"]
+        if self.simulators:
+            own["simulators"] = {step: identity_of(function).hash for step, function in self.simulators.items()}
         return "world:" + blake2b(canonical_json(own), digest_size=4).hexdigest()
 
     def __call__(self, request: Request, rng: random.Random) -> str | Completion:
@@ -178,6 +217,9 @@ class World:
     def _reply(self, request: Request, rng: random.Random) -> str | Completion:
         """The reply, without a thought."""
         task = request.task
+        if (simulate := self.simulators.get(request.step)) is not None:
+            reply = simulate(request, rng)
+            return _written(task, reply) if isinstance(reply, Mapping) else reply
         if task.kind in {"solve", "review", "critique", "revise"} and rng.random() < self.malformed_rate:
             return "I would rather talk about something else"
         if task.kind in {"solve", "revise"}:
@@ -192,10 +234,6 @@ class World:
             return self._mark(request, rng)
         if task.kind in {"analyse", "premises", "context"}:
             return self._analyse(task, rng)
-        if task.kind == "follow_up" and isinstance(task.subject, Rationale):
-            rate = self.follow_up_rate if self.is_sound(task.subject.text) else self.unsound_follow_up_rate
-            said = "yes" if (task.hint == task.problem.answer) == (rng.random() < rate) else "no"
-            return _fields(task, correct=said) if task.format == "json" else said.capitalize()
         if task.kind == "ask":
             return self._ask(request, rng)
         if task.kind == "propose":
@@ -272,13 +310,7 @@ class World:
         for name in task.answers:
             if (field := name or "answer") in reply:
                 reply[field] = self._answer_of(task, rng)
-        if task.format == "text":
-            listed = {
-                n: "\n".join(f"- {v}" for v in value) if isinstance(value, list) else value
-                for n, value in reply.items()
-            }
-            return str(listed["answer"]) if set(listed) == {"answer"} else _fields(task, **listed)
-        return orjson.dumps(reply).decode()
+        return _written(task, reply)
 
     def _answer_of(self, task: Task, rng: random.Random) -> str:
         """An answer to a problem: the gold one at the rate at which it solves."""
@@ -417,6 +449,14 @@ def _filled(request: Request, rng: random.Random) -> dict[str, Any]:
     except UnfillableError as why:
         what = f"the scripted world does not know the task {request.task.kind!r}: {why}"
         raise ModelError("bad_request", what) from why
+
+
+def _written(task: Task, reply: Mapping[str, Any]) -> str:
+    """The fields of a reply as the task wants them: JSON, lines, or a value alone."""
+    if task.format == "json":
+        return orjson.dumps(reply).decode()
+    listed = {n: "\n".join(f"- {v}" for v in value) if isinstance(value, list) else value for n, value in reply.items()}
+    return str(listed["answer"]) if set(listed) == {"answer"} else _fields(task, **listed)
 
 
 def _fields(task: Task, **fields: Any) -> str:

@@ -15,6 +15,7 @@ from synth.errors import UserError
 from synth.files import Reach
 from synth.pipeline.catalogue import catalogue, find_pipeline
 from synth.pipeline.check import Use, check_corpus, check_flow, check_names, check_prompts, check_roles
+from synth.pipeline.code import Code, CodeFile, load_code, read_code
 from synth.pipeline.document import Document, Place, document_of, place_in, read_document
 from synth.pipeline.draft import Draft, Finding, near
 from synth.pipeline.expand import Item, Reader, expand
@@ -86,6 +87,8 @@ class _File:
     """Where the values of the head stand."""
     steps: list[Item]
     corpus: list[Item]
+    code: list[tuple[str, Reach, Place]]
+    """The Python files that it brings, each with the files it may name, and where it is named."""
 
     def at(self, *path: str | int) -> Place:
         """File and line of a value of the head, or of what holds it."""
@@ -100,7 +103,7 @@ def _with_base(document: Document, draft: Draft, reader: Reader, seen: tuple[Pat
     """What was read, with what it extends merged in."""
     lists = {key: reader.items(document, document.data.get(key, []), (key,)) for key in ("steps", "corpus")}
     head = {key: value for key, value in document.data.items() if key not in {*lists, "extends", *CHANGES}}
-    file = _File(head, document.places, **lists)
+    file = _File(head, document.places, code=_own_code(document, draft), **lists)
     base_name = document.data.get("extends")
     if base_name is not None:
         return _merge(file, document, str(base_name), draft, reader, (*seen, document.path))
@@ -133,14 +136,16 @@ def _merge(
     roles = base.head.get("roles"), file.head.get("roles")
     if all(isinstance(one, dict) for one in roles):
         merged["roles"] = {**base.head["roles"], **file.head["roles"]}
-    return _File(merged, {**base.places, **file.places}, **lists)
+    merged["code"] = [name for name, _, _ in (*base.code, *file.code)]
+    return _File(merged, {**base.places, **file.places}, code=[*base.code, *file.code], **lists)
 
 
 def _build(file: _File, draft: Draft, origin: str | tuple[dict[str, Any], Path]) -> None:
     head = _head(file, draft)
     if head is not None and head.sample is not None:
         _check_sample(head.sample, file, draft)
-    uses = [Use(item, _unit_step(item, draft)) for item in expand(file.steps, draft)]
+    code = _code(file, draft)
+    uses = [Use(item, _unit_step(item, draft, code)) for item in expand(file.steps, draft)]
     corpus = [step for item in file.corpus if (step := _corpus_step(item, draft)) is not None]
     steps = [use.step for use in uses if use.step is not None]
     enabled = [step for step in steps if step.enabled]
@@ -161,8 +166,10 @@ def _build(file: _File, draft: Draft, origin: str | tuple[dict[str, Any], Path])
         steps=_with_sources(uses),
         corpus=tuple(step for step in corpus if step.enabled),
         prompt_texts=prompts,
+        code_digests=code.digests,
     )
     draft.pipeline._origin = origin  # noqa: SLF001  # the loader's own mark
+    draft.pipeline._simulators = code.simulators  # noqa: SLF001  # the same
 
 
 def _with_sources(uses: Sequence[Use]) -> tuple[Step, ...]:
@@ -184,6 +191,44 @@ def _with_sources(uses: Sequence[Use]) -> tuple[Step, ...]:
         alike = [name for other, name in makers if (other.repeat, other.written) == (latest.repeat, latest.written)]
         made.append(step.model_copy(update={"of": tuple(alike)}) if len(alike) > 1 else step)
     return tuple(made)
+
+
+def _code(file: _File, draft: Draft) -> Code:
+    """What the Python that it brings defines. A file that may not run, or that raises, is a mistake."""
+    code = Code()
+    for name, reach, place in file.code:
+        try:
+            load_code(name, reach, code)
+        except UserError as error:
+            what = f"{error.where}: {error.what}" if error.where else error.what
+            draft.findings.append(Finding(*place, what, error.remedy or "correct the file"))
+            draft.in_the_dark = True
+    return code
+
+
+def code_of(given: str | Path) -> list[CodeFile]:
+    """The Python files that a pipeline and those it extends bring, read and not run.
+
+    Raises:
+        PipelineError: there is no such pipeline, or it cannot be read.
+        UserError: a file cannot be read.
+    """
+    draft = Draft()
+    path = find_pipeline(str(given))
+    document = _read(path, Reach(path.parent, ()), draft)
+    file = None if document is None else _with_base(document, draft, Reader(draft), ())
+    if file is None:
+        draft.checked()
+        raise AssertionError
+    return [read_code(name, reach) for name, reach, _ in file.code]
+
+
+def _own_code(document: Document, draft: Draft) -> list[tuple[str, Reach, Place]]:
+    names = document.data.get("code", [])
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        draft.findings.append(Finding(*document.at("code"), "code is not a list of files", "write code: [parts.py]"))
+        return []
+    return [(name, document.reach, document.at("code", i)) for i, name in enumerate(names)]
 
 
 def _head(file: _File, draft: Draft) -> PipelineHead | None:
@@ -215,8 +260,8 @@ _SURELY_MEANT = 0.8
 """How alike an unknown step must be to a known one to be checked as that one; a looser guess would add mistakes that are none."""
 
 
-def _unit_step(item: Item, draft: Draft) -> Step | None:
-    step = _step(item, draft, all_steps())
+def _unit_step(item: Item, draft: Draft, code: Code) -> Step | None:
+    step = _step(item, draft, {**all_steps(), **code.steps}, code)
     return step if isinstance(step, Step) else None
 
 
@@ -228,7 +273,9 @@ def _corpus_step(item: Item, draft: Draft) -> CorpusStep | None:
     return step if isinstance(step, CorpusStep) else None
 
 
-def _step(item: Item, draft: Draft, kinds: Mapping[str, type[Step | CorpusStep]]) -> Step | CorpusStep | None:
+def _step(
+    item: Item, draft: Draft, kinds: Mapping[str, type[Step | CorpusStep]], code: Code | None = None
+) -> Step | CorpusStep | None:
     which, name = item.options.get("step"), item.name
     for option in ("step", *item.options):
         draft.places[(name, option)] = item.value_at(option)
@@ -249,13 +296,15 @@ def _step(item: Item, draft: Draft, kinds: Mapping[str, type[Step | CorpusStep]]
         if "folder" in options:
             _note(draft, item, "folder", f"step {name}: unknown option 'folder'", "remove it: the loader sets it")
         options["folder"] = item.reach
+    if "classes" in kind.model_fields:
+        options["classes"] = {} if code is None else code.replies
     try:
         return kind.model_validate(options)
     except ValidationError as error:
         wrong = {e["loc"][0] for e in error.errors(include_input=False) if e["loc"]}
         for e in error.errors(include_input=False):
             option = str(e["loc"][0]) if e["loc"] else "step"
-            known = [f for f in kind.model_fields if f not in {"step", "folder"}]
+            known = [f for f in kind.model_fields if f not in {"step", "folder", "classes"}]
             if e["type"] == "extra_forbidden" and len(e["loc"]) > 1:
                 place = ".".join(str(part) for part in e["loc"][1:-1] if not str(part).startswith("Make"))
                 what = f"step {name}: {option}{f'.{place}' if place else ''}: unknown key {e['loc'][-1]!r}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, create_model
 
 from synth.corpus import CORPUS_STEPS, CorpusStep
 from synth.documented import json_schema
+from synth.models import Simulator
 from synth.records import Problem, canonical_json, content_id
 from synth.steps import BUILT_IN, ModelStep, Step
 
@@ -35,6 +37,9 @@ class PipelineHead(BaseModel):
     """A shipped sample input of its kind, used where no input is given."""
     roles: Annotated[dict[str, str], Field(default_factory=dict)]
     """The model roles it asks, each with a word on what it does."""
+    code: tuple[str, ...] = ()
+    """Python files beside it (`.py`) with steps, classes of replies and simulators of its own. They run as the user, who allows them
+    first (`--allow-code`)."""
     imports: tuple[Annotated[str, Field(pattern=r"^(rationale|pair|critique|score\.[a-z][a-z0-9_]*)$")], ...] = ()
     """What its input must bring beside problems: rationales, pairs, critiques, scores by name. Such input is read by a
     declared mapping (`--mapping`)."""
@@ -49,12 +54,20 @@ class Pipeline(PipelineHead):
     """What is done with the whole corpus afterwards, in order."""
     prompt_texts: Annotated[dict[str, str], Field(default_factory=dict)]
     """Labels of the prompts in use, by step and option."""
+    code_digests: Annotated[dict[str, str], Field(default_factory=dict)]
+    """SHA-256 of the content of each Python file that it brings, by name."""
+    _simulators: dict[str, Simulator] = PrivateAttr(default_factory=dict)
     _origin: str | tuple[dict[str, Any], Path] = PrivateAttr("")
 
     @property
     def origin(self) -> str | tuple[dict[str, Any], Path]:
         """What it was loaded from: a name, a path, or a mapping with the folder in which its relative paths begin."""
         return self._origin
+
+    @property
+    def simulators(self) -> Mapping[str, Simulator]:
+        """How the scripted model answers its steps, by step name, where its Python says so."""
+        return self._simulators
 
     @property
     def model_steps(self) -> tuple[ModelStep, ...]:
@@ -69,7 +82,7 @@ class Pipeline(PipelineHead):
     @property
     def needs(self) -> frozenset[str]:
         """Fields every problem must have."""
-        return frozenset().union(*(s.needs for s in self.steps), {"answer"} if _hints(self.steps) else set())
+        return frozenset().union(*(s.needed() for s in self.steps), {"answer"} if _hints(self.steps) else set())
 
     def unfit(self, problem: Problem) -> str | None:
         """Why the pipeline cannot work on a problem of the input; None where it can."""
@@ -103,6 +116,7 @@ class Pipeline(PipelineHead):
             **({"imports": list(self.imports)} if self.imports else {}),
             "steps": [s.described() for s in self.steps],
             "prompts": self.prompt_texts,
+            **({"code": self.code_digests} if self.code_digests else {}),
         }
 
     def introduced(self) -> dict[str, Any]:
@@ -213,8 +227,9 @@ def pipeline_schema() -> dict[str, Any]:
     """The JSON Schema of a pipeline file."""
     schema = json_schema(_file_model())
     for definition in schema["$defs"].values():
-        if "step" in definition.get("properties", {}):
+        if "const" in definition.get("properties", {}).get("step", {}):
             definition["properties"].pop("folder", None)
+            definition["properties"].pop("classes", None)
             definition["required"] = sorted({*definition.get("required", []), "step"})
     assert canonical_json(schema)
     return schema

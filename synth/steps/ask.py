@@ -8,7 +8,8 @@ from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 import orjson
-from pydantic import Field, JsonValue, model_validator
+from pydantic import Field, InstanceOf, JsonValue, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from synth.errors import UserError
 from synth.files import read_file
@@ -16,7 +17,7 @@ from synth.models import Capability, Completion, Model, Request, Task
 from synth.nesting import too_deep
 from synth.records import Critique, Failure, Problem, Rationale, UnitRecord, record_fields
 from synth.steps.make import Makes, Source, Unmakeable
-from synth.steps.reply_types import ReplyType, parse_reply
+from synth.steps.reply_types import ReplyType, parse_reply, reply_of_class
 from synth.steps.sight import UNIT_VARIABLES
 from synth.steps.step import ModelStep
 from synth.steps.subject import PartStep, Subject
@@ -43,7 +44,8 @@ class Ask(PartStep, ModelStep):
     """Ask models a question about each record, or about each of its parts, and make records of the replies.
 
     `reply` says what is asked for: `text` (the reply as it comes), `yes_no`, `number`, `int(1, 5)`, `one_of(a, b)`, `answer` (an answer to
-    the problem), `list(text)`, an object of named fields of these, `{schema: FILE.json}`; a `?` behind a type allows for nothing.
+    the problem), `list(text)`, an object of named fields of these, `{schema: FILE.json}`, or the name of a class in the
+    pipeline's `code`; a `?` behind a type allows for nothing.
     Models that can be held to a schema are; others write lines `Name: value`, or JSON where fields have fields. A reply that cannot be
     read is sent back once, and is a failure then. `probability` is how probable a yes is, by the log-probabilities.
 
@@ -74,6 +76,9 @@ class Ask(PartStep, ModelStep):
     author: Literal["teacher", "student", "perturbed"] = "teacher"
     """What the writer of rationales is to the corpus."""
 
+    classes: Annotated[SkipJsonSchema[InstanceOf[dict] | None], Field(exclude=True, repr=False)] = None  # type: ignore[type-arg]
+    """Set by the loader: classes of replies of the pipeline's own Python, by name."""
+
     @model_validator(mode="after")
     def _reply_is_a_type(self) -> Self:
         assert self.reply_type
@@ -89,6 +94,8 @@ class Ask(PartStep, ModelStep):
         written = self.reply
         if isinstance(written, dict) and set(written) == {"schema"} and isinstance(written["schema"], str):
             written = {"schema": self._schema_file(written["schema"])}
+        if isinstance(written, str) and self.classes and written in self.classes:
+            return reply_of_class(self.classes[written])
         return parse_reply(written)
 
     def _schema_file(self, name: str) -> JsonValue:

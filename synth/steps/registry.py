@@ -12,7 +12,6 @@ from synth.steps.counterfactual import Counterfactual
 from synth.steps.critique import Critique
 from synth.steps.deduplicate import Deduplicate
 from synth.steps.filter import Filter
-from synth.steps.follow_up import FollowUp
 from synth.steps.generate import Generate
 from synth.steps.medoid_score import MedoidScore
 from synth.steps.pair import Pair
@@ -54,7 +53,6 @@ BUILT_IN: tuple[type[Step], ...] = (
     Vote,
     MedoidScore,
     Score,
-    FollowUp,
     PassRate,
     Pair,
     Filter,

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, WithJson
 
 from synth.models import Reply
 
-__all__ = ["ReplyType", "parse_reply"]
+__all__ = ["ReplyType", "parse_reply", "reply_of_class"]
 
 MOST_FIELDS = 64
 """Fields of an object, and words of a `one_of`."""
@@ -111,6 +111,30 @@ def parse_reply(written: JsonValue) -> ReplyType:
     value = _parse(written, "reply", 0)
     shape = create_model("Value", __base__=_Value, answer=(value.annotation, ...))
     return ReplyType("value", shape, {"answer": value}, value.flat, frozenset({""} if value.answers else ()))
+
+
+def reply_of_class(kind: type[Reply]) -> ReplyType:
+    """The type of a reply that is an object of a class. It is written as JSON where fields have fields."""
+    schema = kind.model_json_schema()
+    fields = {}
+    for name, of in schema.get("properties", {}).items():
+        words = _WORDS_OF_JSON.get(of.get("type", ""), "a value")
+        if "enum" in of:
+            words = "one of " + ", ".join(f'"{word}"' for word in of["enum"])
+        said = f"; {' '.join(of['description'].split())}" if of.get("description") else ""
+        flat = of.get("type") in {"string", "integer", "number", "boolean"}
+        fields[name] = _Field(kind.model_fields[name].annotation, words + said, words + said, flat)
+    return ReplyType("object", kind, fields, all(field.flat for field in fields.values()), frozenset())
+
+
+_WORDS_OF_JSON = {
+    "string": "a text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "an object",
+}
 
 
 class _Value(Reply):

@@ -68,6 +68,10 @@ class Step(BaseModel, ABC):
         """The type of record this use of the step works on."""
         return self.takes
 
+    def needed(self) -> frozenset[str]:
+        """Fields of the problem without which this use of it cannot work."""
+        return self.needs
+
     def gives_types(self) -> tuple[type[UnitRecord], ...]:
         """The types of record this use of the step makes."""
         return self.gives

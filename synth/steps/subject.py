@@ -83,6 +83,9 @@ class PartStep(Step):
         """`step` or `option`; None where it runs over whole records."""
         return self.each.split(" ")[0] if " of " in self.each else None
 
+    def needed(self) -> frozenset[str]:
+        return self.needs | ({"choices"} if self.part_kind == "option" else set())
+
     def sees(self) -> Mapping[str, frozenset[str] | None]:
         kind = self.part_kind
         return {kind: self.parts[kind]} if kind else {}

@@ -191,5 +191,11 @@ def test_another_ability_is_another_world():
     easy, hard = World(difficulty=lambda _: 1.0), World(difficulty=lambda _: 0.5)
     assert len({World().identity, easy.identity, hard.identity}) == 3
     assert World(difficulty=lambda _: 0.5).identity == hard.identity
-    numbers = {f.name for f in fields(World)} - {"difficulty"}
+    acts = (
+        World(simulators={"s": lambda *_: "a"}),
+        World(simulators={"s": lambda *_: "b"}),
+        World(simulators={"t": lambda *_: "a"}),
+    )
+    assert len({World().identity, *(world.identity for world in acts)}) == 4
+    numbers = {f.name for f in fields(World)} - {"difficulty", "simulators"}
     assert len({World().identity, *(replace(World(), **{n: 0.123}).identity for n in numbers)}) == 1 + len(numbers)

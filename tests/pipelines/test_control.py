@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import yaml
 from support import ROOT, ask, contents, run, sums, yaml_file
+from synth.pipeline.plan import make_plan
 
 from synth.calls import Budget
 from synth.models import ScriptedModel, World
 from synth.pipeline import load_pipeline, read_pipeline
-from synth.pipeline.plan import make_plan
 from synth.publish.bundle import pipeline_file
 from synth.records import Problem
 from synth.store.manifest import read_manifest

@@ -187,9 +187,9 @@ def test_one_model_under_two_names_gives_one_record_a_reply():
 def test_a_step_that_makes_two_records_of_one_id_ends_the_run_with_its_name(tmp_path: Path, monkeypatch):
     """The mistake is in the code of a step: it is reported, and nothing of the unit is kept."""
 
-    def scores_alike(step: VerifyAnswer, target: Rationale, _verdict: Verdict) -> Score:
+    def scores_alike(step: VerifyAnswer, target: Rationale, _verdict: Verdict) -> Score:  # one id, other values
         return derive(Score, step="v", version=1, parents=[target], replies=["k"], target=target.id, name="correct",
-                      judge=step.name, value=1.0)  # fmt: skip
+                      judge="j", value=float(len(step.name)))  # fmt: skip
 
     monkeypatch.setattr(VerifyAnswer, "_score", scores_alike)
     made = yaml_file(
@@ -203,7 +203,7 @@ def test_a_step_that_makes_two_records_of_one_id_ends_the_run_with_its_name(tmp_
           - {step: verify_answer, name: again}
         """,
     )
-    with pytest.raises(StepError, match="step v: two records that differ in judge have the id"):
+    with pytest.raises(StepError, match="step v: two records that differ in value have the id"):
         asyncio.run(run(made, sums(tmp_path / "in.jsonl", 1), tmp_path / "run", ScriptedModel(World())))
     assert ask(tmp_path / "run", "SELECT count(*) FROM scores") == [(0,)]
 

@@ -10,6 +10,7 @@ from methods import choices, near, preset
 from support import ask, run, sums, synth
 
 from synth.models import ScriptedModel, World
+from synth.pipeline import load_pipeline
 
 
 async def test_follow_up_questions_find_out_lucky_guesses_at_a_known_rate(tmp_path: Path):
@@ -21,7 +22,7 @@ async def test_follow_up_questions_find_out_lucky_guesses_at_a_known_rate(tmp_pa
         tmp_path / "p.yaml", "self_training/crest",
         solve={"samples": k}, deduplicate=None, consistent={"keep": "score.correct and score.follow_up_misses <= 1"},
     )  # fmt: skip
-    model = ScriptedModel(World(solve_rate=0.5, follow_up_rate=0.95, unsound_follow_up_rate=0.6))
+    model = ScriptedModel(World(solve_rate=0.5)).knowing(load_pipeline(made).simulators)
     await run(made, choices(tmp_path / "in.jsonl", n), tmp_path / "run", model)
     folder = tmp_path / "run"
     rows = ask(
@@ -52,7 +53,7 @@ async def test_follow_up_questions_find_out_lucky_guesses_at_a_known_rate(tmp_pa
         (lambda gold, option: "Yes" if option == gold else "No", 1.0, 0, 1.0),
         (lambda gold, option: "No", 0.75, 1, 0.5),  # always no
         (lambda gold, option: "Yes.", 0.25, 3, 0.5),
-        (lambda gold, option: "It is notable" if option == gold else "cannot be ruled out", 0.0, 4, 0.0),
+        (lambda gold, option: "It is notable" if option == gold else "cannot be ruled out", 0.0, 4, None),
         (lambda gold, option: "No" if option == gold else "Yes", 0.0, 4, 0.0),
     ],
 )
@@ -60,17 +61,17 @@ async def test_follow_ups_are_counted_by_option(tmp_path: Path, says, share, mis
     def script(request, rng):
         task = request.task
         return (
-            says(task.problem.answer, task.hint)
-            if task.kind == "follow_up"
+            says(task.problem.answer, task.problem.lettered_choices[task.part.index][0])
+            if request.step == "follow_up"
             else f"So.\nThe answer is {task.problem.answer}."
         )
 
     model = ScriptedModel(script, capabilities=frozenset({"chat"}))
     made = preset(tmp_path / "p.yaml", "self_training/crest", solve={"samples": 1})
     await run(made, choices(tmp_path / "in.jsonl", 1, 4), tmp_path / "run", model)
-    scores = dict(ask(tmp_path / "run", "SELECT name, value FROM scores WHERE step = 'follow_up'"))
+    scores = dict(ask(tmp_path / "run", "SELECT name, value FROM scores WHERE name LIKE 'follow_up%'"))
     assert scores == {"follow_up": share, "follow_up_misses": misses, "follow_up_balanced": balanced}
-    assert ask(tmp_path / "run", "SELECT count(*) FROM kept_rationales") == [(int(balanced > 0.5),)]
+    assert ask(tmp_path / "run", "SELECT count(*) FROM kept_rationales") == [(int((balanced or 0) > 0.5),)]
 
 
 async def test_pools_of_pairs_have_their_sizes_and_are_mixed_exactly(tmp_path: Path):
@@ -78,7 +79,7 @@ async def test_pools_of_pairs_have_their_sizes_and_are_mixed_exactly(tmp_path: P
         tmp_path / "p.yaml", "self_training/crest",
         solve={"samples": 6}, by_outcome={"limit": 99}, by_consistency={"limit": 99}, mixed_pairs=None,
     )  # fmt: skip
-    model = ScriptedModel(World(solve_rate=0.5))
+    model = ScriptedModel(World(solve_rate=0.5)).knowing(load_pipeline(made).simulators)
     rows = choices(tmp_path / "in.jsonl", 60)
     await run(made, rows, tmp_path / "run", model)
     found = ask(
@@ -124,7 +125,7 @@ async def test_a_pool_without_pairs_is_left_out_of_the_mix(tmp_path: Path):
     world = World(solve_rate=0.5)
 
     def always_no(request, rng):
-        return "No" if request.task.kind == "follow_up" else world(request, rng)
+        return "No" if request.step == "follow_up" else world(request, rng)
 
     model = ScriptedModel(always_no, capabilities=frozenset({"chat", "seed"}))
     made = preset(tmp_path / "p.yaml", "self_training/crest", solve={"samples": 4})
