@@ -33,7 +33,7 @@ _COMMANDS = {
     "push": "Publish exports on the Hugging Face Hub.",
     "pipelines": "The catalogue of pipelines, and the steps they are made of.",
     "schemas": "Write the JSON Schemas of records, pipeline files and exports.",
-    "new": "Begin a pipeline file of your own.",
+    "new": "Begin a pipeline file, or a step, of your own.",
 }
 
 

@@ -5,7 +5,7 @@ from synth.models.function import FunctionModel
 from synth.models.media import attach
 from synth.models.probe import probe
 from synth.models.profile import ModelProfile, Profile, bind_roles, load_profile, make_model
-from synth.models.request import Completion, Message, Request, Task, replay_key
+from synth.models.request import Completion, Message, Request, Task, TaskKind, replay_key
 from synth.models.scripted import Script, ScriptedModel, Simulator, World, simulates
 from synth.models.structured import Reply, Unreadable, read_structured, repair_turn
 
@@ -24,6 +24,7 @@ __all__ = [
     "ScriptedModel",
     "Simulator",
     "Task",
+    "TaskKind",
     "Unreadable",
     "World",
     "attach",

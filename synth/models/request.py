@@ -20,6 +20,7 @@ __all__ = [
     "Message",
     "Request",
     "Task",
+    "TaskKind",
     "TokenLogprob",
     "replay_key",
 ]
@@ -39,28 +40,32 @@ KEY_VERSION = 1
 #   time-out, concurrency, price  how we wait and what it costs, not what is asked
 
 
+TaskKind = Literal[
+    "solve",
+    "review",
+    "judge",
+    "critique",
+    "revise",
+    "decide",
+    "justify",
+    "summarize",
+    "propose",
+    "evaluate",
+    "analyse",
+    "premises",
+    "context",
+    "same",
+    "ask",
+    "other",
+]
+"""What a request may be for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """What a request is for. Not on the wire: it is for the scripted model, the ledger and error messages."""
 
-    kind: Literal[
-        "solve",
-        "review",
-        "judge",
-        "critique",
-        "revise",
-        "decide",
-        "justify",
-        "summarize",
-        "propose",
-        "evaluate",
-        "analyse",
-        "premises",
-        "context",
-        "same",
-        "ask",
-        "other",
-    ]
+    kind: TaskKind
     """`solve`: write a rationale for `problem`. Of the rationale `subject`, `review`: rate it from 1 to 5; `judge`: say
     yes or no to its being right; `critique`: explain its mistake; `revise`: write it anew without the mistake. Of a
     tree, `decide`: vote yes or no; `justify`: say why it was decided as `hint` says; `summarize`: tell the path that

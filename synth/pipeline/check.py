@@ -146,16 +146,17 @@ class _Flow:
     def _check_references(self, step: Step, seen: Mapping[str, _Made]) -> None:
         find, kind = self._draft.find, step.takes_type()
         for option, name in [(option, n) for option, names in step.refers_to().items() for n in names]:
+            named = step.named_by(option)
             if name in self._made and name not in seen:
                 what = f"it works on what the step {name!r} makes, which is disabled (enabled: false)"
                 find(step.name, option, what, f"enable {name}, disable this step too, or name another step")
             elif name not in seen and not self._draft.in_the_dark:
                 remedy = near(name, seen) or f"earlier steps: {', '.join(seen)}"
                 find(step.name, option, f"there is no earlier step {name!r}", remedy)
-            elif name in seen and kind not in seen[name].kinds:
-                makers = [n for n, made in seen.items() if kind in made.kinds]
+            elif name in seen and named not in seen[name].kinds:
+                makers = [n for n, made in seen.items() if named in made.kinds]
                 remedy = f"steps that make one: {', '.join(makers) or 'none so far'}"
-                find(step.name, option, f"it works on a {kind.alias}, and {name!r} makes none", remedy)
+                find(step.name, option, f"it works on a {named.alias}, and {name!r} makes none", remedy)
         if not self._draft.in_the_dark and not any(kind in made.kinds for made in seen.values()):
             off = [n for n, made in self._made.items() if kind in made.kinds]
             remedy = f"put a step that makes a {kind.alias} before it"

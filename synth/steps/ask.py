@@ -13,7 +13,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from synth.errors import UserError
 from synth.files import read_file
-from synth.models import Capability, Completion, Model, Request, Task
+from synth.models import Capability, Completion, Model, Request, Task, TaskKind
 from synth.nesting import too_deep
 from synth.records import Critique, Failure, Problem, Rationale, UnitRecord, record_fields
 from synth.steps.make import Makes, Source, Unmakeable
@@ -27,6 +27,8 @@ from synth.verify import compare_answers, find_answer
 
 __all__ = ["Answer", "Ask"]
 
+_GOLD = frozenset({"answer", "answer_text", "answer_shown", "reference_solution"})
+"""Fields of a problem that say its answer."""
 _MOST_BYTES = 2**18
 """Of a file with a JSON Schema."""
 
@@ -56,7 +58,8 @@ class Ask(PartStep, ModelStep):
     the record, `unit`, `score`, and `reply_format`: how the reply is to be written, in words.
     """
 
-    gives: ClassVar[tuple[type[UnitRecord], ...]] = ()
+    kind: ClassVar[TaskKind] = "ask"
+    """What the scripted model takes its questions for."""
 
     step: Literal["ask"] = "ask"
     by: str | tuple[str, ...] = "judge"
@@ -153,6 +156,11 @@ class Ask(PartStep, ModelStep):
         if self.samples > 1 and any(self.is_greedy(t) for role in self.roles() for t in models.get(role, ())):
             what = f"{self.samples} samples at temperature 0 are {self.samples} times the same reply"
             yield "samples", what, "set temperature above 0, or samples: 1"
+        if not self.show_gold and (self.reply_type.answers or Rationale in self.gives_types()):
+            seen = {**self.prompt_variables(), "problem": record_fields(Problem) - _GOLD}
+            for name, line in _unknown(self, seen):
+                what = f"line {line} of the prompt shows the gold answer ({name}), and who answers is not to see it"
+                yield "prompt", what, "leave it out; or set show_gold: true, and write {{ gold }} or {{ solution }}"
         asked = {t.name for role in self.roles() for t in models.get(role, ())}
         for author in authors if self.exclude_author else ():
             if asked and not asked - {author.name}:
@@ -199,7 +207,7 @@ class Ask(PartStep, ModelStep):
         }
         answers = kind.answers or ({""} if any(entry.makes is Rationale for entry in self.make) else ())
         task = Task(
-            "ask",
+            self.kind,
             problem,
             subject=record,
             hint=problem.answer if self.show_gold else None,
@@ -267,6 +275,14 @@ class Ask(PartStep, ModelStep):
         if kind.kind == "value":
             return answers[""]
         return {name: answers.get(name, getattr(reply.value, name)) for name in kind.fields}
+
+
+def _unknown(step: Ask, seen: Mapping[str, frozenset[str] | None]) -> list[tuple[str, int]]:
+    """What a prompt uses that is not on offer; nothing where it cannot be read, which the static check reports."""
+    try:
+        return step.load().unknown_variables(seen)
+    except UserError:
+        return []
 
 
 def _answer(text: str | None, problem: Problem) -> Answer | None:

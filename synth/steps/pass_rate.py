@@ -1,4 +1,4 @@
-"""`pass_rate`: how many of the solutions of a problem reach its answer, and what became of the answer it had before."""
+"""`pass_rate`: how many of the solutions of a problem reach its answer."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from collections.abc import Iterable, Sequence
 from typing import ClassVar, Literal
 
 from synth.records import Problem, Rationale, Score, UnitRecord
-from synth.steps.analysis import analysis_of
-from synth.steps.counterfactual import asks_for_exception
 from synth.steps.step import ScoreName, Step
 from synth.steps.unit import Unit
 
@@ -17,9 +15,7 @@ __all__ = ["PassRate"]
 class PassRate(Step):
     """Score each problem by its rationales that are marked by the score `correct`.
 
-    `pass_rate` is the share of them that are right, 0 where there are none: the pass rate, by which a problem is hard or
-    easy. For a problem derived from another, `original_follows` is the share that still give the answer the original had,
-    or call that option supported by the passage (contradicted, where the question asks for the exception).
+    `pass_rate` is the share of them that are right, 0 where there are none: by it a problem is hard or easy.
     """
 
     takes: ClassVar[type[UnitRecord]] = Problem
@@ -28,23 +24,30 @@ class PassRate(Step):
     step: Literal["pass_rate"] = "pass_rate"
     score: ScoreName = "correct"
     """The score that marks rationales."""
+    over: str | tuple[str, ...] | None = None
+    """The step, or steps, whose rationales count; those of all steps if not given."""
+
+    names_steps: ClassVar[tuple[str, ...]] = ("of", "over")
+
+    def named_by(self, option: str) -> type[UnitRecord]:
+        return Rationale if option == "over" else super().named_by(option)
 
     def gives_scores(self) -> tuple[str, ...]:
-        return ("pass_rate", "original_follows")
+        return ("pass_rate",)
 
     async def run(self, records: Sequence[Problem], unit: Unit) -> Iterable[UnitRecord]:
         made: list[UnitRecord] = []
         for problem in records:
+            makers = (self.over,) if isinstance(self.over, str) else self.over
             solutions = [
-                r for r in unit.all(Rationale) if r.problem == problem.id and unit.score(r, self.score) is not None
+                r
+                for r in unit.all(Rationale)
+                if r.problem == problem.id
+                and (makers is None or r.step in makers)
+                and unit.score(r, self.score) is not None
             ]
             right = sum(bool(s.value) for r in solutions if (s := unit.score(r, self.score)) is not None)
             made.append(self._score(problem, "pass_rate", right, len(solutions)))
-            if problem.parent is not None:
-                parent = unit.get(problem.parent)
-                assert isinstance(parent, Problem)
-                still = sum(_still_follows(r, parent) for r in solutions)
-                made.append(self._score(problem, "original_follows", still, len(solutions)))
         return made
 
     def _score(self, problem: Problem, name: str, n: int, of: int) -> Score:
@@ -57,13 +60,3 @@ class PassRate(Step):
             judge="pass_rate/1",
             reason=f"{n} of {of}",
         )
-
-
-def _still_follows(rationale: Rationale, parent: Problem) -> bool:
-    if rationale.answer == parent.answer:
-        return True
-    analysis = analysis_of(rationale)
-    if analysis is None or parent.answer is None:
-        return False
-    relation = analysis.options[ord(parent.answer) - ord("A")].relation
-    return relation == ("contradicted" if asks_for_exception(parent.question) else "supported")

@@ -22,7 +22,7 @@ _LISTED = 20
 _WORD = re.compile(r"[a-z][a-z0-9_]*")
 _CALL = re.compile(r"([a-z_]+)\s*(?:\((.*)\))?", re.DOTALL)
 _PLAIN_WORD = re.compile(r"\W*(yes|no|true|false)\W*", re.IGNORECASE)
-_NUMBER = re.compile(r"\[?\s*([-+]?\d+(?:\.\d+)?)\s*\]?\s*(?:(?:/|out of)\s*\d+)?\s*[.%]?")
+_NUMBER = re.compile(r"(?:[A-Za-z]+ )?\[?\s*([-+]?\d+(?:\.\d+)?)\s*\]?\s*(?:(?:/|out of)\s*\d+)?\s*[.%]?")
 _BULLET = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+")
 
 

@@ -124,6 +124,10 @@ class Step(BaseModel, ABC):
             if value is not None and value != "*"
         }
 
+    def named_by(self, option: str) -> type[UnitRecord]:  # noqa: ARG002
+        """The type of record that the steps make which an option of `names_steps` names."""
+        return self.takes_type()
+
     def unfit(self, problem: Problem) -> str | None:  # noqa: ARG002
         """Why it cannot work on a problem of the input, beyond fields it lacks; told before anything is asked."""
         return None

@@ -7,14 +7,16 @@ from pathlib import Path
 
 import pytest
 import yaml
+from methods import choices
 from support import ROOT, ask, contents, run, sums, yaml_file
-from synth.pipeline.plan import make_plan
 
 from synth.calls import Budget
+from synth.engine.plan import make_plan
 from synth.models import ScriptedModel, World
 from synth.pipeline import load_pipeline, read_pipeline
 from synth.publish.bundle import pipeline_file
 from synth.records import Problem
+from synth.sources import Given
 from synth.store.manifest import read_manifest
 
 SOLVE = """
@@ -185,13 +187,14 @@ async def test_when_decides_for_the_problem(tmp_path: Path):
     """A step runs for the problems for which `when` is true, and for all their records."""
     text = SOLVE + (
         "      - {step: pass_rate}\n"
+        "      - {step: score, score: nothing, each: problem, where: 'false', value: 1}\n"
         "      - {step: generate, name: easy, when: score.pass_rate == 1}\n"
         "      - {step: generate, name: hard, when: score.pass_rate < 1 and unit.rationales | length == 1}\n"
         "      - {step: generate, name: never, when: score.nothing > 1}\n"
         "      - {step: generate, name: named, when: '\"number 3,\" in problem.question'}\n"
         "      - {step: generate, name: unlike, unless: '\"number 3,\" in problem.question', temperature: 0.9}\n"
         "      - {step: generate, name: missing, unless: score.nothing > 1, temperature: 0.8}\n"
-    ).replace("score.nothing", "score.original_follows")  # which problems of the input do not have
+    )
     n, folder = 20, tmp_path / "run"
     await run(
         yaml_file(tmp_path / "p.yaml", text), sums(tmp_path / "in.jsonl", n), folder, solved_after(lambda i: i % 4)
@@ -244,16 +247,15 @@ async def test_a_block_runs_as_the_steps_it_holds(tmp_path: Path):
     assert counts(tmp_path / "used") == {"first_solve": 6, "second_solve": 12}  # one sample of three is on record
 
 
-async def test_a_plan_counts_a_repeat_as_if_it_ran_to_the_end(tmp_path: Path):
-    """The estimate is an upper bound, and says so."""
+async def test_a_plan_counts_the_iterations_that_are_run(tmp_path: Path):
+    """All of them with a model that is never right, none after the first attempt with one that always is."""
     pipeline = load_pipeline(str(yaml_file(tmp_path / "p.yaml", SOLVE + REVISE_UNTIL_RIGHT.replace("MOST", "3"))))
-    few = [(Problem.root(question="What is 1 + 1?", answer="2", source="f:1"), ())]
-    model = ScriptedModel(World())
-    plan = await make_plan(pipeline, few, 4, {"teacher": [model], "critic": [model]})
-    assert {s.step: s.calls for s in plan.steps} == {
-        "solve": 4, "critique": 4, "revise": 4, "critique_2": 4, "revise_2": 4, "critique_3": 4, "revise_3": 4,
-    }  # fmt: skip
-    assert any("repeat:" in line and "upper bound" in line for line in plan.assumptions)
+    few = [Given(Problem.root(question="What is 1 + 1?", answer="2", answer_kind="number", source="f:1"), ())]
+    for rate, again in ((0.0, 4), (1.0, 0)):
+        model = ScriptedModel(World(solve_rate=rate, revise_rate=rate, lucky_rate=0.0))
+        plan = await make_plan(pipeline, few, 4, {"teacher": [model], "critic": [model]})
+        steps = ("critique", "revise", "critique_2", "revise_2", "critique_3", "revise_3")
+        assert {s.step: s.calls for s in plan.steps} == {"solve": 4, **dict.fromkeys(steps, again)}
 
 
 def test_feedback_review_of_mapd_is_turned_on_by_two_options(tmp_path: Path):
@@ -265,6 +267,7 @@ def test_feedback_review_of_mapd_is_turned_on_by_two_options(tmp_path: Path):
 
 
 DOCUMENT = (ROOT / "docs" / "pipelines.md").read_text()
+(PROMPT,) = re.findall(r"```jinja\n(.*?)```", DOCUMENT, re.DOTALL)
 EXAMPLES = dict(re.findall(r"```yaml\n# (\S+)\n(.*?)```", DOCUMENT, re.DOTALL))
 
 
@@ -272,12 +275,15 @@ EXAMPLES = dict(re.findall(r"```yaml\n# (\S+)\n(.*?)```", DOCUMENT, re.DOTALL))
 async def test_the_examples_of_the_document_run(tmp_path: Path, name: str):
     """Each pipeline of docs/pipelines.md runs over a few problems, and keeps some."""
     assert len(EXAMPLES) == DOCUMENT.count("```yaml")
-    for file, text in EXAMPLES.items():
+    for file, text in {**EXAMPLES, "listen.j2": PROMPT}.items():
         (tmp_path / file).write_text(text)
     two = [ScriptedModel(World(solve_rate=0.5), name=one) for one in ("one", "two")]
     pipeline = load_pipeline(tmp_path / name)
     models = {role: [two[i % 2]] for i, role in enumerate(pipeline.role_names)}
-    summary = await run(pipeline, sums(tmp_path / "in.jsonl", 12), tmp_path / "run", models)
+    rows = (
+        choices(tmp_path / "in.jsonl", 12) if "choice" in (pipeline.sample or "") else sums(tmp_path / "in.jsonl", 12)
+    )
+    summary = await run(pipeline, rows, tmp_path / "run", models)
     assert summary.stopped is None
     assert ask(tmp_path / "run", "SELECT count(*) > 0 FROM kept_rationales") == [(True,)]
     assert ask(tmp_path / "run", "SELECT count(*) FROM failures") == [(0,)]

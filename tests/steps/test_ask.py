@@ -17,7 +17,7 @@ from support import ask, run, sums, synth, write_rows, yaml_file
 
 from synth.errors import PipelineError, UserError
 from synth.models import Request, ScriptedModel, World
-from synth.pipeline import load_pipeline
+from synth.pipeline import load_pipeline, read_pipeline
 from synth.prompts import Expression
 from synth.records import Part, Problem, Rationale, Score
 from synth.steps import Unit
@@ -408,3 +408,38 @@ async def test_listening_reads_an_answer(tmp_path: Path):
         file, rows, tmp_path / "run", replying(ask=lambda request, _: {"answer": says[request.task.problem.question]})
     )
     assert ask(tmp_path / "run", "SELECT value, label FROM scores ORDER BY label") == [(1.0, "4.0"), (1.0, "B")]
+
+
+async def test_a_pass_rate_counts_the_rationales_it_is_told_to(tmp_path: Path):
+    """Hinted attempts are always right, the others never: the rate over the others is 0, over both one half."""
+    steps = """
+- {step: generate, name: alone, by: m}
+- {step: generate, name: hinted, by: m, hint: answer}
+- {step: verify_answer, of: [alone, hinted]}
+- {step: pass_rate, name: both, of: input}
+- {step: score, name: keep_both, score: both, each: problem, value: score.pass_rate}
+- {step: pass_rate, name: few, of: input, over: alone}
+"""
+    world = World(solve_rate=0, lucky_rate=0, hint_rate=1)
+    file = written(tmp_path / "f", steps)
+    await run(file, sums(tmp_path / "in.jsonl", 3), tmp_path / "run", ScriptedModel(world, name="m"))
+    found = ask(
+        tmp_path / "run",
+        "SELECT DISTINCT name, value FROM current_scores WHERE name IN ('both', 'pass_rate') ORDER BY ALL",
+    )
+    assert found == [("both", 0.5), ("pass_rate", 0.0)]
+    with pytest.raises(PipelineError, match="there is no earlier step 'alne'"):
+        load_pipeline(written(tmp_path / "g", steps.replace("over: alone", "over: alne")))
+
+
+@pytest.mark.parametrize("field", ["answer", "answer_shown", "reference_solution"])
+def test_a_solver_that_would_see_the_answer_is_found(tmp_path: Path, field: str):
+    """Who answers a problem is shown the gold answer only where the pipeline says so: the rationale is then called hinted."""
+    step = "- {step: ask, each: problem, by: m, prompt: p.j2, make: [{rationale: reply}]}"
+    draft = read_pipeline(written(tmp_path / "f", step, f"{{{{ problem.{field} }}}}"))
+    draft.check_models({"m": [ScriptedModel(World(), name="m")]})
+    assert [f"problem.{field}" in finding.what for finding in draft.findings] == [True]
+    judge = "- {step: ask, each: problem, by: m, prompt: p.j2, reply: yes_no, make: [{score: s, value: reply}]}"
+    draft = read_pipeline(written(tmp_path / "g", judge, f"{{{{ problem.{field} }}}}"))
+    draft.check_models({"m": [ScriptedModel(World(), name="m")]})
+    assert draft.findings == []

@@ -17,6 +17,7 @@ from support import ROOT, ask, run, synth, write_rows
 from synth.export import ExportOptions, export_run
 from synth.models import Completion, ScriptedModel, World
 from synth.models.structured import Unreadable, read_structured
+from synth.pipeline import load_pipeline
 from synth.records import Problem
 from synth.steps.analysis import analysis_shape, relation_in, write_analysis
 from synth.steps.counterfactual import _Premises, asks_for_exception, organise, share_changed
@@ -490,6 +491,7 @@ async def test_whoever_still_gives_the_old_answer_says_that_it_follows():
             unit=root.id, step="s", because=i, target=made.id, name="correct", value=answer == "B", judge="j"
         )
         unit.add([made, right])
-    unit.add(await PassRate(name="pass_rate").run([twin], unit))
+    (follows,) = (step for step in load_pipeline("poda").steps if step.step == "original_follows")
+    unit.add([*await PassRate(name="pass_rate").run([twin], unit), *await follows.run([twin], unit)])
     assert unit.score(twin, "pass_rate").value == 0.5
     assert unit.score(twin, "original_follows").value == 0.5
