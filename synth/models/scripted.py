@@ -280,7 +280,9 @@ class World:
         )
 
     def _ask(self, request: Request, rng: random.Random) -> str | Completion:
-        """Whatever is asked for. Of a record it approves like a reviewer: yes, the first word, the highest grade; else the opposite."""
+        """Whatever is asked for. Of a record it approves like a reviewer: yes, the first word, the highest grade; else the opposite.
+        Fields called `quote` or `quotes` hold words of the passage.
+        """
         task = request.task
         if request.shape is None and "logprobs" not in request.parameters:
             return self._solve(task, rng) if task.answers else sentence(rng)
@@ -299,6 +301,12 @@ class World:
                 words = schema["enum"]
                 best = words[-1] if schema.get("type") == "integer" else words[0]
                 reply[name] = best if approves else next(w for w in (words[0], words[-1]) if w != best)
+        lines = [line for line in (task.problem.context or "").splitlines() if line.strip()]
+        for name in ("quote", "quotes") if lines else ():
+            if isinstance(reply.get(name), list):
+                reply[name] = [_quote(rng.choice(lines), rng) for _ in reply[name]]
+            elif name in reply:
+                reply[name] = _quote(rng.choice(lines), rng)
         for name in task.answers:
             if (field := name or "answer") in reply:
                 reply[field] = self._answer_of(task, rng)
@@ -330,9 +338,7 @@ class World:
             agrees = rng.random() < self.agreement_rate
             said = "yes" if truth == agrees else "no"
             return _fields(task, decision=said) if task.format == "json" else said.capitalize()
-        words = (task.problem.context or "").split()
-        first = rng.randrange(max(1, len(words) - 4))
-        quote = " ".join(words[first : first + 5])
+        quote = _quote(task.problem.context or "", rng)
         if task.kind == "justify":
             return _fields(task, reason=f"I take it for a {task.hint}.", quote=quote)
         rationale = f'The mark is {task.hint}, for it says "{quote}".'
@@ -426,6 +432,13 @@ def _with_thought(request: Request, reply: str | Completion, *, ends: bool, show
         completion_tokens=tokens + len(said.text) // 4,
         reasoning_tokens=tokens,
     )
+
+
+def _quote(passage: str, rng: random.Random) -> str:
+    """Five successive words of a passage, or as many as it has."""
+    words = passage.split()
+    first = rng.randrange(max(1, len(words) - 4))
+    return " ".join(words[first : first + 5])
 
 
 def _filled(request: Request, rng: random.Random) -> dict[str, Any]:

@@ -9,12 +9,14 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Any, NamedTuple
 
+import orjson
 from jinja2 import filters as jinja
 from jinja2 import tests as jinja_tests
 from jinja2.runtime import Context
 from jinja2.sandbox import SandboxedEnvironment
 from jinja2.utils import pass_context, pass_environment, pass_eval_context
 
+from synth.nesting import too_deep
 from synth.prompts.figures import FIGURES
 from synth.prompts.patterns import found
 from synth.prompts.values import MOST_BITS, OPERATORS, charged, cost_of, listed, paid_for, printed, replaced, size_of
@@ -355,6 +357,21 @@ _GROUPING = re.compile(r"(?<=\d),(?=\d{3})")
 _GOES_BEFORE = re.compile(r"[\w.]")
 _GOES_ON = re.compile(r"\w|\.\d")
 
+
+def _is_json(text: Any) -> bool:
+    """`text is json`: whether a text is an object or a list of JSON, and nothing else but white space."""
+    if not isinstance(text, str):
+        return False
+    spend(1 + len(text) // LETTERS_A_STEP)
+    written = text.strip().encode(errors="replace")
+    if not written.startswith((b"{", b"[")):
+        return False
+    try:
+        return not too_deep(orjson.loads(written))
+    except orjson.JSONDecodeError:  # also where it is nested deeper than orjson reads
+        return False
+
+
 TESTS: dict[str, _Filter] = {
     "boolean": jinja_tests.test_boolean,
     "defined": jinja_tests.test_defined,
@@ -365,6 +382,7 @@ TESTS: dict[str, _Filter] = {
     "in": lambda value, values: paid_for(value) in searched(values),
     "integer": jinja_tests.test_integer,
     "iterable": lambda value: isinstance(value, (str, list, tuple, dict, range)),
+    "json": _is_json,
     "lower": _of_text(str.islower),
     "mapping": jinja_tests.test_mapping,
     "mentioning": _mentions,
@@ -391,4 +409,4 @@ TESTS: dict[str, _Filter] = {
         for name in names
     },
 }
-"""By name; `search` and `mentioning` are ours."""
+"""By name; `search`, `mentioning` and `json` are ours."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -393,6 +394,42 @@ def test_the_same_words_in_every_prompt_are_no_leak(tmp_path: Path):
     made = changed(sound(), with_examples, every=1)
     more = [rationale(200, of=3, answer="1003", call="c3"), rationale(201, of=3, answer="1003", call="c3")]
     assert value([*made, *more], "answer_in_prompt", tmp_path / "r") == pytest.approx(0)
+
+
+def test_an_answer_that_stands_in_the_passage_is_no_leak(tmp_path: Path):
+    """Answers are to be found there; beside the passage they are a leak as ever."""
+
+    def read(*, leaking: bool) -> Corpus:
+        def with_passage(r: Record) -> Record:
+            number = 1000 + int(re.sub(r"\D", "", r.id) or 0)
+            passage = f"It is said\nto be {number}."
+            if isinstance(r, Problem):
+                return with_(r, context=passage)
+            if not isinstance(r, Call):
+                return r
+            asked = f"{passage}\n\nHow many is case {r.id[1:]}?" + (f" ({number})" if leaking else "")
+            return with_(r, messages=[{"role": "user", "content": asked}])
+
+        return changed(sound(), with_passage, every=1)
+
+    assert value(read(leaking=False), "answer_in_prompt", tmp_path / "sound") == 0
+    assert value(read(leaking=True), "answer_in_prompt", tmp_path / "leaking") == 1
+
+
+def test_letters_of_options_beside_open_questions_are_no_leak(tmp_path: Path):
+    """Every prompt with options has all letters; whether one's own stands out is seen against other letters."""
+
+    def every_second(r: Record) -> Record:
+        number = int(re.sub(r"\D", "", r.id) or 0)
+        if number % 2:
+            return r
+        if isinstance(r, Problem):
+            return with_(r, choices=("red", "blue"), answer="AB"[number % 4 // 2], answer_kind="choice")
+        if isinstance(r, Call):
+            return with_(r, messages=[{"role": "user", "content": f"How many is case {number}?\nA) red\nB) blue"}])
+        return r
+
+    assert value(changed(sound(), every_second, every=1), "answer_in_prompt", tmp_path / "r") == 0
 
 
 def by_a_call(i: int, **fields: Any) -> Call:

@@ -8,8 +8,9 @@ import re
 from dataclasses import fields, replace
 
 import pytest
+from pydantic import create_model
 
-from synth.models import Completion, Profile, Request, ScriptedModel, Task, World, make_model
+from synth.models import Completion, Profile, Reply, Request, ScriptedModel, Task, World, make_model
 from synth.models.base import THINKING_TOKENS
 from synth.records import Problem, Rationale
 from synth.verify import verify_answer
@@ -181,6 +182,18 @@ async def test_the_scripted_model_is_named_on_the_command_line():
     first = await made[1].complete(asked)
     assert first == await made[1].complete(asked)
     assert first.thought_kind == "raw"
+
+
+def test_what_is_asked_for_as_a_quote_stands_in_the_passage():
+    """Fields of a reply that are called `quote` or `quotes`; others of the same type do not."""
+    passage = Problem.root(question="Who?", context="Ada has a boat of oak.\n\nBo has none at all.", answer="Ada")
+    shape = create_model("Found", __base__=Reply, quote=(str, ...), quotes=(list[str], ...), other=(list[str], ...))
+    request, rng = Request((), Task("ask", passage, format="json"), shape=shape), random.Random(1)
+    for _ in range(50):
+        reply = shape.model_validate_json(World()(request, rng))
+        assert reply.quotes
+        assert all(quote in passage.context for quote in [reply.quote, *reply.quotes])
+        assert not any(text in passage.context for text in reply.other)
 
 
 def test_another_ability_is_another_world():

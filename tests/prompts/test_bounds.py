@@ -192,6 +192,15 @@ def test_patterns_find():
     assert value("['a1', 'b'] | select('search', '[0-9]') | list") == ["a1"]
 
 
+def test_what_is_json():
+    """An object or a list, whole and alone; what is nested too deep for a record is none."""
+    for text, there in [
+        ('{"a": [1, "x"]}', True), (" [1]\n", True), ("[]", True), ('{"a": 1', False), ('{"a": 1} so', False), ("{'a': 1}", False),
+        ("1", False), ('"a"', False), ("", False), (None, False), ([1], False), ("[" * 101 + "]" * 101, False), ("[" * 99999, False),
+    ]:  # fmt: skip
+        assert Expression("t is json")({"t": text}) is there
+
+
 def test_mentioning_as_before():
     """Words, and numbers in whatever grouping, that stand by themselves."""
     for text, words, there in [
