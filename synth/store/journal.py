@@ -298,8 +298,9 @@ class Journal:
 
     def read(self, location: Location) -> dict[str, Any]:
         """The body of one entry."""
-        if self._gathered:
-            self._hand_over()
+        with self._lock:  # also where nothing has gathered: another thread may be writing it this moment
+            if self._gathered:
+                self._write()
         with (self.folder / _NAME.format(location.segment)).open("rb") as file:
             file.seek(location.offset)
             line = file.read(location.length)

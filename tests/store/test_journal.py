@@ -201,3 +201,30 @@ def test_closing_while_a_group_is_made_safe_ends_the_thread(tmp_path: Path, monk
         ending.start()
         ending.join(10)
         assert not ending.is_alive()
+
+
+async def test_what_another_thread_is_writing_is_waited_for(tmp_path: Path):
+    """An entry that the thread which makes groups safe has taken, and not yet written, is there for who reads it."""
+    journal = Journal(tmp_path / "j")
+    place = journal.append("call", b'{"n":1}')  # gathered: the loop has not had its turn
+    begun, goes_on, file = threading.Event(), threading.Event(), journal._file
+
+    class Slow:
+        def write(self, data: memoryview) -> int:
+            begun.set()
+            goes_on.wait(5)
+            return file.write(data)
+
+        def __getattr__(self, name: str):
+            return getattr(file, name)
+
+    journal._file = Slow()
+    with journal._lock:
+        writer = threading.Thread(target=lambda: [journal._lock.acquire(), journal._write(), journal._lock.release()])
+        writer.start()
+    assert begun.wait(5)  # the loop must not have its turn
+    threading.Timer(0.2, goes_on.set).start()
+    assert journal.read(place) == {"n": 1}
+    writer.join()
+    journal._file = file
+    journal.close()
