@@ -130,7 +130,7 @@ class Ask(PartStep, ModelStep):
         fields = {"object": frozenset(kind.fields), "value": frozenset[str]()}.get(kind.kind, frozenset[str]())
         if kind.answers == {""}:
             fields = frozenset(Answer._fields)
-        return {**super().sees(), "reply": fields or None, "model": None, "item": None, "index": None}
+        return {**super().sees(), "reply": fields or None, "model": None, "item": None, "index": None, "value": None}
 
     def prompt_variables(self) -> Mapping[str, frozenset[str] | None]:
         kind = self.takes_type()

@@ -194,9 +194,9 @@ class MakeScore(_OnPart):
     value: Expr | None = None
     """Its value: a number, or yes and no as 1 and 0. No value where the expression has none."""
     label: Expr | None = None
-    """Its label, a word."""
+    """Its label, a word; it sees `value`."""
     reason: Expr | None = None
-    """Why, in words."""
+    """Why, in words; it sees `value`."""
 
     def scores(self) -> tuple[str, ...]:
         return (self.score,)
@@ -211,6 +211,7 @@ class MakeScore(_OnPart):
             raise Unmakeable(f"the score {self.score} is to be a number, and {self.value} is a {type(value).__name__}")
         if value is not None and not isfinite(value):
             raise Unmakeable(f"the score {self.score} is {value}")
+        seen = seen.beside({"value": value})
         yield source.step.derive(
             Score,
             [source.subject.record],

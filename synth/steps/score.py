@@ -34,9 +34,9 @@ class Score(PartStep):
     value: Expr
     """Its value: a number, or true and false as 1 and 0."""
     label: Expr | None = None
-    """Its label, a word."""
+    """Its label, a word; it sees `value`: `"high" if value > 0.5 else "low"`."""
     reason: Expr | None = None
-    """Why, in words."""
+    """Why, in words; it sees `value`."""
 
     def gives_scores(self) -> tuple[str, ...]:
         return (self.score,)
@@ -44,6 +44,9 @@ class Score(PartStep):
     def expressions(self) -> Mapping[str, str]:
         named = {"value": self.value, "label": self.label, "reason": self.reason}
         return {name: source for name, source in named.items() if source is not None}
+
+    def sees(self) -> Mapping[str, frozenset[str] | None]:
+        return {**super().sees(), "value": None}
 
     async def run(self, records: Sequence[UnitRecord], unit: Unit) -> Iterable[UnitRecord]:
         entry = MakeScore(score=self.score, value=self.value, label=self.label, reason=self.reason)
