@@ -15,7 +15,7 @@ from synth.errors import UserError
 from synth.files import read_file
 from synth.models import Capability, Completion, Model, Request, Task, TaskKind
 from synth.nesting import too_deep
-from synth.records import Critique, Failure, Problem, Rationale, UnitRecord, record_fields
+from synth.records import Critique, Failure, Pair, Problem, Rationale, UnitRecord, record_fields
 from synth.steps.make import Makes, Source, Unmakeable
 from synth.steps.reply_types import ReplyType, parse_reply, reply_of_class
 from synth.steps.sight import UNIT_VARIABLES
@@ -135,6 +135,8 @@ class Ask(PartStep, ModelStep):
     def prompt_variables(self) -> Mapping[str, frozenset[str] | None]:
         kind = self.takes_type()
         shown: dict[str, frozenset[str] | None] = {"problem": record_fields(Problem), kind.alias: record_fields(kind)}
+        if kind is Pair:
+            shown |= dict.fromkeys(("chosen", "rejected"), record_fields(Rationale))
         return {
             **shown,
             **super(PartStep, self).sees(),
@@ -199,6 +201,7 @@ class Ask(PartStep, ModelStep):
             record.alias: record,
             **subject.variables(unit),
             **{name: seen[name] for name in ("unit", "score", "label", "parent")},
+            **({name: seen[name] for name in ("chosen", "rejected")} if isinstance(record, Pair) else {}),
             "gold": gold,
             "solution": solution,
             "critiques": [c for c in unit.all(Critique) if c.target == record.id],

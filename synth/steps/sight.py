@@ -57,7 +57,7 @@ class Sight(Lazy):
         self._record = record
 
     def make(self, name: str) -> Any:
-        if name in _OF_RATIONALES and not isinstance(self._record, Rationale):
+        if not isinstance(self._record, _OF.get(name, UnitRecord)):
             raise KeyError(name)
         return _MADE[name](self._unit, self._record)
 
@@ -82,6 +82,8 @@ def names_of(kind: type[UnitRecord], scores: frozenset[str] | None) -> dict[str,
     }
     if kind is Rationale:
         known |= {"steps": scores, "options": scores, "right": None, "wrong": None}
+    if kind is Pair:
+        known |= dict.fromkeys(("chosen", "rejected"), record_fields(Rationale))
     return known
 
 
@@ -156,7 +158,11 @@ def _verdicts(unit: Unit, record: UnitRecord) -> Mapping[str, Verdict]:
     return {name: Verdict.of(scores) for name, scores in unit.scores_of(record).items()}
 
 
-_OF_RATIONALES = frozenset({"steps", "options", "right", "wrong"})
+_OF: dict[str, type[UnitRecord]] = {
+    **dict.fromkeys(("steps", "options", "right", "wrong"), Rationale),
+    **dict.fromkeys(("chosen", "rejected"), Pair),
+}
+"""Names that records of one type have alone."""
 
 _MADE: dict[str, Callable[[Unit, UnitRecord], Any]] = {
     "problem": lambda unit, record: unit.problem_of(record),
@@ -175,4 +181,6 @@ _MADE: dict[str, Callable[[Unit, UnitRecord], Any]] = {
     "wrong": _by_correct(right=False),
     "parent": _parent,
     "children": _children,
+    "chosen": lambda unit, record: unit.get(record.chosen),  # type: ignore[attr-defined]
+    "rejected": lambda unit, record: unit.get(record.rejected),  # type: ignore[attr-defined]
 }

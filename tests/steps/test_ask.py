@@ -466,3 +466,28 @@ async def test_the_thought_of_a_typed_reply_is_kept(tmp_path: Path):
     await run(written(tmp_path / "f", step), sums(tmp_path / "in.jsonl", 1), tmp_path / "run", model)
     found = ask(tmp_path / "run", "SELECT response, thought, thought_kind, answer FROM rationales")
     assert found == [("It is 5.", "Hm, five.", "raw", "5")]
+
+
+async def test_a_judge_of_pairs_sees_both_sides(tmp_path: Path):
+    """A pair is asked about with its two rationales; what the judge says is a score of the pair, and rejects it."""
+    steps = """
+- {step: generate, by: m, samples: 4, temperature: 0.7}
+- {step: verify_answer}
+- {step: pair, limit: 1}
+- step: ask
+  name: judge
+  each: pair
+  by: m
+  prompt: p.j2
+  reply: one_of(first, second)
+  make: [{score: agrees, value: reply == "first"}, {reject: reply == "second" and chosen.answer != rejected.answer}]
+"""
+    file = written(tmp_path / "f", steps, "1: {{ chosen.answer }} 2: {{ rejected.answer }}")
+    model = replying(judge=lambda request, _: {"answer": "second"})
+    await run(file, sums(tmp_path / "in.jsonl", 6), tmp_path / "run", model)
+    pairs = ask(tmp_path / "run", "SELECT count(*) FROM pairs")[0][0]
+    assert pairs > 0
+    assert ask(tmp_path / "run", "SELECT count(*) FROM kept_pairs") == [(0,)]
+    shown = "SELECT bool_and(c.messages::VARCHAR LIKE '%1: ' || a.answer || ' 2: ' || b.answer || '%') FROM calls c"
+    sides = "JOIN scores s ON s.call = c.id JOIN pairs p ON p.id = s.target JOIN rationales a ON a.id = p.chosen JOIN rationales b ON b.id = p.rejected"
+    assert ask(tmp_path / "run", f"{shown} {sides}") == [(True,)]
