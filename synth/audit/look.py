@@ -27,7 +27,7 @@ SELECT r.model, count(*) AS accepted,
   count(*) FILTER (NOT regexp_matches(replace(r.reasoning, ',', ''), '(^|[^0-9.])' || regexp_escape(replace(p.answer, ',', '')) || '($|[^0-9])'))
     AS without_gold
 FROM (
-  SELECT id FROM rationales WHERE id IN (SELECT target FROM scores WHERE label = 'accepted') ORDER BY id LIMIT 10000
+  SELECT id FROM rationales WHERE id IN (SELECT target FROM scores WHERE part IS NULL AND label = 'accepted') ORDER BY id LIMIT 10000
 ) JOIN rationales r USING (id) JOIN problems p ON p.id = r.problem
 WHERE p.answer_kind = 'number' GROUP BY ALL ORDER BY ALL
 """

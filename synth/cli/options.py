@@ -101,7 +101,10 @@ def code_option(command: F) -> F:
         if allow_code:
             from synth.pipeline import allow_code as allow
 
-            for path in allow(given["pipeline" if "pipeline" in given else "name"]):
+            pipeline = given["pipeline" if "pipeline" in given else "name"]
+            if pipeline is None:
+                raise UserError("--allow-code allows the Python of one pipeline", remedy="name the pipeline")
+            for path in allow(pipeline, media_from=given.get("media_from")):
                 click.echo(f"allowed to run, until it changes: {path}", err=True)
         return command(*args, **given)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from synth.calls import Caller, next_stage
 from synth.engine.progress import Progress, StepCounts
@@ -48,7 +48,7 @@ async def run_step(step: Step, sources: Sequence[str] | None, unit: Unit) -> Ste
     if not records:
         return StepDone(0, ())
     try:
-        return StepDone(len(records), list(await step.run(records, unit)))
+        return StepDone(len(records), _records(await step.run(records, unit)))
     except (SynthError, ExceptionGroup):
         raise
     except Exception as error:
@@ -93,7 +93,15 @@ async def run_unit(
     progress.kept += count_kept(unit.records)
     # Failures are noted in the order in which calls came back, which no two runs share.
     failures = sorted((r for r in unit.records if isinstance(r, Failure)), key=lambda r: r.id)
+    unit.forget()
     return [*(r for r in unit.records if not isinstance(r, Failure)), *failures]
+
+
+def _records(made: Iterable[Any]) -> list[UnitRecord]:
+    for record in (records := list(made)):
+        if not isinstance(record, UnitRecord):
+            raise TypeError(f"run gave a {type(record).__name__}, and is to give records")
+    return records
 
 
 def _raised(error: Exception, step: Step, unit: Unit) -> StepError:

@@ -119,7 +119,7 @@ SELECT r.id, r.problem, r.unit, r.model, {_WRITTEN.format("r", "")}, {_PROBLEM},
   (SELECT to_json(map(list(s.name ORDER BY s.name), list(s.value ORDER BY s.name))) FROM current_scores s WHERE s.target = r.id AND s.part IS NULL) AS scores
 FROM rationales r JOIN problems p ON p.id = r.problem LEFT JOIN kept_rationales k ON k.id = r.id
 WHERE r.reasoning <> '' AND r.problem NOT IN (FROM excluded)
-  AND (k.id IS NOT NULL OR r.id IN (SELECT target FROM scores WHERE label IN ('wrong', 'rejected')))
+  AND (k.id IS NOT NULL OR r.id IN (SELECT target FROM scores WHERE part IS NULL AND label IN ('wrong', 'rejected')))
 ORDER BY p.source, r.problem, r.id
 """
 
@@ -164,7 +164,7 @@ WHERE p.answer IS NOT NULL ORDER BY p.source, p.id
 
 _STEPWISE = f"""
 SELECT r.id, r.problem, r.unit, r.model, r.steps, r.segmenter, r.thought, r.answer AS stated, {_PROBLEM}, l.labels, l.labelled_by,
-  r.id IN (SELECT target FROM scores WHERE name = 'correct' AND value = 1) AS "right"
+  r.id IN (SELECT target FROM scores WHERE part IS NULL AND name = 'correct' AND value = 1) AS "right"
 FROM rationales r JOIN problems p ON p.id = r.problem JOIN ({{labels}}) l ON l.target = r.id
 WHERE r.problem NOT IN (FROM excluded)
 ORDER BY p.source, r.problem, r.id
@@ -175,8 +175,8 @@ _LABELS = {
     "scores": """
 SELECT target, list(struct_pack(step := place, value := value) ORDER BY place) AS labels,
   array_to_string(list_sort(list_distinct(flatten(list(judges)))), ', ') AS labelled_by
-FROM (SELECT target, part.index AS place, avg(value) >= $2 AS value, list(judge) AS judges FROM scores
-  WHERE part.kind = 'step' AND name = $1 AND value IS NOT NULL GROUP BY target, place) GROUP BY target""",
+FROM (SELECT target, part.index AS place, value >= $2 AS value, whose AS judges FROM current_scores
+  WHERE part.kind = 'step' AND name = $1 AND value IS NOT NULL) GROUP BY target""",
     "tree": """
 WITH RECURSIVE leaves AS (
   SELECT r.node AS leaf, max(s.value) AS value FROM rationales r JOIN scores s ON s.target = r.id

@@ -33,19 +33,21 @@ Simulator = Callable[[Request, random.Random], "str | Completion | Mapping[str, 
 """How a step's questions are answered in a world: a text, a completion, or the fields of the reply."""
 
 
-def simulates(step: str) -> Callable[[Simulator], Simulator]:
-    """Marks a function in the Python of a pipeline: the scripted model answers the questions of this step by it.
+def simulates(*steps: str) -> Callable[[Simulator], Simulator]:
+    """Marks a function in the Python of a pipeline: the scripted model answers the questions of these steps by it. It gets the request
+    and a generator of random numbers, and gives the fields of the reply (a value alone as `answer`), a text, or a `Completion`.
 
         @synth.simulates("verdict")
         def verdict(request, rng):
             return {"correct": "yes" if rng.random() < 0.9 else "no"}
 
     Args:
-        step: the name of the step, as the pipeline calls it.
+        steps: the names of the steps, as the pipeline calls them: of a step of a block with its prefix, of a later iteration with
+            its number.
     """
 
     def mark(function: Simulator) -> Simulator:
-        function.simulates = step  # type: ignore[attr-defined]
+        function.simulates = (*getattr(function, "simulates", ()), *steps)  # type: ignore[attr-defined]
         return function
 
     return mark

@@ -79,6 +79,10 @@ def check_flow(uses: Sequence[Use], imports: Sequence[str], draft: Draft) -> Non
 _IMPORTED: dict[str, type[UnitRecord]] = {"rationale": Rationale, "pair": Pair, "critique": Critique}
 
 
+_OF_SCORES = frozenset({"score", "label", "judgements", "steps", "options", "problem_score"}) | {
+    f"{part}.{of}" for part in ("step", "option") for of in ("score", "label")
+}
+"""What has scores by name."""
 _OF_RECORDS = frozenset({"record", *(kind.alias for kind in RECORD_TYPES if issubclass(kind, UnitRecord))}) - {
     "problem"
 }
@@ -117,7 +121,9 @@ class _Flow:
         seen = {name: made for name, made in self._made.items() if made.enabled or not step.enabled}
         self._check_references(step, seen)
         scores = frozenset[str]().union(*(made.scores for made in seen.values()))
-        known = names_of(kind, None if self._draft.in_the_dark else scores) | dict(step.sees())
+        named = None if self._draft.in_the_dark else scores
+        known = names_of(kind, named) | dict(step.sees())
+        known |= {f"{part}.{of}": named for part in ("step", "option") if part in known for of in ("score", "label")}
         for option, source in {**({"where": step.where} if step.where else {}), **step.expressions()}.items():
             for what, remedy in self._wrong_with(source, known):
                 find(step.name, option, what, remedy)
@@ -174,7 +180,7 @@ class _Flow:
             yield f"the expression {source!r} does not compile: {error.what}", f"fix it; it is Jinja2: {error.remedy}"
             return
         for name in unknown:
-            owner, _, attribute = name.partition(".")
+            owner, _, attribute = name.rpartition(".") if "." in name else (name, "", "")
             fields = known.get(owner)
             if name in _OF_RECORDS and "record" not in known:
                 yield (
@@ -183,7 +189,7 @@ class _Flow:
                 )
             elif not attribute or fields is None:
                 yield f"{source!r}: unknown name {name!r}", near(name, known) or f"names: {', '.join(known)}"
-            elif owner in {"score", "label", "judgements", "steps", "options"}:
+            elif owner in _OF_SCORES:
                 yield self._wrong_score(source, attribute, fields)
             else:
                 remedy = near(attribute, fields) or f"fields: {', '.join(sorted(fields))}"
@@ -253,7 +259,12 @@ def check_prompts(steps: Sequence[Step], draft: Draft) -> dict[str, str]:
                 continue
             try:
                 for name, line in prompt.unknown_variables(known):
-                    remedy = near(name, known) or f"variables: {', '.join(known)}"
+                    owner, _, field = name.rpartition(".")
+                    offered = known.get(owner) if owner else known
+                    remedy = (
+                        near(field, offered or ())
+                        or f"{'fields' if owner else 'variables'}: {', '.join(sorted(offered or ()))}"
+                    )
                     draft.find(step.name, option, f"{prompt.name}, line {line}: unknown variable {name!r}", remedy)
                 for text, line in prompt.stray_text()[:1]:
                     what = f"{prompt.name}, line {line}: {text[:40]!r} stands outside of every message, and would not be sent"

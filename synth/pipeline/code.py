@@ -9,10 +9,12 @@ from __future__ import annotations
 import hashlib
 import sys
 import traceback
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -59,7 +61,9 @@ class Code:
     simulators: dict[str, Simulator] = field(default_factory=dict)
     """How the scripted model answers steps, by the names of the steps."""
     digests: dict[str, str] = field(default_factory=dict)
-    """What has run: the hash of each file's content by its name."""
+    """What has run: the hash of each file's content, by its place and name."""
+    whole: bool = True
+    """Whether all of it could run, so that what it defines is known."""
 
 
 def read_code(name: str, reach: Reach) -> CodeFile:
@@ -90,7 +94,7 @@ def load_code(name: str, reach: Reach, code: Code) -> None:
             remedy="read it; then add --allow-code to the command (run, plan, rehearse, pipelines), or call synth.allow_code(PIPELINE)",
         )
     module = _run(file.path, file.content)
-    code.digests[name] = file.digest
+    code.digests[f"{len(code.digests) + 1}: {name}"] = file.digest  # two files may have one name
     for value in list(vars(module).values()):
         if getattr(value, "__module__", None) != module.__name__:
             continue
@@ -111,8 +115,10 @@ def load_code(name: str, reach: Reach, code: Code) -> None:
                     remedy="derive it from synth.Reply",
                 )
             code.replies[value.__name__] = value
-        elif (step := getattr(value, "simulates", None)) is not None:
-            code.simulators[step] = value
+        else:
+            named = getattr(value, "simulates", None)
+            if callable(value) and isinstance(named, tuple):
+                code.simulators |= dict.fromkeys(named, value)
 
 
 @lru_cache(maxsize=64)
@@ -140,11 +146,14 @@ def why_raised(error: BaseException, path: Path) -> str:
     return f"{at}{type(error).__name__}: {error}"[:500]
 
 
-def allow_code(pipeline: str | Path) -> tuple[Path, ...]:
+def allow_code(
+    pipeline: str | Path | Mapping[str, Any], *, media_from: Sequence[str | Path] | None = None
+) -> tuple[Path, ...]:
     """Allow the Python that a pipeline brings, as it is now: also that of the pipelines it extends.
 
     Args:
-        pipeline: the name or path of a pipeline.
+        pipeline: the name or path of a pipeline, or one written as a mapping.
+        media_from: as in `load_pipeline`.
 
     Returns:
         The files that were not allowed before.
@@ -155,7 +164,7 @@ def allow_code(pipeline: str | Path) -> tuple[Path, ...]:
     """
     from synth.pipeline.load import code_of
 
-    new = [file for file in code_of(pipeline) if not file.is_allowed]
+    new = [file for file in code_of(pipeline, media_from) if not file.is_allowed]
     try:
         remember((file.digest, str(file.path.resolve())) for file in new)
     except OSError as error:

@@ -49,6 +49,8 @@ class Item:
     """Where it stands in the document."""
     reach: Reach
     """Which files it may name."""
+    own: Mapping[str, type[Step]]
+    """The steps that the pipeline's own Python defines."""
     steps: list[Item] | None = None
     """The steps of a `repeat`; None for a step."""
     moved: dict[str, Place] = field(default_factory=dict)
@@ -94,10 +96,12 @@ class Reader:
 
     Args:
         draft: takes the findings.
+        own: the steps that the pipeline's own Python defines, by name; more may come while it reads.
     """
 
-    def __init__(self, draft: Draft) -> None:
+    def __init__(self, draft: Draft, own: Mapping[str, type[Step]]) -> None:
         self._draft = draft
+        self._own = own
         self._items = 0
         self._letters = 0
         self._blocks: dict[Path, Document | None] = {}
@@ -135,7 +139,7 @@ class Reader:
         """One step; `name` is its name if it is given none."""
         options = dict(written)
         options.setdefault("name", name or options.get("step", ""))
-        return Item(options, document, path, document.reach)
+        return Item(options, document, path, document.reach, self._own)
 
     def _repeat(self, document: Document, one: Mapping[str, Any], path: YamlPath, users: tuple[Path, ...]) -> Item:
         self._check_keys(document, one, path, ("repeat",))
@@ -149,7 +153,7 @@ class Reader:
                 self._find(document.at(*at), "repeat has no steps", "add steps:")
         steps = self.items(document, inner.get("steps") or [], (*at, "steps"), users)
         options = {option: value for option, value in inner.items() if option != "steps"}
-        return Item(options, document, at, document.reach, steps=steps)
+        return Item(options, document, at, document.reach, self._own, steps=steps)
 
     def _block(self, document: Document, one: Mapping[str, Any], path: YamlPath, users: tuple[Path, ...]) -> list[Item]:
         self._check_keys(document, one, path, ("use", "name", "with"))
@@ -424,7 +428,7 @@ def _refer(step: Item, meant: Callable[[str], list[str]]) -> list[str]:
 
 def _kind(step: Item) -> type[Step] | None:
     which = step.options.get("step")
-    return all_steps().get(which) if isinstance(which, str) else None
+    return {**all_steps(), **step.own}.get(which) if isinstance(which, str) else None
 
 
 def _takes_list(kind: type[Step] | None, option: str) -> bool:

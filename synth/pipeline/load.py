@@ -18,7 +18,7 @@ from synth.pipeline.check import Use, check_corpus, check_flow, check_names, che
 from synth.pipeline.code import Code, CodeFile, load_code, read_code
 from synth.pipeline.document import Document, Place, document_of, place_in, read_document
 from synth.pipeline.draft import Draft, Finding, near
-from synth.pipeline.expand import Item, Reader, expand
+from synth.pipeline.expand import MOST_DEPTH, Item, Reader, expand
 from synth.pipeline.extend import CHANGES, change
 from synth.pipeline.spec import Pipeline, PipelineHead
 from synth.shipped import shipped
@@ -60,21 +60,25 @@ def read_pipeline(
     Raises:
         PipelineError: there is no such pipeline.
     """
-    draft = Draft()
+    draft, code = Draft(), Code()
+    document, origin = _opened(given, folder, media_from, draft)
+    file = None if document is None else _with_base(document, draft, Reader(draft, code.steps), (), code)
+    if file is not None:
+        _build(file, draft, origin, code)
+    return draft
+
+
+def _opened(
+    given: str | Path | Mapping[str, Any], folder: Path | None, media_from: Sequence[str | Path] | None, draft: Draft
+) -> tuple[Document | None, str | tuple[dict[str, Any], Path]]:
+    """What a pipeline is written in, and what it is called."""
     allowed = None if media_from is None else tuple(Path(one).expanduser() for one in media_from)
-    document: Document | None
     if isinstance(given, Mapping):
         folder = (folder or Path()).resolve()
-        document = document_of(given, Reach(folder, allowed))
-        origin: str | tuple[dict[str, Any], Path] = (dict(given), folder)
-    else:
-        path = find_pipeline(str(given))
-        document = _read(path, Reach(path.parent, allowed or ()), draft)
-        origin = str(given) if path in catalogue().values() else str(path)  # of a folder, the file in it
-    file = None if document is None else _with_base(document, draft, Reader(draft), ())
-    if file is not None:
-        _build(file, draft, origin)
-    return draft
+        return document_of(given, Reach(folder, allowed)), (dict(given), folder)
+    path = find_pipeline(str(given))
+    document = _read(path, Reach(path.parent, allowed or ()), draft)
+    return document, str(given) if path in catalogue().values() else str(path)  # of a folder, the file in it
 
 
 @dataclass
@@ -99,14 +103,24 @@ def _read(path: Path, reach: Reach, draft: Draft) -> Document | None:
     return read_document(path, reach, draft, kind="pipeline", remedy="begin with pipeline: family/name")
 
 
-def _with_base(document: Document, draft: Draft, reader: Reader, seen: tuple[Path, ...]) -> _File | None:
-    """What was read, with what it extends merged in."""
+def _with_base(
+    document: Document, draft: Draft, reader: Reader, seen: tuple[Path, ...], code: Code | None
+) -> _File | None:
+    """What was read, with what it extends merged in; `code` takes what its Python defines, None where that is not to run."""
+    if len(seen) > MOST_DEPTH:
+        what = f"more than {MOST_DEPTH} pipelines extend each other"
+        draft.findings.append(Finding(*document.at("extends"), what, "extend one that is nearer to the first"))
+        return None
+    own = _own_code(document, draft)
+    if code is not None:
+        for name, reach, place in own:
+            _run_code(name, reach, place, draft, code)
     lists = {key: reader.items(document, document.data.get(key, []), (key,)) for key in ("steps", "corpus")}
     head = {key: value for key, value in document.data.items() if key not in {*lists, "extends", *CHANGES}}
-    file = _File(head, document.places, code=_own_code(document, draft), **lists)
+    file = _File(head, document.places, code=own, **lists)
     base_name = document.data.get("extends")
     if base_name is not None:
-        return _merge(file, document, str(base_name), draft, reader, (*seen, document.path))
+        return _merge(file, document, str(base_name), draft, reader, (*seen, document.path), code)
     for key in (key for key in CHANGES if document.data.get(key)):
         remedy = "name the pipeline it changes: extends: NAME"
         draft.findings.append(Finding(*document.at(key), f"{key} without extends", remedy))
@@ -114,7 +128,13 @@ def _with_base(document: Document, draft: Draft, reader: Reader, seen: tuple[Pat
 
 
 def _merge(
-    file: _File, document: Document, base_name: str, draft: Draft, reader: Reader, seen: tuple[Path, ...]
+    file: _File,
+    document: Document,
+    base_name: str,
+    draft: Draft,
+    reader: Reader,
+    seen: tuple[Path, ...],
+    code: Code | None,
 ) -> _File | None:
     at, reach = document.at("extends"), document.reach
     try:
@@ -126,7 +146,7 @@ def _merge(
         draft.findings.append(Finding(*at, "the pipelines extend each other in a circle", "break the circle"))
         return None
     read = _read(base_path, reach.below(base_path.parent), draft)
-    base = None if read is None else _with_base(read, draft, reader, seen)
+    base = None if read is None else _with_base(read, draft, reader, seen, code)
     if base is None:
         return None
     # A list of its own replaces that of the base.
@@ -140,11 +160,10 @@ def _merge(
     return _File(merged, {**base.places, **file.places}, code=[*base.code, *file.code], **lists)
 
 
-def _build(file: _File, draft: Draft, origin: str | tuple[dict[str, Any], Path]) -> None:
+def _build(file: _File, draft: Draft, origin: str | tuple[dict[str, Any], Path], code: Code) -> None:
     head = _head(file, draft)
     if head is not None and head.sample is not None:
         _check_sample(head.sample, file, draft)
-    code = _code(file, draft)
     uses = [Use(item, _unit_step(item, draft, code)) for item in expand(file.steps, draft)]
     corpus = [step for item in file.corpus if (step := _corpus_step(item, draft)) is not None]
     steps = [use.step for use in uses if use.step is not None]
@@ -193,20 +212,17 @@ def _with_sources(uses: Sequence[Use]) -> tuple[Step, ...]:
     return tuple(made)
 
 
-def _code(file: _File, draft: Draft) -> Code:
-    """What the Python that it brings defines. A file that may not run, or that raises, is a mistake."""
-    code = Code()
-    for name, reach, place in file.code:
-        try:
-            load_code(name, reach, code)
-        except UserError as error:
-            what = f"{error.where}: {error.what}" if error.where else error.what
-            draft.findings.append(Finding(*place, what, error.remedy or "correct the file"))
-            draft.in_the_dark = True
-    return code
+def _run_code(name: str, reach: Reach, place: Place, draft: Draft, code: Code) -> None:
+    """Take what a file of Python defines. One that may not run, or that raises, is a mistake."""
+    try:
+        load_code(name, reach, code)
+    except UserError as error:
+        what = f"{error.where}: {error.what}" if error.where else error.what
+        draft.findings.append(Finding(*place, what, error.remedy or "correct the file"))
+        draft.in_the_dark, code.whole = True, False
 
 
-def code_of(given: str | Path) -> list[CodeFile]:
+def code_of(given: str | Path | Mapping[str, Any], media_from: Sequence[str | Path] | None = None) -> list[CodeFile]:
     """The Python files that a pipeline and those it extends bring, read and not run.
 
     Raises:
@@ -214,9 +230,8 @@ def code_of(given: str | Path) -> list[CodeFile]:
         UserError: a file cannot be read.
     """
     draft = Draft()
-    path = find_pipeline(str(given))
-    document = _read(path, Reach(path.parent, ()), draft)
-    file = None if document is None else _with_base(document, draft, Reader(draft), ())
+    document, _ = _opened(given, None, media_from, draft)
+    file = None if document is None else _with_base(document, draft, Reader(draft, {}), (), None)
     if file is None:
         draft.checked()
         raise AssertionError
@@ -285,10 +300,13 @@ def _step(
     if not isinstance(which, str) or which not in kinds:
         what = f"there is no step {which!r}" if which else "the step is not named"
         remedy = near(str(which), kinds) or f"steps: {', '.join(kinds)}"
-        _note(draft, item, "step", what, remedy)
+        unknown = bool(which) and code is not None and not code.whole  # it may be a step of the code that did not run
+        if not unknown:
+            _note(draft, item, "step", what, remedy)
         alike = nearest(str(which), kinds, cutoff=_SURELY_MEANT)
         if not alike:
             draft.in_the_dark = True
+        if not alike or unknown:
             return None
         which = options["step"] = alike[0]  # taken for it, so that its other mistakes are told too, and no false ones
     kind = kinds[which]
@@ -315,10 +333,13 @@ def _step(
             elif e["type"] == "missing":
                 _note(draft, item, option, f"step {name}: {option} is missing", f"add {option}: …")
             else:
-                draft.find(name, option, f"{option}: {e['msg']}", f"see synth pipelines --step {which}")
+                place = ".".join(str(part) for part in e["loc"] if not str(part).startswith(("Make", "tuple[")))
+                what = f"{place or 'step'}: {e['msg'].removeprefix('Value error, ')}"
+                draft.find(name, option, what, f"see synth pipelines --step {which}")
         try:  # without what is wrong, so that the steps after it are judged by what it would make
             return kind.model_validate({k: v for k, v in options.items() if k not in wrong})
         except ValidationError:
+            draft.in_the_dark = True
             return None
 
 

@@ -181,7 +181,14 @@ def _file_model() -> type[BaseModel]:
     for corpus_kind in CORPUS_STEPS[1:]:
         any_corpus = any_corpus | corpus_kind
     step = Annotated[any_step, Field(discriminator="step")]
-    inner = tuple[step | UseItem, ...]
+    names = [kind.model_fields["step"].default for kind in BUILT_IN]
+    own = create_model(
+        "OwnStep",
+        __config__=ConfigDict(extra="allow"),
+        __doc__="A step that the Python of the pipeline defines (`code`), or another package.",
+        step=(str, Field(description="Its name.", json_schema_extra={"not": {"enum": names}})),
+    )
+    inner = tuple[step | own | UseItem, ...]
     repeat = create_model(
         "Repeat",
         __base__=RepeatHead,
@@ -194,7 +201,7 @@ def _file_model() -> type[BaseModel]:
         __doc__=RepeatHead.__doc__,
         repeat=(repeat, Field(description="The steps, and when they end.")),
     )
-    any_item: Any = step | UseItem | repeat_item
+    any_item: Any = step | own | UseItem | repeat_item
     steps = tuple[any_item, ...]
     corpus = tuple[Annotated[any_corpus, Field()], ...]
     insert = create_model(
@@ -231,5 +238,9 @@ def pipeline_schema() -> dict[str, Any]:
             definition["properties"].pop("folder", None)
             definition["properties"].pop("classes", None)
             definition["required"] = sorted({*definition.get("required", []), "step"})
+    # Without Python of its own, and without a base that may have some, its steps are those that there are.
+    known = {"items": {"properties": {"step": {"enum": [kind.model_fields["step"].default for kind in BUILT_IN]}}}}
+    schema["if"] = {"not": {"anyOf": [{"required": ["code"]}, {"required": ["extends"]}]}}
+    schema["then"] = {"properties": {"steps": known}}
     assert canonical_json(schema)
     return schema

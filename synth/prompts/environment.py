@@ -149,7 +149,7 @@ def undefined_names(tree: nodes.Template, known: Mapping[str, frozenset[str] | N
         (f"{owner}.{attribute}", access.lineno)
         for access in tree.find_all((nodes.Getattr, nodes.Getitem))
         for owner, attribute in _named(access)
-        if owner in free and (offered := known.get(owner)) is not None and attribute not in offered
+        if owner.split(".")[0] in free and (offered := known.get(owner)) is not None and attribute not in offered
     ]
     return list(dict.fromkeys(names + fields))
 
@@ -190,6 +190,12 @@ def _named(access: nodes.Expr) -> Iterator[tuple[str, str]]:
 
     if isinstance(access, nodes.Getattr) and isinstance(access.node, nodes.Name):
         yield access.node.name, access.attr
+    elif (
+        isinstance(access, nodes.Getattr)
+        and isinstance(access.node, nodes.Getattr)
+        and isinstance(access.node.node, nodes.Name)
+    ):
+        yield f"{access.node.node.name}.{access.node.attr}", access.attr
     elif (
         isinstance(access, nodes.Getitem)
         and isinstance(access.node, nodes.Name)

@@ -28,7 +28,10 @@ def _numbers(values: Any) -> list[float]:
                 raise TypeError(f"a list of numbers is needed, and one of its items is a {type(value).__name__}")
         elif isinstance(value, int) and value.bit_length() > _WHOLE_BITS:
             raise Refused("a number is too large")
-        found.append(float(value))
+        number = float(value)
+        if not math.isfinite(number):
+            raise Refused("a number is too large")
+        found.append(number)
     return found
 
 

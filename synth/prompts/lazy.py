@@ -11,7 +11,8 @@ __all__ = ["Lazy"]
 class Lazy(dict[str, Any]):
     """A mapping of names to data that expressions go through by name: `siblings`, `score`…
 
-    It counts as one step of work, like a record: what is in it is counted when it is asked for.
+    It counts as one step of work, like a record: what is in it is counted when it is asked for. It cannot be gone through: what has
+    been asked for so far is nobody's business.
     """
 
     def make(self, name: str) -> Any:

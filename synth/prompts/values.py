@@ -102,6 +102,8 @@ def listed(values: Any) -> Any:
     Raises:
         Refused: it has none.
     """
+    if isinstance(values, Lazy):
+        raise Refused("what is known of a record cannot be gone through: name what you want of it")
     if isinstance(values, (list, tuple, str, dict, range)):
         spend(1 + len(values))
         return values
@@ -280,7 +282,7 @@ METHODS: dict[type, Mapping[str, Bound]] = {
     list: {"count": _of_list(list.count), "index": _of_list(list.index)},
     tuple: {"count": _of_list(tuple.count), "index": _of_list(tuple.index)},
     dict: {
-        "get": dict.get,
+        "get": lambda values, key, default=None: values.get(key, default),
         "items": lambda values: list(listed(values).items()),
         "keys": lambda values: list(listed(values)),
         "values": lambda values: list(listed(values).values()),

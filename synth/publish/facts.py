@@ -169,7 +169,7 @@ def facts_of(store: Store, run: Path, licenses: Mapping[str, str]) -> Facts:
         authors=store.sql(_AUTHORS).fetchall(),
         hinted=count("SELECT count(*) FROM kept_rationales WHERE hinted"),
         verified=count(
-            "SELECT count(*) FROM kept_rationales WHERE id IN (SELECT target FROM scores WHERE label = 'right')"
+            "SELECT count(*) FROM kept_rationales WHERE id IN (SELECT target FROM scores WHERE part IS NULL AND label = 'right')"
         ),
         people=count("SELECT count(DISTINCT target) FROM human_verdicts"),
         reviews=count("SELECT count(*) FROM reviews"),

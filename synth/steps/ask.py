@@ -5,18 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
+from typing import Annotated, Any, ClassVar, Literal
 
 import orjson
-from pydantic import Field, InstanceOf, JsonValue, model_validator
+from pydantic import Field, InstanceOf, JsonValue, ValidationInfo, field_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from synth.errors import UserError
-from synth.files import read_file
-from synth.models import Capability, Completion, Model, Request, Task, TaskKind
+from synth.files import Reach, read_file
+from synth.models import Capability, Completion, Model, Reply, Request, Task, TaskKind
 from synth.nesting import too_deep
 from synth.records import Critique, Failure, Pair, Problem, Rationale, UnitRecord, record_fields
-from synth.steps.make import Makes, Source, Unmakeable
+from synth.steps.make import Answer, Makes, Source, Unmakeable
 from synth.steps.reply_types import ReplyType, parse_reply, reply_of_class
 from synth.steps.sight import UNIT_VARIABLES
 from synth.steps.step import ModelStep
@@ -25,21 +25,12 @@ from synth.steps.unit import Unit
 from synth.steps.yes_or_no import YES_OR_NO, probability_of_yes
 from synth.verify import compare_answers, find_answer
 
-__all__ = ["Answer", "Ask"]
+__all__ = ["Ask"]
 
 _GOLD = frozenset({"answer", "answer_text", "answer_shown", "reference_solution"})
 """Fields of a problem that say its answer."""
 _MOST_BYTES = 2**18
 """Of a file with a JSON Schema."""
-
-
-class Answer(NamedTuple):
-    """An answer to the problem, as expressions see a reply of the type `answer`."""
-
-    text: str | None
-    """The answer that the reply states; None where none could be read."""
-    right: bool | None
-    """Whether it is the gold answer; None where the problem has none."""
 
 
 class Ask(PartStep, ModelStep):
@@ -66,6 +57,8 @@ class Ask(PartStep, ModelStep):
     """The role, or roles, that answer."""
     prompt: str
     """Path of a prompt of your own (`.j2`), read from beside the pipeline file, or name of a shipped one."""
+    classes: Annotated[SkipJsonSchema[InstanceOf[dict] | None], Field(exclude=True, repr=False)] = None  # type: ignore[type-arg]
+    """Set by the loader: classes of replies of the pipeline's own Python, by name."""
     reply: JsonValue = "text"
     """The type of the reply."""
     make: Annotated[tuple[Makes, ...], Field(min_length=1)]
@@ -79,13 +72,11 @@ class Ask(PartStep, ModelStep):
     author: Literal["teacher", "student", "perturbed"] = "teacher"
     """What the writer of rationales is to the corpus."""
 
-    classes: Annotated[SkipJsonSchema[InstanceOf[dict] | None], Field(exclude=True, repr=False)] = None  # type: ignore[type-arg]
-    """Set by the loader: classes of replies of the pipeline's own Python, by name."""
-
-    @model_validator(mode="after")
-    def _reply_is_a_type(self) -> Self:
-        assert self.reply_type
-        return self
+    @field_validator("reply")
+    @classmethod
+    def _reply_is_a_type(cls, written: JsonValue, known: ValidationInfo) -> JsonValue:
+        _type_of(written, known.data.get("folder"), known.data.get("classes"))
+        return written
 
     @cached_property
     def reply_type(self) -> ReplyType:
@@ -94,23 +85,11 @@ class Ask(PartStep, ModelStep):
         Raises:
             ValueError: it is none.
         """
-        written = self.reply
-        if isinstance(written, dict) and set(written) == {"schema"} and isinstance(written["schema"], str):
-            written = {"schema": self._schema_file(written["schema"])}
-        if isinstance(written, str) and self.classes and written in self.classes:
-            return reply_of_class(self.classes[written])
-        return parse_reply(written)
+        return _type_of(self.reply, self.folder, self.classes)
 
-    def _schema_file(self, name: str) -> JsonValue:
-        if self.folder is None:
-            raise ValueError(f"reply: the schema {name} is read from beside a pipeline file, and there is none")
-        try:
-            content: JsonValue = orjson.loads(read_file(self.folder.find(name), _MOST_BYTES))
-        except (UserError, OSError, orjson.JSONDecodeError) as error:
-            raise ValueError(f"reply: the schema {name} cannot be read: {error}") from error
-        if too_deep(content):
-            raise ValueError(f"reply: the schema {name} has too many levels")
-        return content
+    def described(self) -> dict[str, Any]:
+        shape = self.reply_type.shape
+        return super().described() | ({} if shape is None else {"reply_schema": shape.model_json_schema()})
 
     def gives_types(self) -> tuple[type[UnitRecord], ...]:
         return tuple(dict.fromkeys(entry.makes for entry in self.make))
@@ -176,11 +155,18 @@ class Ask(PartStep, ModelStep):
     async def run(self, records: Sequence[UnitRecord], unit: Unit) -> Iterable[UnitRecord]:
         asked: list[tuple[Model, Request, UnitRecord]] = []
         about: list[Subject] = []
+        several = unit.models(self.by)
         for subject in self.subjects(records, unit):
-            for model in unit.models(self.by):
+            asked_here = set[str]()
+            for model in several:
                 if self.exclude_author and model.name == getattr(subject.record, "model", None):
                     continue
                 first = self._request(subject, model, unit)
+                if len(several) > 1:  # one model under two names says one thing
+                    key = model.key(first)
+                    if key in asked_here:
+                        continue
+                    asked_here.add(key)
                 for sample in range(self.samples):
                     asked.append((model, first if sample == 0 else first._replace(sample=sample), subject.record))
                     about.append(subject)
@@ -279,6 +265,31 @@ class Ask(PartStep, ModelStep):
         if kind.kind == "value":
             return answers[""]
         return {name: answers.get(name, getattr(reply.value, name)) for name in kind.fields}
+
+
+def _type_of(written: JsonValue, folder: Reach | None, classes: Mapping[str, type[Reply]] | None) -> ReplyType:
+    """The type that `reply` writes.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if isinstance(written, dict) and set(written) == {"schema"} and isinstance(written["schema"], str):
+        written = {"schema": _schema_file(written["schema"], folder)}
+    if isinstance(written, str) and classes and written in classes:
+        return reply_of_class(classes[written])
+    return parse_reply(written)
+
+
+def _schema_file(name: str, folder: Reach | None) -> JsonValue:
+    if folder is None:
+        raise ValueError(f"the schema {name} is read from beside a pipeline file, and there is none")
+    try:
+        content: JsonValue = orjson.loads(read_file(folder.find(name), _MOST_BYTES))
+    except (UserError, OSError, orjson.JSONDecodeError) as error:
+        raise ValueError(f"the schema {name} cannot be read: {error}") from error
+    if too_deep(content):
+        raise ValueError(f"the schema {name} has too many levels")
+    return content
 
 
 def _unknown(step: Ask, seen: Mapping[str, frozenset[str] | None]) -> list[tuple[str, int]]:

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite
 from typing import Annotated, Any, ClassVar, NamedTuple
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
+from synth.models import Reply
 from synth.prompts import Expression, Lazy
 from synth.records import Author, Critique, Node, Part, Problem, Rationale, Rejection, Score, ThoughtKind, UnitRecord
 from synth.steps.segmentation import Segmenter, cut
@@ -17,11 +18,20 @@ from synth.steps.subject import Subject
 from synth.steps.unit import Unit
 from synth.verify import find_answer, infer_kind
 
-__all__ = ["Make", "Makes", "Source", "Unmakeable"]
+__all__ = ["Answer", "Make", "Makes", "Source", "Unmakeable"]
 
 
 class Unmakeable(ValueError):
     """A record cannot be made of a reply; the message says why."""
+
+
+class Answer(NamedTuple):
+    """An answer to the problem, as expressions see a reply of the type `answer`."""
+
+    text: str | None
+    """The answer that the reply states; None where none could be read."""
+    right: bool | None
+    """Whether it is the gold answer; None where the problem has none."""
 
 
 class Source(NamedTuple):
@@ -53,7 +63,11 @@ def _written(value: Any) -> Any:
     return str(value) if isinstance(value, (int, float)) else value
 
 
-Expr = Annotated[str, BeforeValidator(_written)]
+Expr = Annotated[
+    str,
+    BeforeValidator(_written),
+    WithJsonSchema({"type": ["string", "number", "boolean"], "description": "An expression."}),
+]
 """An expression; see docs/expressions.md."""
 
 
@@ -111,7 +125,12 @@ class Make(BaseModel, ABC):
         for index, item in items:
             inner = seen if index is None else seen.beside({"item": item, "index": index})
             if self.when is None or self._value(self.when, source, inner):
-                yield from self.records(source, inner, [number, *([] if index is None else [index])])
+                try:
+                    yield from self.records(source, inner, [number, *([] if index is None else [index])])
+                except ValidationError as error:
+                    first = error.errors(include_input=False, include_url=False)[0]
+                    field = ".".join(map(str, first["loc"]))
+                    raise Unmakeable(f"{field} of a {self.one}: {first['msg']}") from error
 
     @abstractmethod
     def records(self, source: Source, seen: Lazy, key: list[Any]) -> Iterable[UnitRecord]:
@@ -129,7 +148,10 @@ class Make(BaseModel, ABC):
         if isinstance(value, bool):
             return "yes" if value else "no"
         if isinstance(value, (int, float)):
-            return f"{value:g}" if isinstance(value, float) and abs(value) < _PLAIN_UP_TO else str(value)
+            if isinstance(value, float) and not isfinite(value):
+                raise Unmakeable(f"{name} is {value}")
+            whole = isinstance(value, float) and value.is_integer() and abs(value) < _PLAIN_UP_TO
+            return str(int(value)) if whole else repr(value)
         raise Unmakeable(f"{name} is to be a text, and {getattr(self, name)} is a {type(value).__name__}")
 
     def _needed(self, name: str, source: Source, seen: Lazy) -> str:
@@ -146,6 +168,27 @@ class Make(BaseModel, ABC):
         if not isinstance(value, (list, tuple)) or not all(isinstance(v, str) for v in value):
             raise Unmakeable(f"{name} is to be a list of texts")
         return tuple(value)
+
+
+def _data(value: Any, name: str) -> Any:
+    """A value as JSON has it.
+
+    Raises:
+        Unmakeable: it is none, such as a record.
+    """
+    if isinstance(value, Reply):
+        return value.model_dump(mode="json")
+    if isinstance(value, Answer):
+        return value._asdict()
+    if isinstance(value, Lazy):
+        raise Unmakeable(f"meta.{name} is what is known of a record; name one of its fields")
+    if isinstance(value, dict):
+        return {str(key): _data(inner, name) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_data(inner, name) for inner in value]
+    if value is None or isinstance(value, (str, bool, int)) or (isinstance(value, float) and isfinite(value)):
+        return value
+    raise Unmakeable(f"meta.{name} is to be data, and a {type(value).__name__} is none")
 
 
 _compiled = Expression
@@ -209,6 +252,10 @@ class MakeScore(_OnPart):
         value = None if self.value is None else self._value(self.value, source, seen)
         if value is not None and not isinstance(value, (int, float)):
             raise Unmakeable(f"the score {self.score} is to be a number, and {self.value} is a {type(value).__name__}")
+        try:
+            value = None if value is None else float(value)
+        except OverflowError as error:
+            raise Unmakeable(f"the score {self.score} is too large a number") from error
         if value is not None and not isfinite(value):
             raise Unmakeable(f"the score {self.score} is {value}")
         seen = seen.beside({"value": value})
@@ -220,7 +267,7 @@ class MakeScore(_OnPart):
             target=source.subject.record.id,
             part=part,
             name=self.score,
-            value=None if value is None else float(value),
+            value=value,
             label=self._text("label", source, seen),
             judge=source.judge,
             reason=self._text("reason", source, seen),
@@ -311,7 +358,9 @@ class MakeRationale(Make):
 
 
 class MakeProblem(Make):
-    """A problem derived from the problem of the record. What is not given is as in that one, its solution and evidence aside."""
+    """A problem derived from the problem of the record. Context, choices, rubric, media and further columns are as in that one where they are
+    not given; answer, solution and evidence are not, for the question is another.
+    """
 
     makes: ClassVar[type[UnitRecord]] = Problem
     one: ClassVar[str] = "problem"
@@ -323,7 +372,7 @@ class MakeProblem(Make):
     choices: Expr | None = None
     """The options, a list of texts."""
     answer: Expr | None = None
-    """The gold answer; for choices the letter, or the text of the option."""
+    """The gold answer; for choices the letter, or the text of the option. None if not given: `problem.answer` takes that of the original."""
     reference_solution: Expr | None = None
     """A worked solution."""
     meta: Annotated[dict[str, Expr], Field(default_factory=dict)]
@@ -333,8 +382,8 @@ class MakeProblem(Make):
         old, part = source.subject.problem, source.subject.part
         choices = self._list("choices", source, seen) if self.choices is not None else old.choices
         choices = choices or ()
-        answer = self._text("answer", source, seen) if self.answer is not None else old.answer
-        kind = old.answer_kind
+        answer = self._text("answer", source, seen)
+        kind = old.answer_kind if self.choices is None and answer == old.answer else None
         if answer is not None and choices:
             letters = [chr(ord("A") + i) for i in range(len(choices))]
             texts = [choice.strip().casefold() for choice in choices]
@@ -344,9 +393,13 @@ class MakeProblem(Make):
                 answer = letters[texts.index(answer.strip().casefold())]
             else:
                 raise Unmakeable(f"the answer {answer[:60]!r} is none of the options {', '.join(letters)}")
-        if self.answer is not None or self.choices is not None:
-            kind = None if answer is None else infer_kind(answer, choices)
-        meta = {name: self._value(expression, source, seen) for name, expression in self.meta.items()}
+        if kind is None and answer is not None:
+            kind = infer_kind(answer, choices)
+        if choices and (len(choices) < 2 or len(set(choices)) < len(choices)):
+            raise Unmakeable("choices are two or more different texts")
+        if answer is not None and not answer.strip():
+            raise Unmakeable("answer is empty")
+        meta = {name: _data(self._value(expression, source, seen), name) for name, expression in self.meta.items()}
         yield source.step.derive(
             Problem,
             [source.subject.record],

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, WithJsonSchema, create_model
+from pydantic.errors import PydanticInvalidForJsonSchema
 
+from synth.bounded import nearest
 from synth.models import Reply
 
 __all__ = ["ReplyType", "parse_reply", "reply_of_class"]
@@ -38,6 +40,15 @@ class _Field(NamedTuple):
     """Whether it can be written on a line."""
     answers: bool = False
     """Whether it is an answer to the problem, to be compared with the gold answer."""
+    optional: bool = False
+    """Whether there may be none."""
+
+
+class _Described(NamedTuple):
+    """A type of a JSON Schema, with what is said of it."""
+
+    type: Any
+    description: str
 
 
 class ReplyType(NamedTuple):
@@ -115,7 +126,10 @@ def parse_reply(written: JsonValue) -> ReplyType:
 
 def reply_of_class(kind: type[Reply]) -> ReplyType:
     """The type of a reply that is an object of a class. It is written as JSON where fields have fields."""
-    schema = kind.model_json_schema()
+    try:
+        schema = kind.model_json_schema(by_alias=False)
+    except PydanticInvalidForJsonSchema as error:
+        raise _mistake(f"the class {kind.__name__} cannot be asked for as JSON: {error.message}") from error
     fields = {}
     for name, of in schema.get("properties", {}).items():
         words = _WORDS_OF_JSON.get(of.get("type", ""), "a value")
@@ -160,36 +174,39 @@ def _fields(written: Mapping[str, Any], place: str, level: int) -> dict[str, _Fi
         if name in _TAKEN:
             raise _mistake(f"a field cannot be called {name!r}: expressions would not see it")
         if isinstance(given, Mapping) and set(given) <= {"type", "description"} and "type" in given:
-            kind = _parse(given["type"], f"{place}{name}", level)
-            said = " ".join(str(given.get("description", "")).split())
-            if said:
-                kind = kind._replace(words=f"{kind.words}; {said}", line=f"{kind.line}; {said}")
-                kind = kind._replace(annotation=Annotated[kind.annotation, Field(description=said)])
-        else:
-            kind = _parse(given, f"{place}{name}", level)
-        fields[name] = kind
+            said = given.get("description", "")
+            if not isinstance(said, str) or (
+                _CALL.fullmatch(said.strip().rstrip("?")) and said.split("(")[0].strip("? ") in _NAMES
+            ):
+                what = "is a type with its description in words"
+                raise _mistake(f"{place}{name}: an object of type and description {what}; call the fields otherwise")
+            given = _Described(given["type"], said)  # noqa: PLW2901
+        fields[name] = _parse(given, f"{place}{name}", level)
     return fields
 
 
-_TAKEN = frozenset(dir(Reply)) | {"count", "index"}
-"""Names that are something else in Pydantic models and in tuples."""
+_TAKEN = frozenset(dir(Reply)) | {"count", "index", "items", "keys", "values", "get"}
+"""Names that are something else in Pydantic models, tuples and mappings."""
 
 
 def _model(name: str, fields: Mapping[str, _Field]) -> type[Reply]:
     given: dict[str, Any] = {}
     for field, kind in fields.items():
-        optional = kind.words.endswith(_OPTIONAL) or f"{_OPTIONAL};" in kind.words
-        given[field] = (kind.annotation, None) if optional else (kind.annotation, ...)
+        given[field] = (kind.annotation, None) if kind.optional else (kind.annotation, ...)
     made: type[Reply] = create_model(name, __base__=Reply, **given)
     return made
-
-
-_OPTIONAL = " or null"
 
 
 def _parse(written: Any, place: str, level: int) -> _Field:
     if level > MOST_LEVELS:
         raise _mistake(f"{place}: more than {MOST_LEVELS} lists and objects within each other")
+    if isinstance(written, _Described):
+        kind, said = _parse(written.type, place, level), " ".join(written.description.split())
+        if not said:
+            return kind
+        of: Any = kind.annotation
+        described: Any = Annotated[of, Field(description=said)]
+        return kind._replace(words=f"{kind.words}; {said}", line=f"{kind.line}; {said}", annotation=described)
     if isinstance(written, Mapping):
         if "schema" in written and len(written) == 1:
             return _parse(_of_schema(written["schema"], place, level), place, level)
@@ -202,12 +219,7 @@ def _parse(written: Any, place: str, level: int) -> _Field:
         raise _mistake(f"{place}: {written!r} is no type; {_KNOWN}")
     text = written.strip()
     if text.endswith("?"):
-        needed = _parse(text[:-1], place, level)
-        return needed._replace(
-            annotation=Annotated[needed.annotation | None, BeforeValidator(_none)],
-            words=needed.words + _OPTIONAL,
-            line=f"{needed.line}, or none",
-        )
+        return _optional(_parse(text[:-1], place, level + 1))
     call = _CALL.fullmatch(text)
     if call is None:
         raise _mistake(f"{place}: {text!r} is no type; {_KNOWN}")
@@ -220,12 +232,34 @@ def _parse(written: Any, place: str, level: int) -> _Field:
         return _number(name, inside, place)
     if inside is None and name in _PLAIN:
         return _PLAIN[name]
-    raise _mistake(f"{place}: {text!r} is no type; {_KNOWN}")
+    meant = _MEANT.get(name) or next(iter(nearest(name, [*_PLAIN, "int", "number", "one_of", "list"])), None)
+    raise _mistake(f"{place}: {text!r} is no type; {f'did you mean {meant}? ' if meant else ''}{_KNOWN}")
 
 
+_MEANT = {
+    **dict.fromkeys(("string", "str"), "text"),
+    **dict.fromkeys(("boolean", "bool"), "yes_no"),
+    **dict.fromkeys(("float", "double"), "number"),
+    **dict.fromkeys(("enum", "choice", "literal"), "one_of(a, b)"),
+    **dict.fromkeys(("array", "tuple"), "list(text)"),
+    "integer": "int",
+}
+"""What others call the types."""
+_NAMES = frozenset({"text", "answer", "yes_no", "int", "number", "one_of", "list"})
 _KNOWN = (
     "types: text, yes_no, number, int(1, 5), one_of(a, b), answer, list(TYPE), TYPE?, an object; alone also probability"
 )
+
+
+def _optional(needed: _Field) -> _Field:
+    if needed.optional:
+        return needed
+    return needed._replace(
+        annotation=Annotated[needed.annotation | None, BeforeValidator(_none)],
+        words=f"{needed.words} or null",
+        line=f"{needed.line}, or none",
+        optional=True,
+    )
 
 
 def _none(value: Any) -> Any:
@@ -275,13 +309,19 @@ def _list(inner: _Field) -> _Field:
     return _Field(Annotated[kind, BeforeValidator(lines)], words, f"one line each: {inner.line}", inner.flat)
 
 
+def _bare(word: str) -> str:
+    """A word without quotes and marks around it, whatever its case."""
+    return word.strip().strip("\"'`*.()[]").strip().casefold()
+
+
 def _one_of(words: list[str], place: str) -> _Field:
-    if not 2 <= len(words) <= MOST_FIELDS or not all(words) or len({w.casefold() for w in words}) < len(words):
+    words = [word.strip("\"'") for word in words]
+    if not 2 <= len(words) <= MOST_FIELDS or not all(words) or len({_bare(w) for w in words} - {""}) < len(words):
         raise _mistake(f"{place}: one_of names from 2 to {MOST_FIELDS} different words: one_of(right, wrong)")
-    known = {word.casefold(): word for word in words}
+    known = {_bare(word): word for word in words}
 
     def pick(value: Any) -> Any:
-        bare = value.strip().strip("\"'`*.()[]").strip().casefold() if isinstance(value, str) else value
+        bare = _bare(value) if isinstance(value, str) else ""
         if bare not in known:
             raise _mistake(f"it is none of {', '.join(words)}")
         return known[bare]
@@ -295,6 +335,10 @@ def _one_of(words: list[str], place: str) -> _Field:
     return _Field(kind, listed, f"one of: {', '.join(words)}", flat=True)
 
 
+_FAR = 1e300
+"""Numbers lie between this and its negative."""
+
+
 def _number(name: str, inside: str | None, place: str) -> _Field:
     whole = name == "int"
     bounds: tuple[float, float] | None = None
@@ -303,7 +347,7 @@ def _number(name: str, inside: str | None, place: str) -> _Field:
             low, high = (float(part) for part in inside.split(","))
         except ValueError as error:
             raise _mistake(f"{place}: {name}({inside}) has no two bounds: {name}(1, 5)") from error
-        if not low < high or (whole and not (low.is_integer() and high.is_integer())):
+        if not -_FAR < low < high < _FAR or (whole and not (low.is_integer() and high.is_integer())):
             raise _mistake(
                 f"{place}: {name}({inside}): the first bound is to be below the second"
                 + (", both whole" if whole else "")
@@ -315,7 +359,9 @@ def _number(name: str, inside: str | None, place: str) -> _Field:
             value = float(found[1])
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise _mistake("it is no number")
-        if whole and not float(value).is_integer():
+        if not -_FAR < value < _FAR:  # also of what is no number at all
+            raise _mistake("it is too large")
+        if whole and value != int(value):
             raise _mistake("it is no whole number")
         if bounds is not None and not bounds[0] <= value <= bounds[1]:
             raise _mistake(f"it is not between {bounds[0]:g} and {bounds[1]:g}")
@@ -345,10 +391,17 @@ def _of_schema(schema: Any, place: str, level: int) -> Any:
             f"{place}: of JSON Schema {', '.join(unknown)} cannot be used here; what can: {', '.join(sorted(_SCHEMA_WORDS))}"
         )
     made = _of_type(schema, place, level)
-    if isinstance(schema.get("type"), list) and "null" in schema["type"] and isinstance(made, str):
-        made += "?"
+    if isinstance(schema.get("type"), list) and "null" in schema["type"]:
+        made = _perhaps(made)
     said = schema.get("description")
-    return {"type": made, "description": str(said)} if said and level else made
+    return _Described(made, str(said)) if said and level else made
+
+
+def _perhaps(kind: Any) -> Any:
+    """A type that may be left out; objects and lists may not, and are then asked for."""
+    if isinstance(kind, _Described):
+        return kind._replace(type=_perhaps(kind.type))
+    return f"{kind}?" if isinstance(kind, str) and not kind.endswith("?") else kind
 
 
 _SCHEMA_WORDS = frozenset(
@@ -383,17 +436,16 @@ def _of_type(schema: Mapping[str, Any], place: str, level: int) -> Any:
             if not isinstance(properties, Mapping):
                 raise _mistake(f"{place}: an object needs properties")
             needed = schema.get("required", list(properties))
+            if not isinstance(needed, list) or not all(isinstance(name, str) for name in needed):
+                raise _mistake(f"{place}: required is a list of names")
             fields = {}
             for name, inner in properties.items():
                 field = _of_schema(inner, f"{place}.{name}", level + 1)
-                plain = field["type"] if isinstance(field, dict) and set(field) == {"type", "description"} else field
-                if name not in needed and isinstance(plain, str) and not plain.endswith("?"):
-                    field = {**field, "type": f"{plain}?"} if isinstance(field, dict) else f"{plain}?"
-                fields[name] = field
+                fields[name] = field if name in needed else _perhaps(field)
             return fields
         case "array":
             inner = _of_schema(schema.get("items", {"type": "string"}), f"{place}[]", level + 1)
-            return [inner["type"] if isinstance(inner, dict) and set(inner) == {"type", "description"} else inner]
+            return [inner.type if isinstance(inner, _Described) else inner]
         case "integer" | "number":
             name = "int" if kind == "integer" else "number"
             bounds = (schema.get("minimum"), schema.get("maximum"))

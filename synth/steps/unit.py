@@ -54,6 +54,7 @@ class Unit:
         self._scores: dict[str, dict[Part | None, dict[str, list[Score]]]] = {}
         """By target, part and name: those that the latest step gave."""
         self._sights: dict[str, Sight] = {}
+        self._made_sights: list[Sight] = []
         self._groups: dict[tuple[type[UnitRecord], str, str | None], list[UnitRecord]] = {}
         self._caller = caller
         self._models = models
@@ -150,7 +151,16 @@ class Unit:
         sight = self._sights.get(record.id)
         if sight is None:
             sight = self._sights[record.id] = Sight(self, record)
+            self._made_sights.append(sight)
         return sight
+
+    def forget(self) -> None:
+        """Let go of what expressions have seen: these know each other and the unit, and would wait for the garbage collector."""
+        for sight in self._made_sights:
+            sight.clear()
+        self._made_sights.clear()
+        self._sights.clear()
+        self._groups.clear()
 
     def group(self, record: UnitRecord) -> Sequence[UnitRecord]:
         """A record and its siblings: kept records that the same step made, for the same problem (of critiques: rationale)."""

@@ -58,9 +58,10 @@ CREATE VIEW kept_pairs AS
 --   value: the mean over the judges
 --   label: the word of the judges, where all say the same one
 --   judges: how many there are
+--   whose: the judges, by name
 CREATE VIEW current_scores AS
   SELECT target, part, name, avg(value) AS value, CASE WHEN count(label) = count(*) AND min(label) = max(label) THEN min(label) END AS label,
-    count(*) AS judges
+    count(*) AS judges, list_sort(list(DISTINCT judge)) AS whose
   FROM (
     SELECT s.*, coalesce(p.position, 0) AS position
     FROM scores s LEFT JOIN (SELECT name, max(position) AS position FROM pipeline_steps GROUP BY name) p ON p.name = s.step
@@ -93,7 +94,7 @@ CREATE VIEW current_calls AS
 --   parsed: whether an answer could be read out of the reply, and compared where it was verified
 CREATE VIEW rationale_calls AS
   WITH outcomes AS (
-    SELECT call, step, id, answer IS NOT NULL AND id NOT IN (SELECT target FROM scores WHERE label = 'unparsed') AS parsed
+    SELECT call, step, id, answer IS NOT NULL AND id NOT IN (SELECT target FROM scores WHERE part IS NULL AND label = 'unparsed') AS parsed
     FROM rationales WHERE call IS NOT NULL
     UNION ALL
     SELECT call, step, id, false FROM failures WHERE call IS NOT NULL AND step IN (
@@ -111,7 +112,7 @@ CREATE VIEW rationale_calls AS
 CREATE VIEW funnel AS
   WITH made AS MATERIALIZED (SELECT id, coalesce(call, id) AS one, step, call, answer FROM rationales),
     kept AS MATERIALIZED (SELECT problem FROM kept_rationales),
-    unread AS MATERIALIZED (SELECT target FROM scores WHERE label = 'unparsed'),
+    unread AS MATERIALIZED (SELECT target FROM scores WHERE part IS NULL AND label = 'unparsed'),
     asked AS MATERIALIZED (SELECT answered FROM rationale_calls)
   SELECT * FROM (VALUES
     (1, 'problems', (SELECT count(*) FROM problems)),
@@ -120,7 +121,7 @@ CREATE VIEW funnel AS
     (4, 'asked', (SELECT count(*) FROM asked)),
     (5, 'answered', (SELECT count(*) FROM asked WHERE answered)),
     (6, 'parsed', (SELECT count(DISTINCT one) FROM made WHERE answer IS NOT NULL AND id NOT IN (FROM unread))),
-    (7, 'verified', (SELECT count(DISTINCT m.one) FROM scores s JOIN made m ON m.id = s.target WHERE s.label = 'right')),
+    (7, 'verified', (SELECT count(DISTINCT m.one) FROM scores s JOIN made m ON m.id = s.target WHERE s.part IS NULL AND s.label = 'right')),
     (8, 'kept', (SELECT count(*) FROM kept)),
     (9, 'problems with a kept rationale', (SELECT count(DISTINCT problem) FROM kept)),
     (10, 'pairs', (SELECT count(*) FROM kept_pairs))

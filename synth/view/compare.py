@@ -60,7 +60,10 @@ _TOTALS = (
           count(*) FILTER (thought_kind = 'hidden'), median(length(thought)) FILTER (thought <> ''), median(length(response))])
         FROM kept_rationales""",
     ),
-    ("mean of scores", "SELECT name, avg(value) FROM scores WHERE value IS NOT NULL GROUP BY name ORDER BY name"),
+    (
+        "mean of scores",
+        "SELECT name, avg(value) FROM current_scores WHERE part IS NULL AND value IS NOT NULL GROUP BY name ORDER BY name",
+    ),
     ("out, by step and rule", "SELECT step || ': ' || rule, n FROM rejection_reasons"),
     (
         "models, rationales kept",
@@ -76,7 +79,7 @@ def _beside(left: Store, right: Store, query: str) -> list[Both]:
 
 _COUNTS = """
 SELECT p.id, count(r.id) AS n, count(r.id) FILTER (r.id IN (SELECT id FROM kept_rationales)) AS kept,
-  count(r.id) FILTER (r.id IN (SELECT target FROM scores WHERE name = 'correct' AND value = 1)) AS right_ones
+  count(r.id) FILTER (r.id IN (SELECT target FROM scores WHERE part IS NULL AND name = 'correct' AND value = 1)) AS right_ones
 FROM problems p LEFT JOIN rationales r ON r.problem = p.id GROUP BY p.id
 """
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 from zlib import crc32
@@ -417,10 +420,37 @@ def serve(
         app, access_log=False, log_level="critical", lifespan="off", server_header=False, timeout_graceful_shutdown=1
     )
     server = uvicorn.Server(config)
-    # It listens already: what the browser asks meanwhile waits.
-    on_ready(lambda: f"http://127.0.0.1:{at}{served.root}/?token={links.new()}")
     try:
-        server.run(sockets=[listening])
+        with _ending(server):
+            # It listens already: what the browser asks meanwhile waits.
+            on_ready(lambda: f"http://127.0.0.1:{at}{served.root}/?token={links.new()}")
+            server.run(sockets=[listening])
     finally:
         listening.close()
         served.close()
+
+
+@contextmanager
+def _ending(server: uvicorn.Server) -> Iterator[None]:
+    """Interrupts and terminations end the server, from now on; they are raised again when it has ended.
+
+    An exception out of a signal handler is lost where it meets a callback of C code, such as of a loop that starts: a server that is
+    interrupted at that moment would serve on. A flag is not lost.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    seen: list[int] = []
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        seen.append(number)
+        server.should_exit = True
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if seen:
+        signal.raise_signal(seen[-1])

@@ -105,6 +105,7 @@ def test_code_does_not_run_before_it_is_allowed(file: Path, tmp_path: Path):
     assert "parts.py holds Python" in text
     assert "--allow-code" in text
     assert re.search(r"pipeline\.yaml:2", text)
+    assert text.count("→") == 1  # no step of it is then called unknown
     for words in (("plan", file), ("pipelines", file), ("run", file, "--model", "scripted"), ("rehearse", file)):
         done = synth(*words, check=2)
         assert "not allowed yet" in done.stderr
@@ -113,6 +114,15 @@ def test_code_does_not_run_before_it_is_allowed(file: Path, tmp_path: Path):
     assert not spy.exists()  # to allow is not to run
     load_pipeline(file)
     assert spy.exists()
+
+
+def test_a_function_simulates_several_steps():
+    @library.simulates("a", "a_2")
+    @library.simulates("b")
+    def reply(request, rng):
+        return "yes"
+
+    assert reply.simulates == ("b", "a", "a_2")
 
 
 async def test_steps_replies_and_simulators_of_a_pipeline(file: Path, tmp_path: Path):

@@ -341,6 +341,14 @@ def test_a_later_step_replaces_what_an_earlier_one_said():
     ("step", "what", "fix"),
     [
         ("reply: yesno, make: [{score: s, value: 1}]", "'yesno' is no type", "yes_no"),
+        ("reply: {why: string}, make: [{score: s, value: 1}]", "reply: why: 'string' is no type", "did you mean text?"),
+        ("reply: oneof(a, b), make: [{score: s, value: 1}]", "'oneof(a, b)' is no type", "did you mean one_of?"),
+        ("reply: text, make: [{problem: reply, meta: reply}]", "make.0.", "dictionary"),
+        (
+            "reply: text, each: step of rationale, where: step.label.gon == 1, make: [{score: s, value: 1}]",
+            "the score 'gon'",
+            "",
+        ),
         ("reply: yes_no, make: [{scores: s, value: 1}]", "an entry of make has one of the keys", "score"),
         ("reply: yes_no, make: [{score: s, valeu: 1}]", "valeu", ""),
         ("reply: yes_no, make: []", "make", ""),
@@ -491,3 +499,20 @@ async def test_a_judge_of_pairs_sees_both_sides(tmp_path: Path):
     shown = "SELECT bool_and(c.messages::VARCHAR LIKE '%1: ' || a.answer || ' 2: ' || b.answer || '%') FROM calls c"
     sides = "JOIN scores s ON s.call = c.id JOIN pairs p ON p.id = s.target JOIN rationales a ON a.id = p.chosen JOIN rationales b ON b.id = p.rejected"
     assert ask(tmp_path / "run", f"{shown} {sides}") == [(True,)]
+
+
+async def test_a_changed_question_has_the_answer_it_is_given(tmp_path: Path):
+    """A derived problem has no gold answer unless the pipeline says which: that of the original would be wrong in silence."""
+    steps = """
+- step: ask
+  each: problem
+  by: m
+  prompt: p.j2
+  make: [{problem: reply, when: index == 0, for: "[1]"}, {problem: reply ~ "!", answer: problem.answer}]
+"""
+    file = written(tmp_path / "f", steps)
+    await run(file, sums(tmp_path / "in.jsonl", 1), tmp_path / "run", replying(ask="How many are left?"))
+    found = ask(
+        tmp_path / "run", "SELECT question, answer, answer_kind FROM problems WHERE parent IS NOT NULL ORDER BY 1"
+    )
+    assert found == [("How many are left?", None, None), ("How many are left?!", "5", "number")]
