@@ -182,7 +182,8 @@ class ModelStep(Step):
     max_tokens_on_truncation: Annotated[int, Field(ge=1)] | None = None
     """Where a reply was cut off at `max_tokens`, the same is asked once more with this limit."""
     iteration: Annotated[int, Field(ge=1, le=20)] = 1
-    """The iteration of a `repeat` that this step stands in, from 1; `repeat` sets it. Each iteration asks for samples of its own:
+    """Samples of its own: another number asks the same prompt again instead of taking the reply on record. `repeat` sets it to the iteration;
+    set it where two steps ask one model the same:
     the same prompt gets a new reply, not the one on record."""
     folder: Annotated[SkipJsonSchema[InstanceOf[Reach] | None], Field(exclude=True, repr=False)] = None
     """Set by the loader: which files the pipeline may name, beside its file."""
