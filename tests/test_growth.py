@@ -44,7 +44,6 @@ from synth.sources.chats import context_of, question_of, reply_of, thought_of
 from synth.sources.formats import math_shepherd_steps, prm800k_steps, turns
 from synth.sources.json_values import parse_json
 from synth.sources.mapping import to_problem
-from synth.steps.critique import _Diagnosis
 from synth.steps.review import _Rated
 from synth.steps.rubric_tree import _decision
 from synth.steps.segmentation import cut, segment
@@ -370,7 +369,6 @@ FUNCTIONS: dict[str, tuple[str, Callable[[str], object]]] = {
     "counterfactual.poda.parts._Premises": ("json", lambda t: read_structured(t, PODA._Premises)),
     "counterfactual.poda.parts._META": ("steps", PODA._META.search),
     "counterfactual.poda.parts.asks_for_exception": ("any", PODA.asks_for_exception),
-    "synth.steps.critique._Diagnosis": ("json", lambda t: _Diagnosis(explanation="a", first_wrong_step=t)),  # type: ignore[arg-type]
     "synth.steps.review._Rated": ("json", lambda t: _Rated(score=t)),  # type: ignore[arg-type]
     "synth.steps.rubric_tree._decision": ("any", lambda t: _decision(Completion(text=t, finish="stop"))),
     "synth.steps.segmentation.segment": ("steps", lambda t: (segment(t), segment(t, "sentences"))),
