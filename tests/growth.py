@@ -25,7 +25,11 @@ from re import _parser  # type: ignore[attr-defined]
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from methods import code_of
+
 import synth
+from synth.pipeline import catalogue
+from synth.shipped import shipped
 
 Attack = tuple[str, str, str]
 """A beginning, what comes many times, and an end."""
@@ -99,16 +103,25 @@ class _Site(NamedTuple):
     """Whether it is in a function."""
 
     def __str__(self) -> str:
-        return f"{self.module.__name__}:{self.call.lineno} ({self.owner})"
+        return f"{name_of(self.module)}:{self.call.lineno} ({self.owner})"
 
 
 _MAKERS = {"compile", "match", "search", "fullmatch", "findall", "finditer", "sub", "subn", "split"}
 
 
 def modules() -> list[ModuleType]:
-    """All modules of the package."""
+    """All modules of the package, and the Python of its methods."""
     names = [m.name for m in pkgutil.walk_packages([str(ROOT)], "synth.") if not m.name.endswith("__main__")]
-    return [synth, *map(importlib.import_module, names)]
+    brought = [(name, file) for name, at in catalogue().items() for file in sorted(at.parent.glob("*.py"))]
+    return [synth, *map(importlib.import_module, names), *(code_of(name, file.name) for name, file in brought)]
+
+
+def name_of(module: ModuleType) -> str:
+    """Its name; of the Python of a method, FAMILY.METHOD.FILE."""
+    path = Path(module.__file__ or "")
+    if path.is_relative_to(shipped("pipelines")):
+        return ".".join(path.relative_to(shipped("pipelines")).with_suffix("").parts)
+    return module.__name__
 
 
 def patterns(made_by: Callable[[], object]) -> tuple[list[Found], list[str]]:

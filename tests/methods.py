@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from support import write_rows, yaml_file
 
+from synth.files import Reach
 from synth.models import ScriptedModel, World
+from synth.pipeline import find_pipeline
+from synth.pipeline.code import _run, read_code
 
 
 def near(share: float, expected: float, n: int) -> bool:
@@ -33,6 +37,12 @@ def choices(path: Path, n: int, options: int = 5) -> Path:
 def preset(path: Path, base: str, **override: Any) -> Path:
     """A pipeline file that extends `base`, with options by step name."""
     return yaml_file(path, f"pipeline: my/preset\nextends: {base}\noverride: {json.dumps(override)}\n")
+
+
+def code_of(method: str, file: str = "parts.py") -> ModuleType:
+    """The Python that a shipped method brings: the module whose steps its pipeline has."""
+    found = read_code(file, Reach(find_pipeline(method).parent))
+    return _run(found.path, found.content)
 
 
 def models(**worlds: World) -> list[ScriptedModel]:

@@ -13,8 +13,9 @@ from time import monotonic, sleep
 
 import hypothesis.strategies as st
 import pytest
-from growth import PROSE, UNITS, Found, attacks, modules, patterns, probe, scan, seconds_of, size_for
+from growth import PROSE, UNITS, Found, attacks, modules, name_of, patterns, probe, scan, seconds_of, size_for
 from hypothesis import given
+from methods import code_of
 
 from synth import redact as secrets
 from synth.alignment import TooAlikeError, aligned
@@ -43,9 +44,6 @@ from synth.sources.chats import context_of, question_of, reply_of, thought_of
 from synth.sources.formats import math_shepherd_steps, prm800k_steps, turns
 from synth.sources.json_values import parse_json
 from synth.sources.mapping import to_problem
-from synth.steps.analysis import Analysis, relation_in
-from synth.steps.counterfactual import _META, _Premises, asks_for_exception, share_changed
-from synth.steps.critique import _Diagnosis
 from synth.steps.review import _Rated
 from synth.steps.rubric_tree import _decision
 from synth.steps.segmentation import cut, segment
@@ -82,6 +80,7 @@ from synth.verify.text import normalise_text, same_text
 from synth.view.differences import differences
 from synth.view.pages import brief, inert, plain, restored, stated
 
+PODA = code_of("poda")
 OURS = {
     "synth.store.views": "reads the package's own views.sql",
     "synth.export.files": "names of files of our own",
@@ -111,7 +110,7 @@ def make_patterns() -> None:
     extract_answer("B", kind="choice", choices=("red", "b"), which="last")
     announces_answer("the answer is 3", "3")
     _refused_parameter({}, "unsupported temperature", ("temperature",))
-    relation_in("not supported")
+    PODA.relation_in("not supported")
     for value in ("hunter22", 'a"b\\\\c/dddd'):
         secrets._known.pop(value, None)
         secrets.keep_secret(value)
@@ -362,15 +361,14 @@ FUNCTIONS: dict[str, tuple[str, Callable[[str], object]]] = {
     "synth.sources.json_values.parse_json": ("json", lambda t: parse_json(t.encode("utf-8", "surrogatepass"))),
     "synth.sources.json_values.parse_json text": ("json", lambda t: parse_json(json.dumps([t, t]).encode())),
     "synth.sources.mapping.to_problem": ("steps", row),
-    "synth.steps.analysis.relation_in": ("json", relation_in),
-    "synth.steps.analysis.Analysis": (
+    "counterfactual.poda.parts.relation_in": ("json", PODA.relation_in),
+    "counterfactual.poda.parts.Analysis": (
         "json",
-        lambda t: read_structured(f"Premises:\n{t}\nOptions:\n{t}\nAnswer: {t}", Analysis),
+        lambda t: read_structured(f"Premises:\n{t}\nOptions:\n{t}\nAnswer: {t}", PODA.Analysis),
     ),
-    "synth.steps.counterfactual._Premises": ("json", lambda t: read_structured(t, _Premises)),
-    "synth.steps.counterfactual._META": ("steps", _META.search),
-    "synth.steps.counterfactual.asks_for_exception": ("any", asks_for_exception),
-    "synth.steps.critique._Diagnosis": ("json", lambda t: _Diagnosis(explanation="a", first_wrong_step=t)),  # type: ignore[arg-type]
+    "counterfactual.poda.parts._Premises": ("json", lambda t: read_structured(t, PODA._Premises)),
+    "counterfactual.poda.parts._META": ("steps", PODA._META.search),
+    "counterfactual.poda.parts.asks_for_exception": ("any", PODA.asks_for_exception),
     "synth.steps.review._Rated": ("json", lambda t: _Rated(score=t)),  # type: ignore[arg-type]
     "synth.steps.rubric_tree._decision": ("any", lambda t: _decision(Completion(text=t, finish="stop"))),
     "synth.steps.segmentation.segment": ("steps", lambda t: (segment(t), segment(t, "sentences"))),
@@ -397,7 +395,7 @@ FUNCTIONS: dict[str, tuple[str, Callable[[str], object]]] = {
 
 BOUNDED_OTHERWISE = {
     "synth.alignment.aligned": "counts its steps: below",
-    "synth.steps.counterfactual.share_changed": "by synth.alignment: below",
+    "counterfactual.poda.parts.share_changed": "by synth.alignment: below",
     "synth.view.differences.differences": "by synth.alignment: below",
     "synth.verify.mathematics.equivalent": "in a process that is ended: below",
     "synth.verify.compare.verify_answer": "extract_answer, then compare_answers",
@@ -444,7 +442,7 @@ BOUNDED_OTHERWISE = {
 TEXTS = (
     "synth.verify", "synth.texts", "synth.measures", "synth.records", "synth.redact", "synth.rewards", "synth.bounded",
     "synth.alignment", "synth.corpus.shingles", "synth.corpus.overlap", "synth.cli.tables", "synth.publish.markdown", "synth.publish.scan",
-    "synth.sources.chats", "synth.sources.formats", "synth.sources.json_values", "synth.steps.analysis", "synth.steps.counterfactual",
+    "synth.sources.chats", "synth.sources.formats", "synth.sources.json_values", "counterfactual.poda.parts",
     "synth.steps.segmentation", "synth.models.continuation", "synth.models.reading", "synth.models.stream", "synth.models.structured",
     "synth.models.thought", "synth.view.differences", "synth.view.pages",
 )  # fmt: skip
@@ -457,13 +455,13 @@ def test_every_function_over_texts_is_tried():
     known = {name.split(" ")[0] for name in FUNCTIONS} | set(BOUNDED_OTHERWISE)
     takes_text = re.compile(r"\b(?:str|bytes|Any|Hashable)\b")
     for module in modules():
-        if not f"{module.__name__}.".startswith(tuple(f"{name}." for name in TEXTS)):
+        if not f"{name_of(module)}.".startswith(tuple(f"{name}." for name in TEXTS)):
             continue
         for name in getattr(module, "__all__", ()):
             given = inspect.unwrap(getattr(module, name))
             if inspect.isfunction(given) and given.__module__ == module.__name__:
                 takes = any(takes_text.search(str(p.annotation)) for p in inspect.signature(given).parameters.values())
-                assert not takes or f"{module.__name__}.{name}" in known, f"{module.__name__}.{name} is not tried"
+                assert not takes or f"{name_of(module)}.{name}" in known, f"{name_of(module)}.{name} is not tried"
 
 
 @pytest.mark.usefixtures("_no_secrets")
@@ -507,8 +505,8 @@ def test_alignment_counts_its_steps(words: list[str]):
 def test_comparing_passages_ends():
     """A passage of one word many times over is compared by its words, without their order; pages show it as a whole."""
     many = "word " * 20_000
-    assert seconds_of(lambda: share_changed(many, many + "x"), 60) < 5
-    assert share_changed(many, many + "x") == pytest.approx(1 / 40_001)
+    assert seconds_of(lambda: PODA.share_changed(many, many + "x"), 60) < 5
+    assert PODA.share_changed(many, many + "x") == pytest.approx(1 / 40_001)
     lines = "word\n" * 20_000
     assert seconds_of(lambda: differences(lines, lines + "x"), 60) < 10
     left, right = differences(lines, lines + "x")

@@ -15,6 +15,7 @@ from support import ROOT
 import synth
 from synth.cli.main import _COMMANDS
 from synth.pipeline import catalogue
+from synth.steps import BUILT_IN
 
 SOURCE = ROOT / "synth"
 
@@ -80,6 +81,39 @@ def test_arrows_go_one_way():
     for room, known in MAY_KNOW.items():
         for other in known:
             assert room not in MAY_KNOW[other], f"{room} and {other} know each other"
+
+
+GENERAL = {
+    "ask", "contamination", "critique", "deduplicate", "filter", "generate", "medoid_score", "pair", "pass_rate", "path_to_rationale",
+    "reference", "review", "revise", "score", "segment", "select", "text_stats", "thought_tree", "verify_answer", "vote",
+}  # fmt: skip
+"""The steps of the core: those that any method may be made of. What is of one method lies in its folder."""
+OF_ONE_METHOD = {"rubric_tree", "verbalize_path"}
+"""Steps of `trees/thought-trees` that are still in the core. No further one."""
+
+
+def test_the_core_imports_no_method():
+    """The Python of a method is data to the core: loaded by its pipeline, known by its content, and named by no import."""
+    brought = {p.stem for p in (ROOT / "pipelines").rglob("*.py")}
+    assert brought >= {"parts", "simulate"}
+    assert not any((ROOT / "pipelines").rglob("__init__.py"))
+    for path in [p for p in SOURCE.rglob("*.py") if "_shipped" not in p.parts]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            for name in names:
+                assert name.split(".")[0] != "pipelines", f"{path.relative_to(ROOT)} imports {name}"
+                assert name not in brought, f"{path.relative_to(ROOT)} imports {name}"
+                assert not name.startswith("synth._shipped"), f"{path.relative_to(ROOT)} imports {name}"
+
+
+def test_the_steps_of_the_core_are_general():
+    """The registry names steps that any method may use, and every step of the core is named there."""
+    assert {kind.model_fields["step"].default for kind in BUILT_IN} == GENERAL | OF_ONE_METHOD
+    methods = {n.rsplit("/", 1)[-1] for n in catalogue()}
+    for kind in BUILT_IN:
+        assert kind.__module__.startswith("synth.steps.")
+        assert not methods & {kind.model_fields["step"].default}
 
 
 MODULES = [

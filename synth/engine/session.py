@@ -156,7 +156,10 @@ def open_session(
             for n in names
         }
         _tell_apart(made)
-        models = {role: [*_some(mine.get(role, ())), *(made[n] for n in names)] for role, names in bound.items()}
+        models = {
+            role: [*(_in_world(m, draft.pipeline) for m in _some(mine.get(role, ()))), *(made[n] for n in names)]
+            for role, names in bound.items()
+        }
         draft.check_models(models)
     pipeline = draft.checked()
     asked = {t.name: t for some in models.values() for t in some}.values()
@@ -195,7 +198,7 @@ def open_session(
 
 def _in_world(model: Model, pipeline: Pipeline) -> Model:
     """The scripted model with the simulators that the pipeline brings; any other as it is."""
-    return model.knowing(pipeline.simulators) if isinstance(model, ScriptedModel) else model
+    return model.knowing(pipeline.simulators) if type(model) is ScriptedModel else model
 
 
 def _tell_apart(made: Mapping[str, Model]) -> None:

@@ -140,7 +140,7 @@ WHERE p.id IN (SELECT parent FROM kept_problems) ORDER BY p.source, p.id
 """
 
 _ANALYSES = """
-SELECT id, problem, text, parts FROM kept_rationales WHERE style = 'options' ORDER BY problem, id
+SELECT id, problem, text, parts FROM kept_rationales WHERE json_type(parts, '$.options') = 'ARRAY' ORDER BY problem, id
 """
 
 _PAIRS = f"""
@@ -532,12 +532,13 @@ def _twins(store: Store, options: ExportOptions, left_out: LeftOut) -> Iterator[
 def _contrast(store: Store, options: ExportOptions, left_out: LeftOut) -> Iterator[BaseModel]:
     analyses: dict[str, dict[str, Any]] = {}
     for row in store.each(_ANALYSES):
-        analyses.setdefault(row["problem"], row)
+        if (spans := _spans(row)) is not None:
+            analyses.setdefault(row["problem"], {**row, "spans": spans})
     originals = {row["id"]: row for row in store.rows(_ORIGINALS)}
     for derived in store.rows(_DERIVED):
         original = originals.get(derived["parent"])
         if original is None or original["id"] not in analyses or derived["id"] not in analyses:
-            left_out.add(derived["id"], "it or its original has no kept analysis")
+            left_out.add(derived["id"], "it or its original has no kept analysis that says where each option stands")
             continue
         letters = [chr(ord("A") + i) for i in range(len(original["choices"]))]
         yield ContrastRow(
@@ -550,20 +551,26 @@ def _contrast(store: Store, options: ExportOptions, left_out: LeftOut) -> Iterat
         )
 
 
-def _side(problem: dict[str, Any], rationale: dict[str, Any], options: ExportOptions) -> ContrastSide:
-    spans, place = [], 0
+def _spans(rationale: Mapping[str, Any]) -> list[Span] | None:
+    """Where a rationale speaks of each option, as its `parts` say: `options`, a list in which each has a `span` in the text."""
+    spans = []
     for i, option in enumerate(orjson.loads(rationale["parts"])["options"]):
-        letter = chr(ord("A") + i)
-        begin = rationale["text"].index(f"\n{letter}) {option['analysis']}", place) + len(f"\n{letter}) ")
-        place = begin + len(option["analysis"])
-        spans.append(Span(letter=letter, begin=begin, end=place))
+        match option:
+            case {"span": [int(begin), int(end)]} if 0 <= begin <= end <= len(rationale["text"]):
+                spans.append(Span(letter=chr(ord("A") + i), begin=begin, end=end))
+            case _:
+                return None
+    return spans
+
+
+def _side(problem: dict[str, Any], analysis: dict[str, Any], options: ExportOptions) -> ContrastSide:
     return ContrastSide(
         prompt=prompt(problem, options),
-        text=rationale["text"],
+        text=analysis["text"],
         answer=problem["answer"],
-        spans=spans,
+        spans=analysis["spans"],
         problem_id=problem["id"],
-        rationale_id=rationale["id"],
+        rationale_id=analysis["id"],
     )
 
 

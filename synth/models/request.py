@@ -51,9 +51,6 @@ TaskKind = Literal[
     "summarize",
     "propose",
     "evaluate",
-    "analyse",
-    "premises",
-    "context",
     "same",
     "ask",
     "other",
@@ -69,11 +66,9 @@ class Task:
     """`solve`: write a rationale for `problem`. Of the rationale `subject`, `review`: rate it from 1 to 5; `judge`: say
     yes or no to its being right; `critique`: explain its mistake; `revise`: write it anew without the mistake. Of a
     tree, `decide`: vote yes or no; `justify`: say why it was decided as `hint` says; `summarize`: tell the path that
-    comes to the mark `hint`; `propose`: a next step after the node `subject`; `evaluate`: that node. Of a
-    passage, `analyse`: every option; `premises`: invent some under which the option `hint` is right; `context`: write a
-    passage in which it is. `same`: whether the
+    comes to the mark `hint`; `propose`: a next step after the node `subject`; `evaluate`: that node. `same`: whether the
     record `subject` is the item `hint` of a benchmark, in other words. Of a problem, `judge` is yes or no to a question about it. `ask`:
-    whatever a step `ask` asks."""
+    whatever a step `ask`, or a step of a method's own, asks."""
     problem: Problem
     subject: UnitRecord | None = None
     """The record the step works on, where that is not the problem."""

@@ -12,7 +12,9 @@ import random
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import lru_cache
 from hashlib import blake2b
+from inspect import signature
 from typing import Any, Self
 
 import orjson
@@ -29,8 +31,9 @@ __all__ = ["Script", "ScriptedModel", "Simulator", "World", "simulates"]
 Script = Callable[[Request, random.Random], str | Completion]
 """A function from a request (and a generator seeded by it) to a reply. May raise ModelError."""
 
-Simulator = Callable[[Request, random.Random], "str | Completion | Mapping[str, Any]"]
-"""How a step's questions are answered in a world: a text, a completion, or the fields of the reply."""
+Simulator = Callable[..., "str | Completion | Mapping[str, Any]"]
+"""How a step's questions are answered in a world: a text, a completion, or the fields of the reply. A function of the request and
+a generator seeded by it; one with a parameter `world` is given the world as well, for its abilities."""
 
 
 def simulates(*steps: str) -> Callable[[Simulator], Simulator]:
@@ -41,9 +44,11 @@ def simulates(*steps: str) -> Callable[[Simulator], Simulator]:
         def verdict(request, rng):
             return {"correct": "yes" if rng.random() < 0.9 else "no"}
 
+    A function with a third parameter, `world`, is given the `World` as well: `world.solve_rate` and its other abilities.
+
     Args:
-        steps: the names of the steps, as the pipeline calls them: of a step of a block with its prefix, of a later iteration with
-            its number.
+        steps: the names of the steps, as the pipeline calls them (of a step of a block with its prefix, of a later iteration with its
+            number); or which steps they are (`step:`), where the pipeline's Python defines them.
     """
 
     def mark(function: Simulator) -> Simulator:
@@ -220,7 +225,7 @@ class World:
         """The reply, without a thought."""
         task = request.task
         if (simulate := self.simulators.get(request.step)) is not None:
-            reply = simulate(request, rng)
+            reply = simulate(request, rng, **({"world": self} if _takes_world(simulate) else {}))
             return _written(task, reply) if isinstance(reply, Mapping) else reply
         if task.kind in {"solve", "review", "critique", "revise"} and rng.random() < self.malformed_rate:
             return "I would rather talk about something else"
@@ -234,8 +239,6 @@ class World:
             return self._compare(request, rng)
         if task.kind in {"decide", "justify", "summarize"}:
             return self._mark(request, rng)
-        if task.kind in {"analyse", "premises", "context"}:
-            return self._analyse(task, rng)
         if task.kind == "ask":
             return self._ask(request, rng)
         if task.kind == "propose":
@@ -346,41 +349,6 @@ class World:
         rationale = f'The mark is {task.hint}, for it says "{quote}".'
         return _fields(task, rationale=rationale, mark=str(task.hint), suggestion="Say more.")
 
-    def _analyse(self, task: Task, rng: random.Random) -> str:
-        """Every option of a passage, or a passage for another answer. A derived problem is as easy as any."""
-        problem = task.problem
-        if task.kind == "premises":
-            premises = [
-                f"In the house {rng.randrange(1000)} all are of the kind {task.hint}.",
-                "Who is there stays there.",
-            ]
-            return (
-                orjson.dumps({"premises": premises}).decode()
-                if task.format == "json"
-                else "\n".join(f"- {p}" for p in premises)
-            )
-        if task.kind == "context":
-            words = (problem.context or "").split()
-            added = [f"word{rng.randrange(1000)}" for _ in range(max(8, len(words) // 2))]
-            return _fields(task, passage=" ".join([*words[: len(words) // 2], *added]) + ".")
-        gold = problem.answer or "A"
-        ends = gold if rng.random() < self.solve_rate else _another_answer(problem, gold, rng)
-        letters = [letter for letter, _ in problem.lettered_choices]
-        relations = ["supported" if letter == ends else rng.choice(["unrelated", "contradicted"]) for letter in letters]
-        premises = [f"It says {_claim(rng, sound=True)[13:]}.", f"And {_claim(rng, sound=True)[13:]}."]
-        if task.format == "json":
-            options = [
-                {"analysis": f"So it is {r}.", "relation": r, "premises": [1 + (r != "supported")]} for r in relations
-            ]
-            whole = {"premises": premises, "options": options, "conclusion": f"It is {ends}.", "answer": ends}
-            return orjson.dumps(whole).decode()
-        listed = "\n".join(f"{i}. {p}" for i, p in enumerate(premises, 1))
-        blocks = "\n".join(
-            f"{a}) So it is.\nRelation: {r} by {1 + (r != 'supported')}"
-            for a, r in zip(letters, relations, strict=True)
-        )
-        return f"Premises:\n{listed}\nOptions:\n{blocks}\nConclusion: It is {ends}.\nAnswer: {ends}"
-
     def _propose(self, task: Task, rng: random.Random) -> str:
         depth = task.subject.depth + 1 if isinstance(task.subject, Node) else 0
         sound = rng.random() < self.solve_rate ** (1 / self.steps)
@@ -412,6 +380,12 @@ class World:
     def first_error(steps: tuple[str, ...]) -> int | None:
         """Index of the first step with a wrong sum, from 0; None where all are right."""
         return next((i for i, step in enumerate(steps) if not World.is_sound(step)), None)
+
+
+@lru_cache(maxsize=256)
+def _takes_world(simulate: Simulator) -> bool:
+    """Whether a simulator has a parameter `world`."""
+    return "world" in signature(simulate).parameters
 
 
 def _with_thought(request: Request, reply: str | Completion, *, ends: bool, shows: bool) -> Completion:

@@ -13,6 +13,7 @@ from synth.bounded import nearest
 from synth.corpus import CORPUS_STEPS, CorpusStep
 from synth.errors import UserError
 from synth.files import Reach
+from synth.models import Simulator
 from synth.pipeline.catalogue import catalogue, find_pipeline
 from synth.pipeline.check import Use, check_corpus, check_flow, check_names, check_prompts, check_roles
 from synth.pipeline.code import Code, CodeFile, load_code, read_code
@@ -188,7 +189,19 @@ def _build(file: _File, draft: Draft, origin: str | tuple[dict[str, Any], Path],
         code_digests=code.digests,
     )
     draft.pipeline._origin = origin  # noqa: SLF001  # the loader's own mark
-    draft.pipeline._simulators = code.simulators  # noqa: SLF001  # the same
+    draft.pipeline._simulators = _simulators(enabled, code)  # noqa: SLF001  # the same
+
+
+def _simulators(steps: Sequence[Step], code: Code) -> dict[str, Simulator]:
+    """How the scripted model answers steps, by their names. What is said of a step that the code defines holds whatever the
+    pipeline calls it; what is said of a name goes before that.
+    """
+    own = {
+        step.name: code.simulators[step.step]
+        for step in steps
+        if step.step in code.steps and step.step in code.simulators
+    }
+    return {**own, **code.simulators}
 
 
 def _with_sources(uses: Sequence[Use]) -> tuple[Step, ...]:
@@ -322,6 +335,10 @@ def _step(
         wrong = {e["loc"][0] for e in error.errors(include_input=False) if e["loc"]}
         for e in error.errors(include_input=False):
             option = str(e["loc"][0]) if e["loc"] else "step"
+            if (
+                option == "reply" and code is not None and not code.whole
+            ):  # it may be a class of the code that did not run
+                continue
             known = [f for f in kind.model_fields if f not in {"step", "folder", "classes"}]
             if e["type"] == "extra_forbidden" and len(e["loc"]) > 1:
                 place = ".".join(str(part) for part in e["loc"][1:-1] if not str(part).startswith("Make"))
@@ -339,7 +356,8 @@ def _step(
         try:  # without what is wrong, so that the steps after it are judged by what it would make
             return kind.model_validate({k: v for k, v in options.items() if k not in wrong})
         except ValidationError:
-            draft.in_the_dark = True
+            if not getattr(kind, "gives", ()):  # its options say what it makes
+                draft.in_the_dark = True
             return None
 
 

@@ -45,5 +45,5 @@ def sections_of(readme: Path) -> dict[str, str]:
         UserError: it cannot be read, or is larger than 1 MiB.
     """
     text = read_file(readme, _MOST_BYTES).decode(errors="replace")
-    _, *parts = re.split(r"^## +(.+?) *$", text, flags=re.MULTILINE)
-    return {heading: body.strip() for heading, body in zip(parts[::2], parts[1::2], strict=True)}
+    _, *parts = re.split(r"^## (.*)$", text, flags=re.MULTILINE)
+    return {heading.strip(): body.strip() for heading, body in zip(parts[::2], parts[1::2], strict=True)}

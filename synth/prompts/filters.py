@@ -18,6 +18,7 @@ from jinja2.utils import pass_context, pass_environment, pass_eval_context
 
 from synth.nesting import too_deep
 from synth.prompts.figures import FIGURES
+from synth.prompts.lazy import Lazy
 from synth.prompts.patterns import found
 from synth.prompts.values import MOST_BITS, OPERATORS, charged, cost_of, listed, paid_for, printed, replaced, size_of
 from synth.prompts.work import LETTERS_A_STEP, Refused, spend
@@ -220,6 +221,12 @@ def _last(environment: SandboxedEnvironment, value: Any) -> Any:
     return next(reversed(listed(value)), environment.undefined("there is no last of no items"))
 
 
+def _length(value: Any) -> int:
+    if isinstance(value, Lazy):
+        listed(value)  # which says that it cannot be
+    return len(value)
+
+
 def _reverse(value: Any) -> Any:
     return value[::-1] if isinstance(listed(value), str) else list(reversed(value))
 
@@ -283,7 +290,7 @@ FILTERS: dict[str, _Filter] = {
     "abs": abs,
     "attr": _attr,
     "capitalize": _of_text(str.capitalize),
-    "count": len,
+    "count": _length,
     "d": jinja.do_default,
     "default": jinja.do_default,
     "dictsort": _dictsort,
@@ -296,7 +303,7 @@ FILTERS: dict[str, _Filter] = {
     "items": _items,
     "join": _join,
     "last": _last,
-    "length": len,
+    "length": _length,
     "list": lambda value: charged(list(listed(value))),
     "lower": _of_text(str.lower),
     "map": _map,

@@ -5,10 +5,8 @@ from __future__ import annotations
 from functools import cache
 from importlib.metadata import entry_points
 
-from synth.steps.analyse_options import AnalyseOptions
 from synth.steps.ask import Ask
 from synth.steps.contamination import Contamination
-from synth.steps.counterfactual import Counterfactual
 from synth.steps.critique import Critique
 from synth.steps.deduplicate import Deduplicate
 from synth.steps.filter import Filter
@@ -44,8 +42,6 @@ BUILT_IN: tuple[type[Step], ...] = (
     PathToRationale,
     RubricTree,
     VerbalizePath,
-    AnalyseOptions,
-    Counterfactual,
     Segment,
     TextStats,
     Contamination,

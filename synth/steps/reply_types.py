@@ -23,8 +23,9 @@ _LISTED = 20
 
 _WORD = re.compile(r"[a-z][a-z0-9_]*")
 _CALL = re.compile(r"([a-z_]+)\s*(?:\((.*)\))?", re.DOTALL)
-_PLAIN_WORD = re.compile(r"\W*(yes|no|true|false)\W*", re.IGNORECASE)
-_NUMBER = re.compile(r"(?:[A-Za-z]+ )?\[?\s*([-+]?\d+(?:\.\d+)?)\s*\]?\s*(?:(?:/|out of)\s*\d+)?\s*[.%]?")
+_PLAIN_WORD = re.compile(r"yes|no|true|false", re.IGNORECASE)
+_NO_LETTERS = re.compile(r"\W+")
+_NUMBER = re.compile(r"(?:[A-Za-z]+ )?\[?\s*+([-+]?\d++(?:\.\d++)?)\s*+\]?\s*+(?:(?:/|out of)\s*+\d++)?\s*+[.%]?")
 _BULLET = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+")
 
 
@@ -271,8 +272,8 @@ def _none(value: Any) -> Any:
 
 
 def _yes(value: Any) -> Any:
-    if isinstance(value, str) and (found := _PLAIN_WORD.fullmatch(value)):
-        return found[1].lower() in {"yes", "true"}
+    if isinstance(value, str) and (found := _PLAIN_WORD.fullmatch(_NO_LETTERS.sub(" ", value).strip())):
+        return found[0].lower() in {"yes", "true"}
     if isinstance(value, bool):
         return value
     raise _mistake("it is neither yes nor no")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, InstanceOf, JsonValue
@@ -162,6 +164,12 @@ class Step(BaseModel, ABC):
         """
 
 
+def _home(kind: type[Step]) -> Reach | None:
+    """The files that the defaults of a step may name: those beside its Python."""
+    file = getattr(sys.modules.get(kind.__module__), "__file__", None)
+    return Reach(Path(file).parent) if file else None
+
+
 _SAMPLES_OF_AN_ITERATION = 1024
 """The most samples that a step can ask for, so that no two iterations of a `repeat` ask for the same sample."""
 
@@ -182,9 +190,8 @@ class ModelStep(Step):
     max_tokens_on_truncation: Annotated[int, Field(ge=1)] | None = None
     """Where a reply was cut off at `max_tokens`, the same is asked once more with this limit."""
     iteration: Annotated[int, Field(ge=1, le=20)] = 1
-    """Samples of its own: another number asks the same prompt again instead of taking the reply on record. `repeat` sets it to the iteration;
-    set it where two steps ask one model the same:
-    the same prompt gets a new reply, not the one on record."""
+    """Samples of its own: with another number the same prompt is asked again, instead of taking the reply on record. `repeat` sets it to the
+    iteration; set it where two steps ask one model the same."""
     folder: Annotated[SkipJsonSchema[InstanceOf[Reach] | None], Field(exclude=True, repr=False)] = None
     """Set by the loader: which files the pipeline may name, beside its file."""
 
@@ -218,10 +225,11 @@ class ModelStep(Step):
         return {}
 
     def load(self, option: str = "prompt") -> Prompt:
-        """The prompt an option names; read once."""
+        """The prompt an option names; read once. A path that is the default of the option begins beside the Python of the step."""
         found = self.loaded.get(option)
         if found is None:
-            found = self.loaded[option] = load_prompt(getattr(self, option), reach=self.folder)
+            reach = self.folder if option in self.model_fields_set else _home(type(self))
+            found = self.loaded[option] = load_prompt(getattr(self, option), reach=reach)
         return found
 
     def request(

@@ -63,9 +63,9 @@ CREATE VIEW current_scores AS
   SELECT target, part, name, avg(value) AS value, CASE WHEN count(label) = count(*) AND min(label) = max(label) THEN min(label) END AS label,
     count(*) AS judges, list_sort(list(DISTINCT judge)) AS whose
   FROM (
-    SELECT s.*, coalesce(p.position, 0) AS position
+    SELECT s.*, coalesce(p.position, 0) AS turn
     FROM scores s LEFT JOIN (SELECT name, max(position) AS position FROM pipeline_steps GROUP BY name) p ON p.name = s.step
-    QUALIFY position = max(position) OVER (PARTITION BY s.target, s.part, s.name))
+    QUALIFY turn = max(turn) OVER (PARTITION BY s.target, s.part, s.name))
   GROUP BY target, part, name;
 
 -- rationales with their question and gold answer, whether they are kept, and a column for each score and label; as in rationales

@@ -43,10 +43,8 @@ class Untouched(Model):
 def rehearsing(pipeline: Pipeline) -> dict[str, list[Model]]:
     """The models that `synth rehearse` gives to the roles."""
     most = {r: max(s.fewest_models() for s in pipeline.model_steps if r in s.roles()) for r in pipeline.role_names}
-    made = {
-        name: make_model(name, EMPTY).knowing(pipeline.simulators)  # type: ignore[attr-defined]  # they are scripted
-        for name in ["scripted", *(f"scripted:{i}" for i in range(1, 9))]
-    }
+    names = ["scripted", *(f"scripted:{i}" for i in range(1, 9))]
+    made = {name: make_model(name, EMPTY).knowing(pipeline.simulators) for name in names}
     return {role: list(made.values())[:n] for role, n in most.items()}
 
 

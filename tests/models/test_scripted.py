@@ -209,3 +209,16 @@ def test_another_ability_is_another_world():
     assert len({World().identity, *(world.identity for world in acts)}) == 4
     numbers = {f.name for f in fields(World)} - {"difficulty", "simulators"}
     assert len({World().identity, *(replace(World(), **{n: 0.123}).identity for n in numbers)}) == 1 + len(numbers)
+
+
+def test_a_simulator_with_a_third_parameter_is_given_the_world():
+    """Its reply may go by the abilities of the world, as the world's own replies do."""
+
+    def solves(request, rng, world):
+        return "right" if rng.random() < world.solve_rate else "wrong"
+
+    for rate in (0.0, 0.3, 1.0):
+        world = World(solve_rate=rate, simulators={"s": solves, "t": lambda request, rng: "alone"})
+        rng = random.Random(1)
+        assert near([world(Request((), Task("ask", NUMBER), step="s"), rng) for _ in range(N)].count("right"), rate)
+        assert world(Request((), Task("ask", NUMBER), step="t"), rng) == "alone"

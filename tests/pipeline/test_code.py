@@ -279,3 +279,98 @@ def test_the_python_of_the_document_answers(tmp_path: Path):
     synth("rehearse", "ask.yaml", "--allow-code", "--run", "run", cwd=tmp_path, check=0)
     replies = ask(tmp_path / "run", "SELECT reply FROM calls WHERE step = 'listen'")
     assert {json.loads(reply)["unclear"] for (reply,) in replies} == {None}
+
+
+def test_files_of_one_name_are_both_known(file: Path):
+    """A preset and its base may both bring parts.py: each is hashed, and each change is another pipeline."""
+    folder = file.parent / "sub"
+    folder.mkdir()
+    base = yaml_file(
+        folder / "base.yaml", "pipeline: my/base\ncode: [parts.py]\nsteps: [{step: generate}, {step: one}]\n"
+    )
+    step = (
+        "import synth\nfrom typing import Literal\nclass One(synth.Step):\n    takes = synth.Rationale\n    step: Literal['%s'] = '%s'\n"
+        "    async def run(self, records, unit):\n        return []\n"
+    )
+    (folder / "parts.py").write_text(step % ("one", "one"))
+    (file.parent / "parts.py").write_text(step % ("two", "two"))
+    preset = yaml_file(
+        file.parent / "preset.yaml",
+        "pipeline: my/p\ncode: [parts.py]\nextends: sub/base.yaml\ninsert: [{after: one, steps: [{step: two}]}]\n",
+    )
+    assert len(allow_code(preset)) == 2
+    made = load_pipeline(preset)
+    assert len(made.code_digests) == 2
+    (folder / "parts.py").write_text((step % ("one", "one")) + "\n# changed\n")
+    allow_code(preset)
+    assert load_pipeline(preset).fingerprint() != made.fingerprint()
+    assert base.exists()
+
+
+OWN = """
+from typing import ClassVar, Literal
+
+import synth
+from synth.models import Task
+
+
+class Again(synth.ModelStep):
+    takes: ClassVar = synth.Problem
+    gives: ClassVar = (synth.Rationale,)
+    step: Literal["again"] = "again"
+    prompt: str = "rationale/solve"
+    like: str | None = None
+    names_steps: ClassVar = ("of", "like")
+
+    def named_by(self, option):
+        return synth.Rationale if option == "like" else synth.Problem
+
+    def prompt_variables(self):
+        return dict.fromkeys(("problem", "hint", "format", "examples"))
+
+    async def run(self, records, unit):
+        made = []
+        for problem in records:
+            for model in unit.models(self.by):
+                shown = {"problem": problem, "hint": None, "format": "text", "examples": []}
+                request = self.request(self.load(), shown, Task("solve", problem))
+                reply = await unit.ask(model, request, problem)
+                if reply is not None:
+                    made.append(self.derive(synth.Rationale, [problem], replies=[reply.key], problem=problem.id, author="teacher", response=reply.text))
+        return made
+"""
+
+
+async def test_a_step_of_ones_own_in_a_repeat_asks_each_time(tmp_path: Path):
+    """It is known before the steps are written out: its iterations ask for samples of their own, its options follow a prefix."""
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "parts.py").write_text(OWN)
+    yaml_file(folder / "block.yaml", "steps:\n  - {step: generate, name: g}\n  - {step: again, of: input, like: g}\n")
+    file = yaml_file(
+        folder / "p.yaml",
+        "pipeline: my/p\ncode: [parts.py]\nsteps:\n"
+        "  - repeat: {until: 'false', at_most: 3, steps: [{step: again, of: input}]}\n  - {use: block.yaml, name: pre}\n",
+    )
+    allow_code(file)
+    pipeline = load_pipeline(file)
+    await run(pipeline, sums(tmp_path / "in.jsonl", 1), tmp_path / "run", ScriptedModel(World(steps=6), name="m"))
+    assert ask(tmp_path / "run", "SELECT count(DISTINCT response) FROM rationales WHERE step LIKE 'again%'") == [(3,)]
+    assert pipeline.steps[-1].like == "pre_g"
+
+
+def test_a_pipeline_in_python_and_files_elsewhere_are_allowed_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "parts.py").write_text(OWN)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    file = yaml_file(tmp_path / "here" / "p.yaml", "pipeline: my/p\ncode: [parts.py]\nsteps: [{step: again}]\n")
+    synth("plan", file, "--media-from", elsewhere, "--allow-code", "--input", sums(tmp_path / "in.jsonl", 2), check=0)
+    (tmp_path / "here" / "parts.py").write_text(OWN + "# mine\n")
+    mapping = {"pipeline": "my/p", "code": ["parts.py"], "steps": [{"step": "again"}]}
+    with pytest.raises(PipelineError, match="not allowed yet"):
+        load_pipeline(mapping)
+    allow_code(mapping)
+    assert load_pipeline(mapping).steps[0].step == "again"
+    assert "name the pipeline" in synth("pipelines", "--allow-code", check=2).stderr

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import math
 import random
 import statistics
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from methods import choices, near
-from support import ask, run, sums, synth, write_rows, yaml_file
+from support import ask, run, stored, sums, synth, write_rows, yaml_file
 
 from synth.errors import PipelineError, UserError
+from synth.export import export_run
 from synth.models import Completion, Request, ScriptedModel, World
 from synth.pipeline import load_pipeline, read_pipeline
 from synth.prompts import Expression
@@ -342,7 +345,7 @@ def test_a_later_step_replaces_what_an_earlier_one_said():
     [
         ("reply: yesno, make: [{score: s, value: 1}]", "'yesno' is no type", "yes_no"),
         ("reply: {why: string}, make: [{score: s, value: 1}]", "reply: why: 'string' is no type", "did you mean text?"),
-        ("reply: oneof(a, b), make: [{score: s, value: 1}]", "'oneof(a, b)' is no type", "did you mean one_of?"),
+        ("reply: 'oneof(a, b)', make: [{score: s, value: 1}]", "'oneof(a, b)' is no type", "did you mean one_of?"),
         ("reply: text, make: [{problem: reply, meta: reply}]", "make.0.", "dictionary"),
         (
             "reply: text, each: step of rationale, where: step.label.gon == 1, make: [{score: s, value: 1}]",
@@ -516,3 +519,150 @@ async def test_a_changed_question_has_the_answer_it_is_given(tmp_path: Path):
         tmp_path / "run", "SELECT question, answer, answer_kind FROM problems WHERE parent IS NOT NULL ORDER BY 1"
     )
     assert found == [("How many are left?", None, None), ("How many are left?!", "5", "number")]
+
+
+def test_the_view_says_what_a_unit_says(tmp_path: Path):
+    """`current_scores` and `Unit.score` agree: also on scores that came with the input, and of a name that two steps gave."""
+    unit = Unit(PROBLEM, None, {})
+    record = rationale(1)
+    given_scores = [
+        scored(record, "a", 1, "x", step="input"), scored(record, "a", 0, "y", step="input"), scored(record, "b", None, "x", step="input"),
+        scored(record, "c", 0.5, "x", step="input", place=0), scored(record, "c", 1, "y", step="input", place=0),
+    ]  # fmt: skip
+    unit.add([record, *given_scores])
+    with open_store(stored(tmp_path / "run", PROBLEM, record, *given_scores)) as store:
+        found = {
+            (r["name"], r["part"] and r["part"]["index"]): (r["value"], r["label"], r["whose"])
+            for r in store.rows("FROM current_scores")
+        }
+    assert found == {
+        ("a", None): (0.5, None, ["x", "y"]),
+        ("b", None): (None, None, ["x"]),
+        ("c", 0): (0.75, None, ["x", "y"]),
+    }
+    for (name, place), (value, label, _) in found.items():
+        assert unit.score(record, name, None if place is None else Part(kind="step", index=place)) == (value, label)
+
+
+async def test_labels_of_parts_say_nothing_of_the_whole(tmp_path: Path):
+    """A step that is called wrong makes no right answer a bad example, and none that is called right a verified one."""
+    steps = """
+- {step: generate, by: m, samples: 2, temperature: 0.7}
+- {step: verify_answer}
+- {step: score, name: bad, score: s, each: step of rationale, value: 0, label: "'wrong'"}
+- {step: score, name: odd, score: t, each: step of rationale, value: 1, label: "'unparsed'"}
+- {step: filter, name: none, keep: "false"}
+"""
+    file = written(tmp_path / "f", steps)
+    await run(file, sums(tmp_path / "in.jsonl", 6), tmp_path / "run", ScriptedModel(World(solve_rate=1), name="m"))
+    funnel = dict(ask(tmp_path / "run", "SELECT stage, n FROM funnel"))
+    assert (funnel["parsed"], funnel["verified"]) == (12, 12)
+    with pytest.raises(UserError, match="nothing to export as kto"):
+        export_run(tmp_path / "run", "kto", tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        ("one_of(a, b)", ["a"]),
+        ("one_of(a, b)", {"a": "b"}),
+        ("int", 10**400),
+        ("int(1, 5)", 10**400),
+        ("number", float("inf")),
+        ("number", float("nan")),
+        ("list(one_of(a, b))", [["a"]]),
+        ("yes_no", {"yes": True}),
+        ("text", 3.5),
+    ],
+)
+async def test_a_reply_of_the_wrong_type_ends_no_run(tmp_path: Path, reply: str, said: Any):
+    """Whatever a model writes is read, or is a failure with the reply as it came."""
+    step = (
+        f"- {{step: ask, each: problem, by: m, prompt: p.j2, reply: {{v: '{reply}'}}, make: [{{score: s, value: 1}}]}}"
+    )
+    model = replying(ask=lambda *_: json.dumps({"v": said}))
+    await run(written(tmp_path / "f", step), sums(tmp_path / "in.jsonl", 1), tmp_path / "run", model)
+    causes = [cause for (cause,) in ask(tmp_path / "run", "SELECT cause FROM failures")]
+    assert causes == ([] if reply == "text" else ["shape"])
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [("1234567", "1234567"), ("3.14159265", "3.14159265"), ("2.0", "2"), ("1e20", "1e+20"), ("true", "yes")],
+)
+async def test_numbers_are_written_out(tmp_path: Path, number: str, text: str):
+    """A gold answer that is computed keeps its digits."""
+    step = f"- {{step: ask, each: problem, by: m, prompt: p.j2, make: [{{problem: reply, answer: '{number}'}}]}}"
+    await run(
+        written(tmp_path / "f", step), sums(tmp_path / "in.jsonl", 1), tmp_path / "run", replying(ask="How many?")
+    )
+    assert ask(tmp_path / "run", "SELECT answer FROM problems WHERE parent IS NOT NULL") == [(text,)]
+
+
+@pytest.mark.parametrize(
+    ("meta", "stored"),
+    [
+        ("reply.parts", [{"ok": True}]),
+        ("reply", {"parts": [{"ok": True}], "why": "so"}),
+        ("siblings | map(attribute='problem.id') | list", []),
+        ("problem", None),
+        ("parent", None),
+        ("1e308 * 10", None),
+    ],
+)
+async def test_meta_is_data(tmp_path: Path, meta: str, stored: Any):
+    """Fields of a reply are stored as they are; what is no data is a failure, not the end of the run."""
+    step = (
+        "- {step: ask, each: problem, by: m, prompt: p.j2, reply: {parts: [{ok: yes_no}], why: text},"
+        f' make: [{{problem: reply.why, meta: {{x: "{meta}"}}}}]}}'
+    )
+    said = {"parts": [{"ok": "yes"}], "why": "so"}
+    await run(written(tmp_path / "f", step), sums(tmp_path / "in.jsonl", 1), tmp_path / "run", replying(ask=said))
+    found = ask(tmp_path / "run", "SELECT meta->'x' FROM problems WHERE parent IS NOT NULL")
+    failed = ask(tmp_path / "run", "SELECT count(*) FROM failures")[0][0]
+    assert ([json.loads(x) for (x,) in found], failed) in (([stored], 0), ([], 1))
+    assert failed == (meta in {"problem", "1e308 * 10"})
+
+
+async def test_a_changed_schema_is_asked_again(tmp_path: Path):
+    """The fingerprint holds what a schema file says, not its name."""
+    step = (
+        "- {step: ask, each: problem, by: m, prompt: p.j2, reply: {schema: s.json}, make: [{score: s, value: reply.v}]}"
+    )
+    file = written(tmp_path / "f", step)
+    schema = {"type": "object", "properties": {"v": {"type": "integer", "minimum": 1, "maximum": 5}}}
+    (file.parent / "s.json").write_text(json.dumps(schema))
+    first = load_pipeline(file).fingerprint()
+    schema["properties"]["v"]["maximum"] = 2
+    (file.parent / "s.json").write_text(json.dumps(schema))
+    assert load_pipeline(file).fingerprint() != first
+
+
+def test_what_is_known_of_a_record_is_not_gone_through():
+    """An expression cannot depend on what another one has looked at before."""
+    unit = Unit(PROBLEM, None, {})
+    records = [rationale(n) for n in range(2)]
+    unit.add(records)
+    seen = unit.variables(records[0])
+    assert Expression("siblings[0].get('score') is none").value(seen, "here") is False
+    for source in ("siblings[0] | length", "siblings[0].items() | length", "siblings[0] | list"):
+        with pytest.raises(UserError, match="gone through"):
+            Expression(source).value(seen, "here")
+
+
+async def test_units_are_let_go(tmp_path: Path):
+    """What expressions have seen keeps no unit alive."""
+    unit = Unit(PROBLEM, None, {})
+    records = [rationale(n) for n in range(3)]
+    unit.add(records)
+    Expression("group | map(attribute='siblings') | list | length + (right | length)").value(
+        unit.variables(records[0]), "x"
+    )
+    alive = weakref.ref(unit)
+    unit.forget()
+    gc.disable()
+    try:
+        del unit
+        assert alive() is None
+    finally:
+        gc.enable()

@@ -150,3 +150,40 @@ def test_json_schema_says_the_same_as_a_type():
     assert response_format(given_schema.shape) == response_format(written.shape)
     assert given_schema.instructions("json") == written.instructions("json")
     assert "in one sentence" in written.instructions("json")
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"inner": {"a": "text?"}, "x": "text"},
+        {"l": "list(text?)", "x": "text"},
+        {"steps": [{"a": "text", "b": "text?"}], "x": "text"},
+        {"a": {"type": "text", "description": "a word or null"}, "x": "text"},
+    ],
+)
+def test_a_field_is_optional_only_where_it_says_so(written: dict[str, Any]):
+    with pytest.raises(Unreadable):
+        read_structured('{"x": "1"}', parse_reply(written).shape)
+
+
+@pytest.mark.parametrize("written", ['one_of("good", "bad")', "one_of((good), (bad))", "one_of(good., bad.)"])
+def test_words_with_marks_are_found_again(written: str):
+    shape = parse_reply(written).shape
+    assert "good" in read_structured("Good.", shape).answer
+    words = response_format(shape)["json_schema"]["schema"]["properties"]["answer"]["enum"]
+    assert [read_structured(json.dumps({"answer": word}), shape).answer for word in words] == words
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "text" + "?" * 3000, "number(-inf, inf)", "number(nan, 1)", {"mistake": {"type": "text", "description": "text"}},
+        {"items": "list(text)"}, {"schema": {"type": "object", "properties": {"a": {"type": "string"}}, "required": 5}},
+        "one_of(a, (a))", "one_of((), [])",
+    ],
+)  # fmt: skip
+def test_types_that_could_not_be_read_are_refused(written: Any):
+    with pytest.raises(
+        ValueError, match=r"is no type|bound|cannot be called|description|required|different words|within each other"
+    ):
+        parse_reply(written)

@@ -12,16 +12,24 @@ import jsonschema
 import polars as pl
 import pytest
 from hypothesis import given
-from support import ROOT, ask, run, synth, write_rows
+from methods import code_of, near
+from support import ROOT, ask, run, synth, write_rows, yaml_file
 
+from synth.errors import UserError
 from synth.export import ExportOptions, export_run
 from synth.models import Completion, ScriptedModel, World
 from synth.models.structured import Unreadable, read_structured
 from synth.pipeline import load_pipeline
 from synth.records import Problem
-from synth.steps.analysis import analysis_shape, relation_in, write_analysis
-from synth.steps.counterfactual import _Premises, asks_for_exception, organise, share_changed
 
+PARTS = code_of("poda")
+Analysis, _Premises, analysis_shape, relation_in = (
+    PARTS.Analysis,
+    PARTS._Premises,
+    PARTS.analysis_shape,
+    PARTS.relation_in,
+)
+asks_for_exception, organise, share_changed = PARTS.asks_for_exception, PARTS.organise, PARTS.share_changed
 S, C, U, M = "supported", "contradicted", "unrelated", "mixed"
 
 # Of five premises the gold option cites 1 and 2 (or none), the other option 2 and 3 (or none): what stays. By hand from
@@ -105,7 +113,9 @@ def test_a_written_analysis_is_read():
     assert [(o.relation, o.premises) for o in read.options] == [(S, [1, 2]), (C, [2]), (U, [])]
     assert read.options[0].analysis == "She can go in. It follows."
     assert (read.conclusion, read.answer) == ("A is the one.", "A")
-    text, steps = write_analysis(read)
+    text, steps, spans = PARTS.write_analysis(read)
+    assert text == "\n".join(steps)
+    assert [text[begin:end] for begin, end in spans] == [o.analysis for o in read.options]
     assert text.startswith("Premises:\n1. Ann has a key.\n2. ")
     assert "\nA) She can go in. It follows. (Supported by 1, 2.)\n" in text
     assert len(steps) == 5
@@ -222,12 +232,18 @@ def analysed(answer: str, problem: Problem) -> str:
     return json.dumps({"premises": ["A fact.", "A rule."], "options": options, "conclusion": "So.", "answer": answer})
 
 
+def asked_for(request) -> str:
+    """What a request asks for: an `analysis`, `premises` or a `passage`."""
+    fields = request.shape.model_fields
+    return "analysis" if "options" in fields else "premises" if "premises" in fields else "passage"
+
+
 def inventor(g: float) -> ScriptedModel:
     def script(request, rng):
         task = request.task
-        if task.kind == "analyse":
+        if asked_for(request) == "analysis":
             return analysed(task.problem.answer, task.problem)
-        if task.kind == "premises":
+        if asked_for(request) == "premises":
             return json.dumps({"premises": [f"{task.hint} is to follow."]})
         target = ATOMS["ABCD".index(task.hint)]
         valid = rng.random() < g
@@ -351,13 +367,13 @@ async def test_what_always_holds_and_what_is_exported(tmp_path: Path):
 async def test_near_copies_text_about_itself_and_old_answers_that_still_follow_are_out(tmp_path: Path):
     def script(request, rng):
         task = request.task
-        if task.kind == "analyse":
+        if asked_for(request) == "analysis":
             answer = task.problem.answer
             whole = json.loads(analysed(answer, task.problem))
             if task.problem.parent is not None and answer == "D":  # the original's answer is still called supported
                 whole["options"][0]["relation"] = S
             return json.dumps(whole)
-        if task.kind == "premises":
+        if asked_for(request) == "premises":
             return f"- One for {task.hint}.\n- Two."
         copy = f"Passage: {task.problem.context} So."
         return {
@@ -389,9 +405,9 @@ async def test_passages_that_hold_the_option_word_for_word_are_out(tmp_path: Pat
 
     def script(request, rng):
         task = request.task
-        if task.kind == "analyse":
+        if asked_for(request) == "analysis":
             return analysed(task.problem.answer, task.problem)
-        if task.kind == "premises":
+        if asked_for(request) == "premises":
             return json.dumps({"premises": [f"For {task.hint}."]})
         return json.dumps(
             {
@@ -413,10 +429,10 @@ async def test_passages_that_hold_the_option_word_for_word_are_out(tmp_path: Pat
 
 
 async def test_only_right_analyses_are_gone_on_from_and_refusals_fail_one_option(tmp_path: Path):
-    world = World(solve_rate=0.5)
+    world = World(solve_rate=0.5, simulators=load_pipeline("poda").simulators)
 
     def script(request, rng):
-        if request.task.kind == "context" and request.task.hint == "B":
+        if asked_for(request) == "passage" and request.task.hint == "B":
             return Completion(text="", finish="stop", refusal="No.")
         return world(request, rng)
 
@@ -495,3 +511,66 @@ async def test_whoever_still_gives_the_old_answer_says_that_it_follows():
     unit.add([*await PassRate(name="pass_rate").run([twin], unit), *await follows.run([twin], unit)])
     assert unit.score(twin, "pass_rate").value == 0.5
     assert unit.score(twin, "original_follows").value == 0.5
+
+
+async def test_an_own_pipeline_may_use_the_steps_under_other_names(tmp_path: Path):
+    """Their prompts come with them; the scripted model answers at the rate at which it solves, and what it writes is read."""
+    text = """
+        pipeline: my/p
+        extends: poda
+        steps:
+          - {step: analyse_options, name: look, by: teacher}
+          - {step: verify_answer}
+          - {step: counterfactual, name: other, of: look, by: teacher}
+          - {step: filter, of: look, keep: score.correct}
+        """
+    made = yaml_file(tmp_path / "p.yaml", text)
+    n = 60
+    model = ScriptedModel(World(solve_rate=0.5), name="t").knowing(load_pipeline(made).simulators)
+    await run(made, worlds(tmp_path / "in.jsonl", n), tmp_path / "run", model)
+    kept, twins, failed = (
+        ask(tmp_path / "run", f"SELECT count(*) FROM {what}")[0][0]
+        for what in ("kept_rationales", "problems WHERE parent IS NOT NULL", "failures WHERE step = 'look'")
+    )
+    assert near(kept / n, 0.5, n)
+    assert failed == 0
+    assert twins > 0
+
+
+@pytest.mark.parametrize(
+    ("says", "exported"), [("So it is.", 1), ("Yes. The answer is A.", 0)], ids=["elsewhere", "within an option"]
+)
+async def test_places_of_options_are_data(tmp_path: Path, says, exported):
+    """An analysis says in `parts` where in its text each option stands; not where a statement within it is left out of the text."""
+
+    def script(request, rng):
+        problem = request.task.problem
+        if asked_for(request) == "premises":
+            return json.dumps({"premises": [f"Another for {request.task.hint}."]})
+        if asked_for(request) == "passage":
+            return json.dumps(
+                {"passage": f"Quite another text, for {request.task.hint}, that has nothing of the first."}
+            )
+        whole = json.loads(analysed(problem.answer, problem))
+        whole["options"][0]["analysis"] = says if problem.parent is None else "p it is."
+        whole["conclusion"] = ""
+        return json.dumps(whole)
+
+    row = {"question": "Which?", "context": "Coal is p.", "choices": list(ATOMS), "answer": "A"}
+    await run("poda", write_rows(tmp_path / "in.jsonl", [row]), tmp_path / "run", ScriptedModel(script, name="t"))
+    folder = tmp_path / "run"
+    for text, parts in ask(
+        folder,
+        "SELECT text, parts FROM rationales WHERE problem NOT IN (SELECT parent FROM problems WHERE parent IS NOT NULL)",
+    ):
+        spans = [(o["analysis"], o["span"]) for o in json.loads(parts)["options"]]
+        assert all(text[begin:end] == words for words, (begin, end) in spans)
+    (first,) = ask(folder, "SELECT parts FROM rationales WHERE step = 'analyse'")
+    assert all((o["span"] is not None) == bool(exported) for o in json.loads(first[0])["options"])
+    kept = ask(folder, "SELECT count(*) FROM kept_problems WHERE parent IS NOT NULL")[0][0]
+    assert kept == 3
+    if not exported:
+        with pytest.raises(UserError, match="says where each option stands"):
+            export_run(folder, "contrast", tmp_path / "out")
+        return
+    assert len(export_run(folder, "contrast", tmp_path / "out").path.read_text().splitlines()) == kept
