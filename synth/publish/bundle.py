@@ -28,7 +28,7 @@ PIPELINE, AUDITS, REPORT = "pipeline.yaml", "audits.json", "report.html"
 NOTE = "synth.json"
 """What a push notes in the repository: its files with their hashes, by which the next one knows them."""
 
-_HIDDEN = ("version", "contents")
+_HIDDEN = ("version", "contents", "reply_schema")
 """Of the options of a step as a run remembers them: what a pipeline file does not say."""
 
 
@@ -126,12 +126,12 @@ def pipeline_file(manifest: Manifest) -> str:
         head |= manifest.introduced.model_dump(exclude_unset=True)
     if manifest.described.imports:
         head["imports"] = manifest.described.imports
+    if manifest.described.code:
+        head["code"] = [name.partition(": ")[2] for name in manifest.described.code]
     made = {**head, "steps": [_options(s) for s in manifest.described.steps]}
     if manifest.corpus:
         made["corpus"] = [_options(s) for s in manifest.corpus]
-    told = (
-        "# As it ran: all options are written out. Files that it names (prompts, examples, benchmarks) are not here.\n"
-    )
+    told = "# As it ran: all options are written out. Files that it names (prompts, Python, examples, benchmarks) are not here.\n"
     return told + yaml.safe_dump(made, sort_keys=False, allow_unicode=True, width=120)
 
 

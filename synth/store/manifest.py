@@ -48,6 +48,8 @@ class _Described(Note):
     steps: list[StepNote] = Field(default_factory=list)
     prompts: dict[str, str] = Field(default_factory=dict)
     imports: list[str] = Field(default_factory=list)
+    code: dict[str, str] = Field(default_factory=dict)
+    """Hashes of the Python files that it brought, by place and name."""
 
 
 class Introduced(Note):

@@ -13,7 +13,7 @@ from support import ROOT, ask, contents, run, sums, yaml_file
 from synth.calls import Budget
 from synth.engine.plan import make_plan
 from synth.models import ScriptedModel, World
-from synth.pipeline import load_pipeline, read_pipeline
+from synth.pipeline import allow_code, find_pipeline, load_pipeline, read_pipeline
 from synth.publish.bundle import pipeline_file
 from synth.records import Problem
 from synth.sources import Given
@@ -287,3 +287,16 @@ async def test_the_examples_of_the_document_run(tmp_path: Path, name: str):
     assert summary.stopped is None
     assert ask(tmp_path / "run", "SELECT count(*) > 0 FROM kept_rationales") == [(True,)]
     assert ask(tmp_path / "run", "SELECT count(*) FROM failures") == [(0,)]
+
+
+async def test_what_a_run_says_of_its_pipeline_names_its_python(tmp_path: Path):
+    """CREST as it ran is loaded again from beside its files: the same steps, prompts and Python."""
+    await run("crest", choices(tmp_path / "in.jsonl", 2), tmp_path / "run", ScriptedModel(World()))
+    text = pipeline_file(read_manifest(tmp_path / "run"))
+    assert yaml.safe_load(text)["code"] == ["simulate.py"]
+    folder = find_pipeline("crest").parent
+    for name in ("simulate.py", "follow_up.j2"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    plain = yaml_file(tmp_path / "plain.yaml", text)
+    allow_code(plain)
+    assert load_pipeline(str(plain)).fingerprint() == load_pipeline("crest").fingerprint()
