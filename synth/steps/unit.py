@@ -67,8 +67,9 @@ class Unit:
         Raises:
             StepError: it has the id of a record with other content.
         """
-        self._sights.clear()
-        self._groups.clear()
+        if self._sights or self._groups:
+            self._sights.clear()
+            self._groups.clear()
         for record in records:
             known = self._by_id.get(record.id)
             if known is not None:
