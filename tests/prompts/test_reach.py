@@ -38,7 +38,9 @@ from synth.records import (
 )
 from synth.sources.formats import FUNCTIONS
 from synth.sources.mapping_files import Columns
+from synth.steps.make import Answer
 from synth.steps.rubric import Element
+from synth.steps.sight import names_of as names_seen
 from synth.steps.unit import Unit
 
 DATA = (
@@ -109,11 +111,20 @@ def roots() -> list[Any]:
     found = context()
     unit = Unit(PROBLEM, None, {})  # type: ignore[arg-type]  # it asks nobody
     unit.add(r for r in RECORDS if isinstance(r, (Rationale, Score)))
+    sights = [unit.variables(r) for r in RECORDS if isinstance(r, (Problem, Rationale))]
+    known = [
+        sight.get(name) for sight in sights for name in names_seen(Rationale, None)
+    ]  # also what is made when asked for
+    both = sights[-1].beside({"reply": Answer("B", True), "step": {"index": 0, "score": {"x": 1.0}}})
     loop = LoopContext([1, "a"], environment().undefined)
     next(loop)
     return [
         *RECORDS,
-        *unit.variables(PROBLEM).values(),
+        *sights,
+        *known,
+        both,
+        Answer("B", True),
+        unit.score(RECORDS[1], "correct"),  # type: ignore[arg-type]
         Columns({"a": 1, "b": {"c": [1, "x"]}}),
         Element("e1", "Is it?"),
         *FUNCTIONS.values(),
