@@ -16,7 +16,7 @@ from synth.files import Reach, read_file
 from synth.models import Capability, Completion, Model, Reply, Request, Task, TaskKind
 from synth.nesting import too_deep
 from synth.records import Critique, Failure, Pair, Problem, Rationale, UnitRecord, record_fields
-from synth.steps.make import Answer, Makes, Source, Unmakeable
+from synth.steps.make import Answer, Makes, Source, Unmakeable, part_key
 from synth.steps.reply_types import ReplyType, parse_reply, reply_of_class
 from synth.steps.sight import UNIT_VARIABLES
 from synth.steps.step import ModelStep
@@ -134,9 +134,7 @@ class Ask(PartStep, ModelStep):
         self, models: Mapping[str, Sequence[Model]], authors: Sequence[Model]
     ) -> Iterable[tuple[str, str, str]]:
         yield from super().problems_with(models, authors)
-        if self.samples > 1 and any(self.is_greedy(t) for role in self.roles() for t in models.get(role, ())):
-            what = f"{self.samples} samples at temperature 0 are {self.samples} times the same reply"
-            yield "samples", what, "set temperature above 0, or samples: 1"
+        yield from self.equal_samples(self.samples, models)
         if not self.show_gold and (self.reply_type.answers or Rationale in self.gives_types()):
             seen = {**self.prompt_variables(), "problem": record_fields(Problem) - _GOLD}
             for name, line in _unknown(self, seen):
@@ -167,9 +165,9 @@ class Ask(PartStep, ModelStep):
                     if key in asked_here:
                         continue
                     asked_here.add(key)
-                for sample in range(self.samples):
-                    asked.append((model, first if sample == 0 else first._replace(sample=sample), subject.record))
-                    about.append(subject)
+                requests = self.samples_of(first, self.samples)
+                asked += [(model, request, subject.record) for request in requests]
+                about += [subject] * len(requests)
         replies = await self.ask_all(asked, unit)
         made: list[UnitRecord] = []
         for (model, request, _), subject, reply in zip(asked, about, replies, strict=True):
@@ -232,12 +230,11 @@ class Ask(PartStep, ModelStep):
             for number, entry in enumerate(self.make):
                 made += entry.of(source, names, number)
         except Unmakeable as why:
-            part = None if subject.part is None else subject.part.model_dump(exclude_none=True)
             failure = self.derive(
                 Failure,
                 [subject.record],
                 replies=[reply.key],
-                key=["make", part],
+                key=["make", part_key(subject.part)],
                 target=subject.record.id,
                 cause="shape",
                 message=f"nothing can be made of the reply: {why}",

@@ -41,9 +41,7 @@ class Generate(WritingStep):
         self, models: Mapping[str, Sequence[Model]], authors: Sequence[Model]
     ) -> Iterable[tuple[str, str, str]]:
         yield from super().problems_with(models, authors)
-        if self.samples > 1 and any(self.is_greedy(t) for role in self.roles() for t in models.get(role, ())):
-            what = f"{self.samples} samples at temperature 0 are {self.samples} times the same reply"
-            yield "samples", what, "set temperature above 0, or samples: 1"
+        yield from self.equal_samples(self.samples, models)
 
     async def run(self, records: Sequence[Problem], unit: Unit) -> Iterable[UnitRecord]:
         asked = [pair for problem in records for pair in self.requests(problem, unit.models(self.by))]

@@ -18,11 +18,16 @@ from synth.steps.subject import Subject
 from synth.steps.unit import Unit
 from synth.verify import find_answer, infer_kind
 
-__all__ = ["Answer", "Make", "Makes", "Source", "Unmakeable"]
+__all__ = ["Answer", "Make", "Makes", "Source", "Unmakeable", "part_key"]
 
 
 class Unmakeable(ValueError):
     """A record cannot be made of a reply; the message says why."""
+
+
+def part_key(part: Part | None) -> dict[str, Any] | None:
+    """What a part adds to the ids of what is made of it."""
+    return None if part is None else part.model_dump(exclude_none=True)
 
 
 class Answer(NamedTuple):
@@ -263,7 +268,7 @@ class MakeScore(_OnPart):
             Score,
             [source.subject.record],
             replies=source.replies,
-            key=[*key, self.score, None if part is None else part.model_dump(exclude_none=True)],
+            key=[*key, self.score, part_key(part)],
             target=source.subject.record.id,
             part=part,
             name=self.score,
@@ -297,7 +302,7 @@ class MakeCritique(_OnPart):
             Critique,
             [source.subject.record],
             replies=source.replies,
-            key=[*key, None if source.subject.part is None else source.subject.part.model_dump(exclude_none=True)],
+            key=[*key, part_key(source.subject.part)],
             target=source.subject.record.id,
             part=part,
             mistake=self._text("mistake", source, seen) or None,
@@ -338,7 +343,7 @@ class MakeRationale(Make):
             Rationale,
             [record],
             replies=source.replies,
-            key=[*key, None if part is None else part.model_dump(exclude_none=True)],
+            key=[*key, part_key(part)],
             problem=problem.id,
             author=source.author,
             model=source.model,
@@ -404,7 +409,7 @@ class MakeProblem(Make):
             Problem,
             [source.subject.record],
             replies=source.replies,
-            key=[*key, None if part is None else part.model_dump(exclude_none=True)],
+            key=[*key, part_key(part)],
             question=self._needed("problem", source, seen),
             context=self._text("context", source, seen) if self.context is not None else old.context,
             choices=choices,
@@ -442,7 +447,7 @@ class MakeNode(Make):
             Node,
             [source.subject.record],
             replies=source.replies,
-            key=[*key, None if part is None else part.model_dump(exclude_none=True)],
+            key=[*key, part_key(part)],
             problem=source.subject.problem.id,
             parent=None if above is None else above.id,
             depth=0 if above is None else above.depth + 1,

@@ -285,6 +285,12 @@ class ModelStep(Step):
         own = self.temperature if self.temperature is not None else model.parameters.get("temperature")
         return own == 0
 
+    def equal_samples(self, samples: int, models: Mapping[str, Sequence[Model]]) -> Iterable[tuple[str, str, str]]:
+        """The mistake of asking a greedy model for several samples, as `problems_with` gives it."""
+        if samples > 1 and any(self.is_greedy(model) for role in self.roles() for model in models.get(role, ())):
+            what = f"{samples} samples at temperature 0 are {samples} times the same reply"
+            yield "samples", what, "set temperature above 0, or samples: 1"
+
     async def ask_all(self, asked: Sequence[tuple[Model, Request, UnitRecord]], unit: Unit) -> list[Completion | None]:
         """Ask many at once; the replies in the order of the questions, None where none came."""
         if len(asked) == 1:

@@ -666,3 +666,24 @@ async def test_units_are_let_go(tmp_path: Path):
         assert alive() is None
     finally:
         gc.enable()
+
+
+async def test_each_iteration_asks_for_samples_of_its_own(tmp_path: Path):
+    """Three judgements in each of three iterations are nine calls, though the prompt is the same."""
+    steps = """
+- {step: generate, by: m}
+- repeat:
+    until: "false"
+    at_most: 3
+    steps:
+      - {step: ask, by: m, of: generate, prompt: p.j2, samples: 3, temperature: 0.7, reply: yes_no, make: [{score: ok, value: reply}]}
+"""
+    await run(
+        written(tmp_path / "f", steps),
+        sums(tmp_path / "in.jsonl", 2),
+        tmp_path / "run",
+        ScriptedModel(World(), name="m"),
+    )
+    assert ask(tmp_path / "run", "SELECT count(*), count(DISTINCT sample) FROM calls WHERE step LIKE 'ask%'") == [
+        (18, 9)
+    ]

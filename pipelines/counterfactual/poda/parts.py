@@ -212,9 +212,7 @@ class AnalyseOptions(synth.ModelStep):
 
     def problems_with(self, models, authors):
         yield from super().problems_with(models, authors)
-        if self.samples > 1 and any(self.is_greedy(t) for role in self.roles() for t in models.get(role, ())):
-            what = f"{self.samples} samples at temperature 0 are {self.samples} times the same reply"
-            yield "samples", what, "set temperature above 0, or samples: 1"
+        yield from self.equal_samples(self.samples, models)
 
     async def run(self, records, unit):
         asked = []
