@@ -19,10 +19,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 _EXPORT = (
     click.option(
         "--to",
-        "contracts",
+        "formats",
         required=True,
         multiple=True,
-        metavar="CONTRACT",
+        metavar="FORMAT",
         help="sft (conversations), dpo (preference pairs), kto (good and bad ones), prm (a label for each step), grpo (prompts "
         "with what their reward is computed from), reward (pairs for a reward model), judge (spoken reviews), contrast or twins "
         "(counterfactuals), parquet (the tables of the run). May be given many times.",

@@ -156,8 +156,8 @@ def _import(
     if dry_run:
         _preview(session.source, limit)
         return
-    contracts = [c for c, given in (("dpo", "pair"), ("prm", "score.step_correct")) if given in gives]
-    show(session, run_path or session.default_folder, contracts=contracts, limit=limit, skip_invalid=skip_invalid)
+    formats = [c for c, given in (("dpo", "pair"), ("prm", "score.step_correct")) if given in gives]
+    show(session, run_path or session.default_folder, formats=formats, limit=limit, skip_invalid=skip_invalid)
 
 
 def _list() -> None:

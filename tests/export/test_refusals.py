@@ -23,10 +23,10 @@ def rows(path: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    ("contract", "options", "told"),
+    ("to", "options", "told"),
     [
-        ("sfft", {}, "there is no contract 'sfft'\n  → did you mean sft?"),
-        ("dpo", {"trainer": "trlx"}, "there is no format for 'trlx'"),
+        ("sfft", {}, "there is no format 'sfft'\n  → did you mean sft?"),
+        ("dpo", {"trainer": "trlx"}, "there is no trainer 'trlx'"),
         ("prm", {"trainer": "llama-factory"}, "llama-factory cannot be given prm: it has no stepwise format"),
         ("grpo", {"trainer": "openai"}, "openai cannot be given grpo"),
         ("contrast", {"trainer": "axolotl"}, "axolotl cannot be given contrast"),
@@ -68,15 +68,15 @@ def rows(path: Path) -> list[dict[str, Any]]:
     ],
     ids=str,
 )
-def test_options_that_do_not_go_together(cot: Path, tmp_path: Path, contract: str, options: dict[str, Any], told: str):
+def test_options_that_do_not_go_together(cot: Path, tmp_path: Path, to: str, options: dict[str, Any], told: str):
     with pytest.raises(UserError) as error:
-        export_run(cot, contract, tmp_path / "out", ExportOptions(**options))
+        export_run(cot, to, tmp_path / "out", ExportOptions(**options))
     assert told in str(error.value)
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
-    ("contract", "maker"),
+    ("to", "maker"),
     [
         ("dpo", "a step 'pair' makes them"),
         ("reward", "a step 'pair' makes them"),
@@ -86,11 +86,11 @@ def test_options_that_do_not_go_together(cot: Path, tmp_path: Path, contract: st
         ("twins", "a step 'counterfactual' makes them"),
     ],
 )
-async def test_a_contract_the_run_cannot_fill_names_the_step_that_would(tmp_path: Path, contract: str, maker: str):
+async def test_a_format_the_run_cannot_fill_names_the_step_that_would(tmp_path: Path, to: str, maker: str):
     made = yaml_file(tmp_path / "p.yaml", "pipeline: my/p\nsteps: [{step: generate}]")
     await run_pipeline(made, sums(tmp_path / "in.jsonl", 2), tmp_path / "run")
-    with pytest.raises(UserError, match=f"nothing to export as {contract}: this run has no .*") as error:
-        export_run(tmp_path / "run", contract, tmp_path / "out")
+    with pytest.raises(UserError, match=f"nothing to export as {to}: this run has no .*") as error:
+        export_run(tmp_path / "run", to, tmp_path / "out")
     assert maker in str(error.value.remedy)
     assert not (tmp_path / "out").exists()
 
@@ -149,13 +149,13 @@ def one_problem(folder: Path, *texts: str, answer: str | None = "5", **fields: A
     return stored(folder, problem, *made, *(pair if len(made) > 1 else [])), made
 
 
-@pytest.mark.parametrize("contract", ["dpo", "reward"])
-def test_equal_sides_are_left_out_and_told(tmp_path: Path, contract: str):
+@pytest.mark.parametrize("to", ["dpo", "reward"])
+def test_equal_sides_are_left_out_and_told(tmp_path: Path, to: str):
     run, _ = one_problem(tmp_path / "run", "The same.\nSo 5.", "The  same.\nSo 5. ")
     with pytest.raises(UserError, match="1: its chosen and rejected sides are equal"):
-        export_run(run, contract, tmp_path / "out")
+        export_run(run, to, tmp_path / "out")
     run, _ = one_problem(tmp_path / "other", "The same.\nSo 5.", "Not the same.")
-    assert export_run(run, contract, tmp_path / "out").rows == 1
+    assert export_run(run, to, tmp_path / "out").rows == 1
 
 
 @pytest.mark.parametrize(
@@ -226,11 +226,11 @@ def test_a_pair_whose_side_was_rejected_as_a_near_duplicate_is_left_out(tmp_path
         export_run(tmp_path / "run", "dpo", tmp_path / "out")
 
 
-@pytest.mark.parametrize("contract", ["sft", "dpo", "kto", "grpo"])
-def test_a_question_about_an_image_is_not_asked_without_it(tmp_path: Path, contract: str):
+@pytest.mark.parametrize("to", ["sft", "dpo", "kto", "grpo"])
+def test_a_question_about_an_image_is_not_asked_without_it(tmp_path: Path, to: str):
     run, _ = one_problem(tmp_path / "run", "I see 5.", "Six.", media=(Media(kind="image", uri="a.png"),))
     with pytest.raises(UserError, match="images or sounds"):
-        export_run(run, contract, tmp_path / "out")
+        export_run(run, to, tmp_path / "out")
 
 
 # --- the folder --------------------------------------------------------------------------------------------------------
@@ -244,7 +244,7 @@ def test_an_export_of_another_run_is_never_mixed_with_or_lost(cot: Path, reviewe
         export_run(reviewed, "sft", out)
     assert "--replace" in str(error.value)
     assert made.path.read_bytes() == before
-    assert export_run(reviewed, "kto", out).rows > 0  # another contract is another file
+    assert export_run(reviewed, "kto", out).rows > 0  # another format is another file
     export_run(reviewed, "sft", out, ExportOptions(replace=True))
     assert {row["task"] for row in rows(out / "sft.jsonl")} == {"rationale", "feedback"}
     assert sorted(p.name for p in out.iterdir()) == [".synth-export.json", "kto.jsonl", "sft.jsonl"]

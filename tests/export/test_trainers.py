@@ -95,9 +95,9 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-def loaded(run: Path, contract: str, tmp_path: Path, **options: Any) -> Dataset:
+def loaded(run: Path, to: str, tmp_path: Path, **options: Any) -> Dataset:
     """An export as a user loads it, with every column there is."""
-    path = export_run(run, contract, tmp_path / "data", ExportOptions(**options)).path
+    path = export_run(run, to, tmp_path / "data", ExportOptions(**options)).path
     kind = "parquet" if path.suffix == ".parquet" else "json"
     return load_dataset(kind, data_files=str(path), split="train", cache_dir=str(tmp_path / "cache"))
 
@@ -258,9 +258,9 @@ AXOLOTL = [
 ]
 
 
-@pytest.mark.parametrize(("run", "contract", "options"), AXOLOTL, ids=str)
+@pytest.mark.parametrize(("run", "to", "options"), AXOLOTL, ids=str)
 def test_axolotl_reads_what_its_settings_name(
-    request: pytest.FixtureRequest, tmp_path: Path, tokenizer, run: str, contract: str, options: dict[str, Any]
+    request: pytest.FixtureRequest, tmp_path: Path, tokenizer, run: str, to: str, options: dict[str, Any]
 ):
     """Its own prompt strategies, chosen as it chooses them, over every row."""
     reason = "Axolotl is not installed: docs/export.md says how"
@@ -273,18 +273,18 @@ def test_axolotl_reads_what_its_settings_name(
     from axolotl.utils.dict import DictDefault
 
     whole = ExportOptions(trainer="axolotl", **options)
-    made = export_run(request.getfixturevalue(run), contract, tmp_path / "data", whole)
-    settings = yaml.safe_load((tmp_path / "data" / f"{contract}.axolotl.yaml").read_text())
+    made = export_run(request.getfixturevalue(run), to, tmp_path / "data", whole)
+    settings = yaml.safe_load((tmp_path / "data" / f"{to}.axolotl.yaml").read_text())
     (entry,) = settings["datasets"]
     assert entry["path"] == made.path.as_posix()
     cfg = DictDefault({**settings, "sequence_len": 4096, "train_on_inputs": False})
     rows = load_dataset("json", data_files=entry["path"], split=entry["split"], cache_dir=str(tmp_path / "cache"))
     kind = entry["type"]
     if isinstance(kind, dict):
-        kind = "user_defined" if contract == "sft" else "user_defined.default"
+        kind = "user_defined" if to == "sft" else "user_defined.default"
     for row in rows:
         row = dict(row)  # noqa: PLW2901  # strategies change the row they are given
-        if contract == "dpo":
+        if to == "dpo":
             transform = load_dpo(kind, cfg, dataset_idx=0)
             transform = transform[0] if isinstance(transform, tuple) else transform
             got = transform(dict(row), tokenizer=tokenizer) if "chat" in kind else transform(dict(row))
@@ -293,20 +293,20 @@ def test_axolotl_reads_what_its_settings_name(
                 assert got[side].removesuffix("<|end|>").strip() == told.strip()
             asked = row["prompt"] if "prompt" in row else row["messages"][-1]["content"]
             assert asked in got["prompt"]
-        elif contract == "kto":
+        elif to == "kto":
             got = load_kto(kind, cfg, dataset_idx=0)(dict(row))
             told = row["completion"] if isinstance(row["completion"], str) else row["completion"][-1]["content"]
             assert got["completion"].removesuffix("<|im_end|>") == told
             assert got["label"] == row["label"]
-        elif contract == "reward":
+        elif to == "reward":
             got = load_reward(kind.partition(".")[2], tokenizer, cfg, entry)._tokenize_single_prompt(dict(row))
             for side in ("chosen", "rejected"):
                 assert row[side] in tokenizer.decode(got[f"{side}_ids"])
                 assert row["input"] in tokenizer.decode(got[f"{side}_ids"])
-        elif contract == "prm":
+        elif to == "prm":
             got = load_stepwise(tokenizer, cfg, DictDefault(entry)).tokenize_prompt(row)
             assert [x for x in got["labels"] if x != -100] == [int(x) for x in row["labels"]]
-        elif contract == "grpo":
+        elif to == "grpo":
             assert kind is None  # taken as it stands
             assert row["prompt"][-1]["role"] == "user"
         else:
