@@ -166,6 +166,7 @@ async def run_pipeline(
                 introduced=pipeline.introduced(),
                 corpus=[s.described() for s in pipeline.corpus],
                 writers=[s.name for s in pipeline.model_steps if Rationale in s.gives_types()],
+                judges=[s.name for s in pipeline.model_steps if s.judges()],
                 source=source.describe(),
                 limit=limit,
                 models={role: [_identity(t) for t in some] for role, some in models.items()},

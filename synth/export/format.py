@@ -32,7 +32,7 @@ class LeftOut:
     def lines(self) -> list[str]:
         """A line for each reason, and for each change."""
         left = [f"{n:,} left out: {why} (such as {self.example[why]})" for why, n in self.reasons.most_common()]
-        return left + [f"{n:,} {what}" for what, n in self.changed.most_common()]
+        return left + [f"{n:,} {what}" for what, n in self.changed.most_common() if n]
 
 
 class Need(NamedTuple):
@@ -81,6 +81,8 @@ class Format(ABC):
     """Its other row types, by the name of their JSON Schema."""
     reshaped: ClassVar[Mapping[str, Reshaped]] = {}
     """By trainer: how it has conversational rows. Plain rows have the same columns everywhere."""
+    thoughts_in_prompt: ClassVar[bool] = False
+    """Whether a thought stands in the prompt, where it can only be in tags."""
     axolotl_reads_thoughts: ClassVar[bool] = False
     """Whether Axolotl reads the thought from a field of its message."""
 
@@ -140,6 +142,8 @@ def thought_place(format_: Format, options: ExportOptions) -> Literal["reasoning
     """Where the thoughts of an export stand, with `auto` decided."""
     if options.thinking != "auto":
         return options.thinking
+    if format_.thoughts_in_prompt or options.prefix != "none":  # a begun reply has its thought in its text
+        return "tags"
     # Axolotl's pairs and LLaMA-Factory's and OpenAI's lines have no field for it.
     reads_field = options.trainer == "trl" or (options.trainer == "axolotl" and format_.axolotl_reads_thoughts)
     return "reasoning_content" if format_.conversational(options) and reads_field else "tags"

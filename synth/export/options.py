@@ -8,7 +8,16 @@ from typing import Literal
 
 from synth.errors import UserError
 
-__all__ = ["TEXT_OPTIONS", "THOUGHT_OPTIONS", "ExportOptions", "Thinking", "Trainer", "flag", "weights_of"]
+__all__ = [
+    "STEP_OPTIONS",
+    "TEXT_OPTIONS",
+    "THOUGHT_OPTIONS",
+    "ExportOptions",
+    "Thinking",
+    "Trainer",
+    "flag",
+    "weights_of",
+]
 
 Trainer = Literal["trl", "axolotl", "llama-factory", "openai"]
 
@@ -59,25 +68,51 @@ class ExportOptions:
     per_problem: int | None = None
     """Most rows of a problem (for `sft`: of a problem and task); which ones is drawn by their ids, each time the same."""
     labels: Literal["auto", "scores", "tree", "critiques"] = "auto"
-    """For `prm`, where labels come from. `scores`: scores of single steps. `tree`: a step of a thought tree is right if the right
+    """For `prm` and `steps`, where labels come from. `scores`: scores of single steps. `tree`: a step of a thought tree is right if the right
     answer was reached below it (hard estimation of arXiv:2312.08935). `critiques`: the steps before the mistake that a critic named
     are right, that one is wrong, and the row ends there. `auto`: `scores` where there are any, else `tree`."""
     step_score: str = "step_correct"
-    """For `prm`: name of the scores of single steps."""
+    """For `prm` and `steps`: name of the scores of single steps that labels are made of."""
     label_from: float = 0.5
-    """For `prm`: a step is right whose score is this or more."""
+    """For `prm` and `steps`: a step is right whose score is this or more."""
+    values: str | None = None
+    """For `prm` and `steps`: name of scores of single steps whose numbers stand beside the labels, such as `step_value`, the share of
+    right continuations (soft labels, arXiv:2312.08935; two labels a step, arXiv:2503.04618)."""
+    step_weight: str | None = None
+    """For `sft` and `prm`: name of scores of single steps that are the weights of the steps. Below 0 they are 0: a negative weight
+    has no least loss."""
+    unsure: Literal["drop", "cut"] = "drop"
+    """For `prm`: what becomes of a rationale of which a step has no label (or no score for another column). `drop`: it makes no row.
+    `cut`: its row ends before that step."""
+    steps_as: Literal["stepwise", "chat"] = "stepwise"
+    """For `prm`. `chat`: a conversation, in which each step is a turn of the user and its analysis and verdict the reply."""
+    verdicts: tuple[str, str] = ("right", "wrong")
+    """For `prm` as chat and `steps`: the words of a verdict, for a right and for a wrong step."""
+    reasons: str | None = None
+    """For `prm` as chat and `steps`: name of the scores of single steps whose reasons are the analysis; only those of judges whose
+    verdict is the label. None: those of `step_score`."""
+    balance: tuple[int, int] | None = None
+    """For `steps`: the proportion of right to wrong ones. The others are left out by a hash of their place."""
+    prefix: Literal["none", "prompt", "assistant"] = "none"
+    """For `dpo`: rows of the pairs' differences. The steps that both sides share stand at the end of the prompt (`prompt`), or begin
+    the reply (`assistant`)."""
+    rejected: Literal["rest", "step"] = "rest"
+    """For `dpo` with a prefix: the rejected side is all that follows the shared steps, or its first differing step alone
+    (arXiv:2404.10346)."""
     margin: bool = False
     """For `reward`: whether rows state the margin of their pair, which TRL then asks the rewards to differ by."""
     replace: bool = False
     """Whether files in the output folder that are no earlier export of this run may be replaced."""
 
 
+STEP_OPTIONS = frozenset({"labels", "step_score", "label_from", "values"})
+"""The options of formats whose rows have labels of steps."""
 THOUGHT_OPTIONS = frozenset({"thinking", "tags"})
 """The options of formats whose rows have thoughts."""
 TEXT_OPTIONS = THOUGHT_OPTIONS | {"layout", "system", "style", "order", "per_problem", "as_thought"}
 """The options of formats whose rows are whole rationales."""
 
-_FLAGS = {"trainer": "--for", "label_from": "--label-from", "weights": "--weight"}
+_FLAGS = {"trainer": "--for", "label_from": "--label-from", "weights": "--weight", "steps_as": "--as"}
 
 
 def flag(name: str) -> str:

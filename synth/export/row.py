@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-__all__ = ["Message", "OfProblem", "OpenAiChatRow", "Paired", "Row", "Task"]
+__all__ = ["Message", "OfProblem", "OpenAiChatRow", "Paired", "Row", "Supervised", "Task"]
 
 Task = Literal["rationale", "feedback", "answer"]
 """What is to be learnt from a row: to reason and answer; to say what is wrong in a wrong answer; to answer."""
@@ -46,6 +46,25 @@ class OfProblem(Row):
     """Id of the root problem; never let two rows of one unit stand on both sides of a split."""
     source: str
     """Where the problem came from; empty where that is not known."""
+
+
+class Supervised(OfProblem):
+    """What all rows for supervised fine-tuning carry besides their text."""
+
+    task: Task
+    """What is to be learnt from it."""
+    weight: float
+    """Weight of its task in the loss, in (0, 1); 1 where there is one task only. TRL has no such weight: see docs/export.md."""
+    model: str
+    """Who wrote it; empty where nobody's name is known."""
+    call_id: str
+    """The ledger row that made it; empty where none did."""
+    answer: str
+    """The answer as the author states it; empty where there is none. Never the gold answer under a reply that has another."""
+    hinted: bool
+    """Whether its author was shown the gold answer."""
+    scores: str
+    """Its scores by name, as JSON."""
 
 
 class Paired(OfProblem):

@@ -97,6 +97,9 @@ class Ask(PartStep, ModelStep):
     def gives_scores(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(name for entry in self.make for name in entry.scores()))
 
+    def judges(self) -> bool:
+        return bool(self.gives_scores())
+
     def expressions(self) -> Mapping[str, str]:
         return {
             f"make[{i}].{name}": source

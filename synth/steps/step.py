@@ -211,6 +211,12 @@ class ModelStep(Step):
         """How many models its roles must have at least, all in all, for the step to make sense."""
         return 1
 
+    def judges(self) -> bool:
+        """Whether its replies are verdicts on records, each score with a call being what that reply says. Rows for training judges
+        are made of them.
+        """
+        return False
+
     def needs_of_models(self) -> frozenset[Capability]:
         """What the endpoints must be able to do."""
         return frozenset()

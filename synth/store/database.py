@@ -579,9 +579,14 @@ class Store:
         steps = [*self.manifest.described.steps, *self.manifest.corpus, *self.manifest.curated]
         con.execute(
             """CREATE TABLE pipeline_steps AS SELECT i AS position, s->>'name' AS name, s->>'step' AS step, s AS options,
-              (s->>'name') IN (SELECT unnest($2::VARCHAR[])) AS writes
+              (s->>'name') IN (SELECT unnest($2::VARCHAR[])) AS writes,
+              (s->>'name') IN (SELECT unnest($3::VARCHAR[])) AS judges
             FROM (SELECT unnest($1::JSON[]) AS s, generate_subscripts($1::JSON[], 1) AS i)""",
-            [[orjson.dumps(s.model_dump(exclude_unset=True)).decode() for s in steps], self.manifest.writers],
+            [
+                [orjson.dumps(s.model_dump(exclude_unset=True)).decode() for s in steps],
+                self.manifest.writers,
+                self.manifest.judges,
+            ],
         )
 
     def _make_wide(self, con: duckdb.DuckDBPyConnection) -> None:

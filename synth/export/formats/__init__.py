@@ -19,11 +19,12 @@ from synth.export.formats.parquet import Tables
 from synth.export.formats.prm import Prm
 from synth.export.formats.reward import Reward
 from synth.export.formats.sft import Sft
+from synth.export.formats.steps import Steps
 from synth.export.formats.twins import Twins
 
 __all__ = ["BUILT_IN", "FORMATS", "ROWS", "all_formats", "format_of"]
 
-BUILT_IN: tuple[type[Format], ...] = (Sft, Dpo, Kto, Prm, Grpo, Reward, Judge, Contrast, Twins, Tables)
+BUILT_IN: tuple[type[Format], ...] = (Sft, Dpo, Kto, Prm, Steps, Grpo, Reward, Judge, Contrast, Twins, Tables)
 """In the order in which people look for them."""
 
 FORMATS: dict[str, type[BaseModel]] = {kind.name: kind.row for kind in BUILT_IN if kind is not Tables}

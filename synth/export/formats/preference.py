@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
@@ -11,10 +11,10 @@ from synth.export.format import Format, LeftOut, Need
 from synth.export.options import ExportOptions
 from synth.export.records import CHAT_TAGS, PROBLEM, WRITTEN, is_plain, lineage, rest, thoughts_of, why_left_out
 from synth.export.row import Message, Paired
-from synth.export.wording import Conversation, Writing, completion_text, prompt, prompt_text, reply
+from synth.export.wording import Conversation, Thoughts, Writing, completion_text, prompt, prompt_text, reply
 from synth.store.database import Store
 
-__all__ = ["PAIRS", "SIDES", "PreferenceFormat", "RankingRow", "lineage_of_pair", "ranking", "same_words"]
+__all__ = ["PAIRS", "SIDES", "PreferenceFormat", "RankingRow", "Turns", "lineage_of_pair", "ranking", "same_words"]
 
 PAIRS = Need(
     "pair",
@@ -49,12 +49,25 @@ class RankingRow(Paired):
     """The other one."""
     margin: float
     """By how much one is preferred, in the units of the reason; 0 where it has none."""
+    prefix: str | None = None
+    """The steps that both sides share, as they stand in the prompt or at the beginning of both sides (`--prefix`); a column where
+    it was asked for."""
 
 
 def ranking(row: Any) -> BaseModel:
     """A pair in the columns of `RankingRow`."""
     said = {"messages": row.prompt, "chosen": row.chosen[0], "rejected": row.rejected[0]}
     return RankingRow(**rest(row, "prompt", "chosen", "rejected"), **said)
+
+
+class Turns(NamedTuple):
+    """The texts of a pair."""
+
+    asked: Conversation
+    chosen: Conversation
+    rejected: Conversation
+    prefix: str | None = None
+    """What both sides share; in plain rows it is the end of the prompt."""
 
 
 class PreferenceFormat(Format):
@@ -66,6 +79,13 @@ class PreferenceFormat(Format):
     def states_margin(self, options: ExportOptions) -> bool:  # noqa: ARG002
         """Whether the column `margin` has the margin of the pair."""
         return True
+
+    def turns(
+        self, row: dict[str, Any], sides: Sequence[Writing], thoughts: Thoughts, options: ExportOptions
+    ) -> Turns | str:
+        """The texts of a row; or why there is none."""
+        chosen, rejected = (reply(side, thoughts, options) for side in sides)
+        return Turns(prompt(row, options), chosen, rejected)
 
     def llama_factory(self, options: ExportOptions) -> dict[str, Any]:
         plain = is_plain(options)
@@ -84,14 +104,18 @@ class PreferenceFormat(Format):
             if why := (out[0] if out else why_left_out(row, options, thoughts, *sides)):
                 left_out.add(row["id"], why)
                 continue
-            chosen, rejected = (reply(side, thoughts, options) for side in sides)
+            turns = self.turns(row, sides, thoughts, options)
+            if isinstance(turns, str):
+                left_out.add(row["id"], turns)
+                continue
+            asked, chosen, rejected, prefix = turns
             if same_words(chosen, rejected):
                 left_out.add(row["id"], "its chosen and rejected sides are equal")
                 continue
-            asked = prompt(row, options)
             yield self.row(
                 **lineage_of_pair(row),
-                prompt=prompt_text(asked, options) if plain else asked,
+                **({} if prefix is None else {"prefix": prefix}),
+                prompt=prompt_text(asked, options) + (prefix or "") if plain else asked,
                 chosen=completion_text(chosen, options) if plain else chosen,
                 rejected=completion_text(rejected, options) if plain else rejected,
                 margin=(row["margin"] or 0.0) if self.states_margin(options) else 0.0,

@@ -1,93 +1,46 @@
-"""`prm`: rationales with a label for each step, for process reward models."""
+"""`prm`: rationales with a label for each step, for process reward models; or as a conversation, for generative ones."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from pydantic import BaseModel, model_validator
 
 from synth.errors import UserError
-from synth.export.format import Format, LeftOut, Need
-from synth.export.options import THOUGHT_OPTIONS, ExportOptions
-from synth.export.records import MEDIA, PROBLEM, has_media, lineage, tag_within, thoughts_of
-from synth.export.row import OfProblem
-from synth.export.wording import Writing, answer_alone, prompt, prompt_text
+from synth.export.format import Format, LeftOut, Need, Reshaped
+from synth.export.formats.sft import AXOLOTL_CHAT, LLAMA_FACTORY_CHAT, openai_line
+from synth.export.options import STEP_OPTIONS, THOUGHT_OPTIONS, ExportOptions
+from synth.export.records import lineage, tag_within, thoughts_of
+from synth.export.row import Message, OfProblem, OpenAiChatRow
+from synth.export.stepwise import CUT, StepRow, labelled, need_of_steps
+from synth.export.wording import Thoughts, Writing, answer_alone, prompt, prompt_text
 from synth.store.database import Store
 
-__all__ = ["Prm", "PrmRow"]
-
-QUERY = f"""
-SELECT r.id, r.problem, r.unit, r.model, r.steps, r.segmenter, r.thought, r.answer AS stated, {PROBLEM}, l.labels, l.labelled_by,
-  r.id IN (SELECT target FROM scores WHERE part IS NULL AND name = 'correct' AND value = 1) AS "right"
-FROM rationales r JOIN problems p ON p.id = r.problem JOIN ({{labels}}) l ON l.target = r.id
-WHERE r.problem NOT IN (FROM excluded)
-ORDER BY p.source, r.problem, r.id
-"""
-
-_LABELS = {
-    # Of several judges of one step the mean counts.
-    "scores": """
-SELECT target, list(struct_pack(step := place, value := value) ORDER BY place) AS labels,
-  array_to_string(list_sort(list_distinct(flatten(list(judges)))), ', ') AS labelled_by
-FROM (SELECT target, part.index AS place, value >= $2 AS value, whose AS judges FROM current_scores
-  WHERE part.kind = 'step' AND name = $1 AND value IS NOT NULL) GROUP BY target""",
-    "tree": """
-WITH RECURSIVE leaves AS (
-  SELECT r.node AS leaf, max(s.value) AS value FROM rationales r JOIN scores s ON s.target = r.id
-  WHERE r.node IS NOT NULL AND s.name = 'correct' AND s.part IS NULL AND s.value IS NOT NULL GROUP BY r.node
-), below AS (
-  SELECT n.id AS node, n.parent, l.value FROM leaves l JOIN nodes n ON n.id = l.leaf
-  UNION ALL SELECT n.id, n.parent, b.value FROM below b JOIN nodes n ON n.id = b.parent
-), reached AS (SELECT node, max(value) >= 1 AS value FROM below GROUP BY node
-), paths AS (
-  SELECT l.leaf, n.id AS node, n.parent, n.depth, n.text FROM leaves l JOIN nodes n ON n.id = l.leaf
-  UNION ALL SELECT a.leaf, n.id, n.parent, n.depth, n.text FROM paths a JOIN nodes n ON n.id = a.parent
-), labelled AS (
-  SELECT a.leaf, list(struct_pack(step := a.depth, value := v.value) ORDER BY a.depth) AS labels, list(a.text ORDER BY a.depth) AS told
-  FROM paths a JOIN reached v ON v.node = a.node GROUP BY a.leaf
-)
-SELECT r.id AS target, d.labels, 'tree' AS labelled_by FROM rationales r JOIN labelled d ON d.leaf = r.node WHERE r.steps = d.told""",
-    "critiques": """
-SELECT target, list(struct_pack(step := i, value := i < first) ORDER BY i) AS labels, any_value(labelled_by) AS labelled_by
-FROM (SELECT target, min(part.index) AS first, string_agg(DISTINCT critic, ', ' ORDER BY critic) AS labelled_by
-  FROM kept_critiques WHERE part.kind = 'step' GROUP BY target) c, unnest(range(c.first + 1)) u(i) GROUP BY target""",
-}
-"""By where labels come from: for each rationale a list of (step, whether it is right), and whose labels they are."""
-
-_TREE = (
-    "SELECT count(*) FROM rationales r JOIN scores s ON s.target = r.id WHERE r.node IS NOT NULL AND s.name = 'correct'"
-)
-_STEP_SCORES = "SELECT count(*) FROM scores WHERE part.kind = 'step' AND value IS NOT NULL AND name = '{}'"
-
-_NEEDS = {
-    "scores": Need(
-        "label of a step",
-        _STEP_SCORES,
-        _STEP_SCORES,
-        "scores",
-        "scores of single steps named {0!r} make them (--step-score names others), the steps 'thought_tree', 'path_to_rationale' and "
-        "'verify_answer' together (--labels tree), or, on a critic's word alone, a step 'critique' (--labels critiques)",
-    ),
-    "tree": Need(
-        "path of a thought tree whose answer was verified",
-        _TREE,
-        _TREE,
-        "rationales",
-        "the steps 'thought_tree', 'path_to_rationale' and 'verify_answer' make them",
-    ),
-    "critiques": Need(
-        "critique that names a step",
-        "SELECT count(*) FROM critiques WHERE part.kind = 'step'",
-        "SELECT count(*) FROM kept_critiques WHERE part.kind = 'step'",
-        "critiques",
-        "a step 'critique' makes them",
-    ),
-}
+__all__ = ["Prm", "PrmChatRow", "PrmRow", "verdict_of"]
 
 
-class PrmRow(OfProblem):
+class _Stepwise(OfProblem):
+    """What rows with labels of steps carry besides their text."""
+
+    labels: list[bool]
+    """Whether each step is right; as many as there are steps."""
+    values: list[float] | None = None
+    """A score of each step (`--values`), such as the share of right continuations; a column where it was asked for."""
+    weights: list[float] | None = None
+    """The weight of each step (`--step-weight`), at least 0; a column where it was asked for. No trainer here reads it."""
+    labelled_by: str
+    """Where the labels come from: the judges of the scores, `tree`, or the critic."""
+    segmenter: str
+    """The definition of "step" used; empty where it is not known."""
+    model: str
+    """Who wrote it."""
+    answer: str
+    """The answer it states; empty where it states none."""
+
+
+class PrmRow(_Stepwise):
     """Rationales with a label for each step: TRL's stepwise-supervision format, for process reward models.
 
     The steps are those of the record, one by one; nothing is joined and cut again. Labels from a tree come with a last step that
@@ -98,16 +51,6 @@ class PrmRow(OfProblem):
     """The question."""
     completions: list[str]
     """The steps in order."""
-    labels: list[bool]
-    """Whether each step is right; as many as there are steps."""
-    labelled_by: str
-    """Where the labels come from: the judges of the scores, `tree`, or the critic."""
-    segmenter: str
-    """The definition of "step" used; empty where it is not known."""
-    model: str
-    """Who wrote it."""
-    answer: str
-    """The answer it states; empty where it states none."""
 
     @model_validator(mode="after")
     def _one_label_each(self) -> PrmRow:
@@ -116,79 +59,190 @@ class PrmRow(OfProblem):
         return self
 
 
+class PrmChatRow(_Stepwise):
+    """Rationales as conversations, for generative process reward models: each step is a turn of the user, its verdict the reply."""
+
+    messages: list[Message]
+    """The question with the first step, its analysis and verdict, the second step, and so on. The last line of each reply is the
+    verdict, and that is its label."""
+
+
 class Prm(Format):
     """Labels of steps."""
 
     name = "prm"
     about = "a label for each step"
-    options = THOUGHT_OPTIONS | {"layout", "system", "per_problem", "labels", "step_score", "label_from"}
-    trainers = frozenset({"trl", "axolotl"})
-    why_not: ClassVar = {"llama-factory": "it has no stepwise format", "openai": "it has no stepwise format"}
+    options = (
+        THOUGHT_OPTIONS
+        | STEP_OPTIONS
+        | {"layout", "system", "per_problem", "unsure", "steps_as", "step_weight", "verdicts", "reasons"}
+    )
+    trainers = frozenset({"trl", "axolotl", "llama-factory", "openai"})
+    thoughts_in_prompt = True
     row = PrmRow
+    variants: ClassVar = {"prm.chat": PrmChatRow}
+    reshaped: ClassVar = {"openai": Reshaped(OpenAiChatRow, openai_line)}
 
     def check(self, options: ExportOptions) -> None:
-        if options.layout == "conversational":
+        chat = options.steps_as == "chat"
+        if options.layout == "conversational" and not chat:
             raise UserError(
-                "trainers of process reward models read strings, not conversations", remedy="leave --layout out"
+                "trainers of process reward models read strings, not conversations",
+                remedy="leave --layout out; or --as chat, a conversation for a generative one",
             )
+        if options.layout == "plain" and chat:
+            raise UserError("--as chat is a conversation", remedy="leave --layout plain out, or --as chat")
+        if options.trainer in {"llama-factory", "openai"} and not chat:
+            raise UserError(
+                f"{options.trainer} cannot be given prm: it has no stepwise format",
+                remedy="--for trl or axolotl; or --as chat, a conversation for a generative process reward model",
+            )
+        for flag, given in (("--reasons", options.reasons is not None), ("--verdicts", options.verdicts != _VERDICTS)):
+            if given and not chat:
+                raise UserError(f"{flag} is for --as chat", remedy=f"leave {flag} out, or add --as chat")
+        check_verdicts(options)
 
     def settled(self, options: ExportOptions) -> ExportOptions:
-        return replace(options, layout="plain")
+        return options if options.steps_as == "chat" else replace(options, layout="plain")
 
-    def conversational(self, options: ExportOptions) -> bool:  # noqa: ARG002
-        return False
+    def conversational(self, options: ExportOptions) -> bool:
+        return options.steps_as == "chat"
+
+    def own_row(self, options: ExportOptions) -> type[BaseModel]:
+        return PrmChatRow if options.steps_as == "chat" else PrmRow
+
+    def absent(self, options: ExportOptions) -> frozenset[str]:
+        given = {"values": options.values, "weights": options.step_weight}
+        return frozenset(column for column, score in given.items() if score is None)
 
     def need(self, options: ExportOptions) -> Need:
-        need = _NEEDS["scores" if options.labels == "auto" else options.labels]
-        name = options.step_score.replace("'", "''")
-        return need._replace(
-            made=need.made.format(name), kept=need.kept.format(name), maker=need.maker.format(options.step_score)
-        )
+        return need_of_steps(options)
 
-    def axolotl(self, options: ExportOptions) -> tuple[dict[str, Any], dict[str, Any]]:  # noqa: ARG002
+    def axolotl(self, options: ExportOptions) -> tuple[dict[str, Any], dict[str, Any]]:
+        if options.steps_as == "chat":
+            return AXOLOTL_CHAT, {}
         method = {"process_reward_model": True, "model_type": "AutoModelForTokenClassification", "num_labels": 2}
         return {"type": "stepwise_supervised", "step_separator": "\n"}, method
 
+    def llama_factory(self, options: ExportOptions) -> dict[str, Any]:  # noqa: ARG002
+        return LLAMA_FACTORY_CHAT
+
     def rows(self, store: Store, options: ExportOptions, left_out: LeftOut) -> Iterator[BaseModel]:
-        where = options.labels
-        if where == "auto":
-            there = "SELECT count(*) FROM scores WHERE part.kind = 'step' AND value IS NOT NULL AND name = $1"
-            where = "scores" if store.sql(there, [options.step_score]).fetchall()[0][0] else "tree"
-        given = (options.step_score, options.label_from) if where == "scores" else ()
         thoughts = thoughts_of(self, store, options)
-        for row in store.each(QUERY.format(labels=_LABELS[where]), given):
-            steps, labels = row["steps"] or [], [label["value"] for label in row["labels"]]
-            places = [label["step"] for label in row["labels"]]
-            # A row may end at its first wrong step; but no step before its end may be without a label.
-            ended = bool(labels) and not labels[-1] and all(labels[:-1])
-            if places != list(range(len(places))) or not (
-                len(labels) == len(steps) or (ended and len(labels) < len(steps))
-            ):
-                left_out.add(row["id"], "its labels are not one for each step")
+        for found in labelled(store, options, left_out):
+            row = found.row
+            end, cut, why = _end(found, options)
+            if why is not None:
+                left_out.add(row["id"], why)
                 continue
-            if has_media(row):
-                left_out.add(row["id"], MEDIA)
+            before, why = _thought_before(found, thoughts, end)
+            if why is not None:
+                left_out.add(row["id"], why)
                 continue
-            of_thought = (row["segmenter"] or "").startswith("thought ")
-            if of_thought and thoughts.place == "drop":
-                left_out.add(row["id"], "its steps are those of its thought, which --thinking drop leaves out")
-                continue
-            steps = steps[: len(labels)]
-            if where == "tree":  # a path ends right or wrong by its answer, which does not stand in its last thought
+            steps, labels = list(found.steps[:end]), [found.labels[i] for i in range(end)]
+            if (
+                found.where == "tree"
+            ):  # a path ends right or wrong by its answer, which does not stand in its last thought
                 steps, labels = [*steps, answer_alone(row["stated"], options)], [*labels, row["right"]]
-            asked = prompt_text(prompt(row, options), options)
-            if row["thought"] and thoughts.place == "tags" and not of_thought:
-                if why := tag_within(thoughts, Writing("\n".join(steps), row["thought"])):
-                    left_out.add(row["id"], why)
-                    continue
-                asked += f"{thoughts.tagged(row['thought'])}\n\n"  # read before the steps that are judged
-            yield PrmRow(
+            left_out.changed[CUT] += cut
+            columns = {
                 **lineage(row),
-                prompt=asked,
-                completions=steps,
-                labels=labels,
-                labelled_by=row["labelled_by"] or "",
-                segmenter=row["segmenter"] or "",
-                model=row["model"] or "",
-                answer=row["stated"] or "",
-            )
+                "labels": labels,
+                "values": [found.values[i] for i in range(end)] if options.values is not None else None,
+                "weights": [found.weights[i] for i in range(end)] if options.step_weight is not None else None,
+                "labelled_by": row["labelled_by"] or "",
+                "segmenter": row["segmenter"] or "",
+                "model": row["model"] or "",
+                "answer": row["stated"] or "",
+            }
+            asked = prompt(dict(row), options)
+            if options.steps_as == "chat":
+                yield PrmChatRow(**columns, messages=_chat(asked, before, steps, labels, found.reasons, options))
+            else:
+                yield PrmRow(**columns, prompt=prompt_text(asked, options) + before, completions=steps)
+
+
+_VERDICTS = ExportOptions().verdicts
+
+
+def check_verdicts(options: ExportOptions) -> None:
+    """Raise for words of a verdict that a reader could not tell apart.
+
+    Raises:
+        UserError: one is empty or of several lines, or both are the same.
+    """
+    right, wrong = options.verdicts
+    if right == wrong or any(not word.strip() or len(word.splitlines()) != 1 for word in (right, wrong)):
+        raise UserError(
+            f"--verdicts {right},{wrong} does not name two different words", remedy="for example --verdicts right,wrong"
+        )
+
+
+def verdict_of(label: bool, reason: str | None, options: ExportOptions) -> str:
+    """The analysis of a step, and its verdict in a last line."""
+    word = options.verdicts[0 if label else 1]
+    return f"{reason}\n\n{word}" if reason and reason.strip() else word
+
+
+def _chat(
+    asked: list[Message],
+    before: str,
+    steps: list[str],
+    labels: list[bool],
+    reasons: Any,
+    options: ExportOptions,
+) -> list[Message]:
+    *system, question = asked
+    messages = list(system)
+    for i, (step, label) in enumerate(zip(steps, labels, strict=True)):
+        shown = f"{question.content}\n\n{before}{step}" if i == 0 else step
+        messages.append(Message(role="user", content=shown))
+        messages.append(Message(role="assistant", content=verdict_of(label, reasons.get(i), options)))
+    return messages
+
+
+class _End(NamedTuple):
+    steps: int
+    """How many steps a row has."""
+    cut: bool = False
+    """Whether it was cut before a step of which something is missing."""
+    why: str | None = None
+    """Why there is no row."""
+
+
+def _end(found: StepRow, options: ExportOptions) -> _End:
+    """Where a row ends; or why there is none.
+
+    Labels may end at the first wrong step; the row then ends there too. No step before its end may be without a label.
+    """
+    labels, n = found.labels, len(found.steps)
+    first = found.first_missing(labels)
+    ends_wrong = (
+        0 < first < n and len(labels) == first and not labels[first - 1] and all(labels[i] for i in range(first - 1))
+    )
+    end = first if ends_wrong else n
+    columns: list[Mapping[int, Any]] = [labels]
+    if options.values is not None:
+        columns.append(found.values)
+    if options.step_weight is not None:
+        columns.append(found.weights)
+    missing = found.first_missing(*columns)
+    if missing >= end:
+        return _End(end)
+    if options.unsure == "cut":
+        return _End(missing, cut=True, why=None if missing else "nothing is known of its first step")
+    unlike = "its labels are not one for each step"
+    return _End(0, why=unlike if missing == first else "a step has a label, and no score for another column")
+
+
+def _thought_before(found: StepRow, thoughts: Thoughts, end: int) -> tuple[str, str | None]:
+    """The thought as it stands at the end of the prompt, before the steps that are judged; or why there is no row."""
+    row = found.row
+    if found.of_thought:
+        dropped = thoughts.place == "drop"
+        return "", "its steps are those of its thought, which --thinking drop leaves out" if dropped else None
+    if not row["thought"] or thoughts.place == "drop":
+        return "", None
+    if why := tag_within(thoughts, Writing("\n".join(found.steps[:end]), row["thought"])):
+        return "", why
+    return f"{thoughts.tagged(row['thought'])}\n\n", None

@@ -10,7 +10,8 @@ from pydantic import BaseModel
 
 from synth.errors import UserError
 from synth.export.format import Format, LeftOut, Need, Reshaped
-from synth.export.options import TEXT_OPTIONS, ExportOptions, weights_of
+from synth.export.formats.sft_steps import StepWeightRow, weighted_rows
+from synth.export.options import TEXT_OPTIONS, ExportOptions, flag, weights_of
 from synth.export.records import (
     CHAT_TAGS,
     PROBLEM,
@@ -23,7 +24,7 @@ from synth.export.records import (
     two_columns,
     why_left_out,
 )
-from synth.export.row import Message, OfProblem, OpenAiChatRow, Task
+from synth.export.row import Message, OpenAiChatRow, Supervised, Task
 from synth.export.wording import Conversation, Thoughts, Writing, answer_alone, as_text, prompt, reply, said
 from synth.store.database import Store
 
@@ -53,25 +54,6 @@ AXOLOTL_CHAT = {"type": "chat_template", "field_messages": "messages", "roles_to
 """How Axolotl reads conversations."""
 LLAMA_FACTORY_CHAT = {"formatting": "sharegpt", "columns": {"messages": "messages"}, "tags": CHAT_TAGS}
 """How LLaMA-Factory reads conversations."""
-
-
-class Supervised(OfProblem):
-    """What all rows for supervised fine-tuning carry besides their text."""
-
-    task: Task
-    """What is to be learnt from it."""
-    weight: float
-    """Weight of its task in the loss, in (0, 1); 1 where there is one task only. TRL has no such weight: see docs/export.md."""
-    model: str
-    """Who wrote it; empty where nobody's name is known."""
-    call_id: str
-    """The ledger row that made it; empty where none did."""
-    answer: str
-    """The answer as the author states it; empty where there is none. Never the gold answer under a reply that has another."""
-    hinted: bool
-    """Whether its author was shown the gold answer."""
-    scores: str
-    """Its scores by name, as JSON."""
 
 
 class SftRow(Supervised):
@@ -127,13 +109,14 @@ class Sft(Format):
 
     name = "sft"
     about = "conversations"
-    options = TEXT_OPTIONS | {"shape", "target", "ask", "stages", "weights"}
+    options = TEXT_OPTIONS | {"shape", "target", "ask", "stages", "weights", "step_weight"}
     trainers = frozenset({"trl", "axolotl", "llama-factory", "openai"})
     row = SftRow
     variants: ClassVar = {
         "sft.text": TextRow,
         "sft.prompt-completion": PromptCompletionRow,
         "openai.sft": OpenAiChatRow,
+        "sft.step-weights": StepWeightRow,
     }
     reshaped: ClassVar = {"openai": Reshaped(OpenAiChatRow, openai_line)}
     axolotl_reads_thoughts = True
@@ -142,6 +125,8 @@ class Sft(Format):
         return RATIONALES
 
     def own_row(self, options: ExportOptions) -> type[BaseModel]:
+        if options.step_weight is not None:
+            return StepWeightRow
         if options.shape == "prompt-completion":
             return PromptCompletionRow
         return TextRow if is_plain(options) else SftRow
@@ -164,6 +149,8 @@ class Sft(Format):
         }
 
     def check(self, options: ExportOptions) -> None:
+        if options.step_weight is not None:
+            _check_step_weight(options)
         if options.stages == "two" and (
             options.target != "rationale" or options.order == "answer-first" or options.as_thought
         ):
@@ -179,6 +166,9 @@ class Sft(Format):
             raise UserError("--system is empty", remedy="leave it out")
 
     def rows(self, store: Store, options: ExportOptions, left_out: LeftOut) -> Iterator[BaseModel]:
+        if options.step_weight is not None:
+            yield from weighted_rows(store, options, left_out, thoughts_of(self, store, options))
+            return
         feedback = store.sql("SELECT count(*) FROM kept_critiques").fetchall()[0][0] > 0
         (n_scheduled,) = store.sql("SELECT count(*) FROM scores WHERE name = 'cot_share'").fetchall()[0]
         scheduled = n_scheduled > 0 and options.target == "rationale"
@@ -280,3 +270,23 @@ def _wrong(row: dict[str, Any]) -> str:
     gold = f"The right answer is {row['gold']}. " if row["gold"] is not None else ""
     solution = "\n".join(part for part in parts if part)
     return f"\n\nA wrong solution:\n{solution}\n\n{gold}What is wrong in the solution?"
+
+
+def _check_step_weight(options: ExportOptions) -> None:
+    """Raise for options that steps with weights leave no room for.
+
+    Raises:
+        UserError: with what to leave out.
+    """
+    if options.trainer != "trl":
+        raise UserError(
+            f"{options.trainer} reads no weights of steps",
+            remedy="leave --for out: rows in TRL's columns, for a loss of your own",
+        )
+    default = ExportOptions()
+    for name in ("style", "order", "as_thought", "target", "stages", "ask", "weights"):
+        if getattr(options, name) != getattr(default, name):
+            raise UserError(
+                f"with --step-weight a row is a rationale as its author wrote it, and {flag(name)} changes that",
+                remedy=f"leave out {flag(name)}, or --step-weight",
+            )
