@@ -94,7 +94,7 @@ def test_weights_below_0_are_0_and_counted(small: Path, stepped: Path, tmp_path:
 def test_the_last_line_of_each_reply_is_the_label(small: Path, tmp_path: Path):
     """A conversation for a generative process reward model: question and first step, analysis and verdict, second step…"""
     made = exported(small, "prm", tmp_path, steps_as="chat", unsure="cut", verdicts=("+", "-"))
-    by_label = {tuple(r["labels"]): [m["content"] for m in r["messages"]] for r in made}
+    by_label = {tuple(r["step_labels"]): [m["content"] for m in r["messages"]] for r in made}
     assert by_label == {
         (True, False, True): [
             f"What is 2 + 2 + 1?\n\n{BAD_STEPS[0]}",
@@ -333,9 +333,8 @@ def judged(folder: Path, steps: str) -> Path:
 
 def test_an_ask_that_makes_scores_is_a_judge(tmp_path: Path):
     """What was shown and said, with all scores of the reply; a question whose replies make other records is none."""
-    (tmp_path / "judge.j2").write_text(
-        "{#- version: 1\npurpose: marks -#}\n{{ problem.question }}\n{{ rationale.text }}\nHow good? {{ reply_format }}"
-    )
+    prompt = "{% call user() %}{{ problem.question }} {{ rationale.text }} How good? {{ reply_format }}{% endcall %}"
+    (tmp_path / "judge.j2").write_text("{#- version: 1\npurpose: marks -#}\n" + prompt)
     run = judged(
         tmp_path,
         """\

@@ -318,3 +318,54 @@ def test_axolotl_reads_what_its_settings_name(
             learnt = tokenizer.decode([i for i, label in zip(ids, labels, strict=True) if label != -100])
             told = row.get("text") or row.get("completion") or row["messages"][-1]["content"]
             assert learnt.replace("<|end|>", "").strip() == told.strip()
+
+
+@pytest.mark.parametrize("layout", ["conversational", "plain"])
+@pytest.mark.parametrize("prefix", ["prompt", "assistant"])
+def test_dpo_of_continuations(stepped: Path, tmp_path: Path, tokenizer, model, layout: str, prefix: str):
+    """What is compared is what follows the shared steps; TRL closes a begun turn, so a shared beginning is in both sides."""
+    rows = loaded(stepped, "dpo", tmp_path, layout=layout, prefix=prefix, rejected="step")
+    args = trl.DPOConfig(output_dir=str(tmp_path / "out"), max_length=1024, **SETTINGS)
+    trainer = trl.DPOTrainer(
+        model=model(AutoModelForCausalLM), args=args, train_dataset=rows, processing_class=tokenizer
+    )
+    for row, seen in zip(rows, trainer.train_dataset, strict=True):
+        for side in ("chosen", "rejected"):
+            asked, said = (tokenizer.decode(seen[f"{name}_ids"]) for name in ("prompt", side))
+            text = row[side] if layout == "plain" else row[side][0]["content"]
+            assert said.replace("<|end|>", "").rstrip("\n") == text.rstrip("\n")
+            begun = row["prefix"] in (said if prefix == "assistant" and layout == "conversational" else asked)
+            assert begun
+    assert step(trainer)["loss"] == pytest.approx(math.log(2), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("to", "options"),
+    [
+        ("prm", {"steps_as": "chat", "unsure": "cut", "values": "step_value"}),
+        ("steps", {"balance": (1, 1)}),
+        ("steps", {"layout": "plain"}),
+        ("sft", {"step_weight": "step_gain"}),
+        ("sft", {"step_weight": "step_gain", "layout": "plain"}),
+    ],
+    ids=str,
+)
+def test_sft_of_steps(stepped: Path, tmp_path: Path, tokenizer, model, to: str, options: dict[str, Any]):
+    rows = loaded(stepped, to, tmp_path, **options)
+    args = trl.SFTConfig(output_dir=str(tmp_path / "out"), max_length=2048, assistant_only_loss=to == "prm", **SETTINGS)
+    trainer = trl.SFTTrainer(
+        model=model(AutoModelForCausalLM), args=args, train_dataset=rows, processing_class=tokenizer
+    )
+    assert step(trainer)["loss"] > 0
+
+
+def test_prm_of_scores(stepped: Path, tmp_path: Path, tokenizer, model):
+    """Values and weights beside the labels are ignored."""
+    prm = pytest.importorskip("trl.experimental.prm", reason="this TRL has no trainer for process rewards any more")
+    rows = loaded(stepped, "prm", tmp_path, values="step_value", step_weight="step_gain", unsure="cut")
+    args = prm.PRMConfig(output_dir=str(tmp_path / "out"), max_length=2048, **SETTINGS)
+    whole = AutoModelForTokenClassification.from_pretrained(model(AutoModelForTokenClassification))
+    trainer = prm.PRMTrainer(model=whole, args=args, train_dataset=rows, processing_class=tokenizer)
+    for row, seen in zip(rows, trainer.train_dataset, strict=True):
+        assert [label for label in seen["labels"] if label != -100] == [int(x) for x in row["labels"]]
+    assert step(trainer)["loss"] > 0

@@ -24,8 +24,6 @@ __all__ = ["Prm", "PrmChatRow", "PrmRow", "verdict_of"]
 class _Stepwise(OfProblem):
     """What rows with labels of steps carry besides their text."""
 
-    labels: list[bool]
-    """Whether each step is right; as many as there are steps."""
     values: list[float] | None = None
     """A score of each step (`--values`), such as the share of right continuations; a column where it was asked for."""
     weights: list[float] | None = None
@@ -51,6 +49,8 @@ class PrmRow(_Stepwise):
     """The question."""
     completions: list[str]
     """The steps in order."""
+    labels: list[bool]
+    """Whether each step is right; as many as there are steps."""
 
     @model_validator(mode="after")
     def _one_label_each(self) -> PrmRow:
@@ -65,6 +65,8 @@ class PrmChatRow(_Stepwise):
     messages: list[Message]
     """The question with the first step, its analysis and verdict, the second step, and so on. The last line of each reply is the
     verdict, and that is its label."""
+    step_labels: list[bool]
+    """Whether each step is right. Not `labels`, which TRL's trainer takes for tokens."""
 
 
 class Prm(Format):
@@ -147,7 +149,6 @@ class Prm(Format):
             left_out.changed[CUT] += cut
             columns = {
                 **lineage(row),
-                "labels": labels,
                 "values": [found.values[i] for i in range(end)] if options.values is not None else None,
                 "weights": [found.weights[i] for i in range(end)] if options.step_weight is not None else None,
                 "labelled_by": row["labelled_by"] or "",
@@ -157,9 +158,11 @@ class Prm(Format):
             }
             asked = prompt(dict(row), options)
             if options.steps_as == "chat":
-                yield PrmChatRow(**columns, messages=_chat(asked, before, steps, labels, found.reasons, options))
+                yield PrmChatRow(
+                    **columns, step_labels=labels, messages=_chat(asked, before, steps, labels, found.reasons, options)
+                )
             else:
-                yield PrmRow(**columns, prompt=prompt_text(asked, options) + before, completions=steps)
+                yield PrmRow(**columns, prompt=prompt_text(asked, options) + before, completions=steps, labels=labels)
 
 
 _VERDICTS = ExportOptions().verdicts
