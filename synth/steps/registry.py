@@ -21,6 +21,7 @@ from synth.steps.revise import Revise
 from synth.steps.rubric_tree import RubricTree
 from synth.steps.score import Score
 from synth.steps.segment import Segment
+from synth.steps.segment_by_model import SegmentByModel
 from synth.steps.select import Select
 from synth.steps.step import Step
 from synth.steps.text_stats import TextStats
@@ -43,6 +44,7 @@ BUILT_IN: tuple[type[Step], ...] = (
     RubricTree,
     VerbalizePath,
     Segment,
+    SegmentByModel,
     TextStats,
     Contamination,
     VerifyAnswer,
