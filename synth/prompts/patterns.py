@@ -90,7 +90,7 @@ def places(text: str, pattern: str) -> list[int]:
         compiled = _checked(pattern)
         with suppress(TooMuchWork):  # a reply that repeats itself for ever is to end no run
             for start in _places(text.encode("utf-8", "replace").decode(), compiled):  # half characters become `?`
-                starts.append(start)  # noqa: PERF402  # what was found before there was too much is kept
+                starts.append(start)  # what was found before there was too much is kept
     finally:
         end(begun)
     return starts

@@ -11,8 +11,8 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, create_model
 
 from synth.models import Capability, Completion, Model, Reply, Request, Task
 from synth.records import Failure, Problem, Rationale, UnitRecord, record_fields
-from synth.steps.segment import replaced
-from synth.steps.segmentation import Part, Segmenter, Uncut, name_of, slices, spans, uncut
+from synth.steps.segment import replaced, text_to_cut
+from synth.steps.segmentation import Part, Segmenter, Uncut, name_of, slices, spans
 from synth.steps.step import ModelStep
 from synth.steps.unit import Unit
 
@@ -68,12 +68,14 @@ class SegmentByModel(ModelStep):
             yield "by", what, f"bind one model: --model {self.by}={names[0]}"
 
     async def run(self, records: Sequence[Rationale], unit: Unit) -> Iterable[UnitRecord]:
-        (model,) = unit.models(self.by)
+        model = unit.models(self.by)[0]
         asked: list[tuple[Model, Request, UnitRecord]] = []
         about: list[tuple[Rationale, Uncut]] = []
         made: list[UnitRecord] = []
         for old in records:
-            found = uncut(old.thought, old.response, old.answer_span, self.part)
+            found = text_to_cut(old, self.part)
+            if found is None:
+                continue
             units = spans(found.text, self.units, apart=found.apart)
             if len(units) > 1:
                 asked.append((model, self._request(old, found, units, model, unit), old))
@@ -126,8 +128,7 @@ class SegmentByModel(ModelStep):
     def _with_steps(
         self, old: Rationale, found: Uncut, starts: Iterable[int], name: str, *, replies: Sequence[str] = ()
     ) -> list[UnitRecord]:
-        steps = tuple(found.text[a:b] for a, b in slices(found.text, [*starts, *found.apart]))
-        return replaced(self, old, steps, f"thought {name}" if found.of_thought else name, replies=replies)
+        return replaced(self, old, found, slices(found.text, [*starts, *found.apart]), name, replies=replies)
 
 
 def chunk_starts(text: str, chunks: Sequence[str]) -> list[int]:
@@ -149,7 +150,7 @@ def chunk_starts(text: str, chunks: Sequence[str]) -> list[int]:
         starts.append(at)
         at += len(copy)
     if rest := text[at:].strip():
-        raise ValueError(_difference(at, rest, "", "the copy"))
+        raise ValueError(_difference(text.index(rest, at), rest, "", "the copy"))
     return starts
 
 

@@ -83,7 +83,9 @@ class Uncut(NamedTuple):
     of_thought: bool
     """Whether it is the thought."""
     apart: tuple[int, ...] = ()
-    """Offsets that no step reaches over: where the statement of the answer was taken out."""
+    """Offsets that no step reaches over: where the statement of the answer was taken out, and where the text ends that was given."""
+    given: int = 0
+    """How many characters at its beginning are not the author's own."""
 
 
 def uncut(thought: str | None, response: str, span: tuple[int, int] | None, part: Part | None = None) -> Uncut:
@@ -103,9 +105,6 @@ def cut(
     span: tuple[int, int] | None,
     by: Segmenter = "steps",
     part: Part | None = None,
-    *,
-    merge_short: int = 0,
-    most: int | None = None,
 ) -> tuple[tuple[str, ...], str]:
     """The steps of a rationale, and the name and version of the definition used, with `thought` before it where that was cut.
 
@@ -115,16 +114,13 @@ def cut(
         span: where the response states the answer, which is no step; no step reaches over it.
         by: the definition of "step".
         part: which part is cut; None for the response, or where that holds no reasoning the thought.
-        merge_short: see `spans`.
-        most: see `spans`.
 
     Raises:
         ValueError: there is no such definition.
     """
     found = uncut(thought, response, span, part)
-    where = spans(found.text, by, merge_short=merge_short, most=most, apart=found.apart)
-    name = name_of(by, merge_short=merge_short, most=most)
-    return tuple(found.text[a:b] for a, b in where), f"thought {name}" if found.of_thought else name
+    steps = tuple(found.text[a:b] for a, b in spans(found.text, by, apart=found.apart))
+    return steps, f"thought {name_of(by)}" if found.of_thought else name_of(by)
 
 
 def segment(text: str, by: Segmenter = "steps") -> tuple[tuple[str, ...], str]:
