@@ -46,7 +46,7 @@ from synth.sources.json_values import parse_json
 from synth.sources.mapping import to_problem
 from synth.steps.review import _Rated
 from synth.steps.rubric_tree import _decision
-from synth.steps.segment_by_model import _chunks, _numbers, chunk_starts
+from synth.steps.segment_by_model import _chunks, _Purposes, chunk_starts
 from synth.steps.segmentation import cut, segment, spans, uncut
 from synth.texts import (
     announces_answer,
@@ -386,7 +386,7 @@ FUNCTIONS: dict[str, tuple[str, Callable[[str], object]]] = {
         lambda t: (chunk_starts("x" + t, ["x" + t]), chunk_starts(t + "x", [*t, "x"])),
     ),
     "synth.steps.segment_by_model._chunks": ("any", lambda t: _chunks(t + "<chunk>" * (len(t) // 7))),
-    "synth.steps.segment_by_model._numbers": ("any", _numbers),
+    "synth.steps.segment_by_model._Purposes": ("json", lambda t: list(_Purposes.fields_in(t))),
     "synth.steps.segmentation.cut": ("steps", lambda t: cut(t, t, (len(t) // 2, len(t) // 2 + 3))),
     "synth.models.continuation.strip_prefix": (
         "any",

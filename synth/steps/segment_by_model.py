@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, create_model
+from pydantic import Field, WithJsonSchema, create_model
 
 from synth.models import Capability, Completion, Model, Reply, Request, Task
 from synth.records import Failure, Problem, Rationale, UnitRecord, record_fields
@@ -29,8 +29,8 @@ class SegmentByModel(ModelStep):
     """Ask a model where the steps of a rationale begin: each is a chunk of the text with one purpose. The rationale it replaces is
     rejected with the rule `superseded`; where the reply cannot be used it keeps its old steps, and a failure says why.
 
-    By `reply: numbers` the model sees the text as numbered units and names those with which a chunk begins: whatever it writes, no
-    character can change, and the reply takes a few tokens. By `reply: chunks` it copies the text with each chunk in tags, as
+    By `reply: numbers` the model sees the text as numbered units, and writes for each chunk its purpose and the number of its first unit:
+    whatever it writes, no character can change, and a chunk takes some 25 tokens. By `reply: chunks` it copies the text with each chunk in tags, as
     arXiv:2508.19229 has it, which takes as many tokens as the text, needs a model that copies well, and can cut anywhere; the copy is compared with
     the text character by character, white space between chunks aside. A text of one unit is not asked about.
     """
@@ -45,7 +45,7 @@ class SegmentByModel(ModelStep):
     """Name of a shipped prompt, or path of your own (`.j2`), read from beside the pipeline file. It sees `problem` without its answer,
     `rationale`, `text`, `units` (a list of texts; empty where the model copies) and `format`."""
     reply: Literal["numbers", "chunks"] = "numbers"
-    """How the model says it: the numbers of the units with which chunks begin, or a copy of the text in chunks."""
+    """How the model says it: the purpose of each chunk and the number of the unit with which it begins, or a copy of the text in chunks."""
     units: Segmenter = "sentences"
     """The definition of the units that `numbers` counts; no chunk begins within one."""
     part: Part | None = None
@@ -97,7 +97,7 @@ class SegmentByModel(ModelStep):
         numbered = [found.text[a:b] for a, b in units] if by_number else []
         shown = {"problem": problem, "rationale": old, "text": found.text, "units": numbered, "format": form}
         task = Task("segment", problem, subject=old, hint=found.text, format=form)
-        return self.request(self.load(), shown, task, shape=_starts(len(units)) if by_number else None)
+        return self.request(self.load(), shown, task, shape=_purposes(len(units)) if by_number else None)
 
     def _cut(self, old: Rationale, found: Uncut, request: Request, reply: Completion, model: Model) -> list[UnitRecord]:
         """The rationale with its new steps, or the failure of a copy that is not exact."""
@@ -105,7 +105,7 @@ class SegmentByModel(ModelStep):
         segmenter = f"{request.prompt} {name} by {model.name}"
         if self.reply == "numbers":
             units = spans(found.text, self.units, apart=found.apart)
-            starts = [units[number - 1][0] for number in reply.value.starts]
+            starts = [units[chunk.first_line - 1][0] for chunk in reply.value.chunks]
         else:
             try:
                 starts = chunk_starts(found.text, _chunks(reply.text))
@@ -164,24 +164,26 @@ def _chunks(reply: str) -> list[str]:
     return [part.partition("</chunk>")[0] for part in reply.split("<chunk>")[1:]]
 
 
-_DIGITS = re.compile(r"\d{1,6}")
+_LINE = re.compile(r"^[ \t>*#-]*(?:line |lines )?(\d{1,6})[ \t*]*[:.)-]([^\n]*)", re.IGNORECASE | re.MULTILINE)
 
 
-def _numbers(value: Any) -> Any:
-    """The numbers in a line; what is no text as it is."""
-    return [int(digits) for digits in _DIGITS.findall(value)] if isinstance(value, str) else value
+class _Purposes(Reply):
+    """The chunks of a text: what each is for, and where it begins."""
+
+    @classmethod
+    def fields_in(cls, text: str) -> Iterator[dict[str, Any]]:
+        """The chunks in lines `4: checks the sum`."""
+        found = [{"purpose": match[2], "first_line": int(match[1])} for match in _LINE.finditer(text)]
+        if found:
+            yield {"chunks": found}
 
 
 @cache
-def _starts(n: int) -> type[Reply]:
-    """The reply that names some of `n` units."""
-    items: dict[str, Any] = {"type": "integer"}
-    items |= {"enum": list(range(1, n + 1))} if n <= _LISTED else {"minimum": 1, "maximum": n}
-    number: Any = Annotated[int, Field(ge=1, le=n)]
-    kind: Any = Annotated[
-        list[number],
-        Field(min_length=1),
-        BeforeValidator(_numbers),
-        WithJsonSchema({"type": "array", "items": items}),
-    ]
-    return create_model("Starts", __base__=Reply, starts=(kind, ...))
+def _purposes(n: int) -> type[Reply]:
+    """The reply that names some of `n` units. The purpose comes first: whoever has named it knows where it ends."""
+    number: Any = {"type": "integer"}
+    number |= {"enum": list(range(1, n + 1))} if n <= _LISTED else {"minimum": 1, "maximum": n}
+    first: Any = Annotated[int, Field(ge=1, le=n), WithJsonSchema(number)]
+    chunk = create_model("Chunk", __base__=Reply, purpose=(str, ...), first_line=(first, ...))
+    kind: Any = list[chunk]
+    return create_model("Chunks", __base__=_Purposes, chunks=(kind, Field(min_length=1)))

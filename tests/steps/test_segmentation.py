@@ -342,6 +342,11 @@ async def by_model(tmp_path: Path, reply, options: str = "", capabilities=("chat
     return counting
 
 
+def starts(*numbers: int) -> str:
+    """The reply with chunks that begin so."""
+    return json.dumps({"chunks": [{"purpose": "p", "first_line": n} for n in numbers]})
+
+
 def kept(folder: Path) -> dict[str, tuple[list[str], str]]:
     return {
         text: (steps, name)
@@ -351,7 +356,7 @@ def kept(folder: Path) -> dict[str, tuple[list[str], str]]:
 
 async def test_a_model_names_the_sentences_with_which_chunks_begin(tmp_path: Path):
     """One call for each text of several sentences; a text of one is not asked about. The chunks are slices, whatever the numbers."""
-    counting = await by_model(tmp_path, lambda r: '{"starts": [2, 1, 1]}')
+    counting = await by_model(tmp_path, lambda r: starts(2, 1, 1))
     assert len(counting.asked) == 3
     assert "1. We add.\n2. It is 3.\n3. We check.\n4. Yes." in counting.asked[0].messages[-1]["content"]
     found = kept(tmp_path / "run")
@@ -363,14 +368,14 @@ async def test_a_model_names_the_sentences_with_which_chunks_begin(tmp_path: Pat
 
 
 async def test_models_without_schemas_write_a_line(tmp_path: Path):
-    """The numbers are read from one line, and from a list."""
-    await by_model(tmp_path, lambda r: "Starts: 1 and 2.", capabilities=("chat",))
+    """One for each chunk, in whatever marks."""
+    await by_model(tmp_path, lambda r: "Well:\n**1**: adds 2 and 1\n- Line 2: stops.", capabilities=("chat",))
     assert kept(tmp_path / "run")["Add. Stop."][0] == ["Add.", "Stop."]
 
 
 async def test_a_number_that_there_is_not_is_asked_about_once_more(tmp_path: Path):
     """After that it is a failure, and the rationale keeps its old steps."""
-    counting = await by_model(tmp_path, lambda r: '{"starts": [1, 3]}')
+    counting = await by_model(tmp_path, lambda r: starts(1, 3))
     assert len(counting.asked) == 1 + 2 * 2  # the first text has four sentences
     assert kept(tmp_path / "run")["Add. Stop."] == (["Add.", "Stop."], "steps/1")
     assert ask(tmp_path / "run", "SELECT cause, count(*) FROM failures GROUP BY 1") == [("shape", 2)]
