@@ -84,7 +84,7 @@ def test_arrows_go_one_way():
 
 
 GENERAL = {
-    "ask", "contamination", "critique", "deduplicate", "filter", "generate", "medoid_score", "pair", "pass_rate", "path_to_rationale",
+    "ask", "check_steps", "contamination", "critique", "deduplicate", "filter", "generate", "medoid_score", "pair", "pass_rate", "path_to_rationale",
     "reference", "review", "revise", "score", "segment", "select", "text_stats", "thought_tree", "verify_answer", "vote",
 }  # fmt: skip
 """The steps of the core: those that any method may be made of. What is of one method lies in its folder."""

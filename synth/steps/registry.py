@@ -6,6 +6,7 @@ from functools import cache
 from importlib.metadata import entry_points
 
 from synth.steps.ask import Ask
+from synth.steps.check_steps import CheckSteps
 from synth.steps.contamination import Contamination
 from synth.steps.critique import Critique
 from synth.steps.deduplicate import Deduplicate
@@ -46,6 +47,7 @@ BUILT_IN: tuple[type[Step], ...] = (
     TextStats,
     Contamination,
     VerifyAnswer,
+    CheckSteps,
     Vote,
     MedoidScore,
     Score,

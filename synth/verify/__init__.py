@@ -4,24 +4,31 @@ An answer is first read out of a reply (`find_answer`), then compared with the g
 measured agreement with published labels is printed by `benchmarks/verify_agreement.py`.
 """
 
+from synth.verify.arithmetic import Claim, arithmetic_claims
 from synth.verify.compare import compare_answers, verify_answer
 from synth.verify.extract import FoundAnswer, extract_answer, find_answer
 from synth.verify.kinds import infer_kind
 from synth.verify.quotes import find_quote, quotes_in
 from synth.verify.statement import answer_sentence, state_answer
+from synth.verify.step_checkers import StepChecker, all_step_checkers, quote_claims
 from synth.verify.text import token_f1
 from synth.verify.verdict import Label, Verdict
 
 __all__ = [
+    "Claim",
     "FoundAnswer",
     "Label",
+    "StepChecker",
     "Verdict",
+    "all_step_checkers",
     "answer_sentence",
+    "arithmetic_claims",
     "compare_answers",
     "extract_answer",
     "find_answer",
     "find_quote",
     "infer_kind",
+    "quote_claims",
     "quotes_in",
     "state_answer",
     "token_f1",
