@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from synth.models import Model
 from synth.records import Critique, Part, Rationale, Score, UnitRecord
@@ -31,8 +31,6 @@ class CheckSteps(PartStep):
     hold, not that the step does. How often each errs: benchmarks/README.md. Checkers by a rule of your own are `score` with
     `each: step of rationale`. Checked steps instead of judged ones: arXiv:2510.14942.
     """
-
-    model_config = ConfigDict(populate_by_name=True)
 
     takes: ClassVar[type[UnitRecord]] = Rationale
     gives: ClassVar[tuple[type[UnitRecord], ...]] = (Score,)

@@ -44,6 +44,7 @@ _NUMBER = re.compile(
     """
 )
 _WORD = re.compile(r"(?:[^\W\d_]|[\d_](?=\w))[^\W\d_]*+(?:['’-][^\W\d_]++)*+[\d_]*+\w*+")
+_NAME = re.compile(r"\w++")
 _LETTERS = re.compile(r"[^\W\d_]++")
 _BEFORE_NUMBER = re.compile(r"[ \t]{0,3}(?:\\?\$|[€£])?[ \t]?[\d(.]")
 _LATEX = re.compile(r"\\(?:([A-Za-z]{1,20})\*?|(.)|\Z)", re.DOTALL)
@@ -195,7 +196,8 @@ def _number(text: str, i: int) -> Iterator[Token]:
     elif len(digits) > 1 and digits[0] == "0" and digits.isdecimal():
         yield Token("unknown", match[0][:40], i, end)  # a time, a code
     elif too_long or text[end : end + 1] == "_" or (tail and not _is_unit_after(text, end, tail)):
-        yield Token("unknown", match[0][:40], i, end + len(tail))
+        name = _NAME.match(text, end)
+        yield Token("unknown", match[0][:40], i, end if name is None else name.end())
     else:
         mantissa = re.split("[eE]", digits)[0]
         decimals = None if scientific else len(mantissa.partition(".")[2])

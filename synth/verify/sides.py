@@ -57,7 +57,7 @@ class Run:
     def computes(self) -> bool:
         """Whether there is anything to calculate."""
         numbers = sum(t.kind == "number" for t in self.tokens)
-        return numbers > 1 or any(t.text == "!" or t.kind == "unknown" for t in self.tokens[1:])
+        return numbers > 1 or any(t.text == "!" or t.kind in {"operator", "unknown"} for t in self.tokens[1:])
 
     @property
     def units(self) -> set[tuple[int, int]]:
