@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
-from synth.models import Model
 from synth.records import Critique, Part, Rationale, Score, UnitRecord
 from synth.steps.make import part_key
 from synth.steps.step import ScoreName
@@ -56,23 +55,27 @@ class CheckSteps(PartStep):
     def described(self) -> dict[str, Any]:
         return super().described() | {"checkers": [_judge(checker) for checker in self._checkers()]}
 
-    def problems_with(
-        self, models: Mapping[str, Sequence[Model]], authors: Sequence[Model]
-    ) -> Iterable[tuple[str, str, str]]:
-        yield from super().problems_with(models, authors)
-        if self.score == self.share:
-            yield "share", f"{self.share} is the name of the score of the steps", "give it another name"
-        for name in self._names():
+    @field_validator("checkers")
+    @classmethod
+    def _are_known(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        names = (value,) if isinstance(value, str) else value
+        known = ", ".join(sorted(all_step_checkers()))
+        if not names:
+            raise ValueError(f"a list without a checker of steps; there are {known}")
+        for name in names:
             if name not in all_step_checkers():
-                known = ", ".join(sorted(all_step_checkers()))
-                yield "with", f"there is no checker of steps {name!r}", f"use one of {known}"
+                raise ValueError(f"there is no checker of steps {name!r}; there are {known}")
+        return value
 
-    def _names(self) -> tuple[str, ...]:
-        return (self.checkers,) if isinstance(self.checkers, str) else self.checkers
+    @model_validator(mode="after")
+    def _has_two_names(self) -> Self:
+        if self.score == self.share:
+            raise ValueError(f"score and share have one name, {self.share}")
+        return self
 
     def _checkers(self) -> list[StepChecker]:
-        known = all_step_checkers()
-        return [known[name] for name in dict.fromkeys(self._names()) if name in known]
+        names = (self.checkers,) if isinstance(self.checkers, str) else self.checkers
+        return [all_step_checkers()[name] for name in dict.fromkeys(names)]
 
     async def run(self, records: Sequence[Rationale], unit: Unit) -> Iterable[UnitRecord]:
         made: list[UnitRecord] = []

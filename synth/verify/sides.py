@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from synth.verify.calculate import Token, matched
 from synth.verify.calculations import UNITS
@@ -57,7 +58,9 @@ class Run:
     def computes(self) -> bool:
         """Whether there is anything to calculate."""
         numbers = sum(t.kind == "number" for t in self.tokens)
-        return numbers > 1 or any(t.text == "!" or t.kind in {"operator", "unknown"} for t in self.tokens[1:])
+        if numbers > 1 or any(t.text == "!" or t.kind == "unknown" for t in self.tokens[1:]):
+            return True
+        return any(t.kind == "operator" and before.kind != "open" for before, t in pairwise(self.tokens))
 
     @property
     def units(self) -> set[tuple[int, int]]:
