@@ -329,6 +329,8 @@ def _step(
         options["folder"] = item.reach
     if "classes" in kind.model_fields:
         options["classes"] = {} if code is None else code.replies
+    if "verifiers" in kind.model_fields:
+        options["verifiers"] = {} if code is None else code.verifiers
     try:
         return kind.model_validate(options)
     except ValidationError as error:
@@ -342,7 +344,7 @@ def _step(
             known = [
                 field.alias or name
                 for name, field in kind.model_fields.items()
-                if name not in {"step", "folder", "classes"}
+                if name not in {"step", "folder", "classes", "verifiers"}
             ]
             if e["type"] == "extra_forbidden" and len(e["loc"]) > 1:
                 place = ".".join(str(part) for part in e["loc"][1:-1] if not str(part).startswith("Make"))

@@ -13,16 +13,21 @@ from synth.verify.statement import answer_sentence, state_answer
 from synth.verify.step_checkers import StepChecker, all_step_checkers, quote_claims
 from synth.verify.text import token_f1
 from synth.verify.verdict import Label, Verdict
+from synth.verify.verifiers import ANSWER, Verifier, all_verifiers, as_verdict, verifies, verify_by_answer
 
 __all__ = [
+    "ANSWER",
     "Claim",
     "FoundAnswer",
     "Label",
     "StepChecker",
     "Verdict",
+    "Verifier",
     "all_step_checkers",
+    "all_verifiers",
     "answer_sentence",
     "arithmetic_claims",
+    "as_verdict",
     "compare_answers",
     "extract_answer",
     "find_answer",
@@ -32,5 +37,7 @@ __all__ = [
     "quotes_in",
     "state_answer",
     "token_f1",
+    "verifies",
     "verify_answer",
+    "verify_by_answer",
 ]

@@ -300,7 +300,7 @@ def test_every_step_and_every_option_says_what_it_is():
     assert set(all_steps()) == {
         "generate", "reference", "critique", "revise", "review", "thought_tree", "path_to_rationale",
         "rubric_tree", "verbalize_path", "pass_rate",
-        "segment", "text_stats", "contamination", "verify_answer", "check_steps", "vote", "medoid_score", "pair", "filter",
+        "segment", "text_stats", "contamination", "verify_answer", "check_steps", "continue", "rollout", "vote", "medoid_score", "pair", "filter",
         "deduplicate", "select", "ask", "score",
     }  # fmt: skip
     for name, kind in all_steps().items():
