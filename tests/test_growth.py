@@ -62,15 +62,18 @@ from synth.texts import (
 )  # fmt: skip
 from synth.texts.thoughts import END_OF_TURN, TABLE, _Table
 from synth.verify import (
+    arithmetic_claims,
     compare_answers,
     extract_answer,
     find_answer,
     find_quote,
     infer_kind,
+    quote_claims,
     quotes_in,
     token_f1,
 )  # fmt: skip
 from synth.verify.booleans import last_boolean, read_boolean
+from synth.verify.calculations import tokens_of
 from synth.verify.choices import _by_part, last_named_choice, read_choice
 from synth.verify.formulas import as_interval, formula, ordered_values, unlike
 from synth.verify.latex import last_box, repair_escapes, unwrap
@@ -209,6 +212,12 @@ KINDS: dict[str, tuple[str, ...]] = {
         "http://", "http://a:", "http://a:b@", "sk-", "sk-a1", "bearer a", "eyJaaaaaaaaaaaa.", "-----BEGIN ", "-----BEGIN A ", "AKIA", "hunter2", "hunter22",
         "\\u0068", "#### 1", "answer: 3", "as an AI ", "sorry, but ", "I hope this ", "\x1b[", "\u202e", "\u0301\u0316", "ﷺ", "中文", "ß", "² ", "—",
     ),
+    "sums": (
+        "1 + 1 = 2 ", "1+1", "1=", "=", "= ", "+", "- ", "-", "1-", "(", ")", "(1)", "1(", "((1+1)) ", "1 and 1/2 ", "1/2 ", "1 1/2 ", "1,000", "1,", "1.",
+        "1:1", "1e9", "1 apple + ", "apple ", "$1 ", "$", "20% of ", "%", "!", "1!", "^2", "2^", "2**", "**", "*", "x", "1x", "1 x ", "\\frac{1}{2}",
+        "\\frac", "\\frac12", "\\left(", "\\text{a}", "{", "\\times ", "\\\\ &= 1", "\n= 1", "<<1+1=2>>", "<<", ">>", "1. 1 + ", "- 1\n",
+        "1 times 1 ", "divided by ", "is equal to ", "/a", "1/a ", "a/1", "²", "½", "…", "...", " -- ", "=~", "≈", "(a) ", "1 (a) ", "1-a", "km ",
+    ),
     "steps": ("Step 1: ", "Step 1: a ки\n", "ки", "\nStep 2 :", "Human: ", "\n\nHuman: a", "\n\nAssistant:", "a. A", ". ", "。", '." ', "[a]", "{a}"),
 }  # fmt: skip
 NESTED = (
@@ -302,6 +311,9 @@ FUNCTIONS: dict[str, tuple[str, Callable[[str], object]]] = {
     "synth.verify.formulas.unlike": ("answers", lambda t: unlike(formula(t), formula("x" + t))),
     "synth.verify.quotes.find_quote": ("any", lambda t: (find_quote(t, "b" + t), find_quote("a…b…" + t[:99], t))),
     "synth.verify.quotes.quotes_in": ("any", quotes_in),
+    "synth.verify.arithmetic.arithmetic_claims": ("sums", arithmetic_claims),
+    "synth.verify.calculations.tokens_of": ("sums", tokens_of),
+    "synth.verify.step_checkers.quote_claims": ("any", lambda t: quote_claims(t, [t[:99]])),
     "synth.verify.scripts.to_halfwidth": ("data", to_halfwidth),
     "synth.verify.statements.find_statements": ("answers", find_statements),
     "synth.verify.statements.value_after": ("answers", lambda t: value_after(t, 0, words=True, heading=False)),
@@ -415,6 +427,9 @@ BOUNDED_OTHERWISE = {
     "synth.view.differences.differences": "by synth.alignment: below",
     "synth.verify.mathematics.equivalent": "in a process that is ended: below",
     "synth.verify.compare.verify_answer": "extract_answer, then compare_answers",
+    "synth.verify.verifiers.verify_by_answer": "compare_answers",
+    "synth.verify.verifiers.as_verdict": "looks at no text",
+    "synth.verify.verifiers.verifies": "looks at no text",
     "synth.verify.formulas.is_interval": "within compare_answers, of at most 2,000 signs",
     "synth.verify.latex.last_boxed": "last_box",
     "synth.verify.statement.state_answer": "find_answer",

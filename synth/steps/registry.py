@@ -6,6 +6,7 @@ from functools import cache
 from importlib.metadata import entry_points
 
 from synth.steps.ask import Ask
+from synth.steps.check_steps import CheckSteps
 from synth.steps.contamination import Contamination
 from synth.steps.continue_from import Continue
 from synth.steps.critique import Critique
@@ -52,6 +53,7 @@ BUILT_IN: tuple[type[Step], ...] = (
     TextStats,
     Contamination,
     VerifyAnswer,
+    CheckSteps,
     Vote,
     MedoidScore,
     Score,
