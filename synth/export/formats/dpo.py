@@ -137,9 +137,6 @@ class Dpo(PreferenceFormat):
                 remedy="leave out --style, --order and --as-thought, or --prefix",
             )
 
-    def absent(self, options: ExportOptions) -> frozenset[str]:
-        return frozenset({"prefix"} if options.prefix == "none" else ())
-
     def turns(
         self, row: dict[str, Any], sides: Sequence[Writing], thoughts: Thoughts, options: ExportOptions
     ) -> Turns | str:

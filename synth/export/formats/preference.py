@@ -80,6 +80,9 @@ class PreferenceFormat(Format):
         """Whether the column `margin` has the margin of the pair."""
         return True
 
+    def absent(self, options: ExportOptions) -> frozenset[str]:
+        return frozenset({"prefix"} if options.prefix == "none" else ())
+
     def turns(
         self, row: dict[str, Any], sides: Sequence[Writing], thoughts: Thoughts, options: ExportOptions
     ) -> Turns | str:
