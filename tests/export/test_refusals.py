@@ -33,7 +33,7 @@ def rows(path: Path) -> list[dict[str, Any]]:
         ("dpo", {"shape": "prompt-completion"}, "--shape does not apply to dpo\n  → it is for sft;"),
         ("kto", {"target": "both"}, "--target does not apply to kto"),
         ("kto", {"margin": True}, "--margin does not apply to kto\n  → it is for reward;"),
-        ("sft", {"labels": "tree"}, "--labels does not apply to sft\n  → it is for prm;"),
+        ("sft", {"labels": "tree"}, "--labels does not apply to sft\n  → it is for prm, steps;"),
         ("grpo", {"thinking": "tags"}, "--thinking does not apply to grpo"),
         ("contrast", {"as_thought": True}, "--as-thought does not apply to contrast"),
         ("judge", {"system": "Hm."}, "--system does not apply to judge"),
