@@ -287,6 +287,30 @@ async def test_the_prompt_sees_scores_of_all_steps(tmp_path: Path):
     assert "3. This is step 3. was 1.0" in seen[0]
 
 
+EXPLAINED = """  - {step: score, name: truth, each: step of rationale, score: given,
+     value: '(step.text.split()[3] | int) + (step.text.split()[5] | int) == step.text.strip(".").split()[7] | int'}
+  - {step: ask, name: explain, of: generate, by: m, prompt: p.j2, reply: "per_step(text)",
+     make: [{score: explained, for: reply, step: index, reason: item.value}]}
+  - {step: ask, name: blind, of: generate, by: n, prompt: blind.j2, reply: "per_step(one_of(right, wrong))",
+     make: [{score: blind, for: reply, step: index, value: item.value == "right"}]}
+  - {step: score, name: agreement, of: generate, each: step of rationale, score: agrees, value: step.score.blind == step.score.given}
+"""
+
+
+async def test_a_label_is_explained_and_a_blind_judge_agrees_at_its_rate(tmp_path: Path):
+    """Only who explains is shown the labels; one call a rationale each."""
+    (tmp_path / "blind.j2").write_text(PROMPT.replace("steps.given[loop.index0]", "none"))
+    world = World(solve_rate=0.3, step_error_rate=0.5, sensitivity=0.8, specificity=0.8)
+    models = {name: [ScriptedModel(world, name=name)] for name in ("m", "n")}
+    await run(pipeline(tmp_path, EXPLAINED), sums(tmp_path / "in.jsonl", 200), tmp_path / "run", models)
+    shown = "SELECT step, count(*), count(*) FILTER (messages::VARCHAR LIKE '% was %') FROM calls WHERE step IN ('blind', 'explain') GROUP BY 1 ORDER BY 1"
+    assert ask(tmp_path / "run", shown) == [("blind", 200, 0), ("explain", 200, 200)]
+    ((agree, n),) = ask(tmp_path / "run", "SELECT avg(value), count(*) FROM scores WHERE name = 'agrees'")
+    assert n == 600
+    assert near(agree, 0.8, n)
+    assert ask(tmp_path / "run", "SELECT count(reason) FROM scores WHERE name = 'explained'") == [(600,)]
+
+
 ONE = """  - step: ask
     name: judge
     each: step of rationale
