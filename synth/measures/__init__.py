@@ -11,9 +11,10 @@ from synth.measures.agreement import (
     quadratic_weighted_kappa,
 )
 from synth.measures.calibration import ReliabilityBin, brier_score, expected_calibration_error, reliability
+from synth.measures.confidence import TokenConfidence, token_confidence, token_divergence
 from synth.measures.diversity import compression_ratio, distinct_n, embedding_spread, vendi_score
 from synth.measures.faithfulness import Faithfulness, comprehensiveness, faithfulness, sufficiency
-from synth.measures.outcome import Purity, purity, trace_error
+from synth.measures.outcome import Purity, purity, trace_error, wilson
 from synth.measures.plausibility import Overlap, average_precision, iou_overlap, macro, micro, token_overlap
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Overlap",
     "Purity",
     "ReliabilityBin",
+    "TokenConfidence",
     "area_under_curve",
     "average_precision",
     "brier_score",
@@ -40,7 +42,10 @@ __all__ = [
     "quadratic_weighted_kappa",
     "reliability",
     "sufficiency",
+    "token_confidence",
+    "token_divergence",
     "token_overlap",
     "trace_error",
     "vendi_score",
+    "wilson",
 ]
