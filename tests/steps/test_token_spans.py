@@ -105,7 +105,7 @@ def test_steps_of_a_thought():
 def test_steps_in_the_fields_of_a_reply():
     """The strings of the JSON, escapes and all; in two objects those of the last one, which is the one that is read."""
     steps = ['He said "3 €".', "Tom has 3.", "So\n7."]
-    text = json.dumps({"steps": ["Tom has 3."], "answer": "7"}) + json.dumps({"steps": steps, "answer": "7"}, indent=1)
+    text = json.dumps({"steps": steps, "answer": "6"}) + json.dumps({"steps": steps, "answer": "7"}, indent=1)
     record = rationale(steps, "laid out", segmenter="given/1")
     found = step_logprobs(Completion(text, logprobs=spelled([c.encode() for c in text])), record)
     for step, tokens in zip(steps, found, strict=True):
