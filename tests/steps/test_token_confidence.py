@@ -146,10 +146,10 @@ def test_it_is_found_before_the_run_that_nobody_asks_for_logprobs(tmp_path: Path
     assert [f.what for f in draft.findings] == [
         "step generate: needs logprobs, which model plain does not have",
     ]
+    draft = read_pipeline(str(pipeline(tmp_path / "p.yaml", score="score: confidence, whole: [mean]")))
+    draft.check_models({"teacher": [ScriptedModel(World())]})
     with pytest.raises(PipelineError, match="name of the score on steps and on the whole"):
-        bad = read_pipeline(str(pipeline(tmp_path / "p.yaml", score="score: confidence, whole: [mean]")))
-        bad.check_models({"teacher": [ScriptedModel(World())]})
-        bad.checked()
+        draft.checked()
 
 
 async def test_scores_are_the_same_when_replies_are_replayed(tmp_path: Path):

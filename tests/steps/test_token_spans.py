@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import hypothesis.strategies as st
 import pytest
@@ -12,15 +13,20 @@ from synth.models import Completion
 from synth.records import Rationale
 from synth.steps.token_spans import Unaligned, step_logprobs
 
-SENTENCES = ("Tom has 3 apples.", "Café costs 4 €.", "So 3 + 4 = 7.", "🦄 is one token or four.", "はい、7です。", "Then -7.")
+SENTENCES = (
+    "Tom has 3 apples.",
+    "Café costs 4 €.",
+    "So 3 + 4 = 7.",
+    "🦄 is one token or four.",
+    "はい、7です。",
+    "Then -7.",
+)
 
 
 def spelled(pieces, end: str = "") -> dict:
     """Log-probabilities of tokens given as bytes: the first has -1, the second -2 and so on."""
     texts = [*pieces, *([end.encode()] if end else [])]
-    listed = [
-        {"token": p.decode(errors="replace"), "logprob": -1.0 - i, "bytes": list(p)} for i, p in enumerate(texts)
-    ]
+    listed = [{"token": p.decode(errors="replace"), "logprob": -1.0 - i, "bytes": list(p)} for i, p in enumerate(texts)]
     return {"content": listed}
 
 
@@ -47,7 +53,7 @@ def replies(draw):
     whole = (f"<think>\n{thought}\n</think>\n\n" if thought else "") + text
     raw = whole.encode()
     cuts = sorted(draw(st.sets(st.integers(1, max(1, len(raw) - 1)), max_size=30)) | {0, len(raw)})
-    pieces = [raw[a:b] for a, b in zip(cuts, cuts[1:], strict=False)]
+    pieces = [raw[a:b] for a, b in pairwise(cuts)]
     return steps, text, statement, thought, pieces
 
 

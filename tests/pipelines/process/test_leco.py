@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -93,7 +94,7 @@ async def test_the_prefix_is_kept_byte_for_byte_and_calls_end(tmp_path: Path):
     assert max(Counter([*failed, *(r["problem"] for r in made)]).values()) == 4
     for problem in set(chains) - set(failed):
         chain = [r["answer"] for r in made if r["problem"] == problem]
-        agree = [a == b for a, b in zip(chain, chain[1:], strict=False)]
+        agree = [a == b for a, b in pairwise(chain)]
         assert not any(agree[:-1])
         assert agree[-1] or len(chain) == 4
 
