@@ -122,10 +122,21 @@ def _in_json(text: str, steps: Sequence[str]) -> list[tuple[int, int]]:
     strings = [(m.start() + 1, m.end() - 1, _decoded(m[0])) for m in _STRING.finditer(text)]
     strings = [s for s in strings if s[2]]
     said = [s[2] for s in strings]
+    if not steps:
+        return []
+    tried = 0
     for first in range(len(strings) - len(steps), -1, -1):
-        if said[first] == steps[0] and said[first : first + len(steps)] == list(steps):
+        if (
+            said[first] == steps[0]
+            and (tried := tried + 1) <= _MOST_PLACES
+            and said[first : first + len(steps)] == [*steps]
+        ):
             return [(start, end) for start, end, _ in strings[first : first + len(steps)]]
     raise Unaligned("its steps are not the strings of the reply")
+
+
+_MOST_PLACES = 50
+"""Where the steps may stand, from the end of the reply on; of a reply of equal strings all places would take quadratic time."""
 
 
 def _decoded(literal: str) -> str:
