@@ -46,7 +46,8 @@ from synth.sources.json_values import parse_json
 from synth.sources.mapping import to_problem
 from synth.steps.review import _Rated
 from synth.steps.rubric_tree import _decision
-from synth.steps.segmentation import cut, segment
+from synth.steps.segment_by_model import _chunks, _Purposes, chunk_starts
+from synth.steps.segmentation import cut, segment, spans, uncut
 from synth.steps.token_spans import Unaligned, step_logprobs
 from synth.texts import (
     announces_answer,
@@ -387,6 +388,20 @@ FUNCTIONS: dict[str, tuple[str, Callable[[str], object]]] = {
     "synth.steps.review._Rated": ("json", lambda t: _Rated(score=t)),  # type: ignore[arg-type]
     "synth.steps.rubric_tree._decision": ("any", lambda t: _decision(Completion(text=t, finish="stop"))),
     "synth.steps.segmentation.segment": ("steps", lambda t: (segment(t), segment(t, "sentences"))),
+    "synth.steps.segmentation.segment by words": (
+        "steps",
+        lambda t: [segment(t, by) for by in ("paragraphs", "numbered", "pieces:16", "markers:wait,so,1")],
+    ),
+    "synth.steps.segmentation.segment by code": ("any", lambda t: segment(t, "code")),
+    "synth.steps.segmentation.segment by pattern": ("steps", lambda t: segment(t, "regex:(?s)x.*y|\\d+")),
+    "synth.steps.segmentation.spans": ("steps", lambda t: spans(t, merge_short=9, most=9, apart=(len(t) // 2,))),
+    "synth.steps.segmentation.uncut": ("steps", lambda t: uncut(t, t, (len(t) // 2, len(t) // 2 + 3))),
+    "synth.steps.segment_by_model.chunk_starts": (
+        "any",
+        lambda t: (chunk_starts("x" + t, ["x" + t]), chunk_starts(t + "x", [*t, "x"])),
+    ),
+    "synth.steps.segment_by_model._chunks": ("any", lambda t: _chunks(t + "<chunk>" * (len(t) // 7))),
+    "synth.steps.segment_by_model._Purposes": ("json", lambda t: list(_Purposes.fields_in(t))),
     "synth.steps.segmentation.cut": ("steps", lambda t: cut(t, t, (len(t) // 2, len(t) // 2 + 3))),
     "synth.steps.token_spans.step_logprobs": (
         "any",
@@ -425,6 +440,23 @@ BOUNDED_OTHERWISE = {
     "synth.verify.statement.answer_sentence": "puts words around an answer",
     "synth.models.structured.repair_turn": "puts words around a reply",
     "synth.records.derive.derive": "a record made, and its content_id",
+    **dict.fromkeys(
+        (
+            f"synth.steps.cuts.{n}"
+            for n in (
+                "code_lines",
+                "line_starts",
+                "marked_sentences",
+                "numbered_steps",
+                "paragraph_starts",
+                "piece_starts",
+                "sentence_starts",
+            )
+        ),
+        "as synth.steps.segmentation.segment",
+    ),
+    "synth.steps.segmentation.name_of": "words of the pipeline",
+    "synth.steps.segmentation.slices": "within spans",
     "synth.records.identity.content_id": "a hash of canonical_json",
     "synth.records.kept.is_kept": "ids",
     "synth.redact.keep_secret": "a secret of the user",
@@ -462,7 +494,7 @@ TEXTS = (
     "synth.verify", "synth.texts", "synth.measures", "synth.records", "synth.redact", "synth.rewards", "synth.bounded",
     "synth.alignment", "synth.corpus.shingles", "synth.corpus.overlap", "synth.cli.tables", "synth.publish.markdown", "synth.publish.scan",
     "synth.sources.chats", "synth.sources.formats", "synth.sources.json_values", "counterfactual.poda.parts",
-    "synth.steps.segmentation", "synth.steps.token_spans",
+    "synth.steps.segmentation", "synth.steps.cuts", "synth.steps.segment_by_model", "synth.steps.token_spans",
     "synth.models.continuation", "synth.models.reading", "synth.models.stream", "synth.models.structured",
     "synth.models.thought", "synth.view.differences", "synth.view.pages",
 )  # fmt: skip

@@ -23,6 +23,7 @@ from synth.steps.rollout import Rollout
 from synth.steps.rubric_tree import RubricTree
 from synth.steps.score import Score
 from synth.steps.segment import Segment
+from synth.steps.segment_by_model import SegmentByModel
 from synth.steps.select import Select
 from synth.steps.step import Step
 from synth.steps.text_stats import TextStats
@@ -48,6 +49,7 @@ BUILT_IN: tuple[type[Step], ...] = (
     RubricTree,
     VerbalizePath,
     Segment,
+    SegmentByModel,
     TextStats,
     TokenConfidence,
     Contamination,

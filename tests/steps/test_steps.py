@@ -300,8 +300,8 @@ def test_every_step_and_every_option_says_what_it_is():
     assert set(all_steps()) == {
         "generate", "reference", "critique", "revise", "review", "thought_tree", "path_to_rationale",
         "rubric_tree", "verbalize_path", "pass_rate",
-        "segment", "text_stats", "contamination", "verify_answer", "vote", "medoid_score", "pair", "filter",
-        "deduplicate", "select", "ask", "score",
+        "segment", "segment_by_model", "text_stats", "contamination", "verify_answer", "vote", "medoid_score", "pair", "filter",
+        "deduplicate", "select", "ask", "score", "continue", "rollout",
     }  # fmt: skip
     for name, kind in all_steps().items():
         assert kind.__doc__, name
