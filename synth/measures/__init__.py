@@ -11,6 +11,7 @@ from synth.measures.agreement import (
     quadratic_weighted_kappa,
 )
 from synth.measures.calibration import ReliabilityBin, brier_score, expected_calibration_error, reliability
+from synth.measures.confidence import TokenConfidence, token_confidence, token_divergence
 from synth.measures.diversity import compression_ratio, distinct_n, embedding_spread, vendi_score
 from synth.measures.faithfulness import Faithfulness, comprehensiveness, faithfulness, sufficiency
 from synth.measures.outcome import Purity, purity, trace_error, wilson
@@ -21,6 +22,7 @@ __all__ = [
     "Overlap",
     "Purity",
     "ReliabilityBin",
+    "TokenConfidence",
     "area_under_curve",
     "average_precision",
     "brier_score",
@@ -40,6 +42,8 @@ __all__ = [
     "quadratic_weighted_kappa",
     "reliability",
     "sufficiency",
+    "token_confidence",
+    "token_divergence",
     "token_overlap",
     "trace_error",
     "vendi_score",
