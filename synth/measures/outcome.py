@@ -1,15 +1,44 @@
-"""What right answers are worth: wrong reasoning behind them, and wrong ones among what was kept."""
+"""What right answers are worth: wrong reasoning behind them, wrong ones among what was kept, and how sure a share is."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from math import sqrt
+from statistics import NormalDist
 from typing import NamedTuple
 
-__all__ = ["Purity", "purity", "trace_error"]
+__all__ = ["Purity", "purity", "trace_error", "wilson_interval"]
 
-_Z = 1.959964
-"""Of the normal distribution, for 95 %."""
+
+def wilson_interval(share: float, n: int, level: float = 0.95) -> tuple[float, float]:
+    """The interval in which the true rate lies, given a share that was observed.
+
+    Args:
+        share: the observed share, 0 to 1.
+        n: how many observations it rests on, at least 1.
+        level: the confidence, above 0 and below 1.
+
+    Returns:
+        Its lower and upper end, 0 to 1. Source: Wilson, 1927, Journal of the American Statistical Association 22.
+
+    Raises:
+        ValueError: an argument is outside of its range.
+    """
+    if not (0 <= share <= 1 and n >= 1 and 0 < level < 1):
+        raise ValueError(
+            f"a share of {share} of {n} at {level}: the share is 0 to 1, n at least 1, the level between 0 and 1"
+        )
+    z = _quantile(level)
+    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z * sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    # At the two ends the exact bound is the share itself, which rounding must not move.
+    return (0.0 if share == 0 else max(0.0, middle - half)), (1.0 if share == 1 else min(1.0, middle + half))
+
+
+@lru_cache(maxsize=64)
+def _quantile(level: float) -> float:
+    return NormalDist().inv_cdf((1 + level) / 2)
 
 
 def trace_error(final_right: Sequence[bool], steps_right: Sequence[Sequence[bool]]) -> float | None:
@@ -50,7 +79,5 @@ def purity(kept: Sequence[bool], right: Sequence[bool]) -> Purity | None:
     if not n:
         return None
     both = sum(k and r for k, r in zip(kept, right, strict=True))
-    share, z2 = both / n, _Z * _Z
-    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = _Z * sqrt(share * (1 - share) / n + z2 / (4 * n * n)) / (1 + z2 / n)
-    return Purity(n, share, max(0.0, middle - half), min(1.0, middle + half), both / sum(right) if any(right) else None)
+    low, high = wilson_interval(both / n, n)
+    return Purity(n, both / n, low, high, both / sum(right) if any(right) else None)

@@ -23,6 +23,7 @@ from synth.steps.score import Score
 from synth.steps.segment import Segment
 from synth.steps.select import Select
 from synth.steps.step import Step
+from synth.steps.step_labels import StepLabels
 from synth.steps.text_stats import TextStats
 from synth.steps.thought_tree import ThoughtTree
 from synth.steps.verbalize_path import VerbalizePath
@@ -49,6 +50,7 @@ BUILT_IN: tuple[type[Step], ...] = (
     Vote,
     MedoidScore,
     Score,
+    StepLabels,
     PassRate,
     Pair,
     Filter,
