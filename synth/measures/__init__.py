@@ -15,7 +15,7 @@ from synth.measures.calibration import ReliabilityBin, brier_score, expected_cal
 from synth.measures.diversity import compression_ratio, distinct_n, embedding_spread, vendi_score
 from synth.measures.faithfulness import Faithfulness, comprehensiveness, faithfulness, sufficiency
 from synth.measures.first_error import NO_ERROR, FirstError, first_error, first_wrong_step
-from synth.measures.outcome import Purity, purity, trace_error, wilson_interval
+from synth.measures.outcome import Purity, purity, trace_error, wilson
 from synth.measures.plausibility import Overlap, average_precision, iou_overlap, macro, micro, token_overlap
 
 __all__ = [
@@ -52,5 +52,5 @@ __all__ = [
     "trace_error",
     "vendi_score",
     "vote_of_n",
-    "wilson_interval",
+    "wilson",
 ]

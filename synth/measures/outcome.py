@@ -8,31 +8,28 @@ from math import sqrt
 from statistics import NormalDist
 from typing import NamedTuple
 
-__all__ = ["Purity", "purity", "trace_error", "wilson_interval"]
+__all__ = ["Purity", "purity", "trace_error", "wilson"]
 
 
-def wilson_interval(share: float, n: int, level: float = 0.95) -> tuple[float, float]:
-    """The interval in which the true rate lies, given a share that was observed.
+def wilson(successes: float, n: int, level: float = 0.95) -> tuple[float, float]:
+    """The interval in which the true rate lies, as (low, high) in [0, 1]. Source: Wilson, 1927.
 
     Args:
-        share: the observed share, 0 to 1.
-        n: how many observations it rests on, at least 1.
+        successes: how many of the trials succeeded, 0 to n.
+        n: how many trials there were, at least 1.
         level: the confidence, above 0 and below 1.
-
-    Returns:
-        Its lower and upper end, 0 to 1. Source: Wilson, 1927, Journal of the American Statistical Association 22.
 
     Raises:
         ValueError: an argument is outside of its range.
     """
-    if not (0 <= share <= 1 and n >= 1 and 0 < level < 1):
+    if not (n >= 1 and 0 <= successes <= n and 0 < level < 1):
         raise ValueError(
-            f"a share of {share} of {n} at {level}: the share is 0 to 1, n at least 1, the level between 0 and 1"
+            f"{successes} of {n} at {level}: of at least 1, 0 to all succeed, and the level is between 0 and 1"
         )
-    z = _quantile(level)
-    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    # At the two ends the exact bound is the share itself, which rounding must not move.
+    share, z2 = successes / n, _quantile(level) ** 2
+    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = sqrt(z2) * sqrt(share * (1 - share) / n + z2 / (4 * n * n)) / (1 + z2 / n)
+    # At the two ends the bound is the share itself, which rounding must not move.
     return (0.0 if share == 0 else max(0.0, middle - half)), (1.0 if share == 1 else min(1.0, middle + half))
 
 
@@ -79,5 +76,5 @@ def purity(kept: Sequence[bool], right: Sequence[bool]) -> Purity | None:
     if not n:
         return None
     both = sum(k and r for k, r in zip(kept, right, strict=True))
-    low, high = wilson_interval(both / n, n)
+    low, high = wilson(both, n)
     return Purity(n, both / n, low, high, both / sum(right) if any(right) else None)

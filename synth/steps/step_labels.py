@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from synth.errors import StepError, UserError
-from synth.measures import wilson_interval
+from synth.measures import wilson
 from synth.models import Model
 from synth.prompts import Expression
 from synth.records import Part, Rationale, Rejection, Score, UnitRecord
@@ -230,7 +230,7 @@ class StepLabels(Step):
             if n < 1 or n != int(n):
                 what = f"{counted} is {n:g}, and is to count samples"
                 raise UserError(what, where=self._place(record, index), remedy="name a score that holds whole numbers")
-            made.append(Value(value, *wilson_interval(value, int(n), self.unsure.interval), int(n)))
+            made.append(Value(value, *wilson(value * int(n), int(n), self.unsure.interval), int(n)))
         return made
 
     def _start(self, record: Rationale, unit: Unit) -> float | None:
@@ -326,7 +326,7 @@ class StepLabels(Step):
         mean, n = statistics.fmean(outcomes), len(outcomes)
         if not isinstance(self.unsure, Interval):
             return Value(mean, mean, mean, n)
-        return Value(mean, *wilson_interval(mean, n, self.unsure.interval), n)
+        return Value(mean, *wilson(mean * n, n, self.unsure.interval), n)
 
     def _by_consensus(self, record: Rationale, unit: Unit) -> tuple[list[Found], dict[str, Any] | None]:
         """The labels, and the first step on which scores contradict each other, of those that count."""

@@ -8,7 +8,7 @@ import pytest
 from methods import near
 from scipy.stats import binomtest
 
-from synth.measures import NO_ERROR, first_error, first_wrong_step, wilson_interval
+from synth.measures import NO_ERROR, first_error, first_wrong_step, wilson
 
 
 def test_cases_by_hand():
@@ -78,10 +78,10 @@ def test_the_interval_is_that_of_scipy(level: float):
     for n in (1, 8, 16, 500):
         for k in {0, 1, n // 2, n}:
             expected = binomtest(k, n).proportion_ci(level, method="wilson")
-            assert wilson_interval(k / n, n, level) == pytest.approx((expected.low, expected.high), abs=1e-9)
+            assert wilson(k, n, level) == pytest.approx((expected.low, expected.high), abs=1e-9)
 
 
-@pytest.mark.parametrize(("share", "n", "level"), [(1.1, 8, 0.95), (0.5, 0, 0.95), (0.5, 8, 1.0), (-0.1, 8, 0.5)])
-def test_the_interval_refuses_what_is_no_share(share: float, n: int, level: float):
-    with pytest.raises(ValueError, match="the share is 0 to 1"):
-        wilson_interval(share, n, level)
+@pytest.mark.parametrize(("successes", "n", "level"), [(9, 8, 0.95), (0, 0, 0.95), (4, 8, 1.0), (-1, 8, 0.5)])
+def test_the_interval_refuses_what_is_no_share(successes: int, n: int, level: float):
+    with pytest.raises(ValueError, match="0 to all succeed"):
+        wilson(successes, n, level)
