@@ -121,7 +121,7 @@ def ratio(
             share = value.value / before.value
             least = value.low / before.high
             most = value.high / before.low if before.low > 0 else inf
-            label = band.label(share, threshold, least, most, at_least=True)
+            label = "wrong" if value.high == 0 else band.label(share, threshold, least, most, at_least=True)
             reason = f"{name} is {value}, {share:.3g} of {before} before it, to be {threshold:g} or more"
             found.append(Found(label, share, reason))
         before = value
