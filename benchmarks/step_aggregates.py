@@ -117,7 +117,9 @@ def ranked(name: str, labelled: Sequence[tuple[int, int, bool]]) -> None:
         truth = [first == NO_ERROR for _, first, _ in labelled]
         for aggregate, make in AGGREGATES.items():
             area = area_under_curve([make(values) for values in graded], truth)
-            assert area is not None
+            if area is None:
+                print(f"{name}: all solutions have a wrong step, or none has; left out")
+                return
             areas[aggregate].append(area)
     print(f"| {name} | {len(labelled)} | " + " | ".join(f"{statistics.fmean(areas[a]):.3f}" for a in AGGREGATES) + " |")
 
@@ -152,9 +154,9 @@ def main() -> None:
         ranked(name, cases)
     if labelled:
         print(
-            '\n| first wrong step | erroneous | without | wrong steps behind right answers | F1 of chance | of "no error" | of the answer |'
+            '\n| first wrong step | erroneous | without | behind right answers | by the answer (chance) | F1 of chance | of "no error" | of the answer |'
         )
-        print("|---|---:|---:|---:|---:|---:|---:|")
+        print("|---|---:|---:|---:|---:|---:|---:|---:|")
     for name, cases in labelled.items():
         gold, steps = [first for _, first, _ in cases], [count for count, *_ in cases]
         chance = first_error([None] * len(gold), gold, steps)
@@ -164,9 +166,9 @@ def main() -> None:
         assert chance is not None and answer is not None and never is not None  # noqa: PT018
         lucky = [first != NO_ERROR for _, first, right in cases if right]
         share = f"{statistics.fmean(lucky):.3f}" if lucky else ""
-        print(
-            f"| {name} | {chance.erroneous} | {chance.correct} | {share} | {chance.chance_f1:.3f} | {never.f1:.3f} | {answer.f1:.3f} |"
-        )
+        f1 = ["" if f is None else f"{f:.3f}" for f in (chance.chance_f1, never.f1, answer.f1)]
+        found = f"{answer.on_erroneous or 0:.3f} ({chance.chance_on_erroneous or 0:.3f})"
+        print(f"| {name} | {chance.erroneous} | {chance.correct} | {share} | {found} | {' | '.join(f1)} |")
 
 
 if __name__ == "__main__":
