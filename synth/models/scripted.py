@@ -247,6 +247,8 @@ class World:
             return self._mark(request, rng)
         if task.kind == "ask":
             return self._ask(request, rng)
+        if task.kind == "segment" and request.shape is None:
+            return "\n".join(f"<chunk>{line}</chunk>" for line in (task.hint or "").splitlines())
         if task.kind == "propose":
             return self._propose(task, rng)
         if task.kind == "evaluate" and isinstance(task.subject, Node):
