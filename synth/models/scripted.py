@@ -24,6 +24,8 @@ from synth.models.base import Capability, Model, Price
 from synth.models.filler import UnfillableError, fill, sentence
 from synth.models.identity import identity_of
 from synth.models.request import Completion, Request, Task
+from synth.models.structured import NUMBERED_BY
+from synth.models.tokens import logprobs_of
 from synth.records import Node, Problem, Rationale, canonical_json
 
 __all__ = ["Script", "ScriptedModel", "Simulator", "World", "simulates"]
@@ -152,8 +154,11 @@ class ScriptedModel(Model):
         reply = self._script(request, rng)
         if isinstance(reply, Completion):
             return reply
-        read = sum(len(str(m["content"])) for m in request.messages) // 4
-        return Completion(text=reply, finish="stop", prompt_tokens=read, completion_tokens=max(1, len(reply) // 4))
+        return _counted(request, reply)
+
+
+_LATER = ("finish_rate", "recover_rate", "doubt_rate")
+"""Abilities that came later: at their defaults they leave simulations of before their replies."""
 
 
 @dataclass(frozen=True)
@@ -199,6 +204,9 @@ class World:
     """Of the text of a thought being kept back by the provider, which counts its tokens alone."""
     difficulty: Callable[[Problem], float] | None = None
     """Multiplies `solve_rate`, problem by problem; None: all are alike."""
+    doubt_rate: float = 0.8
+    """Of giving the words of a wrong step low probabilities (0.2 to 0.6; else, and to all other words, 0.8 to 1), where a text is asked
+    for with log-probabilities."""
     simulators: Mapping[str, Simulator] = field(default_factory=dict)
     """How questions of steps are answered, by step name; they go before the rates."""
 
@@ -209,6 +217,9 @@ class World:
         if self.difficulty is not None:
             own["difficulty"] = identity_of(self.difficulty).hash
         del own["simulators"]
+        for name in _LATER:
+            if own[name] == getattr(type(self), name):
+                del own[name]
         if self.simulators:
             own["simulators"] = {step: identity_of(function).hash for step, function in self.simulators.items()}
         return "world:" + blake2b(canonical_json(own), digest_size=4).hexdigest()
@@ -220,10 +231,26 @@ class World:
             ModelError: the world does not know this kind of task, and no valid reply was found.
         """
         if not self.thinks or rng.random() >= self.thinks:
-            return self._reply(request, rng)
-        ends, shows = rng.random() >= self.unfinished_rate, rng.random() >= self.hidden_rate
-        reply = self._reply(request, rng)
-        return _with_thought(request, reply, ends=ends, shows=shows)
+            reply = self._reply(request, rng)
+        else:
+            ends, shows = rng.random() >= self.unfinished_rate, rng.random() >= self.hidden_rate
+            reply = _with_thought(request, self._reply(request, rng), ends=ends, shows=shows)
+        return self._with_logprobs(request, reply, rng) if request.parameters.get("logprobs") else reply
+
+    def _with_logprobs(self, request: Request, reply: str | Completion, rng: random.Random) -> Completion:
+        """A reply with the log-probabilities of its tokens, those of a thought that is shown included, as servers send them."""
+        said = reply if isinstance(reply, Completion) else _counted(request, reply)
+        if said.logprobs is not None or not said.text:
+            return said
+        text = f"<think>\n{said.thought}\n</think>\n\n{said.text}" if said.thought else said.text
+        wrong = [m.span() for m in _CLAIM.finditer(text) if not self.is_sound(m[0])]
+        doubted = [span for span in wrong if rng.random() < self.doubt_rate]
+
+        def probability(start: int, end: int) -> float:
+            unsure = any(start < last and end > first for first, last in doubted)
+            return rng.uniform(0.2, 0.6) if unsure else rng.uniform(0.8, 1)
+
+        return said._replace(logprobs=logprobs_of(text, probability))
 
     def _reply(self, request: Request, rng: random.Random) -> str | Completion:
         """The reply, without a thought."""
@@ -252,8 +279,7 @@ class World:
         if task.kind == "propose":
             return self._propose(task, rng)
         if task.kind == "evaluate" and isinstance(task.subject, Node):
-            sound = self.is_sound(task.subject.text)
-            approves = rng.random() < self.specificity if sound else rng.random() >= self.sensitivity
+            approves = self._approves(rng, sound=self.is_sound(task.subject.text))
             return _fields(task, reasons="So it seems.", verdict="sure" if approves else "impossible")
         return orjson.dumps(_filled(request, rng)).decode() if request.shape is not None else sentence(rng)
 
@@ -298,7 +324,7 @@ class World:
             sound = True
         else:
             sound = getattr(subject, "mistake", None) == "arithmetic"
-        approves = rng.random() < self.specificity if sound else rng.random() >= self.sensitivity
+        approves = self._approves(rng, sound=sound)
         if task.kind == "judge":
             return _yes_or_no(0.9 if approves else 0.1)
         return _fields(
@@ -307,6 +333,7 @@ class World:
 
     def _ask(self, request: Request, rng: random.Random) -> str | Completion:
         """Whatever is asked for. Of a record it approves like a reviewer: yes, the first word, the highest grade; else the opposite.
+        Where a reply has an item for each step, it approves each item by the soundness of its step alone.
         Fields called `quote` or `quotes` hold words of the passage.
         """
         task = request.task
@@ -316,17 +343,18 @@ class World:
         steps = getattr(subject, "steps", None) or (getattr(subject, "text", ""),)
         if task.part is not None and task.part.kind == "step":
             steps = steps[task.part.index or 0 :][:1]
-        sound = self.first_error(tuple(steps)) is None
-        approves = rng.random() < self.specificity if sound else rng.random() >= self.sensitivity
+        approves = self._approves(rng, sound=self.first_error(tuple(steps)) is None)
         if request.shape is None:
             return _yes_or_no(0.9 if approves else 0.1)
         reply = _filled(request, rng)
-        properties = request.shape.model_json_schema()["properties"]
-        for name, schema in properties.items():
-            if "enum" in schema:
-                words = schema["enum"]
-                best = words[-1] if schema.get("type") == "integer" else words[0]
-                reply[name] = best if approves else next(w for w in (words[0], words[-1]) if w != best)
+        schema = request.shape.model_json_schema()
+        _judge(reply, schema["properties"], approves=approves)
+        for name, of in schema["properties"].items():
+            if NUMBERED_BY in of:  # one item for each step, each judged by itself
+                properties = schema["$defs"][of["items"]["$ref"].rpartition("/")[2]]["properties"]
+                del properties[of[NUMBERED_BY]]
+                for step, item in zip(getattr(subject, "steps", ()), reply[name], strict=True):
+                    _judge(item, properties, approves=self._approves(rng, sound=self.is_sound(step)))
         lines = [line for line in (task.problem.context or "").splitlines() if line.strip()]
         for name in ("quote", "quotes") if lines else ():
             if isinstance(reply.get(name), list):
@@ -337,6 +365,10 @@ class World:
             if (field := name or "answer") in reply:
                 reply[field] = self._answer_of(task, rng)
         return _written(task, reply)
+
+    def _approves(self, rng: random.Random, *, sound: bool) -> bool:
+        """Whether it says yes to something sound, or unsound: `specificity` and `sensitivity` are the rates at which it is right."""
+        return rng.random() < self.specificity if sound else rng.random() >= self.sensitivity
 
     def _answer_of(self, task: Task, rng: random.Random) -> str:
         """An answer to a problem: the gold one at the rate at which it solves."""
@@ -409,6 +441,12 @@ def _takes_world(simulate: Simulator) -> bool:
     return "world" in signature(simulate).parameters
 
 
+def _counted(request: Request, text: str) -> Completion:
+    """A text as a reply, with its tokens."""
+    read = sum(len(str(m["content"])) for m in request.messages) // 4
+    return Completion(text=text, finish="stop", prompt_tokens=read, completion_tokens=max(1, len(text) // 4))
+
+
 def _with_thought(request: Request, reply: str | Completion, *, ends: bool, shows: bool) -> Completion:
     """A reply whose working stands in a thought, as endpoints send it: in `reasoning_content`, or with its tokens alone."""
     said = reply if isinstance(reply, Completion) else Completion(text=reply, finish="stop")
@@ -429,6 +467,15 @@ def _with_thought(request: Request, reply: str | Completion, *, ends: bool, show
         completion_tokens=tokens + len(said.text) // 4,
         reasoning_tokens=tokens,
     )
+
+
+def _judge(reply: dict[str, Any], properties: Mapping[str, Any], *, approves: bool) -> None:
+    """Set the fields that hold one of some words, or a grade, to the best of them or to the worst."""
+    for name, schema in properties.items():
+        if "enum" in schema:
+            words = schema["enum"]
+            best = words[-1] if schema.get("type") == "integer" else words[0]
+            reply[name] = best if approves else next(w for w in (words[0], words[-1]) if w != best)
 
 
 def _quote(passage: str, rng: random.Random) -> str:
@@ -452,8 +499,13 @@ def _written(task: Task, reply: Mapping[str, Any]) -> str:
     """The fields of a reply as the task wants them: JSON, lines, or a value alone."""
     if task.format == "json":
         return orjson.dumps(reply).decode()
-    listed = {n: "\n".join(f"- {v}" for v in value) if isinstance(value, list) else value for n, value in reply.items()}
+    listed = {n: "\n".join(map(_line, value)) if isinstance(value, list) else value for n, value in reply.items()}
     return str(listed["answer"]) if set(listed) == {"answer"} else _fields(task, **listed)
+
+
+def _line(item: Any) -> str:
+    """An item of a list as a line: of an object its values, such as the number of a step and what is said of it."""
+    return ": ".join(map(str, item.values())) if isinstance(item, Mapping) else f"- {item}"
 
 
 def _fields(task: Task, **fields: Any) -> str:

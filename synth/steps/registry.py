@@ -27,8 +27,10 @@ from synth.steps.segment import Segment
 from synth.steps.segment_by_model import SegmentByModel
 from synth.steps.select import Select
 from synth.steps.step import Step
+from synth.steps.step_labels import StepLabels
 from synth.steps.text_stats import TextStats
 from synth.steps.thought_tree import ThoughtTree
+from synth.steps.token_confidence import TokenConfidence
 from synth.steps.verbalize_path import VerbalizePath
 from synth.steps.verify_answer import VerifyAnswer
 from synth.steps.vote import Vote
@@ -51,12 +53,14 @@ BUILT_IN: tuple[type[Step], ...] = (
     Segment,
     SegmentByModel,
     TextStats,
+    TokenConfidence,
     Contamination,
     VerifyAnswer,
     CheckSteps,
     Vote,
     MedoidScore,
     Score,
+    StepLabels,
     PassRate,
     Pair,
     Filter,

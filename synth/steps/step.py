@@ -86,6 +86,10 @@ class Step(BaseModel, ABC):
         """Names of the scores it makes of the problem itself, which `when` sees; by default all of a step that takes problems."""
         return self.gives_scores() if self.takes_type() is Problem else ()
 
+    def reads_scores(self) -> Mapping[str, tuple[str, ...]]:
+        """Names of the scores that it reads by options, by option: earlier steps or the input make them. Those in expressions aside."""
+        return {}
+
     def expressions(self) -> Mapping[str, str]:
         """Expressions about a record among its options, by option name, beside `where`."""
         return {}
@@ -114,6 +118,14 @@ class Step(BaseModel, ABC):
         Args:
             models: the models that play each role.
             authors: the models that make the records it works on.
+        """
+        return ()
+
+    def problems_with_sources(self, sources: Sequence[Step]) -> Iterable[tuple[str, str, str]]:  # noqa: ARG002
+        """Mistakes in the steps whose records it works on, as (option, what, remedy).
+
+        Args:
+            sources: those steps; the input is none of them.
         """
         return ()
 
