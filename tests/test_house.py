@@ -88,8 +88,6 @@ GENERAL = {
     "reference", "review", "revise", "score", "segment", "select", "text_stats", "thought_tree", "verify_answer", "vote",
 }  # fmt: skip
 """The steps of the core: those that any method may be made of. What is of one method lies in its folder."""
-OF_ONE_METHOD = {"rubric_tree", "verbalize_path"}
-"""Steps of `trees/thought-trees` that are still in the core. No further one."""
 
 
 def test_the_core_imports_no_method():
@@ -109,7 +107,7 @@ def test_the_core_imports_no_method():
 
 def test_the_steps_of_the_core_are_general():
     """The registry names steps that any method may use, and every step of the core is named there."""
-    assert {kind.model_fields["step"].default for kind in BUILT_IN} == GENERAL | OF_ONE_METHOD
+    assert {kind.model_fields["step"].default for kind in BUILT_IN} == GENERAL
     methods = {n.rsplit("/", 1)[-1] for n in catalogue()}
     for kind in BUILT_IN:
         assert kind.__module__.startswith("synth.steps.")

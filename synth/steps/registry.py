@@ -18,14 +18,12 @@ from synth.steps.path_to_rationale import PathToRationale
 from synth.steps.reference import Reference
 from synth.steps.review import Review
 from synth.steps.revise import Revise
-from synth.steps.rubric_tree import RubricTree
 from synth.steps.score import Score
 from synth.steps.segment import Segment
 from synth.steps.select import Select
 from synth.steps.step import Step
 from synth.steps.text_stats import TextStats
 from synth.steps.thought_tree import ThoughtTree
-from synth.steps.verbalize_path import VerbalizePath
 from synth.steps.verify_answer import VerifyAnswer
 from synth.steps.vote import Vote
 
@@ -40,8 +38,6 @@ BUILT_IN: tuple[type[Step], ...] = (
     Review,
     ThoughtTree,
     PathToRationale,
-    RubricTree,
-    VerbalizePath,
     Segment,
     TextStats,
     Contamination,
