@@ -53,7 +53,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "audit": {"store", "corpus", "verify", "measures", "texts"},
     "view": {"records", "store", "audit", "measures", "verify"},
     "publish": {"store", "audit", "export", "view", "models", "addresses", "approvals"},
-    "steps": {"records", "models", "calls", "prompts", "verify", "texts", "corpus"},
+    "steps": {"records", "models", "calls", "prompts", "verify", "texts", "corpus", "measures"},
     "pipeline": {"records", "models", "prompts", "steps", "corpus", "approvals", "export"},
     "engine": {"records", "models", "calls", "prompts", "steps", "pipeline", "sources", "store", "corpus", "approvals"},
     "cli": {"sources", "models", "calls", "steps", "pipeline", "engine", "store", "corpus", "export", "audit", "view", "publish",
