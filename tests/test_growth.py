@@ -36,7 +36,7 @@ from synth.models.thought import part
 from synth.models.transport import HttpReply
 from synth.publish.markdown import code, escaped, title
 from synth.publish.scan import _Wanted
-from synth.records import solution_of
+from synth.records import solution_of, spans_of
 from synth.records.identity import canonical_json
 from synth.redact import redact, scrub
 from synth.rewards import think_format
@@ -344,6 +344,7 @@ FUNCTIONS: dict[str, tuple[str, Callable[[str], object]]] = {
     "synth.measures.diversity.compression_ratio": ("any", lambda t: compression_ratio([t])),
     "synth.measures.diversity.distinct_n": ("any", lambda t: distinct_n([t])),
     "synth.records.identity.canonical_json": ("any", canonical_json),
+    "synth.records.parts.spans_of": ("any", lambda t: spans_of(t.splitlines(), t, (len(t) // 2, len(t) // 2 + 3))),
     "synth.records.parts.solution_of": ("any", lambda t: solution_of(t, (len(t) // 2, len(t) // 2 + 3))),
     "synth.rewards.think_format": ("thoughts", lambda t: think_format([t])),
     "synth.sources.chats": (

@@ -54,7 +54,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "view": {"records", "store", "audit", "measures", "verify"},
     "publish": {"store", "audit", "export", "view", "models", "addresses", "approvals"},
     "steps": {"records", "models", "calls", "prompts", "verify", "texts", "corpus", "measures"},
-    "pipeline": {"records", "models", "prompts", "steps", "corpus", "approvals", "export"},
+    "pipeline": {"records", "models", "prompts", "steps", "verify", "corpus", "approvals", "export"},
     "engine": {"records", "models", "calls", "prompts", "steps", "pipeline", "sources", "store", "corpus", "approvals"},
     "cli": {"sources", "models", "calls", "steps", "pipeline", "engine", "store", "corpus", "export", "audit", "view", "publish",
             "addresses", "approvals"},
@@ -84,8 +84,8 @@ def test_arrows_go_one_way():
 
 
 GENERAL = {
-    "ask", "contamination", "critique", "deduplicate", "filter", "generate", "medoid_score", "pair", "pass_rate", "path_to_rationale",
-    "reference", "review", "revise", "score", "segment", "select", "text_stats", "thought_tree", "verify_answer", "vote",
+    "ask", "contamination", "continue", "critique", "deduplicate", "filter", "generate", "medoid_score", "pair", "pass_rate", "path_to_rationale",
+    "reference", "review", "revise", "rollout", "score", "segment", "select", "text_stats", "thought_tree", "verify_answer", "vote",
 }  # fmt: skip
 """The steps of the core: those that any method may be made of. What is of one method lies in its folder."""
 

@@ -423,8 +423,8 @@ class Failure(UnitRecord):
     """Id of the record the step was working on."""
     cause: str
     """A stable word: `truncated`, `thought_cut`, `only_thought`, `refused`, `server`, …, how the last attempt ended (see the
-    status of calls); `shape` where a reply did not have the shape it was to have, `restarted` where it began anew instead
-    of going on."""
+    status of calls); `shape` where a reply did not have the shape it was to have, `restarted` where it began again instead
+    of going on, `repeated` where a continuation is a loop."""
     message: str
     """What happened, in words."""
     raw: str | None = None

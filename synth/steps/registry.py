@@ -7,6 +7,7 @@ from importlib.metadata import entry_points
 
 from synth.steps.ask import Ask
 from synth.steps.contamination import Contamination
+from synth.steps.continue_from import Continue
 from synth.steps.critique import Critique
 from synth.steps.deduplicate import Deduplicate
 from synth.steps.filter import Filter
@@ -18,6 +19,7 @@ from synth.steps.path_to_rationale import PathToRationale
 from synth.steps.reference import Reference
 from synth.steps.review import Review
 from synth.steps.revise import Revise
+from synth.steps.rollout import Rollout
 from synth.steps.score import Score
 from synth.steps.segment import Segment
 from synth.steps.select import Select
@@ -31,6 +33,8 @@ __all__ = ["BUILT_IN", "all_steps"]
 
 BUILT_IN: tuple[type[Step], ...] = (
     Generate,
+    Continue,
+    Rollout,
     Reference,
     Ask,
     Critique,

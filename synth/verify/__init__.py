@@ -11,12 +11,17 @@ from synth.verify.quotes import find_quote, quotes_in
 from synth.verify.statement import answer_sentence, state_answer
 from synth.verify.text import token_f1
 from synth.verify.verdict import Label, Verdict
+from synth.verify.verifiers import ANSWER, Verifier, all_verifiers, as_verdict, verifies, verify_by_answer
 
 __all__ = [
+    "ANSWER",
     "FoundAnswer",
     "Label",
     "Verdict",
+    "Verifier",
+    "all_verifiers",
     "answer_sentence",
+    "as_verdict",
     "compare_answers",
     "extract_answer",
     "find_answer",
@@ -25,5 +30,7 @@ __all__ = [
     "quotes_in",
     "state_answer",
     "token_f1",
+    "verifies",
     "verify_answer",
+    "verify_by_answer",
 ]
