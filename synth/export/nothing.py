@@ -85,7 +85,7 @@ _LABELS = {
         _STEP_SCORES,
         _STEP_SCORES,
         "scores",
-        "scores of single steps named {0!r} make them (--step-score names others), the steps 'thought_tree', 'path_to_rationale' and "
+        "scores of single steps named {0!r} make them (--step-score names others), the steps 'search', 'path_to_rationale' and "
         "'verify_answer' together (--labels tree), or, on a critic's word alone, a step 'critique' (--labels critiques)",
     ),
     "tree": _Need(
@@ -93,7 +93,7 @@ _LABELS = {
         _TREE,
         _TREE,
         "rationales",
-        "the steps 'thought_tree', 'path_to_rationale' and 'verify_answer' make them",
+        "the steps 'search', 'path_to_rationale' and 'verify_answer' make them",
     ),
     "critiques": _Need(
         "critique that names a step",

@@ -21,11 +21,11 @@ from synth.steps.review import Review
 from synth.steps.revise import Revise
 from synth.steps.rollout import Rollout
 from synth.steps.score import Score
+from synth.steps.search import Search
 from synth.steps.segment import Segment
 from synth.steps.select import Select
 from synth.steps.step import Step
 from synth.steps.text_stats import TextStats
-from synth.steps.thought_tree import ThoughtTree
 from synth.steps.verify_answer import VerifyAnswer
 from synth.steps.vote import Vote
 
@@ -40,7 +40,7 @@ BUILT_IN: tuple[type[Step], ...] = (
     Critique,
     Revise,
     Review,
-    ThoughtTree,
+    Search,
     PathToRationale,
     Segment,
     TextStats,
