@@ -98,11 +98,8 @@ async def nothing(growth: Growth, new: Sequence[Branch]) -> list[float | None]: 
 async def continuations(growth: Growth, beginning: Beginning | None, samples: int) -> Continuations:
     """What comes of continuations of one beginning, of each model. The budget was taken by the caller."""
     step, problem, unit = growth.step, growth.problem, growth.unit
-    target: UnitRecord = (
-        beginning.rationale if beginning is not None and beginning.rationale.id in growth.solutions else problem
-    )
     asked: list[tuple[Model, Request, UnitRecord]] = [
-        (model, request, target)
+        (model, request, problem)
         for model in unit.models(step.by)
         for request in step.going_on(problem, beginning, model, samples)
     ]
