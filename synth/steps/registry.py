@@ -25,6 +25,7 @@ from synth.steps.search import Search
 from synth.steps.segment import Segment
 from synth.steps.select import Select
 from synth.steps.step import Step
+from synth.steps.step_labels import StepLabels
 from synth.steps.text_stats import TextStats
 from synth.steps.verify_answer import VerifyAnswer
 from synth.steps.vote import Vote
@@ -49,6 +50,7 @@ BUILT_IN: tuple[type[Step], ...] = (
     Vote,
     MedoidScore,
     Score,
+    StepLabels,
     PassRate,
     Pair,
     Filter,
