@@ -302,7 +302,7 @@ def test_every_step_and_every_option_says_what_it_is():
         "generate", "reference", "critique", "revise", "review", "search", "path_to_rationale",
         "pass_rate",
         "segment", "text_stats", "contamination", "verify_answer", "vote", "medoid_score", "pair", "filter",
-        "deduplicate", "select", "ask", "score", "continue", "rollout",
+        "deduplicate", "select", "ask", "score", "continue", "rollout", "step_labels",
     }  # fmt: skip
     for name, kind in all_steps().items():
         assert kind.__doc__, name
