@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,10 @@ async def test_the_budget_of_calls_is_held_exactly(tmp_path: Path, most: int):
     assert max(calls) <= most
     reasons = dict(ended(folder))
     assert "max_calls" in reasons
+    # What the search reports is what was asked: calls that halving did not need are free again.
+    counted = dict(ask(folder, "SELECT unit, count(*) FROM calls GROUP BY unit"))
+    said = dict(ask(folder, "SELECT target, reason FROM scores WHERE name = 'search_ended'"))
+    assert {unit: int(re.search(r"(\d+) calls", reason)[1]) for unit, reason in said.items()} == counted
     # A search of 8 pieces needs 3 probes of 4 calls at most: below 20 no search is begun.
     assert (max(calls) == 8) == (most < 20)
 
