@@ -49,6 +49,7 @@ TaskKind = Literal[
     "propose",
     "evaluate",
     "same",
+    "segment",
     "ask",
     "continue",
     "other",
@@ -64,7 +65,8 @@ class Task:
     """`solve`: write a rationale for `problem`. Of the rationale `subject`, `review`: rate it from 1 to 5; `judge`: say
     yes or no to its being right; `critique`: explain its mistake; `revise`: write it anew without the mistake. Of a
     tree, `propose`: a next step after the node `subject`; `evaluate`: that node. `same`: whether the
-    record `subject` is the item `hint` of a benchmark, in other words. Of a problem, `judge` is yes or no to a question about it. `ask`:
+    record `subject` is the item `hint` of a benchmark, in other words. Of a problem, `judge` is yes or no to a question about it. `segment`: say where
+    the steps of the text `hint` begin, which is of the rationale `subject`. `ask`:
     whatever a step `ask`, or a step of a method's own, asks. `continue`: go on from the beginning of a solution, which the request
     names."""
     problem: Problem

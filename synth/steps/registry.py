@@ -6,6 +6,7 @@ from functools import cache
 from importlib.metadata import entry_points
 
 from synth.steps.ask import Ask
+from synth.steps.check_steps import CheckSteps
 from synth.steps.contamination import Contamination
 from synth.steps.continue_from import Continue
 from synth.steps.critique import Critique
@@ -23,6 +24,7 @@ from synth.steps.rollout import Rollout
 from synth.steps.score import Score
 from synth.steps.search import Search
 from synth.steps.segment import Segment
+from synth.steps.segment_by_model import SegmentByModel
 from synth.steps.select import Select
 from synth.steps.step import Step
 from synth.steps.step_labels import StepLabels
@@ -44,9 +46,11 @@ BUILT_IN: tuple[type[Step], ...] = (
     Search,
     PathToRationale,
     Segment,
+    SegmentByModel,
     TextStats,
     Contamination,
     VerifyAnswer,
+    CheckSteps,
     Vote,
     MedoidScore,
     Score,

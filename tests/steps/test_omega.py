@@ -115,7 +115,7 @@ async def test_the_same_replies_make_the_same_tree(tmp_path: Path, at_once: int)
 
 @pytest.mark.parametrize("most", [8, 19, 20, 40])
 async def test_the_budget_of_calls_is_held_exactly(tmp_path: Path, most: int):
-    world = World(steps=8, solve_rate=0.5, finish_rate=0.6)
+    world = World(steps=6, solve_rate=0.5, finish_rate=0.6)
     folder = await grown(tmp_path, world, 6, f"samples: 4, root_samples: 8, max_calls: {most}")
     calls = [n for (n,) in ask(folder, "SELECT count(*) FROM calls GROUP BY unit")]
     assert max(calls) <= most
@@ -125,7 +125,7 @@ async def test_the_budget_of_calls_is_held_exactly(tmp_path: Path, most: int):
     counted = dict(ask(folder, "SELECT unit, count(*) FROM calls GROUP BY unit"))
     said = dict(ask(folder, "SELECT target, reason FROM scores WHERE name = 'search_ended'"))
     assert {unit: int(re.search(r"(\d+) calls", reason)[1]) for unit, reason in said.items()} == counted
-    # A search of 8 pieces needs 3 probes of 4 calls at most: below 20 no search is begun.
+    # A search of 6 pieces needs 3 probes of 4 calls at most: below 20 no search is begun.
     assert (max(calls) == 8) == (most < 20)
 
 
