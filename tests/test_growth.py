@@ -36,7 +36,7 @@ from synth.models.thought import part
 from synth.models.transport import HttpReply
 from synth.publish.markdown import code, escaped, title
 from synth.publish.scan import _Wanted
-from synth.records import solution_of, spans_of
+from synth.records import Rationale, solution_of, spans_of
 from synth.records.identity import canonical_json
 from synth.redact import redact, scrub
 from synth.rewards import think_format
@@ -47,6 +47,7 @@ from synth.sources.mapping import to_problem
 from synth.steps.review import _Rated
 from synth.steps.segment_by_model import _chunks, _Purposes, chunk_starts
 from synth.steps.segmentation import cut, segment, spans, uncut
+from synth.steps.token_spans import Unaligned, step_logprobs
 from synth.texts import (
     announces_answer,
     boilerplate,
@@ -267,6 +268,19 @@ def row(text: str) -> object:
     return to_problem({"q": "a" + text, "a": "b" + text, "c": None, "s": text}, mapping, "f:1", frozenset())
 
 
+def _tokens_of_steps(text: str, segmenter: str) -> None:
+    """Tokens of two characters for a reply of this text, in JSON too, and steps that stand in it and last ones that do not."""
+    said = f"{text}" if segmenter == "lines/1" else json.dumps({"steps": list(text), "answer": text})
+    tokens = [said[i : i + 2] for i in range(0, len(said), 2)]
+    listed = {"tokens": tokens, "token_logprobs": [-1.0] * len(tokens)}
+    steps = tuple(text.split()) if segmenter == "lines/1" else (*text[: len(text) // 2], "no")
+    made = Rationale(
+        id="r", unit="u", step="s", problem="p", author="teacher", response=text, steps=steps, segmenter=segmenter
+    )
+    with suppress(Unaligned):
+        step_logprobs(Completion(said, logprobs=listed), made)
+
+
 FUNCTIONS: dict[str, tuple[str, Callable[[str], object]]] = {
     **{
         f"synth.verify.extract.find_answer {kind}": (
@@ -401,6 +415,10 @@ FUNCTIONS: dict[str, tuple[str, Callable[[str], object]]] = {
     "synth.steps.segment_by_model._chunks": ("any", lambda t: _chunks(t + "<chunk>" * (len(t) // 7))),
     "synth.steps.segment_by_model._Purposes": ("json", lambda t: list(_Purposes.fields_in(t))),
     "synth.steps.segmentation.cut": ("steps", lambda t: cut(t, t, (len(t) // 2, len(t) // 2 + 3))),
+    "synth.steps.token_spans.step_logprobs": (
+        "any",
+        lambda t: [_tokens_of_steps(t, s) for s in ("given/1", "lines/1")],
+    ),
     "synth.models.continuation.strip_prefix": (
         "any",
         lambda t: (strip_prefix("b" + t, t[len(t) // 2 :] + "x"), strip_prefix(t + "y", t[:-9] + "x")),
@@ -491,7 +509,7 @@ TEXTS = (
     "synth.verify", "synth.texts", "synth.measures", "synth.records", "synth.redact", "synth.rewards", "synth.bounded",
     "synth.alignment", "synth.corpus.shingles", "synth.corpus.overlap", "synth.cli.tables", "synth.publish.markdown", "synth.publish.scan",
     "synth.sources.chats", "synth.sources.formats", "synth.sources.json_values", "counterfactual.poda.parts",
-    "synth.steps.segmentation", "synth.steps.cuts", "synth.steps.segment_by_model",
+    "synth.steps.segmentation", "synth.steps.cuts", "synth.steps.segment_by_model", "synth.steps.token_spans",
     "synth.models.continuation", "synth.models.reading", "synth.models.stream", "synth.models.structured",
     "synth.models.thought", "synth.view.differences", "synth.view.pages",
 )  # fmt: skip

@@ -29,6 +29,7 @@ from synth.steps.select import Select
 from synth.steps.step import Step
 from synth.steps.step_labels import StepLabels
 from synth.steps.text_stats import TextStats
+from synth.steps.token_confidence import TokenConfidence
 from synth.steps.verify_answer import VerifyAnswer
 from synth.steps.vote import Vote
 
@@ -48,6 +49,7 @@ BUILT_IN: tuple[type[Step], ...] = (
     Segment,
     SegmentByModel,
     TextStats,
+    TokenConfidence,
     Contamination,
     VerifyAnswer,
     CheckSteps,
