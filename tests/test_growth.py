@@ -45,7 +45,6 @@ from synth.sources.formats import math_shepherd_steps, prm800k_steps, turns
 from synth.sources.json_values import parse_json
 from synth.sources.mapping import to_problem
 from synth.steps.review import _Rated
-from synth.steps.rubric_tree import _decision
 from synth.steps.segment_by_model import _chunks, _Purposes, chunk_starts
 from synth.steps.segmentation import cut, segment, spans, uncut
 from synth.steps.token_spans import Unaligned, step_logprobs
@@ -86,6 +85,7 @@ from synth.view.differences import differences
 from synth.view.pages import brief, inert, plain, restored, stated
 
 PODA = code_of("poda")
+TREES = code_of("thought-trees")
 OURS = {
     "synth.store.views": "reads the package's own views.sql",
     "synth.export.files": "names of files of our own",
@@ -398,7 +398,7 @@ FUNCTIONS: dict[str, tuple[str, Callable[[str], object]]] = {
     "counterfactual.poda.parts._META": ("steps", PODA._META.search),
     "counterfactual.poda.parts.asks_for_exception": ("any", PODA.asks_for_exception),
     "synth.steps.review._Rated": ("json", lambda t: _Rated(score=t)),  # type: ignore[arg-type]
-    "synth.steps.rubric_tree._decision": ("any", lambda t: _decision(Completion(text=t, finish="stop"))),
+    "trees.thought-trees.parts._decision": ("any", lambda t: TREES._decision(Completion(text=t, finish="stop"))),
     "synth.steps.segmentation.segment": ("steps", lambda t: (segment(t), segment(t, "sentences"))),
     "synth.steps.segmentation.segment by words": (
         "steps",

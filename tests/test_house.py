@@ -85,12 +85,10 @@ def test_arrows_go_one_way():
 
 GENERAL = {
     "ask", "check_steps", "contamination", "continue", "critique", "deduplicate", "filter", "generate", "medoid_score", "pair", "pass_rate",
-    "path_to_rationale", "reference", "review", "revise", "rollout", "score", "segment", "segment_by_model", "select", "text_stats", "thought_tree",
-    "token_confidence", "verify_answer", "vote",
+    "path_to_rationale", "reference", "review", "revise", "rollout", "score", "search", "segment", "segment_by_model", "select", "step_labels",
+    "text_stats", "token_confidence", "verify_answer", "vote",
 }  # fmt: skip
 """The steps of the core: those that any method may be made of. What is of one method lies in its folder."""
-OF_ONE_METHOD = {"rubric_tree", "verbalize_path"}
-"""Steps of `trees/thought-trees` that are still in the core. No further one."""
 
 
 def test_the_core_imports_no_method():
@@ -110,7 +108,7 @@ def test_the_core_imports_no_method():
 
 def test_the_steps_of_the_core_are_general():
     """The registry names steps that any method may use, and every step of the core is named there."""
-    assert {kind.model_fields["step"].default for kind in BUILT_IN} == GENERAL | OF_ONE_METHOD
+    assert {kind.model_fields["step"].default for kind in BUILT_IN} == GENERAL
     methods = {n.rsplit("/", 1)[-1] for n in catalogue()}
     for kind in BUILT_IN:
         assert kind.__module__.startswith("synth.steps.")

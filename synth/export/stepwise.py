@@ -46,7 +46,7 @@ def need_of_steps(options: ExportOptions) -> Need:
     """What a run must have for labels of steps."""
     if options.labels == "tree":
         what = "path of a thought tree whose answer was verified"
-        made = "the steps 'thought_tree', 'path_to_rationale' and 'verify_answer' make them"
+        made = "the steps 'search', 'path_to_rationale' and 'verify_answer' make them"
         return Need(what, _TREE, _TREE, "rationales", made)
     if options.labels == "critiques":
         count = f"SELECT count(*) {_NAMED_STEP}"
@@ -55,7 +55,7 @@ def need_of_steps(options: ExportOptions) -> Need:
         return Need("critique that names a step", count.format(table), count.format("kept_critiques"), table, made)
     count = _STEP_SCORES.format(_text(options.step_score))
     made = (
-        f"scores of single steps named {options.step_score!r} make them (--step-score names others), the steps 'thought_tree', "
+        f"scores of single steps named {options.step_score!r} make them (--step-score names others), the steps 'search', "
         "'path_to_rationale' and 'verify_answer' together (--labels tree), or, on a critic's word alone, a step 'critique' "
         "(--labels critiques)"
     )

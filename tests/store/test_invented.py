@@ -119,8 +119,14 @@ async def test_votes_that_no_record_notes_count_too(tmp_path: Path):
         tmp_path / "p.yaml",
         """
         pipeline: my/votes
-        steps:
-          - {step: rubric_tree, by: [first, second], votes: 1, justify: false}
+        extends: trees/thought-trees
+        roles: {first: votes, second: votes}
+        override:
+          tree: {by: [first, second], votes: 1, justify: false}
+          report: null
+          verify_answer: null
+          pair: null
+          right: null
         """,
     )
     rows = tmp_path / "in.jsonl"
