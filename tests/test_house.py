@@ -43,8 +43,8 @@ MAY_KNOW: dict[str, set[str]] = {
     "texts": set(),
     "prompts": set(),
     "measures": set(),
-    "store": {"records", "corpus"},
-    "corpus": {"records", "prompts"},
+    "store": {"records"},
+    "corpus": {"records", "prompts", "store"},
     "models": {"records", "media", "texts", "addresses", "approvals"},
     "calls": {"records", "models", "store"},
     "sources": {"records", "media", "verify", "prompts", "texts", "approvals"},
@@ -137,7 +137,7 @@ WRITES = {
     "synth/engine/rounds.py": {"open wb"},  # the log of a training command, to be read while it grows
     "synth/export/files.py": {"ParquetWriter", "write_table"},  # into a draft
     "synth/store/child.py": {"open w", "ParquetWriter"},  # nowhere; into a draft of its parent
-    "synth/store/database.py": {"open ab"},  # a temporary file
+    "synth/store/incoming.py": {"open ab"},  # a temporary file
     "synth/store/sealed.py": {"rename"},  # a derived database is moved aside
     "synth/store/journal.py": {"open rb+", "truncate"},  # synced, and cut after its last whole line
     "synth/models/local/child.py": {"fdopen w"},  # standard output, kept for the parent

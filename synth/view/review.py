@@ -14,8 +14,9 @@ from typing import Any
 from synth.errors import UserError
 from synth.records import AnswerKind, Rationale, Rejection, Score, UnitRecord
 from synth.store.commits import commit_body
-from synth.store.database import HUMAN_OWNER, Store
+from synth.store.database import Store
 from synth.store.journal import Journal
+from synth.store.owners import HUMAN_OWNER
 from synth.store.run_folder import RunFolder
 from synth.verify import compare_answers, find_answer
 from synth.view.pages import restored

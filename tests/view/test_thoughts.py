@@ -17,7 +17,8 @@ from view_support import Client, viewing, write_run
 
 from synth.records import Call, Pair, Problem, Rationale, Rejection
 from synth.store.apart import Asker
-from synth.store.database import fold, open_store
+from synth.store.database import open_store
+from synth.store.fold import fold
 from synth.view.browse import Asked, facets, find
 from synth.view.compare import totals
 from synth.view.differences import differences, with_statement
