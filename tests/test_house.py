@@ -51,12 +51,13 @@ MAY_KNOW: dict[str, set[str]] = {
     "export": {"records", "store", "verify"},
     "rewards": {"records", "texts", "verify"},
     "audit": {"store", "corpus", "verify", "measures", "texts"},
-    "view": {"records", "store", "audit", "measures", "verify"},
-    "publish": {"store", "audit", "export", "view", "models", "addresses", "approvals"},
+    "render": {"records", "store", "audit"},
+    "view": {"records", "store", "audit", "verify", "render"},
+    "publish": {"store", "audit", "export", "render", "models", "addresses", "approvals"},
     "steps": {"records", "models", "calls", "prompts", "verify", "texts", "corpus"},
     "pipeline": {"records", "models", "prompts", "steps", "corpus", "approvals", "export"},
     "engine": {"records", "models", "calls", "prompts", "steps", "pipeline", "sources", "store", "corpus", "approvals"},
-    "cli": {"sources", "models", "calls", "steps", "pipeline", "engine", "store", "corpus", "export", "audit", "view", "publish",
+    "cli": {"sources", "models", "calls", "steps", "pipeline", "engine", "store", "corpus", "export", "audit", "render", "view", "publish",
             "addresses", "approvals"},
 }  # fmt: skip
 

@@ -80,9 +80,10 @@ def command(name: str | None, step: str | None, list_steps: bool, as_json: bool)
     """
     from rich.text import Text
 
-    from synth.cli.tables import inert_lines, output, table_of
+    from synth.cli.tables import output, table_of
     from synth.corpus import CORPUS_STEPS
     from synth.pipeline import catalogue
+    from synth.render.inert import inert_lines
     from synth.steps import all_steps
 
     out = output()
