@@ -28,6 +28,7 @@ COMMON: dict[str, set[str]] = {
     "bounded": set(),
     "alignment": set(),
     "nesting": set(),
+    "plugins": set(),
     "files": {"errors"},
     "yaml_text": {"errors", "files"},
     "notes": {"errors", "files", "nesting"},

@@ -37,7 +37,7 @@ def check_names(steps: Sequence[Step | CorpusStep], draft: Draft) -> None:
                 step.name,
                 "name",
                 f"the name {step.name!r} is taken",
-                "give each use of a step a name of its own: name: …",
+                "give one a name: name: …; each use of a step has a name of its own",
             )
         seen.add(step.name)
 

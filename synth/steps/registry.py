@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.metadata import entry_points
 
+from synth.plugins import plugins, wrong_step
 from synth.steps.ask import Ask
 from synth.steps.contamination import Contamination
 from synth.steps.critique import Critique
@@ -61,6 +61,4 @@ BUILT_IN: tuple[type[Step], ...] = (
 def all_steps() -> dict[str, type[Step]]:
     """Every step class by its name."""
     steps = {kind.model_fields["step"].default: kind for kind in BUILT_IN}
-    for point in entry_points(group="synth.steps"):
-        steps.setdefault(point.name, point.load())
-    return steps
+    return {**steps, **plugins("synth.steps", steps, wrong_step(Step))}
