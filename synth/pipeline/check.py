@@ -120,6 +120,10 @@ class _Flow:
         find, kind = self._draft.find, step.takes_type()
         seen = {name: made for name, made in self._made.items() if made.enabled or not step.enabled}
         self._check_references(step, seen)
+        for option in ("by", *step.names_steps):
+            if getattr(step, option, None) == ():
+                nobody = "asks nobody" if option == "by" else "names no step"
+                find(step.name, option, f"{option} {nobody}", f"name one, or leave {option} out")
         scores = frozenset[str]().union(*(made.scores for made in seen.values()))
         named = None if self._draft.in_the_dark else scores
         known = names_of(kind, named) | dict(step.sees())

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Annotated, Any, ClassVar, Literal
 
 import orjson
@@ -15,7 +16,7 @@ from synth.errors import UserError
 from synth.files import Reach, read_file
 from synth.models import Capability, Completion, Model, Reply, Request, Task, TaskKind
 from synth.nesting import too_deep
-from synth.records import Critique, Failure, Pair, Problem, Rationale, UnitRecord, record_fields
+from synth.records import Failure, Pair, Problem, Rationale, UnitRecord, record_fields
 from synth.steps.make import Answer, Makes, Source, Unmakeable, part_key
 from synth.steps.reply_types import ReplyType, parse_reply, reply_of_class
 from synth.steps.sight import UNIT_VARIABLES
@@ -188,7 +189,7 @@ class Ask(PartStep, ModelStep):
             **({name: seen[name] for name in ("chosen", "rejected")} if isinstance(record, Pair) else {}),
             "gold": gold,
             "solution": solution,
-            "critiques": [c for c in unit.all(Critique) if c.target == record.id],
+            "critiques": unit.critiques_of(record),
             "format": form,
             "reply_format": kind.instructions(form),
         }
@@ -274,7 +275,13 @@ def _type_of(written: JsonValue, folder: Reach | None, classes: Mapping[str, typ
         written = {"schema": _schema_file(written["schema"], folder)}
     if isinstance(written, str) and classes and written in classes:
         return reply_of_class(classes[written])
-    return parse_reply(written)
+    return _parsed(json.dumps(written))
+
+
+@lru_cache(maxsize=256)
+def _parsed(written: str) -> ReplyType:
+    """A type of reply, made once for all uses that write it alike: each is a class, and pydantic takes 20 ms for one."""
+    return parse_reply(json.loads(written))
 
 
 def _schema_file(name: str, folder: Reach | None) -> JsonValue:
