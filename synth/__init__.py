@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from synth.records import Call, Critique, Failure, Node, Pair, Problem, Rationale, Rejection, Score
     from synth.steps import ModelStep, Step, Unit
     from synth.store.database import open_store
-    from synth.verify import verify_answer
+    from synth.verify import verifies, verify_answer
 
 __version__ = "0.1.0"
 
@@ -58,6 +58,7 @@ __all__ = [
     "run",
     "run_audits",
     "simulates",
+    "verifies",
     "verify_answer",
     "write_card",
 ]
@@ -76,7 +77,7 @@ _HOME = {
     **dict.fromkeys(
         ("Completion", "FunctionModel", "Price", "Reply", "ScriptedModel", "World", "simulates"), "synth.models"
     ),
-    "verify_answer": "synth.verify",
+    **dict.fromkeys(("verifies", "verify_answer"), "synth.verify"),
     **dict.fromkeys(
         ("Call", "Critique", "Failure", "Node", "Pair", "Problem", "Rationale", "Rejection", "Score"), "synth.records"
     ),

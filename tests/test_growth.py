@@ -35,7 +35,7 @@ from synth.models.thought import part
 from synth.models.transport import HttpReply
 from synth.publish.markdown import code, escaped, title
 from synth.publish.scan import _Wanted
-from synth.records import solution_of
+from synth.records import solution_of, spans_of
 from synth.records.identity import canonical_json
 from synth.redact import redact, scrub
 from synth.render.differences import differences
@@ -48,7 +48,8 @@ from synth.sources.json_values import parse_json
 from synth.sources.mapping import to_problem
 from synth.steps.review import _Rated
 from synth.steps.rubric_tree import _decision
-from synth.steps.segmentation import cut, segment
+from synth.steps.segment_by_model import _chunks, _Purposes, chunk_starts
+from synth.steps.segmentation import cut, segment, spans, uncut
 from synth.texts import (
     announces_answer,
     boilerplate,
@@ -63,15 +64,18 @@ from synth.texts import (
 )  # fmt: skip
 from synth.texts.thoughts import END_OF_TURN, TABLE, _Table
 from synth.verify import (
+    arithmetic_claims,
     compare_answers,
     extract_answer,
     find_answer,
     find_quote,
     infer_kind,
+    quote_claims,
     quotes_in,
     token_f1,
 )  # fmt: skip
 from synth.verify.booleans import last_boolean, read_boolean
+from synth.verify.calculations import tokens_of
 from synth.verify.choices import _by_part, last_named_choice, read_choice
 from synth.verify.formulas import as_interval, formula, ordered_values, unlike
 from synth.verify.latex import last_box, repair_escapes, unwrap
@@ -208,6 +212,12 @@ KINDS: dict[str, tuple[str, ...]] = {
         "http://", "http://a:", "http://a:b@", "sk-", "sk-a1", "bearer a", "eyJaaaaaaaaaaaa.", "-----BEGIN ", "-----BEGIN A ", "AKIA", "hunter2", "hunter22",
         "\\u0068", "#### 1", "answer: 3", "as an AI ", "sorry, but ", "I hope this ", "\x1b[", "\u202e", "\u0301\u0316", "ﷺ", "中文", "ß", "² ", "—",
     ),
+    "sums": (
+        "1 + 1 = 2 ", "1+1", "1=", "=", "= ", "+", "- ", "-", "1-", "(", ")", "(1)", "1(", "((1+1)) ", "1 and 1/2 ", "1/2 ", "1 1/2 ", "1,000", "1,", "1.",
+        "1:1", "1e9", "1 apple + ", "apple ", "$1 ", "$", "20% of ", "%", "!", "1!", "^2", "2^", "2**", "**", "*", "x", "1x", "1 x ", "\\frac{1}{2}",
+        "\\frac", "\\frac12", "\\left(", "\\text{a}", "{", "\\times ", "\\\\ &= 1", "\n= 1", "<<1+1=2>>", "<<", ">>", "1. 1 + ", "- 1\n",
+        "1 times 1 ", "divided by ", "is equal to ", "/a", "1/a ", "a/1", "²", "½", "…", "...", " -- ", "=~", "≈", "(a) ", "1 (a) ", "1-a", "km ",
+    ),
     "steps": ("Step 1: ", "Step 1: a ки\n", "ки", "\nStep 2 :", "Human: ", "\n\nHuman: a", "\n\nAssistant:", "a. A", ". ", "。", '." ', "[a]", "{a}"),
 }  # fmt: skip
 NESTED = (
@@ -301,6 +311,9 @@ FUNCTIONS: dict[str, tuple[str, Callable[[str], object]]] = {
     "synth.verify.formulas.unlike": ("answers", lambda t: unlike(formula(t), formula("x" + t))),
     "synth.verify.quotes.find_quote": ("any", lambda t: (find_quote(t, "b" + t), find_quote("a…b…" + t[:99], t))),
     "synth.verify.quotes.quotes_in": ("any", quotes_in),
+    "synth.verify.arithmetic.arithmetic_claims": ("sums", arithmetic_claims),
+    "synth.verify.calculations.tokens_of": ("sums", tokens_of),
+    "synth.verify.step_checkers.quote_claims": ("any", lambda t: quote_claims(t, [t[:99]])),
     "synth.verify.scripts.to_halfwidth": ("data", to_halfwidth),
     "synth.verify.statements.find_statements": ("answers", find_statements),
     "synth.verify.statements.value_after": ("answers", lambda t: value_after(t, 0, words=True, heading=False)),
@@ -344,6 +357,7 @@ FUNCTIONS: dict[str, tuple[str, Callable[[str], object]]] = {
     "synth.measures.diversity.compression_ratio": ("any", lambda t: compression_ratio([t])),
     "synth.measures.diversity.distinct_n": ("any", lambda t: distinct_n([t])),
     "synth.records.identity.canonical_json": ("any", canonical_json),
+    "synth.records.parts.spans_of": ("any", lambda t: spans_of(t.splitlines(), t, (len(t) // 2, len(t) // 2 + 3))),
     "synth.records.parts.solution_of": ("any", lambda t: solution_of(t, (len(t) // 2, len(t) // 2 + 3))),
     "synth.rewards.think_format": ("thoughts", lambda t: think_format([t])),
     "synth.sources.chats": (
@@ -372,6 +386,20 @@ FUNCTIONS: dict[str, tuple[str, Callable[[str], object]]] = {
     "synth.steps.review._Rated": ("json", lambda t: _Rated(score=t)),  # type: ignore[arg-type]
     "synth.steps.rubric_tree._decision": ("any", lambda t: _decision(Completion(text=t, finish="stop"))),
     "synth.steps.segmentation.segment": ("steps", lambda t: (segment(t), segment(t, "sentences"))),
+    "synth.steps.segmentation.segment by words": (
+        "steps",
+        lambda t: [segment(t, by) for by in ("paragraphs", "numbered", "pieces:16", "markers:wait,so,1")],
+    ),
+    "synth.steps.segmentation.segment by code": ("any", lambda t: segment(t, "code")),
+    "synth.steps.segmentation.segment by pattern": ("steps", lambda t: segment(t, "regex:(?s)x.*y|\\d+")),
+    "synth.steps.segmentation.spans": ("steps", lambda t: spans(t, merge_short=9, most=9, apart=(len(t) // 2,))),
+    "synth.steps.segmentation.uncut": ("steps", lambda t: uncut(t, t, (len(t) // 2, len(t) // 2 + 3))),
+    "synth.steps.segment_by_model.chunk_starts": (
+        "any",
+        lambda t: (chunk_starts("x" + t, ["x" + t]), chunk_starts(t + "x", [*t, "x"])),
+    ),
+    "synth.steps.segment_by_model._chunks": ("any", lambda t: _chunks(t + "<chunk>" * (len(t) // 7))),
+    "synth.steps.segment_by_model._Purposes": ("json", lambda t: list(_Purposes.fields_in(t))),
     "synth.steps.segmentation.cut": ("steps", lambda t: cut(t, t, (len(t) // 2, len(t) // 2 + 3))),
     "synth.models.continuation.strip_prefix": (
         "any",
@@ -399,6 +427,9 @@ BOUNDED_OTHERWISE = {
     "synth.render.differences.differences": "by synth.alignment: below",
     "synth.verify.mathematics.equivalent": "in a process that is ended: below",
     "synth.verify.compare.verify_answer": "extract_answer, then compare_answers",
+    "synth.verify.verifiers.verify_by_answer": "compare_answers",
+    "synth.verify.verifiers.as_verdict": "looks at no text",
+    "synth.verify.verifiers.verifies": "looks at no text",
     "synth.verify.formulas.is_interval": "within compare_answers, of at most 2,000 signs",
     "synth.verify.latex.last_boxed": "last_box",
     "synth.verify.statement.state_answer": "find_answer",
@@ -406,6 +437,23 @@ BOUNDED_OTHERWISE = {
     "synth.verify.statement.answer_sentence": "puts words around an answer",
     "synth.models.structured.repair_turn": "puts words around a reply",
     "synth.records.derive.derive": "a record made, and its content_id",
+    **dict.fromkeys(
+        (
+            f"synth.steps.cuts.{n}"
+            for n in (
+                "code_lines",
+                "line_starts",
+                "marked_sentences",
+                "numbered_steps",
+                "paragraph_starts",
+                "piece_starts",
+                "sentence_starts",
+            )
+        ),
+        "as synth.steps.segmentation.segment",
+    ),
+    "synth.steps.segmentation.name_of": "words of the pipeline",
+    "synth.steps.segmentation.slices": "within spans",
     "synth.records.identity.content_id": "a hash of canonical_json",
     "synth.records.kept.is_kept": "ids",
     "synth.redact.keep_secret": "a secret of the user",
@@ -444,7 +492,8 @@ TEXTS = (
     "synth.verify", "synth.texts", "synth.measures", "synth.records", "synth.redact", "synth.rewards", "synth.bounded",
     "synth.alignment", "synth.corpus.shingles", "synth.corpus.overlap", "synth.cli.tables", "synth.publish.markdown", "synth.publish.scan",
     "synth.sources.chats", "synth.sources.formats", "synth.sources.json_values", "counterfactual.poda.parts",
-    "synth.steps.segmentation", "synth.models.continuation", "synth.models.reading", "synth.models.stream", "synth.models.structured",
+    "synth.steps.segmentation", "synth.steps.cuts", "synth.steps.segment_by_model",
+    "synth.models.continuation", "synth.models.reading", "synth.models.stream", "synth.models.structured",
     "synth.models.thought", "synth.render.differences", "synth.render.inert", "synth.render.pages",
 )  # fmt: skip
 """Modules and packages that work on texts of others."""

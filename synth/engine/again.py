@@ -14,7 +14,7 @@ __all__ = ["Failed", "corpus_is_due", "failed_in"]
 
 _SHAPELESS = """
 SELECT c.id, c.repairs FROM failures f JOIN calls c ON c.id = f.call
-WHERE f.cause IN ('shape', 'restarted') AND c.status = 'ok' AND (f.retriable OR ?)
+WHERE f.cause IN ('shape', 'restarted', 'repeated') AND c.status = 'ok' AND (f.retriable OR ?)
 """
 
 

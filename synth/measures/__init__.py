@@ -13,7 +13,7 @@ from synth.measures.agreement import (
 from synth.measures.calibration import ReliabilityBin, brier_score, expected_calibration_error, reliability
 from synth.measures.diversity import compression_ratio, distinct_n, embedding_spread, vendi_score
 from synth.measures.faithfulness import Faithfulness, comprehensiveness, faithfulness, sufficiency
-from synth.measures.outcome import Purity, purity, trace_error
+from synth.measures.outcome import Purity, purity, trace_error, wilson
 from synth.measures.plausibility import Overlap, average_precision, iou_overlap, macro, micro, token_overlap
 
 __all__ = [
@@ -43,4 +43,5 @@ __all__ = [
     "token_overlap",
     "trace_error",
     "vendi_score",
+    "wilson",
 ]

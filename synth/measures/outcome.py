@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import sqrt
 from typing import NamedTuple
 
-__all__ = ["Purity", "purity", "trace_error"]
+__all__ = ["Purity", "purity", "trace_error", "wilson"]
 
 _Z = 1.959964
 """Of the normal distribution, for 95 %."""
@@ -50,7 +50,18 @@ def purity(kept: Sequence[bool], right: Sequence[bool]) -> Purity | None:
     if not n:
         return None
     both = sum(k and r for k, r in zip(kept, right, strict=True))
-    share, z2 = both / n, _Z * _Z
+    low, high = wilson(both, n)
+    return Purity(n, both / n, low, high, both / sum(right) if any(right) else None)
+
+
+def wilson(successes: int, n: int) -> tuple[float, float]:
+    """The 95 % interval of a share (Wilson, 1927), as (low, high) in [0, 1].
+
+    Args:
+        successes: how many of the trials succeeded.
+        n: how many trials there were, at least 1.
+    """
+    share, z2 = successes / n, _Z * _Z
     middle = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = _Z * sqrt(share * (1 - share) / n + z2 / (4 * n * n)) / (1 + z2 / n)
-    return Purity(n, share, max(0.0, middle - half), min(1.0, middle + half), both / sum(right) if any(right) else None)
+    return max(0.0, middle - half), min(1.0, middle + half)

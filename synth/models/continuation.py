@@ -1,7 +1,7 @@
 """Going on from a given beginning: what came, without what was given.
 
 Endpoints that take a beginning answer with what follows it; models behind them at times repeat some of it, or begin
-anew. A repetition is cut off; a new beginning is no continuation. The lengths are our choice.
+again. A repetition is cut off; a new beginning is no continuation. The lengths are our choice.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ __all__ = ["Restarted", "strip_prefix"]
 LEAST_OVERLAP = 12
 """Characters that the end of the beginning and the start of the reply must share to count as repeated; fewer come about
 by chance."""
-LEAST_RESTART = 24
-"""Characters that the starts of both must share for the reply to count as begun anew."""
+LEAST_RESTART, MOST_RESTART = 24, 60
+"""Characters that the starts of both must share for the reply to count as begun again: half of the first line, within these bounds.
+Steps of one solution often begin with the same few words."""
 
 
 class Restarted(ValueError):
@@ -36,8 +37,8 @@ def strip_prefix(prefix: str, reply: str) -> str:
         return said[common:].removeprefix(space)
     if (length := _overlap(given, said)) >= LEAST_OVERLAP:
         return said[length:].removeprefix(space)
-    if common >= min(LEAST_RESTART, max(LEAST_OVERLAP, len(given) // 2)):
-        raise Restarted("the reply begins anew instead of going on from what was given")
+    if common >= max(LEAST_RESTART, min(MOST_RESTART, given.find("\n") // 2 if "\n" in given else len(given) // 2)):
+        raise Restarted("the reply begins again instead of going on from what was given")
     return reply
 
 

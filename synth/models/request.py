@@ -52,7 +52,9 @@ TaskKind = Literal[
     "propose",
     "evaluate",
     "same",
+    "segment",
     "ask",
+    "continue",
     "other",
 ]
 """What a request may be for."""
@@ -67,8 +69,10 @@ class Task:
     yes or no to its being right; `critique`: explain its mistake; `revise`: write it anew without the mistake. Of a
     tree, `decide`: vote yes or no; `justify`: say why it was decided as `hint` says; `summarize`: tell the path that
     comes to the mark `hint`; `propose`: a next step after the node `subject`; `evaluate`: that node. `same`: whether the
-    record `subject` is the item `hint` of a benchmark, in other words. Of a problem, `judge` is yes or no to a question about it. `ask`:
-    whatever a step `ask`, or a step of a method's own, asks."""
+    record `subject` is the item `hint` of a benchmark, in other words. Of a problem, `judge` is yes or no to a question about it. `segment`: say where
+    the steps of the text `hint` begin, which is of the rationale `subject`. `ask`:
+    whatever a step `ask`, or a step of a method's own, asks. `continue`: go on from the beginning of a solution, which the request
+    names."""
     problem: Problem
     subject: UnitRecord | None = None
     """The record the step works on, where that is not the problem."""
@@ -106,6 +110,8 @@ class Request(NamedTuple):
     """With this limit the same is asked once more where the reply was cut off."""
     continue_from: str | None = None
     """The beginning of the reply; what comes goes on from there."""
+    begun: str | None = None
+    """The same, where the messages show the beginning in words; not sent."""
     score: str | None = None
     """A given reply (after `continue_from`, if that is given) whose tokens are to be scored; nothing is written."""
     media: Mapping[str, Path] = _NOTHING

@@ -184,6 +184,10 @@ class World:
     """Of writing sound steps that end in the gold answer when shown an earlier rationale."""
     malformed_rate: float = 0.0
     """Of a reply in which no answer, or no verdict, can be found."""
+    finish_rate: float | None = None
+    """Of coming to the gold answer from the sound beginning of a solution; None: `solve_rate` for the steps that are left."""
+    recover_rate: float = 0.0
+    """Of coming to the gold answer from a beginning with a wrong step."""
     steps: int = 3
     """Steps of a rationale."""
     thinks: float = 0.0
@@ -227,10 +231,12 @@ class World:
         if (simulate := self.simulators.get(request.step)) is not None:
             reply = simulate(request, rng, **({"world": self} if _takes_world(simulate) else {}))
             return _written(task, reply) if isinstance(reply, Mapping) else reply
-        if task.kind in {"solve", "review", "critique", "revise"} and rng.random() < self.malformed_rate:
+        if task.kind in {"solve", "review", "critique", "revise", "continue"} and rng.random() < self.malformed_rate:
             return "I would rather talk about something else"
         if task.kind in {"solve", "revise"}:
             return self._solve(task, rng)
+        if task.kind == "continue":
+            return self._continue(request, rng)
         if task.kind == "critique" and isinstance(task.subject, Rationale):
             return self._critique(task, task.subject, rng)
         if task.kind in {"review", "judge"}:
@@ -241,6 +247,8 @@ class World:
             return self._mark(request, rng)
         if task.kind == "ask":
             return self._ask(request, rng)
+        if task.kind == "segment" and request.shape is None:
+            return "\n".join(f"<chunk>{line}</chunk>" for line in (task.hint or "").splitlines())
         if task.kind == "propose":
             return self._propose(task, rng)
         if task.kind == "evaluate" and isinstance(task.subject, Node):
@@ -267,6 +275,19 @@ class World:
         )
         answer = gold if rng.random() < lucky else _another_answer(problem, gold, rng)
         return _write(task, [_claim(rng, sound=not bad) for bad in wrong], answer)
+
+    def _continue(self, request: Request, rng: random.Random) -> str:
+        """The steps that are left and an answer, the gold one as often as the beginning allows."""
+        beginning = request.continue_from or request.begun or ""
+        left = max(0, self.steps - len(_CLAIM.findall(beginning)))
+        sound = self.is_sound(beginning)
+        finishes = self.finish_rate if self.finish_rate is not None else self.solve_rate ** (left / self.steps)
+        gold = _gold_of(request.task.problem, rng)
+        right = rng.random() < (finishes if sound else self.recover_rate)
+        claims = [_claim(rng, sound=True) for _ in range(left)]
+        if sound and not right and claims:
+            claims[rng.randrange(left)] = _claim(rng, sound=False)
+        return _write(request.task, claims, gold if right else _another_answer(request.task.problem, gold, rng))
 
     def _review(self, task: Task, rng: random.Random) -> str | Completion:
         """A rating, or a yes or no with its probability; a critique is sound where it names the first wrong step."""

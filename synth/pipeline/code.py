@@ -1,4 +1,4 @@
-"""Python that a pipeline brings: steps, classes of replies, simulators. It runs as the user, so the user allows it first.
+"""Python that a pipeline brings: steps, classes of replies, verifiers, simulators. It runs as the user, so the user allows it first.
 
 What comes with the package is allowed. Anything else is known by the hash of its content: a file that has changed is asked for
 again. A file is read once, and what was read is what is hashed and run.
@@ -26,6 +26,7 @@ from synth.models import Reply, Simulator
 from synth.models.structured import holds_itself
 from synth.shipped import shipped
 from synth.steps import Step, all_steps
+from synth.verify import Verifier
 
 __all__ = ["Code", "CodeFile", "allow_code", "load_code"]
 
@@ -59,6 +60,8 @@ class Code:
     """Steps by the name of their option `step`."""
     replies: dict[str, type[Reply]] = field(default_factory=dict)
     """Classes of replies by name, for `reply` of `ask`."""
+    verifiers: dict[str, Verifier] = field(default_factory=dict)
+    """Verifiers by name, for `verifier` of the steps that verify."""
     simulators: dict[str, Simulator] = field(default_factory=dict)
     """How the scripted model answers steps, by the names of the steps."""
     digests: dict[str, str] = field(default_factory=dict)
@@ -126,6 +129,8 @@ def load_code(name: str, reach: Reach, code: Code) -> None:
             named = getattr(value, "simulates", None)
             if callable(value) and isinstance(named, tuple):
                 code.simulators |= dict.fromkeys(named, value)
+            if callable(value) and isinstance(verifies := getattr(value, "verifies", None), str):
+                code.verifiers[verifies] = value
 
 
 @lru_cache(maxsize=64)

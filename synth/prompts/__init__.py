@@ -13,8 +13,21 @@ Messages are written as call blocks, so that no text put into a prompt can open 
 from synth.prompts.called import Function
 from synth.prompts.expression import Expression
 from synth.prompts.lazy import Lazy
-from synth.prompts.patterns import matched
+from synth.prompts.patterns import check_splitter, matched, places
 from synth.prompts.prompt import Prompt, load_prompt, shipped_prompts
 from synth.prompts.rule import Rule
+from synth.prompts.work import Refused
 
-__all__ = ["Expression", "Function", "Lazy", "Prompt", "Rule", "load_prompt", "matched", "shipped_prompts"]
+__all__ = [
+    "Expression",
+    "Function",
+    "Lazy",
+    "Prompt",
+    "Refused",
+    "Rule",
+    "check_splitter",
+    "load_prompt",
+    "matched",
+    "places",
+    "shipped_prompts",
+]

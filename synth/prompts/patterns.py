@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
-from synth.prompts.work import Refused, begin, end, spend
+from synth.prompts.work import Refused, TooMuchWork, begin, end, spend
 
-__all__ = ["check_pattern", "found", "matched"]
+__all__ = ["check_pattern", "check_splitter", "found", "matched", "places"]
 
 MOST_LETTERS = 2000
 """Characters of a pattern."""
@@ -18,6 +20,10 @@ _MEMORY = 2 << 20
 _STEPS_TO_COMPILE = 500
 _WORK_A_STEP = 128
 """Characters times instructions of a pattern in a step; at worst, where RE2 has too many states to keep, some 2 µs."""
+
+_BLOCK = 500
+"""Characters in which matches are looked for at once, by `places`; each match is seen as far as the same number beyond them. A pattern
+that looks ahead to the end of the text at each match, such as `a.*b|a`, would else take time that grows with its square."""
 
 
 @lru_cache(maxsize=128)
@@ -55,6 +61,56 @@ def check_pattern(pattern: str) -> None:
         _checked(pattern)
     finally:
         end(before)
+
+
+def check_splitter(pattern: str) -> None:
+    """Find out whether a pattern can cut texts.
+
+    Raises:
+        Refused: it is not of RE2, too long, or matches the empty text, so that it would cut everywhere; says why.
+    """
+    before = begin()
+    try:
+        empty = _checked(pattern).fullmatch("") is not None
+    finally:
+        end(before)
+    if empty:
+        raise Refused("the pattern matches an empty text, and would cut before every character")
+
+
+def places(text: str, pattern: str) -> list[int]:
+    """Where the matches of a pattern begin in a text, from left to right. A match of more than 500 characters may not be found, nor
+    are those that come after as much work as an evaluation may cost: some ten thousand matches.
+
+    Raises:
+        Refused: the pattern is not of RE2, or too long.
+    """
+    begun, starts = begin(), list[int]()
+    try:
+        compiled = _checked(pattern)
+        with suppress(TooMuchWork):  # a reply that repeats itself for ever is to end no run
+            for start in _places(text.encode("utf-8", "replace").decode(), compiled):  # half characters become `?`
+                starts.append(start)  # what was found before there was too much is kept
+    finally:
+        end(begun)
+    return starts
+
+
+def _places(text: str, compiled: Any) -> Iterator[int]:
+    work = 1 + 2 * _BLOCK * (8 + compiled.programsize) // _WORK_A_STEP
+    at = 0
+    while at < len(text):
+        begins = max(0, at - 1)  # the character before decides whether a word or a line begins here
+        stop = min(at + _BLOCK, len(text))
+        spend(work)
+        for match in compiled.finditer(text[begins : stop + _BLOCK], at - begins):
+            spend(work)
+            start, end_of_match = (begins + place for place in match.span())
+            if start >= stop:
+                break
+            yield start
+            stop = max(stop, end_of_match)
+        at = stop
 
 
 def _search(text: str, pattern: str) -> Any:

@@ -24,7 +24,7 @@ from synth.records.models import (
     UnitRecord,
     record_fields,
 )
-from synth.records.parts import solution_of
+from synth.records.parts import solution_of, spans_of
 
 __all__ = [
     "RECORD_TYPES",
@@ -52,4 +52,5 @@ __all__ = [
     "is_kept",
     "record_fields",
     "solution_of",
+    "spans_of",
 ]

@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from synth.records.identity import content_id
-from synth.records.parts import BLANKS, solution_of
+from synth.records.parts import BLANKS, solution_of, spans_of
 
 __all__ = [
     "RECORD_TYPES",
@@ -222,6 +222,8 @@ class Rationale(UnitRecord):
     as where the last number was taken."""
     steps: tuple[str, ...] = ()
     """The reasoning cut into steps; `segmenter` says how."""
+    given: Annotated[int, Field(ge=0)] = 0
+    """How many of the leading steps are not by its author: it continues from them."""
     segmenter: str | None = None
     """Definition of "step" used for the cut, with its version, such as `lines/1`, or `thought lines/1` where the thought was
     cut; None where it was not cut."""
@@ -252,6 +254,21 @@ class Rationale(UnitRecord):
         """All the reasoning there is: the thought, and after a blank line the response without the statement of its answer."""
         both = ((self.thought or "").strip(BLANKS), solution_of(self.response, self.answer_span))
         return "\n\n".join(part for part in both if part)
+
+    @property
+    def steps_of_thought(self) -> bool:
+        """Whether the thought was cut into steps, and not the response."""
+        return (self.segmenter or "").startswith("thought ")
+
+    @property
+    def step_spans(self) -> tuple[tuple[int, int], ...] | None:
+        """Where each step stands, as (start, end) in characters of the text that was cut: the thought if `steps_of_thought`, else
+        the response. None where the steps are not slices of it in this order with nothing but white space and the statement of
+        the answer between them, such as imported ones.
+        """
+        if self.steps_of_thought:
+            return spans_of(self.steps, self.thought or "", None)
+        return spans_of(self.steps, self.response, self.answer_span)
 
 
 class Node(UnitRecord):
@@ -406,8 +423,8 @@ class Failure(UnitRecord):
     """Id of the record the step was working on."""
     cause: str
     """A stable word: `truncated`, `thought_cut`, `only_thought`, `refused`, `server`, …, how the last attempt ended (see the
-    status of calls); `shape` where a reply did not have the shape it was to have, `restarted` where it began anew instead
-    of going on."""
+    status of calls); `shape` where a reply did not have the shape it was to have, `restarted` where it began again instead
+    of going on, `repeated` where a continuation is a loop."""
     message: str
     """What happened, in words."""
     raw: str | None = None

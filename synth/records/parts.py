@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
-__all__ = ["BLANKS", "OWN_BEGINNING", "OWN_END", "solution_of"]
+__all__ = ["BLANKS", "OWN_BEGINNING", "OWN_END", "solution_of", "spans_of"]
 
 # The two patterns are read by Python and by DuckDB (RE2). Blanks are spelled out because `\s` differs between them.
 OWN_BEGINNING = r"""(^|\n|[。！？]|[.!?]["'”’)\]*_]{0,8}[ \t\r\f\v])[ \t\r\f\v]*$"""
@@ -31,3 +32,27 @@ def solution_of(response: str, span: tuple[int, int] | None) -> str:
         if _BEGINNING.search(head, near) and _END.match(tail):
             response = f"{head.rstrip(BLANKS)}\n{tail.lstrip(BLANKS)}"
     return response.strip(BLANKS)
+
+
+def spans_of(steps: Sequence[str], text: str, statement: tuple[int, int] | None) -> tuple[tuple[int, int], ...] | None:
+    """Where steps stand in a text, as (start, end) in characters; None where they are not slices of it in this order.
+
+    Args:
+        steps: the steps.
+        text: what was cut.
+        statement: where the text states the answer. Only it and white space may stand between steps.
+    """
+    spans: list[tuple[int, int]] = []
+    end = 0
+    for step in steps:
+        start = text.find(step, end)
+        if start < 0 or not step:
+            return None
+        between = text[end:start]
+        if statement is not None and statement[0] < start and statement[1] > end:
+            between = text[end : max(end, statement[0])] + text[min(start, statement[1]) : start]
+        if between.strip():
+            return None
+        end = start + len(step)
+        spans.append((start, end))
+    return tuple(spans)

@@ -6,7 +6,9 @@ from functools import cache
 
 from synth.plugins import plugins, wrong_step
 from synth.steps.ask import Ask
+from synth.steps.check_steps import CheckSteps
 from synth.steps.contamination import Contamination
+from synth.steps.continue_from import Continue
 from synth.steps.critique import Critique
 from synth.steps.deduplicate import Deduplicate
 from synth.steps.filter import Filter
@@ -18,9 +20,11 @@ from synth.steps.path_to_rationale import PathToRationale
 from synth.steps.reference import Reference
 from synth.steps.review import Review
 from synth.steps.revise import Revise
+from synth.steps.rollout import Rollout
 from synth.steps.rubric_tree import RubricTree
 from synth.steps.score import Score
 from synth.steps.segment import Segment
+from synth.steps.segment_by_model import SegmentByModel
 from synth.steps.select import Select
 from synth.steps.step import Step
 from synth.steps.text_stats import TextStats
@@ -33,6 +37,8 @@ __all__ = ["BUILT_IN", "all_steps"]
 
 BUILT_IN: tuple[type[Step], ...] = (
     Generate,
+    Continue,
+    Rollout,
     Reference,
     Ask,
     Critique,
@@ -43,9 +49,11 @@ BUILT_IN: tuple[type[Step], ...] = (
     RubricTree,
     VerbalizePath,
     Segment,
+    SegmentByModel,
     TextStats,
     Contamination,
     VerifyAnswer,
+    CheckSteps,
     Vote,
     MedoidScore,
     Score,

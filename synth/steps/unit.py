@@ -15,13 +15,25 @@ from synth.models.continuation import Restarted, strip_prefix
 from synth.prompts import Lazy
 from synth.records import Critique, Failure, Node, Part, Problem, Rejection, Score, UnitRecord, derive, is_kept
 from synth.steps.sight import Sight, Verdict, about
+from synth.texts import repeated_share
 
 __all__ = ["Unit"]
 
 R = TypeVar("R", bound=UnitRecord)
 
 _MENDED_BY_OTHERS = frozenset(
-    {"truncated", "thought_cut", "only_thought", "connection", "auth", "not_found", "raised", "shape", "restarted"}
+    {
+        "truncated",
+        "thought_cut",
+        "only_thought",
+        "connection",
+        "auth",
+        "not_found",
+        "raised",
+        "shape",
+        "restarted",
+        "repeated",
+    }
 )
 """Causes that asking at once would not mend, and a larger limit, another model behind the address, or a mended server
 or function may.
@@ -243,8 +255,8 @@ class Unit:
     async def _usable(self, model: Model, request: Request) -> Completion:
         try:
             reply = await self._longer(model, request)
-            if request.continue_from is not None:
-                reply = reply._replace(text=_continuation(request.continue_from, reply.text))
+            if (beginning := request.continue_from or request.begun) is not None:
+                reply = reply._replace(text=_continuation(beginning, reply.text))
             if request.shape is None:
                 return reply
             try:
@@ -317,11 +329,18 @@ class _Failed(Exception):
         self.request = request
 
 
+_LOOPS = 0.5
+"""Share of the words of a continuation that are repetitions, from which on it is a loop; our choice."""
+
+
 def _continuation(prefix: str, text: str) -> str:
     try:
-        return strip_prefix(prefix, text)
+        added = strip_prefix(prefix, text)
     except Restarted as restarted:
         raise ModelError("restarted", str(restarted), raw=text) from restarted
+    if repeated_share(added) >= _LOOPS:
+        raise ModelError("repeated", "the continuation says the same again and again", raw=text)
+    return added
 
 
 _ASKED = frozenset({"model", "critic", "judge"})

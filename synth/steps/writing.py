@@ -64,16 +64,34 @@ class WritingStep(ModelStep):
         small = self.format == "auto" and model.small and "json_schema" in model.capabilities
         return "json" if small or self.format == "json" else "text"
 
-    def writing(self, problem: Problem, model: Model, task: Task, variables: Mapping[str, Any]) -> Request:
-        """The request for a rationale; `variables` go to the prompt beside `problem`, `format` and `examples`."""
+    def writing(
+        self, problem: Problem, model: Model, task: Task, variables: Mapping[str, Any], option: str = "prompt"
+    ) -> Request:
+        """The request for a rationale; `variables` go to the prompt that an option names, beside `problem`, `format` and `examples`."""
         form = task.format
         shown = {"problem": problem, "format": form, "examples": self._examples(problem, model, form), **variables}
-        return self.request(self.load(), shown, task, shape=_shape_for(problem) if form == "json" else None)
+        return self.request(self.load(option), shown, task, shape=_shape_for(problem) if form == "json" else None)
 
     def read(
-        self, problem: Problem, model: Model, request: Request, reply: Completion, *, parent: str | None = None
+        self,
+        problem: Problem,
+        model: Model,
+        request: Request,
+        reply: Completion,
+        *,
+        parent: str | None = None,
+        **fields: Any,
     ) -> Rationale:
-        """The rationale a reply holds."""
+        """The rationale a reply holds.
+
+        Args:
+            problem: what was asked.
+            model: who was asked.
+            request: how.
+            reply: what came back.
+            parent: the rationale it was made from.
+            fields: fields of the rationale in place of those that the reply gives.
+        """
         thought = reply.thought if self.thought != "drop" else None
         answer: str | None
         span: tuple[int, int] | None
@@ -89,28 +107,26 @@ class WritingStep(ModelStep):
         if not steps:
             steps, segmenter = cut(thought, response, span, self.segment)
         author: Author = self.author
-        return self.derive(
-            Rationale,
-            [problem, *([parent] if parent else [])],
-            replies=[reply.key],
-            key=self._part_kept(),
-            problem=problem.id,
-            author=author,
-            model=model.name,
-            style=request.task.format,
-            thought=thought,
-            thought_kind=reply.thought_kind if self.thought != "drop" else None,
-            response=response,
-            answer=answer,
-            answer_span=span,
-            steps=steps,
-            segmenter=segmenter,
-            hinted=request.task.hint is not None,
-            sample=request.sample,
-            tokens=reply.completion_tokens,
-            parent=parent,
-            call=reply.call,
-        )
+        read: dict[str, Any] = {
+            "problem": problem.id,
+            "author": author,
+            "model": model.name,
+            "style": request.task.format,
+            "thought": thought,
+            "thought_kind": reply.thought_kind if self.thought != "drop" else None,
+            "response": response,
+            "answer": answer,
+            "answer_span": span,
+            "steps": steps,
+            "segmenter": segmenter,
+            "hinted": request.task.hint is not None,
+            "sample": request.sample,
+            "tokens": reply.completion_tokens,
+            "parent": parent,
+            "call": reply.call,
+        }
+        parents: list[Problem | str] = [problem, *([parent] if parent else [])]
+        return self.derive(Rationale, parents, replies=[reply.key], key=self._part_kept(), **(read | fields))
 
     def _part_kept(self) -> list[str]:
         """What the option `thought` adds to an id: other options leave the same reply the same record."""

@@ -266,14 +266,14 @@ def test_feedback_review_of_mapd_is_turned_on_by_two_options(tmp_path: Path):
     assert any("'feedback_review', which is disabled" in f.what for f in read_pipeline(str(half)).findings)
 
 
-DOCUMENT = (ROOT / "docs" / "pipelines.md").read_text()
+DOCUMENT = "".join((ROOT / "docs" / name).read_text() for name in ("pipelines.md", "process.md"))
 (PROMPT,) = re.findall(r"```jinja\n(.*?)```", DOCUMENT, re.DOTALL)
 EXAMPLES = dict(re.findall(r"```yaml\n# (\S+)\n(.*?)```", DOCUMENT, re.DOTALL))
 
 
 @pytest.mark.parametrize("name", [name for name, text in EXAMPLES.items() if "pipeline:" in text])
 async def test_the_examples_of_the_document_run(tmp_path: Path, name: str):
-    """Each pipeline of docs/pipelines.md runs over a few problems, and keeps some."""
+    """Each pipeline of docs/pipelines.md and docs/process.md runs over a few problems, and keeps some."""
     assert len(EXAMPLES) == DOCUMENT.count("```yaml")
     for file, text in {**EXAMPLES, "listen.j2": PROMPT}.items():
         (tmp_path / file).write_text(text)

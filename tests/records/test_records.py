@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given
@@ -74,3 +76,33 @@ def test_choices_have_letters_and_answers_words():
 @pytest.mark.parametrize("kind", RECORD_TYPES)
 def test_every_field_says_what_it_is(kind):
     assert set(field_docs(kind)) == set(kind.model_fields)
+
+
+def _rationale(**fields):
+    return Rationale(id="r", unit="p", step="s", problem="p", author="teacher", **fields)
+
+
+STEPS_OF = st.lists(
+    st.text(st.characters(codec="utf-8", exclude_categories=["Zs", "Zl", "Zp", "Cc"]), min_size=1), max_size=6
+)
+
+
+@given(STEPS_OF, st.data())
+def test_steps_know_where_they_stand(steps, data):
+    """Each step is the slice of the response that its span names, in order, whatever white space lies between them."""
+    gaps = [data.draw(st.text(" \n\t", min_size=1, max_size=3)) for _ in steps]
+    response = "".join(g + s for g, s in zip(gaps, steps, strict=True))
+    spans = _rationale(response=response, steps=tuple(steps)).step_spans
+    assert spans is not None
+    assert [response[a:b] for a, b in spans] == steps
+    assert all(b <= c for (_, b), (c, _) in pairwise(spans))
+
+
+def test_the_statement_of_the_answer_may_stand_between_steps_and_nothing_else_may():
+    response = "One. The answer is 7. Two."
+    cut = {"response": response, "steps": ("One.", "Two."), "answer": "7"}
+    assert _rationale(**cut, answer_span=(5, 21)).step_spans == ((0, 4), (22, 26))
+    assert _rationale(**cut).step_spans is None
+    assert _rationale(response="Two. One.", steps=("One.", "Two.")).step_spans is None
+    thought = _rationale(response="7", thought="One.\nTwo.", steps=("One.", "Two."), segmenter="thought lines/1")
+    assert thought.step_spans == ((0, 4), (5, 9))

@@ -1,0 +1,90 @@
+"""`continue`: models go on from some step of a rationale."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from synth.errors import UserError
+from synth.models import Model, Request
+from synth.prompts import Expression
+from synth.records import Rationale, UnitRecord
+from synth.steps.continuing import Beginning, ContinuingStep
+from synth.steps.make import Expr
+from synth.steps.unit import Unit
+
+__all__ = ["Continue"]
+
+_compiled = lru_cache(maxsize=256)(Expression)
+
+
+class Continue(ContinuingStep):
+    """Keep the first steps of a rationale and have models go on from there, on request after a text that is inserted.
+
+    A continuation is a rationale whose `parent` is the one it goes on from, whose text begins with that one's, byte for byte, and
+    whose `given` says how many leading steps are not its own; `parts.spans` says who wrote which characters. Verify it like any
+    rationale. Sources: continuations as in arXiv:2312.08935 (Math-Shepherd); inserted feedback as in arXiv:2508.07616 (ThinkTuning).
+    """
+
+    takes: ClassVar[type[UnitRecord]] = Rationale
+    gives: ClassVar[tuple[type[UnitRecord], ...]] = (Rationale,)
+
+    step: Literal["continue"] = "continue"
+    at: Expr | None = None
+    """How many leading steps are kept, as an expression: `score.step_value_first_zero`, `2`. 0: none. Where it has no value,
+    nothing is continued. All steps if not given."""
+    insert: Expr | None = None
+    """A text that is written after them as a step of its own, as an expression; of a list each text in turn. Where it has no value, nothing
+    is continued."""
+    samples: Annotated[int, Field(ge=1, le=1024)] = 1
+    """Continuations to ask of each model from each beginning."""
+
+    def expressions(self) -> Mapping[str, str]:
+        named = {"at": self.at, "insert": self.insert}
+        return {name: source for name, source in named.items() if source is not None}
+
+    def problems_with(
+        self, models: Mapping[str, Sequence[Model]], authors: Sequence[Model]
+    ) -> Iterable[tuple[str, str, str]]:
+        yield from super().problems_with(models, authors)
+        yield from self.equal_samples(self.samples, models)
+
+    async def run(self, records: Sequence[Rationale], unit: Unit) -> Iterable[UnitRecord]:
+        asked: list[tuple[Model, Request, UnitRecord]] = []
+        beginnings: list[Beginning] = []
+        for rationale in records:
+            for beginning in self._beginnings(rationale, unit):
+                for model in unit.models(self.by):
+                    requests = self.going_on(unit.problem_of(rationale), beginning, model, self.samples)
+                    asked += [(model, request, rationale) for request in requests]
+                    beginnings += [beginning] * len(requests)
+        replies = await self.ask_all(asked, unit)
+        return [
+            self.read_on(unit.problem_of(beginning.rationale), beginning, model, request, reply)
+            for beginning, (model, request, _), reply in zip(beginnings, asked, replies, strict=True)
+            if reply is not None
+        ]
+
+    def _beginnings(self, rationale: Rationale, unit: Unit) -> list[Beginning]:
+        where, seen = f"step {self.name}, {rationale.id}", unit.variables(rationale)
+        kept: object = len(rationale.steps)
+        if self.at is not None:
+            kept = _compiled(self.at).value(seen, where)
+        if kept is None:
+            return []
+        if isinstance(kept, bool) or not isinstance(kept, (int, float)) or kept != int(kept):
+            what = f"at is to be a number of steps, and {self.at} is {kept!r:.100}"
+            raise UserError(what, where=where, remedy="give an expression of a whole number")
+        if not 0 <= kept <= len(rationale.steps):
+            what = f"at is {int(kept)}, and the rationale has {len(rationale.steps)} steps"
+            raise UserError(what, where=where, remedy="give a number from 0 to the number of its steps")
+        if self.insert is None:
+            return [Beginning.of(rationale, int(kept))]
+        inserted = _compiled(self.insert).value(seen, where)
+        texts = inserted if isinstance(inserted, (list, tuple)) else [] if inserted is None else [inserted]
+        if not all(isinstance(text, str) for text in texts):
+            raise UserError("insert is to be a text, or a list of texts", where=where, remedy="correct the expression")
+        return [Beginning.of(rationale, int(kept), text) for text in texts if text.strip()]

@@ -1,0 +1,191 @@
+"""What the steps share that go on from the beginning of a solution: the beginning, the request, and the reading."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any, Literal, NamedTuple
+
+from synth.models import Capability, Completion, Model, Request, Task
+from synth.records import Part, Problem, Rationale, record_fields
+from synth.steps.segmentation import cut
+from synth.steps.writing import WritingStep
+from synth.verify import find_answer
+
+__all__ = ["Beginning", "ContinuingStep"]
+
+Form = Literal["text"]
+
+
+class Beginning(NamedTuple):
+    """The first steps of a rationale, as its author wrote them, and what is inserted after them."""
+
+    rationale: Rationale
+    kept: int
+    """How many of its steps are kept."""
+    text: str
+    """The text up to the end of the last step that is kept, byte for byte; where steps are no slices of it, the steps, a line each."""
+    seam: str
+    """The white space that follows."""
+    inserted: str | None = None
+    """What stands after it that neither its author nor the continuing model wrote."""
+
+    @classmethod
+    def of(cls, rationale: Rationale, kept: int, inserted: str | None = None) -> Beginning:
+        """The first `kept` steps of a rationale, from 0 to all of them."""
+        whole = (rationale.thought if rationale.steps_of_thought else rationale.response) or ""
+        spans = rationale.step_spans
+        if spans is None:
+            whole, spans = _by_lines(rationale.steps)
+        end = spans[kept - 1][1] if kept else 0
+        following = spans[kept][0] if kept < len(spans) else None
+        seam = whole[end:following] if following is not None and kept else ""
+        if kept and not (seam and seam.isspace()):
+            between = [whole[a[1] : b[0]] for a, b in pairwise(spans)]
+            seam = next((s for s in between if s and s.isspace()), "\n")
+        return cls(rationale, kept, whole[:end], seam, inserted)
+
+    @property
+    def states_answer(self) -> bool:
+        """Whether its author states the answer within it, so that a continuation has no choice left."""
+        span = self.rationale.answer_span
+        return span is not None and not self.rationale.steps_of_thought and span[0] < len(self.text)
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """Its steps, with what is inserted as one of them."""
+        return (*self.rationale.steps[: self.kept], *((self.inserted.strip(),) if self.inserted else ()))
+
+    @property
+    def given(self) -> str:
+        """All that the continuing model finds written; empty where there is nothing."""
+        if not self.inserted:
+            return self.text
+        return f"{self.text}{self.seam}{self.inserted}" if self.text else self.inserted
+
+    @property
+    def sent(self) -> str:
+        """The same as it is sent. A line that is full ends; a blank at the end is left out, for models write their own."""
+        return self.given + (self.seam if self.given and "\n" in self.seam else "")
+
+    def joined(self, added: str) -> tuple[str, int]:
+        """The whole solution with what a model added, and where the addition begins."""
+        if not self.given:
+            return added, 0
+        own = added.lstrip()
+        space = added[: len(added) - len(own)]
+        if "\n" in self.seam or not space:
+            space = self.seam
+        return f"{self.given}{space}{own}", len(self.given) + len(space)
+
+    def spans(self, end: int) -> list[dict[str, Any]]:
+        """Who wrote what of the solution, from its first character to its last one.
+
+        Args:
+            end: its length in characters.
+        """
+        places = [("given", len(self.text)), ("inserted", len(self.given)), ("model", end)]
+        found, start = [], 0
+        for by, stop in places:
+            if stop > start:
+                found.append({"by": by, "start": start, "end": stop})
+                start = stop
+        return found
+
+
+class ContinuingStep(WritingStep):
+    """A step that has models go on from the beginning of a solution.
+
+    A model that takes the beginning of its reply (`prefill`) is asked as `generate` asks, with the beginning as the start of its
+    reply. Others are shown the beginning and asked for what comes next. A reply that repeats the beginning loses the repetition;
+    one that begins again, or is a loop, is a failure (`restarted`, `repeated`) and not a continuation. The beginning stays as it is,
+    byte for byte.
+    """
+
+    prompt: str = "rationale/solve"
+    """Name of a shipped prompt, or path of your own (`.j2`), for models that take the beginning of their reply: that with which the
+    solution itself was asked for."""
+    continue_prompt: str = "rationale/continue"
+    """The same for other models; it shows `begun`, the beginning, and `steps`, its steps."""
+    mode: Literal["auto", "prefill", "prompt"] = "auto"
+    """How a model is given the beginning: as the start of its reply, which it must be able to take; in words; or the first where it
+    can be. Of a solution whose thought was cut into steps always in words."""
+    format: Literal["text"] = "text"
+    """How the reply is written: text with a last line that states the answer."""
+    thought: Literal["keep", "drop"] = "keep"
+    """What becomes of the thought of a reasoning model; see `generate`."""
+
+    def prompts(self) -> Mapping[str, Mapping[str, frozenset[str] | None]]:
+        shown: dict[str, frozenset[str] | None] = {"problem": record_fields(Problem), "format": None, "examples": None}
+        with_beginning = {"continue_prompt": {**shown, "begun": None, "steps": None}} if self.mode != "prefill" else {}
+        return {"prompt": {**shown, "hint": None}, **with_beginning}
+
+    def needs_of_models(self) -> frozenset[Capability]:
+        return super().needs_of_models() | ({"prefill"} if self.mode == "prefill" else frozenset())
+
+    def uses_of(self, model: Model) -> frozenset[Capability]:
+        return super().uses_of(model) | ({"prefill"} if self.mode != "prompt" else frozenset())
+
+    def going_on(
+        self, problem: Problem, beginning: Beginning | None, model: Model, samples: int, **parameters: Any
+    ) -> list[Request]:
+        """Requests for several continuations of one beginning.
+
+        Args:
+            problem: the problem.
+            beginning: what is given; None for nothing, which asks as `generate` does.
+            model: who is asked.
+            samples: how many.
+            parameters: further sampling parameters, which go over those of the step.
+        """
+        if beginning is None or not beginning.given:
+            first = self.writing(problem, model, Task("solve", problem, format="text"), {"hint": None})
+            return self.samples_of(self._with(first, parameters), samples)
+        part = Part(kind="step", index=beginning.kept - 1) if beginning.kept else None
+        task = Task("continue", problem, subject=beginning.rationale, format="text", part=part)
+        in_words = beginning.rationale.steps_of_thought or self.mode == "prompt"
+        if not in_words and "prefill" in model.capabilities:
+            first = self.writing(problem, model, task, {"hint": None})._replace(continue_from=beginning.sent)
+        else:
+            shown = {"begun": beginning.given, "steps": beginning.steps}
+            first = self.writing(problem, model, task, shown, "continue_prompt")._replace(begun=beginning.given)
+        return self.samples_of(self._with(first, parameters), samples)
+
+    @staticmethod
+    def _with(request: Request, parameters: Mapping[str, Any]) -> Request:
+        return request._replace(parameters={**request.parameters, **parameters}) if parameters else request
+
+    def read_on(
+        self, problem: Problem, beginning: Beginning | None, model: Model, request: Request, reply: Completion
+    ) -> Rationale:
+        """The solution that a continuation makes of its beginning."""
+        if beginning is None:
+            return self.read(problem, model, request, reply)
+        response, start = beginning.joined(reply.text)
+        own = response[start:]
+        answer, place = find_answer(own, kind=problem.compared_as, choices=problem.choices)
+        steps, segmenter = cut(None, own, place, self.segment, "response")
+        return self.read(
+            problem,
+            model,
+            request,
+            reply,
+            parent=beginning.rationale.id,
+            response=response,
+            answer=answer,
+            answer_span=place and (place[0] + start, place[1] + start),
+            steps=(*beginning.steps, *steps),
+            segmenter=segmenter,
+            given=len(beginning.steps),
+            hinted=beginning.rationale.hinted,
+            parts={"spans": beginning.spans(len(response))},
+        )
+
+
+def _by_lines(steps: Sequence[str]) -> tuple[str, tuple[tuple[int, int], ...]]:
+    """Steps as lines of one text, and where each stands in it."""
+    spans, start = [], 0
+    for step in steps:
+        spans.append((start, start + len(step)))
+        start += len(step) + 1
+    return "\n".join(steps), tuple(spans)

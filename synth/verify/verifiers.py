@@ -1,0 +1,85 @@
+"""Verifiers: what says whether a solution is right. One is built in; other packages and pipelines bring more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Protocol
+
+from synth.records import Problem, Rationale
+from synth.verify.compare import compare_answers
+from synth.verify.verdict import Verdict
+
+__all__ = ["ANSWER", "Verifier", "all_verifiers", "as_verdict", "verifies", "verify_by_answer"]
+
+ANSWER = "answer"
+"""The name of the built-in verifier: the final answer against the gold one."""
+
+
+class Verifier(Protocol):
+    """A function of a solution and its problem."""
+
+    def __call__(self, rationale: Rationale, problem: Problem, /) -> Verdict | bool | None:
+        """Whether the solution is right; None where that cannot be said. It ends by itself, and calls no model."""
+
+
+def verify_by_answer(
+    rationale: Rationale,
+    problem: Problem,
+    *,
+    tolerance: float | None = None,
+    timeout: float = 5.0,
+    f1_threshold: float | None = None,
+) -> Verdict:
+    """Whether the answer of a rationale is the gold answer of its problem; see `compare_answers`."""
+    return compare_answers(
+        rationale.answer,
+        problem.answer or "",
+        kind=problem.compared_as,
+        choices=problem.choices,
+        tolerance=tolerance,
+        timeout=timeout,
+        f1_threshold=f1_threshold,
+    )
+
+
+def verifies(name: str) -> Callable[[Verifier], Verifier]:
+    """Marks a function in the Python of a pipeline as a verifier, which its steps then name as `verifier: NAME`.
+
+        @synth.verifies("even")
+        def even(rationale, problem):
+            return rationale.answer is not None and int(rationale.answer) % 2 == 0
+
+    Args:
+        name: what the pipeline calls it.
+    """
+
+    def mark(function: Verifier) -> Verifier:
+        function.verifies = name  # type: ignore[attr-defined]
+        return function
+
+    return mark
+
+
+@cache
+def all_verifiers() -> dict[str, Verifier]:
+    """Every verifier by its name: `answer`, and those that other packages register under the entry point `synth.verifiers`."""
+    found: dict[str, Verifier] = {ANSWER: verify_by_answer}
+    for point in entry_points(group="synth.verifiers"):
+        found.setdefault(point.name, point.load())
+    return found
+
+
+def as_verdict(name: str, said: Verdict | bool | None, rationale: Rationale, problem: Problem) -> Verdict:
+    """What a verifier said, as a verdict.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if isinstance(said, Verdict):
+        return said
+    if said is not None and not isinstance(said, bool):
+        raise TypeError(f"the verifier {name!r} gave a {type(said).__name__}, and is to give a Verdict, a bool or None")
+    label = "unparsed" if said is None else "right" if said else "wrong"
+    return Verdict(label, rationale.answer, problem.answer or "", name, f"{name}: {label}")  # type: ignore[arg-type]
