@@ -16,6 +16,7 @@ import pytest
 from growth import PROSE, UNITS, Found, attacks, modules, name_of, patterns, probe, scan, seconds_of, size_for
 from hypothesis import given
 from methods import code_of
+from synth.models.refusals import _refused_parameter, refusal_of_server
 
 from synth import redact as secrets
 from synth.alignment import TooAlikeError, aligned
@@ -28,7 +29,7 @@ from synth.errors import InputError
 from synth.measures.diversity import compression_ratio, distinct_n
 from synth.models import Completion
 from synth.models.continuation import LEAST_OVERLAP, _overlap, strip_prefix
-from synth.models.reading import _refused_parameter, read_reply, refusal_of_server
+from synth.models.reading import read_reply
 from synth.models.stream import assembled
 from synth.models.structured import Reply, Unreadable, _label, read_structured
 from synth.models.thought import part
@@ -410,7 +411,7 @@ FUNCTIONS: dict[str, tuple[str, Callable[[str], object]]] = {
         lambda t: read_reply(HttpReply(200, {}, message(t)), "", model="m"),
     ),
     "synth.models.reading.read_reply scores": ("any", lambda t: read_reply(scored(t), "", model="m", scored=t)),
-    "synth.models.reading.refusal_of_server": ("data", refused),
+    "synth.models.refusals.refusal_of_server": ("data", refused),
     "synth.models.stream.assembled": ("any", lambda t: assembled(streamed(t))),
     "synth.models.stream.assembled text": ("json", lambda t: assembled(t.encode("utf-8", "surrogatepass"))),
     "synth.models.structured.read_structured": ("json", lambda t: read_structured(t, Answered)),
@@ -465,6 +466,7 @@ BOUNDED_OTHERWISE = {
     "synth.cli.tables.funnel_table": "names of stages, and numbers",
     "synth.cli.tables.record_of": "inert, for each value",
     "synth.cli.tables.table_of": "inert, for each value",
+    "synth.models.refusals.pause_of": "within refusal_of_server",
     "synth.render.inert.sign": "one character",
     "synth.render.pages.asset": "files of our own",
     "synth.render.pages.asset_hash": "files of our own",
@@ -493,7 +495,7 @@ TEXTS = (
     "synth.alignment", "synth.corpus.shingles", "synth.corpus.overlap", "synth.cli.tables", "synth.publish.markdown", "synth.publish.scan",
     "synth.sources.chats", "synth.sources.formats", "synth.sources.json_values", "counterfactual.poda.parts",
     "synth.steps.segmentation", "synth.steps.cuts", "synth.steps.segment_by_model",
-    "synth.models.continuation", "synth.models.reading", "synth.models.stream", "synth.models.structured",
+    "synth.models.continuation", "synth.models.reading", "synth.models.refusals", "synth.models.stream", "synth.models.structured",
     "synth.models.thought", "synth.render.differences", "synth.render.inert", "synth.render.pages",
 )  # fmt: skip
 """Modules and packages that work on texts of others."""

@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from synth.errors import ModelError, Stopped
 from synth.models.base import StateStore
 from synth.models.endpoint import EndpointModel
-from synth.models.reading import refusal_of_server
+from synth.models.refusals import refusal_of_server
 from synth.models.request import Completion, Request
 from synth.models.transport import HttpReply, HttpTransport
 from synth.models.unpacking import MOST_BYTES as MOST_BYTES_OF_REPLY

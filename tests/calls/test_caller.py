@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import ask, run, sums, yaml_file
+from synth.models.refusals import refusal_of_server
 from virtual_clock import run_virtually
 
 from synth.calls import Budget, Caller, Ledger, retry
@@ -20,7 +21,6 @@ from synth.engine import failed_in, forget
 from synth.errors import ModelError, SetupError, Stopped
 from synth.models import Completion, Price, Request, Task
 from synth.models.base import Model
-from synth.models.reading import refusal_of_server
 from synth.models.transport import HttpReply
 from synth.records import Problem
 from synth.store.journal import Journal
