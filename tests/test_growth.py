@@ -16,7 +16,6 @@ import pytest
 from growth import PROSE, UNITS, Found, attacks, modules, name_of, patterns, probe, scan, seconds_of, size_for
 from hypothesis import given
 from methods import code_of
-from synth.models.refusals import _refused_parameter, refusal_of_server
 
 from synth import redact as secrets
 from synth.alignment import TooAlikeError, aligned
@@ -30,6 +29,7 @@ from synth.measures.diversity import compression_ratio, distinct_n
 from synth.models import Completion
 from synth.models.continuation import LEAST_OVERLAP, _overlap, strip_prefix
 from synth.models.reading import read_reply
+from synth.models.refusals import _refused_parameter, refusal_of_server
 from synth.models.stream import assembled
 from synth.models.structured import Reply, Unreadable, _label, read_structured
 from synth.models.thought import part
