@@ -182,7 +182,8 @@ def _preview(source: Source, limit: int | None) -> None:
 
     from rich.text import Text
 
-    from synth.cli.tables import inert_lines, output, record_of
+    from synth.cli.tables import output, record_of
+    from synth.render.inert import inert_lines
 
     scan, out = source.scan(), output()
     beside = "".join(f", {n:,} {table}" for table, n in scan.records.items())

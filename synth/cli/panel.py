@@ -19,11 +19,13 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from synth.cli.tables import funnel_table, inert_lines, money, span
+from synth.cli.tables import funnel_table
 from synth.engine import Progress, Session, Summary
 from synth.engine.loop import run_to_end
 from synth.errors import ModelError
 from synth.redact import redact
+from synth.render.inert import inert_lines
+from synth.render.numbers import money, span
 
 __all__ = ["Panel", "show"]
 

@@ -115,7 +115,7 @@ def command(
 
 
 def _show(pushed: Pushed, *, dry_run: bool) -> None:
-    from synth.cli.tables import inert
+    from synth.render.inert import inert
 
     seen = "private" if pushed.private else "public"
     state = "" if pushed.exists else ", new"

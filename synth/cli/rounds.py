@@ -74,12 +74,13 @@ def command(
 
     from synth.approvals import COMMAND_LINE, NamedIn
     from synth.cli.panel import show
-    from synth.cli.tables import inert, output, table_of
+    from synth.cli.tables import output, table_of
     from synth.engine import open_session, train, walk_rounds
     from synth.errors import UserError
     from synth.export import ExportOptions, export_group
     from synth.export.formats import format_of
     from synth.pipeline import load_pipeline
+    from synth.render.inert import inert
     from synth.store.database import open_store
 
     names = load_pipeline(pipeline, media_from=media_from).role_names

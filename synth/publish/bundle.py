@@ -18,9 +18,9 @@ from synth.files import write_file
 from synth.notes import Note
 from synth.publish.card import CARD, Licenses, card_of
 from synth.publish.configs import configs_of
+from synth.render.report import write_report
 from synth.store.database import open_store
 from synth.store.manifest import Manifest, StepNote, read_manifest
-from synth.view.report import write_report
 
 __all__ = ["NOTE", "PUSH_FORMAT", "Bundle", "PushNote", "Upload", "make_bundle"]
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.metadata import entry_points
 
+from synth.plugins import plugins, wrong_step
 from synth.steps.ask import Ask
 from synth.steps.check_steps import CheckSteps
 from synth.steps.contamination import Contamination
@@ -69,6 +69,4 @@ BUILT_IN: tuple[type[Step], ...] = (
 def all_steps() -> dict[str, type[Step]]:
     """Every step class by its name."""
     steps = {kind.model_fields["step"].default: kind for kind in BUILT_IN}
-    for point in entry_points(group="synth.steps"):
-        steps.setdefault(point.name, point.load())
-    return steps
+    return {**steps, **plugins("synth.steps", steps, wrong_step(Step))}

@@ -277,7 +277,7 @@ class ModelStep(Step):
             messages = prompt.render(**variables)
         except UserError as error:
             where = f"step {self.name}, {(task.subject or task.problem).id}, prompt {error.where}"
-            raise UserError(error.what, where=where, remedy=error.remedy) from error
+            raise type(error)(error.what, where=where, remedy=error.remedy) from error
         own = {"temperature": self.temperature, "top_p": self.top_p, "max_tokens": self.max_tokens}
         return Request(
             messages=messages,

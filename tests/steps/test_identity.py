@@ -190,7 +190,7 @@ def test_a_step_that_makes_two_records_of_one_id_ends_the_run_with_its_name(tmp_
         return derive(Score, step="v", version=1, parents=[target], replies=["k"], target=target.id, name="correct",
                       judge="j", value=float(len(step.name)))  # fmt: skip
 
-    monkeypatch.setattr(VerifyAnswer, "_score", scores_alike)
+    monkeypatch.setattr(VerifyAnswer, "verdict", scores_alike)
     made = yaml_file(
         tmp_path / "p.yaml",
         """

@@ -12,9 +12,9 @@ from synth.errors import RunFolderError, UserError
 from synth.export import export_run
 from synth.models import ScriptedModel, World
 from synth.publish import push
+from synth.render.report import write_report
 from synth.store.database import open_store
 from synth.store.invented import SCRIPTED, invented_in
-from synth.view.report import write_report
 
 TOLD = "invented: the scripted model"
 PIPELINE = """
