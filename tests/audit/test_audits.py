@@ -663,7 +663,7 @@ async def test_a_whole_run_and_one_whose_prompt_leaks(tmp_path: Path):
     assert leaked.value > 0.9
 
 
-HEADER = "-- severity: error\n-- threshold: at most 0\n-- unit: rows\n-- meaning: m\n-- remedy: r\n"
+HEADER = "-- severity: error\n-- threshold: at most 0\n-- unit: rows\n-- meaning: m\n-- fix: r\n"
 
 
 @pytest.mark.parametrize(
