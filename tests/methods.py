@@ -11,7 +11,7 @@ from typing import Any
 from support import write_rows, yaml_file
 
 from synth.files import Reach
-from synth.models import ScriptedModel, World
+from synth.models import Completion, ScriptedModel, World
 from synth.pipeline import find_pipeline
 from synth.pipeline.code import _run, read_code
 
@@ -43,6 +43,13 @@ def code_of(method: str, file: str = "parts.py") -> ModuleType:
     """The Python that a shipped method brings: the module whose steps its pipeline has."""
     found = read_code(file, Reach(find_pipeline(method).parent))
     return _run(found.path, found.content)
+
+
+def saying(probability: float) -> Completion:
+    """Yes or no, with the log-probabilities of both: what a step gets that asks for `reply: probability`."""
+    both = [{"token": t, "logprob": math.log(max(p, 1e-9))} for t, p in (("Yes", probability), ("No", 1 - probability))]
+    first = {"token": "Yes", "logprob": both[0]["logprob"], "top_logprobs": both}
+    return Completion(text="Yes", finish="stop", prompt_tokens=9, completion_tokens=1, logprobs={"content": [first]})
 
 
 def models(**worlds: World) -> list[ScriptedModel]:

@@ -77,6 +77,43 @@ def _area_under_curve(scores: Sequence[float] | None, truth: Sequence[bool] | No
     return None if scores is None or truth is None else area_under_curve(scores, truth, counts)
 
 
+def _best_of_n(scores: Sequence[float | None] | None, right: Sequence[bool] | None, n: int | None) -> float | None:
+    from synth.measures import best_of_n
+
+    return None if scores is None or right is None or n is None else best_of_n(scores, right, n)
+
+
+def _vote_of_n(
+    answers: Sequence[str | None] | None,
+    weights: Sequence[float | None] | None,
+    right: Sequence[bool] | None,
+    n: int | None,
+) -> float | None:
+    from synth.measures import vote_of_n
+
+    return None if answers is None or right is None or n is None else vote_of_n(answers, weights, right, n)
+
+
+def _pass_at_n(right: Sequence[bool] | None, n: int | None) -> float | None:
+    from synth.measures import pass_at_n
+
+    return None if right is None or n is None else pass_at_n(right, n)
+
+
+def _first_error(
+    predicted: Sequence[int | None] | None, gold: Sequence[int] | None, steps: Sequence[int] | None
+) -> dict[str, Any] | None:
+    from synth.measures import first_error
+
+    found = None if predicted is None or gold is None else first_error(predicted, gold, steps)
+    return None if found is None else found._asdict()
+
+
+_FIRST_ERROR = (
+    "STRUCT(erroneous BIGINT, correct BIGINT, on_erroneous DOUBLE, on_correct DOUBLE, f1 DOUBLE, precision DOUBLE, step_f1 DOUBLE, "
+    "chance_on_erroneous DOUBLE, chance_on_correct DOUBLE, chance_f1 DOUBLE)"
+)
+
 FUNCTIONS = (
     SqlFunction(
         "stated_answer",
@@ -126,6 +163,34 @@ FUNCTIONS = (
         "DOUBLE",
         "the chance that what is true is scored above what is not; how many items are so in the third (NULL: one each)",
         _area_under_curve,
+    ),
+    SqlFunction(
+        "best_of_n",
+        ("DOUBLE[]", "BOOLEAN[]", "BIGINT"),
+        "DOUBLE",
+        "of the samples of one problem, by score and whether right: the expected accuracy of the best of n, over all subsets of n; ties are drawn",
+        _best_of_n,
+    ),
+    SqlFunction(
+        "vote_of_n",
+        ("VARCHAR[]", "DOUBLE[]", "BOOLEAN[]", "BIGINT"),
+        "DOUBLE",
+        "the same of a vote: their answers (NULL does not vote), the weights of the votes (NULL: one each) and whether right",
+        _vote_of_n,
+    ),
+    SqlFunction(
+        "pass_at_n",
+        ("BOOLEAN[]", "BIGINT"),
+        "DOUBLE",
+        "the chance that one of n samples of a problem is right, over all subsets of n; with n = 1 that of any of them",
+        _pass_at_n,
+    ),
+    SqlFunction(
+        "first_error",
+        ("BIGINT[]", "BIGINT[]", "BIGINT[]"),
+        _FIRST_ERROR,
+        "first wrong steps that are predicted (from 0; -1: none; NULL: no verdict) against those marked, and numbers of steps (NULL: not known)",
+        _first_error,
     ),
 )
 """All of them."""

@@ -1,15 +1,41 @@
-"""What right answers are worth: wrong reasoning behind them, and wrong ones among what was kept."""
+"""What right answers are worth: wrong reasoning behind them, wrong ones among what was kept, and how sure a share is."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from math import sqrt
+from statistics import NormalDist
 from typing import NamedTuple
 
 __all__ = ["Purity", "purity", "trace_error", "wilson"]
 
-_Z = 1.959964
-"""Of the normal distribution, for 95 %."""
+
+def wilson(successes: float, n: int, level: float = 0.95) -> tuple[float, float]:
+    """The interval in which the true rate lies, as (low, high) in [0, 1]. Source: Wilson, 1927.
+
+    Args:
+        successes: how many of the trials succeeded, 0 to n.
+        n: how many trials there were, at least 1.
+        level: the confidence, above 0 and below 1.
+
+    Raises:
+        ValueError: an argument is outside of its range.
+    """
+    if not (n >= 1 and 0 <= successes <= n and 0 < level < 1):
+        raise ValueError(
+            f"{successes} of {n} at {level}: of at least 1, 0 to all succeed, and the level is between 0 and 1"
+        )
+    share, z2 = successes / n, _quantile(level) ** 2
+    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = sqrt(z2) * sqrt(share * (1 - share) / n + z2 / (4 * n * n)) / (1 + z2 / n)
+    # At the two ends the bound is the share itself, which rounding must not move.
+    return (0.0 if share == 0 else max(0.0, middle - half)), (1.0 if share == 1 else min(1.0, middle + half))
+
+
+@lru_cache(maxsize=64)
+def _quantile(level: float) -> float:
+    return NormalDist().inv_cdf((1 + level) / 2)
 
 
 def trace_error(final_right: Sequence[bool], steps_right: Sequence[Sequence[bool]]) -> float | None:
@@ -52,16 +78,3 @@ def purity(kept: Sequence[bool], right: Sequence[bool]) -> Purity | None:
     both = sum(k and r for k, r in zip(kept, right, strict=True))
     low, high = wilson(both, n)
     return Purity(n, both / n, low, high, both / sum(right) if any(right) else None)
-
-
-def wilson(successes: int, n: int) -> tuple[float, float]:
-    """The 95 % interval of a share (Wilson, 1927), as (low, high) in [0, 1].
-
-    Args:
-        successes: how many of the trials succeeded.
-        n: how many trials there were, at least 1.
-    """
-    share, z2 = successes / n, _Z * _Z
-    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = _Z * sqrt(share * (1 - share) / n + z2 / (4 * n * n)) / (1 + z2 / n)
-    return max(0.0, middle - half), min(1.0, middle + half)

@@ -214,12 +214,16 @@ class _Flow:
         return f"{source!r}: no earlier step makes the score {score!r}", remedy
 
     def _check_score_option(self, step: Step, scores: frozenset[str]) -> None:
-        """A step that reads a score by an option `score` must find it made before."""
-        wanted = getattr(step, "score", None)
-        if self._draft.in_the_dark or not isinstance(wanted, str) or wanted in {*step.gives_scores(), *scores}:
-            return
-        remedy = near(wanted, scores) or f"scores so far: {', '.join(sorted(scores)) or 'none'}"
-        self._draft.find(step.name, "score", f"no earlier step makes the score {wanted!r}", remedy)
+        """A step that reads scores by its options, `score` or what `reads_scores` has, must find them made before."""
+        own = getattr(step, "score", None)
+        wanted = dict(step.reads_scores())
+        if isinstance(own, str) and own not in step.gives_scores():
+            wanted["score"] = (own,)
+        for option, name in [(option, n) for option, names in wanted.items() for n in names if n not in scores]:
+            if self._draft.in_the_dark:
+                return
+            remedy = near(name, scores) or f"scores so far: {', '.join(sorted(scores)) or 'none'}"
+            self._draft.find(step.name, option, f"no earlier step makes the score {name!r}", remedy)
 
 
 def check_corpus(steps: Sequence[Step], corpus: Sequence[CorpusStep], imports: Sequence[str], draft: Draft) -> None:

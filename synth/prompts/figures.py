@@ -60,6 +60,22 @@ def _geomean(numbers: list[float]) -> float | None:
     return 0.0 if min(numbers) == 0 else math.exp(statistics.fmean(map(math.log, numbers)))
 
 
+def _log_sum(values: Any, floor: float = 1e-6) -> float | None:
+    """The sum of the natural logarithms: a product of many shares that does not vanish; what is below `floor` counts as `floor`."""
+    numbers = _numbers(values)
+    if floor <= 0:
+        raise Refused("log_sum has a floor above 0")
+    return math.fsum(math.log(max(n, floor)) for n in numbers) if numbers else None
+
+
+def _discounted(values: Any, factor: float = 0.9) -> float | None:
+    """The sum in which each number counts `factor` times as much as the one before it, as the return of rewards by step."""
+    numbers = _numbers(values)
+    if not 0 <= factor <= 1:
+        raise Refused("discounted has a factor from 0 to 1")
+    return math.fsum(n * factor**i for i, n in enumerate(numbers)) if numbers else None
+
+
 def _entropy(numbers: list[float]) -> float | None:
     """Of the shares of the numbers in their sum, in nats; None where one is below 0 or all are 0."""
     total = math.fsum(numbers)
@@ -103,9 +119,11 @@ def _known(values: Any) -> list[Any]:
 
 
 FIGURES: dict[str, Callable[..., Any]] = {
+    "discounted": _discounted,
     "entropy": _figure(_entropy),
     "geomean": _figure(_geomean),
     "known": _known,
+    "log_sum": _log_sum,
     "mean": _figure(statistics.fmean),
     "median": _figure(statistics.median),
     "product": _figure(math.prod),

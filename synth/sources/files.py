@@ -51,6 +51,10 @@ _MAGIC = ((b"PAR1", ".parquet"), (b"\x1f\x8b", ".gz"), (b"\x28\xb5\x2f\xfd", ".z
 _CHAT = frozenset({"role", "from"})
 
 
+_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+"""How a file begins that stands for a larger one in a Git repository; mirrors of data sets often hold these alone."""
+
+
 def read_rows(path: Path, notes: Counter[str] | None = None) -> Iterator[Row]:
     """Every row of a file, with memory that does not grow with it; of `.json` the whole is in memory.
 
@@ -65,6 +69,10 @@ def read_rows(path: Path, notes: Counter[str] | None = None) -> Iterator[Row]:
         what = "this is a folder, not a file" if path.is_dir() else "there is no such file"
         what = "this is not a regular file" if path.exists() and not path.is_dir() else what
         raise InputError(what, where=str(path), remedy="give a file with --input, or none for the pipeline's sample")
+    with path.open("rb") as file:
+        if file.read(len(_LFS_POINTER)) == _LFS_POINTER:
+            what = f"this is a Git LFS pointer of {path.stat().st_size} bytes, and not the data that it points to"
+            raise InputError(what, where=str(path), remedy=f"fetch the data: git lfs pull --include {path.name}")
     packing = path.suffix.lower() if path.suffix.lower() in PACKED else ""
     ending = Path(path.stem).suffix.lower() if packing else path.suffix.lower()
     reader = _READERS.get(ending)

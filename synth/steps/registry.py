@@ -26,6 +26,7 @@ from synth.steps.segment import Segment
 from synth.steps.segment_by_model import SegmentByModel
 from synth.steps.select import Select
 from synth.steps.step import Step
+from synth.steps.step_labels import StepLabels
 from synth.steps.text_stats import TextStats
 from synth.steps.thought_tree import ThoughtTree
 from synth.steps.verbalize_path import VerbalizePath
@@ -55,6 +56,7 @@ BUILT_IN: tuple[type[Step], ...] = (
     Vote,
     MedoidScore,
     Score,
+    StepLabels,
     PassRate,
     Pair,
     Filter,

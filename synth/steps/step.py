@@ -86,6 +86,10 @@ class Step(BaseModel, ABC):
         """Names of the scores it makes of the problem itself, which `when` sees; by default all of a step that takes problems."""
         return self.gives_scores() if self.takes_type() is Problem else ()
 
+    def reads_scores(self) -> Mapping[str, tuple[str, ...]]:
+        """Names of the scores that it reads by options, by option: earlier steps or the input make them. Those in expressions aside."""
+        return {}
+
     def expressions(self) -> Mapping[str, str]:
         """Expressions about a record among its options, by option name, beside `where`."""
         return {}

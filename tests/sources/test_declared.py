@@ -74,12 +74,56 @@ def test_prm800k_takes_the_path_that_was_gone_on_with(tmp_path: Path):
         "is_initial_screening_question": True,
         "question": {"problem": "Else?", "ground_truth_answer": "1"},
     }
-    (given,) = read([row, screening], "prm800k", tmp_path)
+    left = [
+        {
+            **row,
+            "label": {"steps": steps, "finish_reason": reason},
+            "question": {"problem": reason, "ground_truth_answer": "1"},
+        }
+        for reason in ("give_up", "bad_problem")
+    ]
+    (given,) = read([row, screening, *left], "prm800k", tmp_path)
     rationale = given.records[0]
     assert rationale.steps == ("1:1", "0:0", "by hand", "0:-1")  # after the last one nothing was gone on with
     assert labels(given) == [1, 1, None, 0]
     assert {r.judge for r in given.records if r.table == "scores"} == {"abc"}
     assert given.problem.answer_kind == "math"
+
+
+def test_prm800k_reads_the_annotated_line_of_its_readme(tmp_path: Path):
+    """Three steps; five candidates for the third, none of which was gone on with: the first, rated -1, is the first error."""
+
+    def offered(*ratings: int) -> list[dict[str, Any]]:
+        return [{"text": f"{i}:{rating}", "rating": rating, "flagged": None} for i, rating in enumerate(ratings)]
+
+    steps = [
+        {"completions": offered(1), "human_completion": None, "chosen_completion": 0},
+        {"completions": offered(0), "human_completion": None, "chosen_completion": 0},
+        {"completions": offered(-1, 0, -1, 0, 0), "human_completion": None, "chosen_completion": None},
+    ]
+    row = {
+        "labeler": "340d89bc",
+        "timestamp": "2022-07-31T14:02:45.031762",
+        "generation": None,
+        "is_quality_control_question": False,
+        "is_initial_screening_question": False,
+        "question": {"problem": "How many seconds are in 7.8 minutes?", "ground_truth_answer": "468"},
+        "label": {"steps": steps, "total_time": 270434, "finish_reason": "found_error"},
+    }
+    (given,) = read([row], "prm800k", tmp_path)
+    assert given.records[0].steps == ("0:1", "0:0", "0:-1")
+    assert labels(given) == [1, 1, 0]
+
+
+def test_a_git_lfs_pointer_is_called_one(tmp_path: Path):
+    """Mirrors of PRM800K hold pointers of 131 to 134 bytes: that is said, before anything is parsed."""
+    pointer = tmp_path / "phase1_train.jsonl"
+    pointer.write_text(
+        f"version https://git-lfs.github.com/spec/v1\noid sha256:{'ab' * 32}\nsize 4166384\n", encoding="utf-8"
+    )
+    with pytest.raises(InputError, match="Git LFS pointer of 132 bytes") as caught:
+        open_source(str(pointer), declared=load_mapping("prm800k")).scan()
+    assert "git lfs pull --include phase1_train.jsonl" in str(caught.value)
 
 
 def test_processbench_and_big_bench_mark_the_first_wrong_step(tmp_path: Path):

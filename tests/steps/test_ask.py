@@ -287,6 +287,15 @@ def test_figures_are_those_of_their_definitions():
     assert value("[0.5, 0.25] | product") == 0.125
     assert value("[1, 4] | geomean") == pytest.approx(2)
     assert (value("[0, 4] | geomean"), value("[-1, 4] | geomean"), value("[] | geomean")) == (0, None, None)
+    assert value("[0.5, 0.25] | log_sum") == pytest.approx(math.log(0.125))
+    assert value("[0.5, 0] | log_sum") == pytest.approx(math.log(0.5e-6))
+    assert value("[0.5, 0] | log_sum(floor=0.25)") == pytest.approx(math.log(0.125))
+    assert value("[1, 1, 1] | discounted(0.5)") == 1.75
+    assert (value("[3, 4] | discounted(1)"), value("[3, 4] | discounted(0)")) == (7, 3)
+    assert (value("[] | log_sum"), value("[none, 1] | discounted"), value("[] | discounted")) == (None, None, None)
+    for wrong in ("[1] | discounted(1.5)", "[1] | log_sum(floor=0)"):
+        with pytest.raises(UserError, match="has a f"):
+            value(wrong)
     assert value("[1, 1, 2] | entropy") == pytest.approx(1.5 * math.log(2))
     assert value("[0, 3] | entropy") == 0
     assert value("[1, 1, 3] | softmax | sum") == pytest.approx(1)

@@ -11,6 +11,7 @@ from support import ask, run, write_rows, yaml_file
 
 from synth.calls import Caller, Ledger
 from synth.documented import field_docs
+from synth.errors import UserError
 from synth.models import Completion, ScriptedModel
 from synth.models.structured import response_format
 from synth.records import Node, Pair, Problem, Rationale, Rejection, Score
@@ -360,3 +361,52 @@ async def test_texts_are_inspected_and_a_filter_decides(tmp_path: Path):
     assert why["prompt"] >= 8 > why["good"]
     assert ask(tmp_path / "run", "SELECT count(*) FROM scores WHERE reason LIKE '%jane%'") == [(0,)]
     assert ask(tmp_path / "run", "SELECT count(*) FROM calls") == [(len(said),)]
+
+
+def weighing(answers: list[str | None], weights: list[float | None]) -> tuple[list[Rationale], Unit]:
+    """Rationales with these answers and weights (score `reward`), in their unit."""
+    some = [rationale(answer=a, n=i) for i, a in enumerate(answers)]
+    return some, unit_of(*some, *(scored(r, w, "reward") for r, w in zip(some, weights, strict=True)))
+
+
+async def test_a_vote_counts_by_its_weights():
+    """One vote of 0.6 outweighs two of 0.2; 1,000 and 1000 are one answer; who has no weight or no answer does not win."""
+    some, unit = weighing(["7", "7.0", "1,000", "1000", None], [0.2, 0.2, 0.6, None, 0.5])
+    made = list(await Vote(name="v", weight="score.reward").run(some, unit))
+    assert [s.value for s in made] == pytest.approx([4 / 15, 4 / 15, 0.4, 0.4, 0])
+    assert [s.label for s in made] == ["minority", "minority", "majority", "majority", "unparsed"]
+    assert made[2].reason == "2 of 5 agree, with 0.6 of 1.5 in weight"
+    some, unit = weighing(["1", "1", "2"], [0.1, 0.2, 0.3])
+    assert {s.label for s in await Vote(weight="score.reward").run(some, unit)} == {
+        "majority"
+    }  # 0.1 + 0.2 ties with 0.3
+
+
+@given(
+    st.lists(st.sampled_from(["1000", "1,000", "7", "8", None]), min_size=1, max_size=7),
+    st.sampled_from([0.1, 0.7, 3.0]),
+)
+async def test_a_constant_weight_is_the_majority_vote(answers, weight):
+    some, unit = weighing(answers, [weight] * len(answers))
+    plain = list(await Vote().run(some, unit))
+    weighed = list(await Vote(weight="score.reward").run(some, unit))
+    assert [s.value for s in weighed] == pytest.approx([s.value for s in plain])
+    assert [s.label for s in weighed] == [s.label for s in plain]
+
+
+async def test_a_perfect_weight_finds_the_right_answer_wherever_there_is_one():
+    some, unit = weighing(["7", "7", "7", "1000"], [0.0, 0.0, 0.0, 1.0])
+    assert [s.label for s in await Vote(weight="score.reward").run(some, unit)] == ["minority"] * 3 + ["majority"]
+
+
+async def test_without_any_weight_there_is_no_share():
+    some, unit = weighing(["7", None], [None, 0.0])
+    made = list(await Vote(weight="score.reward").run(some, unit))
+    assert [(s.value, s.label) for s in made] == [(None, "no_weight"), (None, "unparsed")]
+
+
+@pytest.mark.parametrize("weight", ["-0.5", "'much'", "score.reward - 2"])
+async def test_a_weight_that_is_none_is_refused(weight: str):
+    some, unit = weighing(["7"], [1.0])
+    with pytest.raises(UserError, match="0 or more"):
+        await Vote(name="v", weight=weight).run(some, unit)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from methods import preset
+from methods import preset, saying
 from support import ROOT, ask, run, sums, yaml_file
 
 import synth as package
@@ -37,13 +37,6 @@ def table(folder: Path) -> dict[str, tuple[float, float, int]]:
         add_functions(store)
         rows = store.sql((FOLDER / "aggregates.sql").read_text()).fetchall()
     return {name.removeprefix("by_"): tuple(rest) for name, *rest in rows}
-
-
-def saying(probability: float) -> Completion:
-    """Yes or no, with the log-probabilities of both."""
-    both = [{"token": t, "logprob": math.log(max(p, 1e-9))} for t, p in (("Yes", probability), ("No", 1 - probability))]
-    first = {"token": "Yes", "logprob": both[0]["logprob"], "top_logprobs": both}
-    return Completion(text="Yes", finish="stop", prompt_tokens=9, completion_tokens=1, logprobs={"content": [first]})
 
 
 def grader(steps: int, probability: Callable[[int, random.Random], float]) -> ScriptedModel:
