@@ -11,6 +11,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, StringConstraints, TypeAdapter, ValidationError
 from pydantic_core import SchemaError
 
+from synth.models.structured import NUMBERED_BY
+
 __all__ = ["UnfillableError", "fill", "sentence"]
 
 _WORDS = ("simulated", "reply", "of", "the", "scripted", "model", "which", "says", "nothing", "true", "or", "false")
@@ -174,6 +176,8 @@ class _Filler:
             attempts += 1
             if not schema.get("uniqueItems") or value not in placed:
                 placed.append(value)
+        if (number := schema.get(NUMBERED_BY)) is not None:
+            placed = [{**value, number: i} for i, value in enumerate(placed, 1)]
         return placed
 
     def _object(self, schema: Mapping[str, Any], depth: int) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from synth.models.base import Capability, Model, Price
 from synth.models.filler import UnfillableError, fill, sentence
 from synth.models.identity import identity_of
 from synth.models.request import Completion, Request, Task
+from synth.models.structured import NUMBERED_BY
 from synth.records import Node, Problem, Rationale, canonical_json
 
 __all__ = ["Script", "ScriptedModel", "Simulator", "World", "simulates"]
@@ -252,8 +253,7 @@ class World:
         if task.kind == "propose":
             return self._propose(task, rng)
         if task.kind == "evaluate" and isinstance(task.subject, Node):
-            sound = self.is_sound(task.subject.text)
-            approves = rng.random() < self.specificity if sound else rng.random() >= self.sensitivity
+            approves = self._approves(rng, sound=self.is_sound(task.subject.text))
             return _fields(task, reasons="So it seems.", verdict="sure" if approves else "impossible")
         return orjson.dumps(_filled(request, rng)).decode() if request.shape is not None else sentence(rng)
 
@@ -298,7 +298,7 @@ class World:
             sound = True
         else:
             sound = getattr(subject, "mistake", None) == "arithmetic"
-        approves = rng.random() < self.specificity if sound else rng.random() >= self.sensitivity
+        approves = self._approves(rng, sound=sound)
         if task.kind == "judge":
             return _yes_or_no(0.9 if approves else 0.1)
         return _fields(
@@ -307,6 +307,7 @@ class World:
 
     def _ask(self, request: Request, rng: random.Random) -> str | Completion:
         """Whatever is asked for. Of a record it approves like a reviewer: yes, the first word, the highest grade; else the opposite.
+        Where a reply has an item for each step, it approves each item by the soundness of its step alone.
         Fields called `quote` or `quotes` hold words of the passage.
         """
         task = request.task
@@ -316,17 +317,18 @@ class World:
         steps = getattr(subject, "steps", None) or (getattr(subject, "text", ""),)
         if task.part is not None and task.part.kind == "step":
             steps = steps[task.part.index or 0 :][:1]
-        sound = self.first_error(tuple(steps)) is None
-        approves = rng.random() < self.specificity if sound else rng.random() >= self.sensitivity
+        approves = self._approves(rng, sound=self.first_error(tuple(steps)) is None)
         if request.shape is None:
             return _yes_or_no(0.9 if approves else 0.1)
         reply = _filled(request, rng)
-        properties = request.shape.model_json_schema()["properties"]
-        for name, schema in properties.items():
-            if "enum" in schema:
-                words = schema["enum"]
-                best = words[-1] if schema.get("type") == "integer" else words[0]
-                reply[name] = best if approves else next(w for w in (words[0], words[-1]) if w != best)
+        schema = request.shape.model_json_schema()
+        _judge(reply, schema["properties"], approves=approves)
+        for name, of in schema["properties"].items():
+            if NUMBERED_BY in of:  # one item for each step, each judged by itself
+                properties = schema["$defs"][of["items"]["$ref"].rpartition("/")[2]]["properties"]
+                del properties[of[NUMBERED_BY]]
+                for step, item in zip(getattr(subject, "steps", ()), reply[name], strict=True):
+                    _judge(item, properties, approves=self._approves(rng, sound=self.is_sound(step)))
         lines = [line for line in (task.problem.context or "").splitlines() if line.strip()]
         for name in ("quote", "quotes") if lines else ():
             if isinstance(reply.get(name), list):
@@ -337,6 +339,10 @@ class World:
             if (field := name or "answer") in reply:
                 reply[field] = self._answer_of(task, rng)
         return _written(task, reply)
+
+    def _approves(self, rng: random.Random, *, sound: bool) -> bool:
+        """Whether it says yes to something sound, or unsound: `specificity` and `sensitivity` are the rates at which it is right."""
+        return rng.random() < self.specificity if sound else rng.random() >= self.sensitivity
 
     def _answer_of(self, task: Task, rng: random.Random) -> str:
         """An answer to a problem: the gold one at the rate at which it solves."""
@@ -431,6 +437,15 @@ def _with_thought(request: Request, reply: str | Completion, *, ends: bool, show
     )
 
 
+def _judge(reply: dict[str, Any], properties: Mapping[str, Any], *, approves: bool) -> None:
+    """Set the fields that hold one of some words, or a grade, to the best of them or to the worst."""
+    for name, schema in properties.items():
+        if "enum" in schema:
+            words = schema["enum"]
+            best = words[-1] if schema.get("type") == "integer" else words[0]
+            reply[name] = best if approves else next(w for w in (words[0], words[-1]) if w != best)
+
+
 def _quote(passage: str, rng: random.Random) -> str:
     """Five successive words of a passage, or as many as it has."""
     words = passage.split()
@@ -452,8 +467,13 @@ def _written(task: Task, reply: Mapping[str, Any]) -> str:
     """The fields of a reply as the task wants them: JSON, lines, or a value alone."""
     if task.format == "json":
         return orjson.dumps(reply).decode()
-    listed = {n: "\n".join(f"- {v}" for v in value) if isinstance(value, list) else value for n, value in reply.items()}
+    listed = {n: "\n".join(map(_line, value)) if isinstance(value, list) else value for n, value in reply.items()}
     return str(listed["answer"]) if set(listed) == {"answer"} else _fields(task, **listed)
+
+
+def _line(item: Any) -> str:
+    """An item of a list as a line: of an object its values, such as the number of a step and what is said of it."""
+    return ": ".join(map(str, item.values())) if isinstance(item, Mapping) else f"- {item}"
 
 
 def _fields(task: Task, **fields: Any) -> str:

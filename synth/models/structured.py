@@ -19,7 +19,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from synth.models.request import Message
 from synth.nesting import too_deep
 
-__all__ = ["Reply", "Unreadable", "read_structured", "repair_turn", "response_format"]
+__all__ = ["NUMBERED_BY", "Reply", "Unreadable", "read_structured", "repair_turn", "response_format"]
+
+
+NUMBERED_BY = "numbered_by"
+"""Our word in a JSON schema of a list: the field by which its items are numbered, from 1. It is for simulated replies, and not sent."""
 
 
 class Reply(BaseModel):
@@ -70,7 +74,7 @@ def _strict(schema: Any) -> Any:
     out = {
         k: {name: _strict(s) for name, s in v.items()} if k in {"properties", "$defs"} else _strict(v)
         for k, v in schema.items()
-        if k not in {"title", "default", "minimum", "maximum"}
+        if k not in {"title", "default", "minimum", "maximum", NUMBERED_BY}
     }
     if "properties" in out:
         out["required"] = list(out["properties"])

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 import orjson
-from pydantic import Field, InstanceOf, JsonValue, ValidationInfo, field_validator
+from pydantic import Field, InstanceOf, JsonValue, ValidationInfo, field_validator, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from synth.errors import UserError
 from synth.files import Reach, read_file
 from synth.models import Capability, Completion, Model, Reply, Request, Task, TaskKind
 from synth.nesting import too_deep
+from synth.prompts import Expression
 from synth.records import Critique, Failure, Pair, Problem, Rationale, UnitRecord, record_fields
 from synth.steps.make import Answer, Makes, Source, Unmakeable, part_key
 from synth.steps.reply_types import ReplyType, parse_reply, reply_of_class
@@ -33,6 +34,14 @@ _MOST_BYTES = 2**18
 """Of a file with a JSON Schema."""
 
 
+class _Question(NamedTuple):
+    """One request, to a model, about a record or a part of it."""
+
+    model: Model
+    request: Request
+    subject: Subject
+
+
 class Ask(PartStep, ModelStep):
     """Ask models a question about each record, or about each of its parts, and make records of the replies.
 
@@ -41,6 +50,8 @@ class Ask(PartStep, ModelStep):
     pipeline's `code`; a `?` behind a type allows for nothing.
     Models that can be held to a schema are; others write lines `Name: value`, or JSON where fields have fields. A reply that cannot be
     read is sent back once, and is a failure then. `probability` is how probable a yes is, by the log-probabilities.
+
+    `per_step(TYPE)` is a list with exactly one item for each step of the rationale, so that one question judges all steps.
 
     `make` says what becomes of a reply: a `score`, a `critique`, a `rationale`, a `problem`, a `node`, or the rejection of the record
     (`reject`). Values are expressions; they see `reply`, `model`, and all that expressions about the record see.
@@ -63,6 +74,9 @@ class Ask(PartStep, ModelStep):
     """The type of the reply."""
     make: Annotated[tuple[Makes, ...], Field(min_length=1)]
     """What is made of each reply."""
+    until: str | None = None
+    """With parts: ask about the parts of a record in their order, and not about those after the first whose reply makes this expression
+    true. It sees what `make` sees. A question without a usable reply ends the order too: `synth retry` asks it again."""
     samples: Annotated[int, Field(ge=1, le=1024)] = 1
     """Replies to ask of each model for each question."""
     show_gold: bool = False
@@ -77,6 +91,30 @@ class Ask(PartStep, ModelStep):
     def _reply_is_a_type(cls, written: JsonValue, known: ValidationInfo) -> JsonValue:
         _type_of(written, known.data.get("folder"), known.data.get("classes"))
         return written
+
+    @model_validator(mode="after")
+    def _parts_are_there(self) -> Self:
+        if self.until is not None and self.part_kind is None:
+            raise ValueError(
+                f"until needs parts in an order, and each: {self.each} has none; each: step of rationale has"
+            )
+        if self.reply_type.per_step and self.each != "rationale":
+            raise ValueError(f"per_step asks about all steps of a rationale at once: each: rationale, not {self.each}")
+        return self
+
+    @cached_property
+    def _types_by_steps(self) -> dict[int, ReplyType]:
+        return {}
+
+    def _type_for(self, record: UnitRecord) -> ReplyType:
+        """The type of a reply about a record: `per_step` lists have as many items as it has steps."""
+        if not self.reply_type.per_step:
+            return self.reply_type
+        assert isinstance(record, Rationale)
+        steps = len(record.steps)
+        if (known := self._types_by_steps.get(steps)) is None:
+            known = self._types_by_steps[steps] = _type_of(self.reply, self.folder, self.classes, steps)
+        return known
 
     @cached_property
     def reply_type(self) -> ReplyType:
@@ -98,11 +136,12 @@ class Ask(PartStep, ModelStep):
         return tuple(dict.fromkeys(name for entry in self.make for name in entry.scores()))
 
     def expressions(self) -> Mapping[str, str]:
-        return {
+        made = {
             f"make[{i}].{name}": source
             for i, entry in enumerate(self.make)
             for name, source in entry.expressions().items()
         }
+        return made if self.until is None else {"until": self.until, **made}
 
     def sees(self) -> Mapping[str, frozenset[str] | None]:
         kind = self.reply_type
@@ -116,6 +155,8 @@ class Ask(PartStep, ModelStep):
         shown: dict[str, frozenset[str] | None] = {"problem": record_fields(Problem), kind.alias: record_fields(kind)}
         if kind is Pair:
             shown |= dict.fromkeys(("chosen", "rejected"), record_fields(Rationale))
+        if kind is Rationale:
+            shown |= dict.fromkeys(("steps", "options"))
         return {
             **shown,
             **super(PartStep, self).sees(),
@@ -151,10 +192,11 @@ class Ask(PartStep, ModelStep):
                 )
 
     async def run(self, records: Sequence[UnitRecord], unit: Unit) -> Iterable[UnitRecord]:
-        asked: list[tuple[Model, Request, UnitRecord]] = []
-        about: list[Subject] = []
+        asked: list[_Question] = []
         several = unit.models(self.by)
         for subject in self.subjects(records, unit):
+            if self.reply_type.per_step and not getattr(subject.record, "steps", ()):
+                continue
             asked_here = set[str]()
             for model in several:
                 if self.exclude_author and model.name == getattr(subject.record, "model", None):
@@ -165,18 +207,46 @@ class Ask(PartStep, ModelStep):
                     if key in asked_here:
                         continue
                     asked_here.add(key)
-                requests = self.samples_of(first, self.samples)
-                asked += [(model, request, subject.record) for request in requests]
-                about += [subject] * len(requests)
-        replies = await self.ask_all(asked, unit)
+                asked += [_Question(model, request, subject) for request in self.samples_of(first, self.samples)]
+        if self.until is None:
+            replies = await self.ask_all([(q.model, q.request, q.subject.record) for q in asked], unit)
+        else:
+            replies = await self._in_order(asked, self.until, unit)
         made: list[UnitRecord] = []
-        for (model, request, _), subject, reply in zip(asked, about, replies, strict=True):
+        for question, reply in zip(asked, replies, strict=True):
             if reply is not None:
-                made += await self._made(subject, model, request, reply, unit)
+                made += await self._made(question, reply, unit)
         return made
 
+    async def _in_order(self, asked: Sequence[_Question], until: str, unit: Unit) -> list[Completion | None]:
+        """The replies to questions about parts, each after the one before it; None from where `until` ends the order."""
+        replies: list[Completion | None] = [None] * len(asked)
+        orders: dict[tuple[str, str, int], list[int]] = {}
+        for place, question in enumerate(asked):
+            key = (question.subject.record.id, question.model.name, question.request.sample)
+            orders.setdefault(key, []).append(place)
+
+        async def ask(order: Sequence[int]) -> None:
+            for place in order:
+                model, request, subject = asked[place]
+                reply = replies[place] = await unit.ask(model, request, subject.record)
+                if reply is None:
+                    return
+                try:
+                    names = {"reply": await self._value(subject, reply), "model": model.name}
+                except Unmakeable:  # `_made` says so
+                    return
+                seen = unit.variables(subject.record).beside({**subject.variables(unit), **names})
+                if Expression(until).holds(seen, f"step {self.name}, {subject}, until"):
+                    return
+
+        async with asyncio.TaskGroup() as group:
+            for order in orders.values():
+                group.create_task(ask(order))
+        return replies
+
     def _request(self, subject: Subject, model: Model, unit: Unit) -> Request:
-        kind, record, problem = self.reply_type, subject.record, subject.problem
+        kind, record, problem = self._type_for(subject.record), subject.record, subject.problem
         form = self.form_of_fields(model) if kind.flat else "json"
         seen = unit.variables(record)
         gold, solution = (problem.answer_shown, problem.reference_solution) if self.show_gold else (None, None)
@@ -186,6 +256,7 @@ class Ask(PartStep, ModelStep):
             **subject.variables(unit),
             **{name: seen[name] for name in ("unit", "score", "label", "parent")},
             **({name: seen[name] for name in ("chosen", "rejected")} if isinstance(record, Pair) else {}),
+            **({name: seen[name] for name in ("steps", "options")} if isinstance(record, Rationale) else {}),
             "gold": gold,
             "solution": solution,
             "critiques": [c for c in unit.all(Critique) if c.target == record.id],
@@ -205,10 +276,9 @@ class Ask(PartStep, ModelStep):
         parameters = YES_OR_NO if kind.kind == "probability" else None
         return self.request(self.load(), shown, task, shape=kind.shape, parameters=parameters)
 
-    async def _made(
-        self, subject: Subject, model: Model, request: Request, reply: Completion, unit: Unit
-    ) -> list[UnitRecord]:
+    async def _made(self, question: _Question, reply: Completion, unit: Unit) -> list[UnitRecord]:
         """The records that a reply makes; or a failure where it has not what they need."""
+        model, request, subject = question
         source = Source(
             step=self,
             subject=subject,
@@ -226,7 +296,7 @@ class Ask(PartStep, ModelStep):
         )
         made: list[UnitRecord] = []
         try:
-            names = {"reply": await self._value(subject.problem, reply), "model": model.name}
+            names = {"reply": await self._value(subject, reply), "model": model.name}
             for number, entry in enumerate(self.make):
                 made += entry.of(source, names, number)
         except Unmakeable as why:
@@ -246,9 +316,9 @@ class Ask(PartStep, ModelStep):
             return [failure]
         return made
 
-    async def _value(self, problem: Problem, reply: Completion) -> Any:
+    async def _value(self, subject: Subject, reply: Completion) -> Any:
         """The reply as expressions see it."""
-        kind = self.reply_type
+        kind, problem = self._type_for(subject.record), subject.problem
         if kind.kind == "probability":
             if (probability := probability_of_yes(reply)) is None:
                 raise Unmakeable("neither yes nor no is among its most probable tokens")
@@ -264,8 +334,10 @@ class Ask(PartStep, ModelStep):
         return {name: answers.get(name, getattr(reply.value, name)) for name in kind.fields}
 
 
-def _type_of(written: JsonValue, folder: Reach | None, classes: Mapping[str, type[Reply]] | None) -> ReplyType:
-    """The type that `reply` writes.
+def _type_of(
+    written: JsonValue, folder: Reach | None, classes: Mapping[str, type[Reply]] | None, steps: int | None = None
+) -> ReplyType:
+    """The type that `reply` writes; about a rationale of so many steps, where that is known.
 
     Raises:
         ValueError: it is none.
@@ -274,7 +346,7 @@ def _type_of(written: JsonValue, folder: Reach | None, classes: Mapping[str, typ
         written = {"schema": _schema_file(written["schema"], folder)}
     if isinstance(written, str) and classes and written in classes:
         return reply_of_class(classes[written])
-    return parse_reply(written)
+    return parse_reply(written, steps)
 
 
 def _schema_file(name: str, folder: Reach | None) -> JsonValue:

@@ -11,13 +11,13 @@ from pydantic.errors import PydanticInvalidForJsonSchema
 
 from synth.bounded import nearest
 from synth.models import Reply
+from synth.steps.json_schema import MOST_LEVELS, Described, mistake, type_of_schema
+from synth.steps.per_step import STEP, one_for_each, step_number
 
 __all__ = ["ReplyType", "parse_reply", "reply_of_class"]
 
 MOST_FIELDS = 64
 """Fields of an object, and words of a `one_of`."""
-MOST_LEVELS = 4
-"""Objects and lists within each other."""
 _LISTED = 20
 """Whole numbers up to which a range is given to the endpoint as a list of values; many endpoints refuse a minimum."""
 
@@ -43,13 +43,8 @@ class _Field(NamedTuple):
     """Whether it is an answer to the problem, to be compared with the gold answer."""
     optional: bool = False
     """Whether there may be none."""
-
-
-class _Described(NamedTuple):
-    """A type of a JSON Schema, with what is said of it."""
-
-    type: Any
-    description: str
+    per_step: bool = False
+    """Whether it is a list with one item for each step of a rationale."""
 
 
 class ReplyType(NamedTuple):
@@ -61,6 +56,7 @@ class ReplyType(NamedTuple):
         fields: names of the fields of an object, with what each is.
         flat: whether a model that cannot be held to a schema writes it as lines instead of JSON.
         answers: the fields that hold an answer to the problem; `""` where the reply itself is one.
+        per_step: whether it holds a list with one item for each step of a rationale (`per_step`).
     """
 
     kind: Literal["text", "probability", "value", "object"]
@@ -68,6 +64,7 @@ class ReplyType(NamedTuple):
     fields: Mapping[str, _Field]
     flat: bool
     answers: frozenset[str]
+    per_step: bool = False
 
     def instructions(self, form: Literal["json", "text"]) -> str:
         """How the reply is to be written, in words for the model; empty for free text."""
@@ -90,19 +87,16 @@ class ReplyType(NamedTuple):
         return f"Reply with these lines and nothing else:\n{listed}"
 
 
-def _mistake(what: str) -> ValueError:
-    return ValueError(what)
-
-
 def _label(name: str) -> str:
     return name.replace("_", " ").capitalize()
 
 
-def parse_reply(written: JsonValue) -> ReplyType:
+def parse_reply(written: JsonValue, steps: int | None = None) -> ReplyType:
     """The type that a pipeline file writes.
 
     Args:
         written: a type such as `yes_no`; an object, a mapping of names to types; or `{"schema": …}`, a JSON Schema.
+        steps: of the rationale that is asked about; where it is known, each `per_step` list is to have that many items.
 
     Raises:
         ValueError: it is no type; says which part of it, and what there is.
@@ -111,18 +105,18 @@ def parse_reply(written: JsonValue) -> ReplyType:
         return ReplyType("text", None, {}, flat=True, answers=frozenset())
     if written == "probability":
         return ReplyType("probability", None, {}, flat=True, answers=frozenset())
-    if isinstance(written, Mapping):
+    if isinstance(written, Mapping) and set(written) != {PER_STEP}:
         if "schema" in written and len(written) == 1 and isinstance(written["schema"], Mapping):
-            written = _of_schema(written["schema"], "schema", 0)
+            written = type_of_schema(written["schema"], "schema", 0)
         if not isinstance(written, Mapping):
-            raise _mistake("a JSON Schema of a reply is that of an object: type: object, with properties")
-        fields = _fields(written, "", 0)
-        return ReplyType(
-            "object", _model("Reply", fields), fields, all(f.flat for f in fields.values()), _answers(fields)
-        )
-    value = _parse(written, "reply", 0)
+            raise mistake("a JSON Schema of a reply is that of an object: type: object, with properties")
+        fields = _fields(written, "", 0, steps)
+        flat, per_step = all(f.flat for f in fields.values()), any(f.per_step for f in fields.values())
+        return ReplyType("object", _model("Reply", fields), fields, flat, _answers(fields), per_step)
+    value = _parse(written, "reply", 0, steps)
     shape = create_model("Value", __base__=_Value, answer=(value.annotation, ...))
-    return ReplyType("value", shape, {"answer": value}, value.flat, frozenset({""} if value.answers else ()))
+    answers = frozenset({""} if value.answers else ())
+    return ReplyType("value", shape, {"answer": value}, value.flat, answers, value.per_step)
 
 
 def reply_of_class(kind: type[Reply]) -> ReplyType:
@@ -130,7 +124,7 @@ def reply_of_class(kind: type[Reply]) -> ReplyType:
     try:
         schema = kind.model_json_schema(by_alias=False)
     except PydanticInvalidForJsonSchema as error:
-        raise _mistake(f"the class {kind.__name__} cannot be asked for as JSON: {error.message}") from error
+        raise mistake(f"the class {kind.__name__} cannot be asked for as JSON: {error.message}") from error
     fields = {}
     for name, of in schema.get("properties", {}).items():
         words = _WORDS_OF_JSON.get(of.get("type", ""), "a value")
@@ -165,28 +159,29 @@ def _answers(fields: Mapping[str, _Field]) -> frozenset[str]:
     return frozenset(name for name, field in fields.items() if field.answers)
 
 
-def _fields(written: Mapping[str, Any], place: str, level: int) -> dict[str, _Field]:
+def _fields(written: Mapping[str, Any], place: str, level: int, steps: int | None) -> dict[str, _Field]:
     if not 1 <= len(written) <= MOST_FIELDS:
-        raise _mistake(f"{place or 'the reply'} has {len(written)} fields; from 1 to {MOST_FIELDS} can be asked for")
+        raise mistake(f"{place or 'the reply'} has {len(written)} fields; from 1 to {MOST_FIELDS} can be asked for")
     fields = {}
     for name, given in written.items():
         if not _WORD.fullmatch(str(name)):
-            raise _mistake(f"the field {name!r} is not named by a word: small letters, digits and _, a letter first")
+            raise mistake(f"the field {name!r} is not named by a word: small letters, digits and _, a letter first")
         if name in _TAKEN:
-            raise _mistake(f"a field cannot be called {name!r}: expressions would not see it")
+            raise mistake(f"a field cannot be called {name!r}: expressions would not see it")
         if isinstance(given, Mapping) and set(given) <= {"type", "description"} and "type" in given:
             said = given.get("description", "")
             if not isinstance(said, str) or (
                 _CALL.fullmatch(said.strip().rstrip("?")) and said.split("(")[0].strip("? ") in _NAMES
             ):
                 what = "is a type with its description in words"
-                raise _mistake(f"{place}{name}: an object of type and description {what}; call the fields otherwise")
-            given = _Described(given["type"], said)  # noqa: PLW2901
-        fields[name] = _parse(given, f"{place}{name}", level)
+                raise mistake(f"{place}{name}: an object of type and description {what}; call the fields otherwise")
+            given = Described(given["type"], said)  # noqa: PLW2901
+        fields[name] = _parse(given, f"{place}{name}", level, steps)
     return fields
 
 
-_TAKEN = frozenset(dir(Reply)) | {"count", "index", "items", "keys", "values", "get"}
+PER_STEP = "per_step"
+_TAKEN = frozenset(dir(Reply)) | {PER_STEP, "count", "index", "items", "keys", "values", "get"}
 """Names that are something else in Pydantic models, tuples and mappings."""
 
 
@@ -198,11 +193,11 @@ def _model(name: str, fields: Mapping[str, _Field]) -> type[Reply]:
     return made
 
 
-def _parse(written: Any, place: str, level: int) -> _Field:
+def _parse(written: Any, place: str, level: int, steps: int | None) -> _Field:
     if level > MOST_LEVELS:
-        raise _mistake(f"{place}: more than {MOST_LEVELS} lists and objects within each other")
-    if isinstance(written, _Described):
-        kind, said = _parse(written.type, place, level), " ".join(written.description.split())
+        raise mistake(f"{place}: more than {MOST_LEVELS} lists and objects within each other")
+    if isinstance(written, Described):
+        kind, said = _parse(written.type, place, level, steps), " ".join(written.description.split())
         if not said:
             return kind
         of: Any = kind.annotation
@@ -210,31 +205,35 @@ def _parse(written: Any, place: str, level: int) -> _Field:
         return kind._replace(words=f"{kind.words}; {said}", line=f"{kind.line}; {said}", annotation=described)
     if isinstance(written, Mapping):
         if "schema" in written and len(written) == 1:
-            return _parse(_of_schema(written["schema"], place, level), place, level)
-        fields = _fields(written, f"{place}.", level + 1)
+            return _parse(type_of_schema(written["schema"], place, level), place, level, steps)
+        if set(written) == {PER_STEP}:
+            return _per_step(written[PER_STEP], place, level, steps)
+        fields = _fields(written, f"{place}.", level + 1, steps)
         inner = "; ".join(f'"{name}": {field.words}' for name, field in fields.items())
         return _Field(_model("Part", fields), f"an object with {inner}", "", flat=False)
     if isinstance(written, list) and len(written) == 1:  # as YAML may write a list of objects
-        return _list(_parse(written[0], f"{place}[]", level + 1))
+        return _list(_parse(written[0], f"{place}[]", level + 1, steps))
     if not isinstance(written, str):
-        raise _mistake(f"{place}: {written!r} is no type; {_KNOWN}")
+        raise mistake(f"{place}: {written!r} is no type; {_KNOWN}")
     text = written.strip()
     if text.endswith("?"):
-        return _optional(_parse(text[:-1], place, level + 1))
+        return _optional(_parse(text[:-1], place, level + 1, steps))
     call = _CALL.fullmatch(text)
     if call is None:
-        raise _mistake(f"{place}: {text!r} is no type; {_KNOWN}")
+        raise mistake(f"{place}: {text!r} is no type; {_KNOWN}")
     name, inside = call[1], call[2]
     if name == "list" and inside is not None:
-        return _list(_parse(inside, f"{place}[]", level + 1))
+        return _list(_parse(inside, f"{place}[]", level + 1, steps))
+    if name == PER_STEP and inside is not None:
+        return _per_step(inside, place, level, steps)
     if name == "one_of" and inside is not None:
         return _one_of([word.strip() for word in inside.split(",")], place)
     if name in {"int", "number"}:
         return _number(name, inside, place)
     if inside is None and name in _PLAIN:
         return _PLAIN[name]
-    meant = _MEANT.get(name) or next(iter(nearest(name, [*_PLAIN, "int", "number", "one_of", "list"])), None)
-    raise _mistake(f"{place}: {text!r} is no type; {f'did you mean {meant}? ' if meant else ''}{_KNOWN}")
+    meant = _MEANT.get(name) or next(iter(nearest(name, [*_PLAIN, "int", "number", "one_of", "list", PER_STEP])), None)
+    raise mistake(f"{place}: {text!r} is no type; {f'did you mean {meant}? ' if meant else ''}{_KNOWN}")
 
 
 _MEANT = {
@@ -246,10 +245,8 @@ _MEANT = {
     "integer": "int",
 }
 """What others call the types."""
-_NAMES = frozenset({"text", "answer", "yes_no", "int", "number", "one_of", "list"})
-_KNOWN = (
-    "types: text, yes_no, number, int(1, 5), one_of(a, b), answer, list(TYPE), TYPE?, an object; alone also probability"
-)
+_NAMES = frozenset({"text", "answer", "yes_no", "int", "number", "one_of", "list", PER_STEP})
+_KNOWN = "types: text, yes_no, number, int(1, 5), one_of(a, b), answer, list(TYPE), per_step(TYPE), TYPE?, an object; alone also probability"
 
 
 def _optional(needed: _Field) -> _Field:
@@ -276,12 +273,12 @@ def _yes(value: Any) -> Any:
         return found[0].lower() in {"yes", "true"}
     if isinstance(value, bool):
         return value
-    raise _mistake("it is neither yes nor no")
+    raise mistake("it is neither yes nor no")
 
 
 def _text(value: str) -> str:
     if not value:
-        raise _mistake("it is empty")
+        raise mistake("it is empty")
     return value
 
 
@@ -310,6 +307,32 @@ def _list(inner: _Field) -> _Field:
     return _Field(Annotated[kind, BeforeValidator(lines)], words, f"one line each: {inner.line}", inner.flat)
 
 
+def _per_step(written: Any, place: str, level: int, steps: int | None) -> _Field:
+    """A list with one item for each step; an item has its number and the fields of an object, or its number and a value."""
+    if level:
+        raise mistake(f"{place}: {PER_STEP} is the reply, or a field of it, and stands within nothing else")
+    if isinstance(written, Mapping) and "schema" in written and len(written) == 1:
+        written = type_of_schema(written["schema"], place, level + 1)
+        written = written.type if isinstance(written, Described) else written
+    several = isinstance(written, Mapping) and not (set(written) <= {"type", "description"} and "type" in written)
+    inside = f"{place}[]."
+    fields = (
+        _fields(written, inside, level + 1, steps)
+        if several
+        else {"value": _parse(written, f"{inside}value", level + 1, steps)}
+    )
+    if STEP in fields:
+        raise mistake(f"{place}: {STEP} is in each item already: the number of the step")
+    number = _Field(step_number(steps), "the number of the step", "", flat=False)
+    item = _model("Step", {STEP: number, **fields})
+    listed = "; ".join(f'"{name}": {field.words}' for name, field in {STEP: number, **fields}.items())
+    which = "each step" if steps is None else "step 1" if steps == 1 else f"each of the steps 1 to {steps}"
+    words = f"a list with one object for {which}, in which {listed}"
+    alone = None if several else fields["value"]
+    line = "" if alone is None else f"one line for {which}, the number of the step, a colon, and {alone.line}"
+    return _Field(one_for_each(item, steps), words, line, flat=alone is not None and alone.flat, per_step=True)
+
+
 def _bare(word: str) -> str:
     """A word without quotes and marks around it, whatever its case."""
     return word.strip().strip("\"'`*.()[]").strip().casefold()
@@ -318,13 +341,13 @@ def _bare(word: str) -> str:
 def _one_of(words: list[str], place: str) -> _Field:
     words = [word.strip("\"'") for word in words]
     if not 2 <= len(words) <= MOST_FIELDS or not all(words) or len({_bare(w) for w in words} - {""}) < len(words):
-        raise _mistake(f"{place}: one_of names from 2 to {MOST_FIELDS} different words: one_of(right, wrong)")
+        raise mistake(f"{place}: one_of names from 2 to {MOST_FIELDS} different words: one_of(right, wrong)")
     known = {_bare(word): word for word in words}
 
     def pick(value: Any) -> Any:
         bare = _bare(value) if isinstance(value, str) else ""
         if bare not in known:
-            raise _mistake(f"it is none of {', '.join(words)}")
+            raise mistake(f"it is none of {', '.join(words)}")
         return known[bare]
 
     listed = (
@@ -347,9 +370,9 @@ def _number(name: str, inside: str | None, place: str) -> _Field:
         try:
             low, high = (float(part) for part in inside.split(","))
         except ValueError as error:
-            raise _mistake(f"{place}: {name}({inside}) has no two bounds: {name}(1, 5)") from error
+            raise mistake(f"{place}: {name}({inside}) has no two bounds: {name}(1, 5)") from error
         if not -_FAR < low < high < _FAR or (whole and not (low.is_integer() and high.is_integer())):
-            raise _mistake(
+            raise mistake(
                 f"{place}: {name}({inside}): the first bound is to be below the second"
                 + (", both whole" if whole else "")
             )
@@ -359,13 +382,13 @@ def _number(name: str, inside: str | None, place: str) -> _Field:
         if isinstance(value, str) and (found := _NUMBER.fullmatch(value.strip().strip("*"))):
             value = float(found[1])
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise _mistake("it is no number")
+            raise mistake("it is no number")
         if not -_FAR < value < _FAR:  # also of what is no number at all
-            raise _mistake("it is too large")
+            raise mistake("it is too large")
         if whole and value != int(value):
-            raise _mistake("it is no whole number")
+            raise mistake("it is no whole number")
         if bounds is not None and not bounds[0] <= value <= bounds[1]:
-            raise _mistake(f"it is not between {bounds[0]:g} and {bounds[1]:g}")
+            raise mistake(f"it is not between {bounds[0]:g} and {bounds[1]:g}")
         return int(value) if whole else float(value)
 
     schema: dict[str, Any] = {"type": "integer" if whole else "number"}
@@ -378,81 +401,3 @@ def _number(name: str, inside: str | None, place: str) -> _Field:
             schema |= {"minimum": bounds[0], "maximum": bounds[1]}
     kind: Any = Annotated[int if whole else float, BeforeValidator(read), WithJsonSchema(schema)]
     return _Field(kind, noun, noun, flat=True)
-
-
-def _of_schema(schema: Any, place: str, level: int) -> Any:
-    """A JSON Schema as a type of ours; of JSON Schema what replies need."""
-    if not isinstance(schema, Mapping):
-        raise _mistake(f"{place}: a JSON Schema is a mapping")
-    if level > MOST_LEVELS:
-        raise _mistake(f"{place}: more than {MOST_LEVELS} lists and objects within each other")
-    unknown = sorted(set(map(str, schema)) - _SCHEMA_WORDS)
-    if unknown:
-        raise _mistake(
-            f"{place}: of JSON Schema {', '.join(unknown)} cannot be used here; what can: {', '.join(sorted(_SCHEMA_WORDS))}"
-        )
-    made = _of_type(schema, place, level)
-    if isinstance(schema.get("type"), list) and "null" in schema["type"]:
-        made = _perhaps(made)
-    said = schema.get("description")
-    return _Described(made, str(said)) if said and level else made
-
-
-def _perhaps(kind: Any) -> Any:
-    """A type that may be left out; objects and lists may not, and are then asked for."""
-    if isinstance(kind, _Described):
-        return kind._replace(type=_perhaps(kind.type))
-    return f"{kind}?" if isinstance(kind, str) and not kind.endswith("?") else kind
-
-
-_SCHEMA_WORDS = frozenset(
-    {
-        "type",
-        "properties",
-        "required",
-        "items",
-        "enum",
-        "minimum",
-        "maximum",
-        "description",
-        "title",
-        "$schema",
-        "additionalProperties",
-    }
-)
-
-
-def _of_type(schema: Mapping[str, Any], place: str, level: int) -> Any:
-    kind = schema.get("type")
-    if isinstance(kind, list):
-        kind = next((k for k in kind if k != "null"), None)
-    if "enum" in schema:
-        words = schema["enum"]
-        if not isinstance(words, list) or not all(isinstance(w, str) and "," not in w for w in words):
-            raise _mistake(f"{place}: an enum of words without commas is needed")
-        return f"one_of({', '.join(words)})"
-    match kind:
-        case "object":
-            properties = schema.get("properties")
-            if not isinstance(properties, Mapping):
-                raise _mistake(f"{place}: an object needs properties")
-            needed = schema.get("required", list(properties))
-            if not isinstance(needed, list) or not all(isinstance(name, str) for name in needed):
-                raise _mistake(f"{place}: required is a list of names")
-            fields = {}
-            for name, inner in properties.items():
-                field = _of_schema(inner, f"{place}.{name}", level + 1)
-                fields[name] = field if name in needed else _perhaps(field)
-            return fields
-        case "array":
-            inner = _of_schema(schema.get("items", {"type": "string"}), f"{place}[]", level + 1)
-            return [inner.type if isinstance(inner, _Described) else inner]
-        case "integer" | "number":
-            name = "int" if kind == "integer" else "number"
-            bounds = (schema.get("minimum"), schema.get("maximum"))
-            return name if None in bounds else f"{name}({bounds[0]}, {bounds[1]})"
-        case "boolean":
-            return "yes_no"
-        case "string":
-            return "text"
-    raise _mistake(f"{place}: the type {kind!r} cannot be asked for")

@@ -271,7 +271,7 @@ def test_the_python_of_the_document_answers(tmp_path: Path):
     """The blocks of docs/pipelines.md on `code` and `ask` work together."""
     page = (ROOT / "docs" / "pipelines.md").read_text()
     (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    (prompt,) = re.findall(r"```jinja\n(.*?)```", page, re.DOTALL)
+    prompt, *_ = re.findall(r"```jinja\n(.*?)```", page, re.DOTALL)
     (example,) = re.findall(r"```yaml\n# ask.yaml\n(.*?)```", page, re.DOTALL)
     (tmp_path / "parts.py").write_text(code)
     (tmp_path / "listen.j2").write_text(prompt)

@@ -267,7 +267,9 @@ def test_feedback_review_of_mapd_is_turned_on_by_two_options(tmp_path: Path):
 
 
 DOCUMENT = "".join((ROOT / "docs" / name).read_text() for name in ("pipelines.md", "process.md"))
-(PROMPT,) = re.findall(r"```jinja\n(.*?)```", DOCUMENT, re.DOTALL)
+PROMPTS = dict(
+    zip(("listen.j2", "judge_steps.j2"), re.findall(r"```jinja\n(.*?)```", DOCUMENT, re.DOTALL), strict=True)
+)
 EXAMPLES = dict(re.findall(r"```yaml\n# (\S+)\n(.*?)```", DOCUMENT, re.DOTALL))
 
 
@@ -275,7 +277,7 @@ EXAMPLES = dict(re.findall(r"```yaml\n# (\S+)\n(.*?)```", DOCUMENT, re.DOTALL))
 async def test_the_examples_of_the_document_run(tmp_path: Path, name: str):
     """Each pipeline of docs/pipelines.md and docs/process.md runs over a few problems, and keeps some."""
     assert len(EXAMPLES) == DOCUMENT.count("```yaml")
-    for file, text in {**EXAMPLES, "listen.j2": PROMPT}.items():
+    for file, text in {**EXAMPLES, **PROMPTS}.items():
         (tmp_path / file).write_text(text)
     two = [ScriptedModel(World(solve_rate=0.5), name=one) for one in ("one", "two")]
     pipeline = load_pipeline(tmp_path / name)
