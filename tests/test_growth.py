@@ -36,7 +36,7 @@ from synth.models.thought import part
 from synth.models.transport import HttpReply
 from synth.publish.markdown import code, escaped, title
 from synth.publish.scan import _Wanted
-from synth.records import solution_of, spans_of
+from synth.records import Rationale, solution_of, spans_of
 from synth.records.identity import canonical_json
 from synth.redact import redact, scrub
 from synth.rewards import think_format
@@ -48,6 +48,7 @@ from synth.steps.review import _Rated
 from synth.steps.rubric_tree import _decision
 from synth.steps.segment_by_model import _chunks, _Purposes, chunk_starts
 from synth.steps.segmentation import cut, segment, spans, uncut
+from synth.steps.token_spans import Unaligned, step_logprobs
 from synth.texts import (
     announces_answer,
     boilerplate,
@@ -62,15 +63,18 @@ from synth.texts import (
 )  # fmt: skip
 from synth.texts.thoughts import END_OF_TURN, TABLE, _Table
 from synth.verify import (
+    arithmetic_claims,
     compare_answers,
     extract_answer,
     find_answer,
     find_quote,
     infer_kind,
+    quote_claims,
     quotes_in,
     token_f1,
 )  # fmt: skip
 from synth.verify.booleans import last_boolean, read_boolean
+from synth.verify.calculations import tokens_of
 from synth.verify.choices import _by_part, last_named_choice, read_choice
 from synth.verify.formulas import as_interval, formula, ordered_values, unlike
 from synth.verify.latex import last_box, repair_escapes, unwrap
@@ -209,6 +213,12 @@ KINDS: dict[str, tuple[str, ...]] = {
         "http://", "http://a:", "http://a:b@", "sk-", "sk-a1", "bearer a", "eyJaaaaaaaaaaaa.", "-----BEGIN ", "-----BEGIN A ", "AKIA", "hunter2", "hunter22",
         "\\u0068", "#### 1", "answer: 3", "as an AI ", "sorry, but ", "I hope this ", "\x1b[", "\u202e", "\u0301\u0316", "ﷺ", "中文", "ß", "² ", "—",
     ),
+    "sums": (
+        "1 + 1 = 2 ", "1+1", "1=", "=", "= ", "+", "- ", "-", "1-", "(", ")", "(1)", "1(", "((1+1)) ", "1 and 1/2 ", "1/2 ", "1 1/2 ", "1,000", "1,", "1.",
+        "1:1", "1e9", "1 apple + ", "apple ", "$1 ", "$", "20% of ", "%", "!", "1!", "^2", "2^", "2**", "**", "*", "x", "1x", "1 x ", "\\frac{1}{2}",
+        "\\frac", "\\frac12", "\\left(", "\\text{a}", "{", "\\times ", "\\\\ &= 1", "\n= 1", "<<1+1=2>>", "<<", ">>", "1. 1 + ", "- 1\n",
+        "1 times 1 ", "divided by ", "is equal to ", "/a", "1/a ", "a/1", "²", "½", "…", "...", " -- ", "=~", "≈", "(a) ", "1 (a) ", "1-a", "km ",
+    ),
     "steps": ("Step 1: ", "Step 1: a ки\n", "ки", "\nStep 2 :", "Human: ", "\n\nHuman: a", "\n\nAssistant:", "a. A", ". ", "。", '." ', "[a]", "{a}"),
 }  # fmt: skip
 NESTED = (
@@ -258,6 +268,19 @@ def row(text: str) -> object:
     return to_problem({"q": "a" + text, "a": "b" + text, "c": None, "s": text}, mapping, "f:1", frozenset())
 
 
+def _tokens_of_steps(text: str, segmenter: str) -> None:
+    """Tokens of two characters for a reply of this text, in JSON too, and steps that stand in it and last ones that do not."""
+    said = f"{text}" if segmenter == "lines/1" else json.dumps({"steps": list(text), "answer": text})
+    tokens = [said[i : i + 2] for i in range(0, len(said), 2)]
+    listed = {"tokens": tokens, "token_logprobs": [-1.0] * len(tokens)}
+    steps = tuple(text.split()) if segmenter == "lines/1" else (*text[: len(text) // 2], "no")
+    made = Rationale(
+        id="r", unit="u", step="s", problem="p", author="teacher", response=text, steps=steps, segmenter=segmenter
+    )
+    with suppress(Unaligned):
+        step_logprobs(Completion(said, logprobs=listed), made)
+
+
 FUNCTIONS: dict[str, tuple[str, Callable[[str], object]]] = {
     **{
         f"synth.verify.extract.find_answer {kind}": (
@@ -302,6 +325,9 @@ FUNCTIONS: dict[str, tuple[str, Callable[[str], object]]] = {
     "synth.verify.formulas.unlike": ("answers", lambda t: unlike(formula(t), formula("x" + t))),
     "synth.verify.quotes.find_quote": ("any", lambda t: (find_quote(t, "b" + t), find_quote("a…b…" + t[:99], t))),
     "synth.verify.quotes.quotes_in": ("any", quotes_in),
+    "synth.verify.arithmetic.arithmetic_claims": ("sums", arithmetic_claims),
+    "synth.verify.calculations.tokens_of": ("sums", tokens_of),
+    "synth.verify.step_checkers.quote_claims": ("any", lambda t: quote_claims(t, [t[:99]])),
     "synth.verify.scripts.to_halfwidth": ("data", to_halfwidth),
     "synth.verify.statements.find_statements": ("answers", find_statements),
     "synth.verify.statements.value_after": ("answers", lambda t: value_after(t, 0, words=True, heading=False)),
@@ -389,6 +415,10 @@ FUNCTIONS: dict[str, tuple[str, Callable[[str], object]]] = {
     "synth.steps.segment_by_model._chunks": ("any", lambda t: _chunks(t + "<chunk>" * (len(t) // 7))),
     "synth.steps.segment_by_model._Purposes": ("json", lambda t: list(_Purposes.fields_in(t))),
     "synth.steps.segmentation.cut": ("steps", lambda t: cut(t, t, (len(t) // 2, len(t) // 2 + 3))),
+    "synth.steps.token_spans.step_logprobs": (
+        "any",
+        lambda t: [_tokens_of_steps(t, s) for s in ("given/1", "lines/1")],
+    ),
     "synth.models.continuation.strip_prefix": (
         "any",
         lambda t: (strip_prefix("b" + t, t[len(t) // 2 :] + "x"), strip_prefix(t + "y", t[:-9] + "x")),
@@ -415,6 +445,9 @@ BOUNDED_OTHERWISE = {
     "synth.view.differences.differences": "by synth.alignment: below",
     "synth.verify.mathematics.equivalent": "in a process that is ended: below",
     "synth.verify.compare.verify_answer": "extract_answer, then compare_answers",
+    "synth.verify.verifiers.verify_by_answer": "compare_answers",
+    "synth.verify.verifiers.as_verdict": "looks at no text",
+    "synth.verify.verifiers.verifies": "looks at no text",
     "synth.verify.formulas.is_interval": "within compare_answers, of at most 2,000 signs",
     "synth.verify.latex.last_boxed": "last_box",
     "synth.verify.statement.state_answer": "find_answer",
@@ -476,7 +509,7 @@ TEXTS = (
     "synth.verify", "synth.texts", "synth.measures", "synth.records", "synth.redact", "synth.rewards", "synth.bounded",
     "synth.alignment", "synth.corpus.shingles", "synth.corpus.overlap", "synth.cli.tables", "synth.publish.markdown", "synth.publish.scan",
     "synth.sources.chats", "synth.sources.formats", "synth.sources.json_values", "counterfactual.poda.parts",
-    "synth.steps.segmentation", "synth.steps.cuts", "synth.steps.segment_by_model",
+    "synth.steps.segmentation", "synth.steps.cuts", "synth.steps.segment_by_model", "synth.steps.token_spans",
     "synth.models.continuation", "synth.models.reading", "synth.models.stream", "synth.models.structured",
     "synth.models.thought", "synth.view.differences", "synth.view.pages",
 )  # fmt: skip

@@ -84,9 +84,9 @@ def test_arrows_go_one_way():
 
 
 GENERAL = {
-    "ask", "contamination", "continue", "critique", "deduplicate", "filter", "generate", "medoid_score", "pair", "pass_rate", "path_to_rationale",
-    "reference", "review", "revise", "rollout", "score", "segment", "segment_by_model", "select", "step_labels", "text_stats", "thought_tree",
-    "verify_answer", "vote",
+    "ask", "check_steps", "contamination", "continue", "critique", "deduplicate", "filter", "generate", "medoid_score", "pair", "pass_rate",
+    "path_to_rationale", "reference", "review", "revise", "rollout", "score", "segment", "segment_by_model", "select", "step_labels", "text_stats",
+    "thought_tree", "token_confidence", "verify_answer", "vote",
 }  # fmt: skip
 """The steps of the core: those that any method may be made of. What is of one method lies in its folder."""
 OF_ONE_METHOD = {"rubric_tree", "verbalize_path"}

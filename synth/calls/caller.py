@@ -23,6 +23,7 @@ from synth.errors import ModelError, SetupError, Stopped
 from synth.models.base import Model
 from synth.models.request import Completion, Request
 from synth.models.thought import FIELDS
+from synth.models.tokens import chosen_alone
 from synth.records import Call, CallStatus
 from synth.redact import redact
 
@@ -316,7 +317,7 @@ class Caller:
                 limit.out += 1
                 left, started, clock = loop.time(), time.time(), time.perf_counter()
                 try:
-                    completion = _with_likely_counts(await model.complete(request), request)
+                    completion = _as_kept(_with_likely_counts(await model.complete(request), request), model, request)
                     end, pause = completion.status, completion.pause
                     self._alive.add(model.name)
                     self._refusals.pop(model.name, None)
@@ -591,6 +592,13 @@ def _with_likely_counts(completion: Completion, request: Request) -> Completion:
     if read is not None and letters_of(request.messages) > read * MOST_LETTERS:
         completion = completion._replace(prompt_tokens=None, notes=(*completion.notes, _UNLIKELY))
     return completion
+
+
+def _as_kept(completion: Completion, model: Model, request: Request) -> Completion:
+    """A reply as the ledger keeps it: without alternatives to its tokens that nobody asked for."""
+    if completion.logprobs is None:
+        return completion
+    return completion._replace(logprobs=chosen_alone(completion.logprobs, model.wire_parameters(request)))
 
 
 def _tokens(completion: Completion | None) -> int:

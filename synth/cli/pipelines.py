@@ -169,7 +169,7 @@ def _step(name: str, kind: type[BaseModel]) -> StepFound:
     docs = field_docs(kind)
     options = [
         OptionFound(
-            option,
+            field.alias or option,
             " ".join(docs.get(option, "").split()),
             field.is_required(),
             None

@@ -12,6 +12,7 @@ from synth.measures.agreement import (
 )
 from synth.measures.best_of_n import best_of_n, pass_at_n, vote_of_n
 from synth.measures.calibration import ReliabilityBin, brier_score, expected_calibration_error, reliability
+from synth.measures.confidence import TokenConfidence, token_confidence, token_divergence
 from synth.measures.diversity import compression_ratio, distinct_n, embedding_spread, vendi_score
 from synth.measures.faithfulness import Faithfulness, comprehensiveness, faithfulness, sufficiency
 from synth.measures.first_error import NO_ERROR, FirstError, first_error, first_wrong_step
@@ -25,6 +26,7 @@ __all__ = [
     "Overlap",
     "Purity",
     "ReliabilityBin",
+    "TokenConfidence",
     "area_under_curve",
     "average_precision",
     "best_of_n",
@@ -48,6 +50,8 @@ __all__ = [
     "quadratic_weighted_kappa",
     "reliability",
     "sufficiency",
+    "token_confidence",
+    "token_divergence",
     "token_overlap",
     "trace_error",
     "vendi_score",

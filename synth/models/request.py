@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from synth.models.tokens import raw_bytes
 from synth.records import CallStatus, Part, Problem, ThoughtKind, UnitRecord, content_id
 
 if TYPE_CHECKING:
@@ -123,6 +124,13 @@ class TokenLogprob(NamedTuple):
 
     token: str
     logprob: float
+    raw: bytes | None = None
+    """Its bytes, where they are not those of `token`: a token may be a part of a character."""
+
+    @property
+    def spelled(self) -> bytes:
+        """What it adds to the text, in UTF-8."""
+        return self.token.encode(errors="replace") if self.raw is None else self.raw
 
 
 class Completion(NamedTuple):
@@ -164,7 +172,7 @@ class Completion(NamedTuple):
         """Log-probability of each token of the text, in order; empty where none were asked for."""
         found = self.logprobs or {}
         if found.get("content"):
-            return tuple(TokenLogprob(t["token"], t["logprob"]) for t in found["content"])
+            return tuple(TokenLogprob(t["token"], t["logprob"], raw_bytes(t)) for t in found["content"])
         tokens, values = found.get("tokens") or (), found.get("token_logprobs") or ()
         return tuple(TokenLogprob(t, v) for t, v in zip(tokens, values, strict=True) if v is not None)
 

@@ -25,6 +25,7 @@ from synth.models.filler import UnfillableError, fill, sentence
 from synth.models.identity import identity_of
 from synth.models.request import Completion, Request, Task
 from synth.models.structured import NUMBERED_BY
+from synth.models.tokens import logprobs_of
 from synth.records import Node, Problem, Rationale, canonical_json
 
 __all__ = ["Script", "ScriptedModel", "Simulator", "World", "simulates"]
@@ -153,8 +154,11 @@ class ScriptedModel(Model):
         reply = self._script(request, rng)
         if isinstance(reply, Completion):
             return reply
-        read = sum(len(str(m["content"])) for m in request.messages) // 4
-        return Completion(text=reply, finish="stop", prompt_tokens=read, completion_tokens=max(1, len(reply) // 4))
+        return _counted(request, reply)
+
+
+_LATER = ("finish_rate", "recover_rate", "doubt_rate")
+"""Abilities that came later: at their defaults they leave simulations of before their replies."""
 
 
 @dataclass(frozen=True)
@@ -200,6 +204,9 @@ class World:
     """Of the text of a thought being kept back by the provider, which counts its tokens alone."""
     difficulty: Callable[[Problem], float] | None = None
     """Multiplies `solve_rate`, problem by problem; None: all are alike."""
+    doubt_rate: float = 0.8
+    """Of giving the words of a wrong step low probabilities (0.2 to 0.6; else, and to all other words, 0.8 to 1), where a text is asked
+    for with log-probabilities."""
     simulators: Mapping[str, Simulator] = field(default_factory=dict)
     """How questions of steps are answered, by step name; they go before the rates."""
 
@@ -210,6 +217,9 @@ class World:
         if self.difficulty is not None:
             own["difficulty"] = identity_of(self.difficulty).hash
         del own["simulators"]
+        for name in _LATER:
+            if own[name] == getattr(type(self), name):
+                del own[name]
         if self.simulators:
             own["simulators"] = {step: identity_of(function).hash for step, function in self.simulators.items()}
         return "world:" + blake2b(canonical_json(own), digest_size=4).hexdigest()
@@ -221,10 +231,26 @@ class World:
             ModelError: the world does not know this kind of task, and no valid reply was found.
         """
         if not self.thinks or rng.random() >= self.thinks:
-            return self._reply(request, rng)
-        ends, shows = rng.random() >= self.unfinished_rate, rng.random() >= self.hidden_rate
-        reply = self._reply(request, rng)
-        return _with_thought(request, reply, ends=ends, shows=shows)
+            reply = self._reply(request, rng)
+        else:
+            ends, shows = rng.random() >= self.unfinished_rate, rng.random() >= self.hidden_rate
+            reply = _with_thought(request, self._reply(request, rng), ends=ends, shows=shows)
+        return self._with_logprobs(request, reply, rng) if request.parameters.get("logprobs") else reply
+
+    def _with_logprobs(self, request: Request, reply: str | Completion, rng: random.Random) -> Completion:
+        """A reply with the log-probabilities of its tokens, those of a thought that is shown included, as servers send them."""
+        said = reply if isinstance(reply, Completion) else _counted(request, reply)
+        if said.logprobs is not None or not said.text:
+            return said
+        text = f"<think>\n{said.thought}\n</think>\n\n{said.text}" if said.thought else said.text
+        wrong = [m.span() for m in _CLAIM.finditer(text) if not self.is_sound(m[0])]
+        doubted = [span for span in wrong if rng.random() < self.doubt_rate]
+
+        def probability(start: int, end: int) -> float:
+            unsure = any(start < last and end > first for first, last in doubted)
+            return rng.uniform(0.2, 0.6) if unsure else rng.uniform(0.8, 1)
+
+        return said._replace(logprobs=logprobs_of(text, probability))
 
     def _reply(self, request: Request, rng: random.Random) -> str | Completion:
         """The reply, without a thought."""
@@ -413,6 +439,12 @@ class World:
 def _takes_world(simulate: Simulator) -> bool:
     """Whether a simulator has a parameter `world`."""
     return "world" in signature(simulate).parameters
+
+
+def _counted(request: Request, text: str) -> Completion:
+    """A text as a reply, with its tokens."""
+    read = sum(len(str(m["content"])) for m in request.messages) // 4
+    return Completion(text=text, finish="stop", prompt_tokens=read, completion_tokens=max(1, len(text) // 4))
 
 
 def _with_thought(request: Request, reply: str | Completion, *, ends: bool, shows: bool) -> Completion:

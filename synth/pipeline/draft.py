@@ -74,7 +74,8 @@ class Draft:
             sources = self.pipeline.sources_of(index) or tuple(made_by)
             roles = dict.fromkeys(role for name in sources for role in made_by.get(name, ()))
             authors = [t for role in roles for t in models.get(role, ())]
-            for option, what, remedy in step.problems_with(models, authors):
+            made = [s for s in self.pipeline.steps[:index] if s.name in sources]
+            for option, what, remedy in (*step.problems_with(models, authors), *step.problems_with_sources(made)):
                 self.find(step.name, option, what, remedy)
 
     def checked(self) -> Pipeline:

@@ -341,7 +341,11 @@ def _step(
                 option == "reply" and code is not None and not code.whole
             ):  # it may be a class of the code that did not run
                 continue
-            known = [f for f in kind.model_fields if f not in {"step", "folder", "classes", "verifiers"}]
+            known = [
+                field.alias or name
+                for name, field in kind.model_fields.items()
+                if name not in {"step", "folder", "classes", "verifiers"}
+            ]
             if e["type"] == "extra_forbidden" and len(e["loc"]) > 1:
                 place = ".".join(str(part) for part in e["loc"][1:-1] if not str(part).startswith("Make"))
                 what = f"step {name}: {option}{f'.{place}' if place else ''}: unknown key {e['loc'][-1]!r}"

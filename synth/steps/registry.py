@@ -6,6 +6,7 @@ from functools import cache
 from importlib.metadata import entry_points
 
 from synth.steps.ask import Ask
+from synth.steps.check_steps import CheckSteps
 from synth.steps.contamination import Contamination
 from synth.steps.continue_from import Continue
 from synth.steps.critique import Critique
@@ -29,6 +30,7 @@ from synth.steps.step import Step
 from synth.steps.step_labels import StepLabels
 from synth.steps.text_stats import TextStats
 from synth.steps.thought_tree import ThoughtTree
+from synth.steps.token_confidence import TokenConfidence
 from synth.steps.verbalize_path import VerbalizePath
 from synth.steps.verify_answer import VerifyAnswer
 from synth.steps.vote import Vote
@@ -51,8 +53,10 @@ BUILT_IN: tuple[type[Step], ...] = (
     Segment,
     SegmentByModel,
     TextStats,
+    TokenConfidence,
     Contamination,
     VerifyAnswer,
+    CheckSteps,
     Vote,
     MedoidScore,
     Score,

@@ -121,6 +121,14 @@ class Step(BaseModel, ABC):
         """
         return ()
 
+    def problems_with_sources(self, sources: Sequence[Step]) -> Iterable[tuple[str, str, str]]:  # noqa: ARG002
+        """Mistakes in the steps whose records it works on, as (option, what, remedy).
+
+        Args:
+            sources: those steps; the input is none of them.
+        """
+        return ()
+
     def refers_to(self) -> dict[str, tuple[str, ...]]:
         """The names of earlier steps in its options `names_steps`, by option; `"*"` and options without a value are left out."""
         given = {option: getattr(self, option) for option in self.names_steps}

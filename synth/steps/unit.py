@@ -68,6 +68,8 @@ class Unit:
         self._sights: dict[str, Sight] = {}
         self._made_sights: list[Sight] = []
         self._groups: dict[tuple[type[UnitRecord], str, str | None], list[UnitRecord]] = {}
+        self._keys: dict[str, str] = {}
+        """The replay key of each reply that has log-probabilities, by its ledger row."""
         self._caller = caller
         self._models = models
         self._media = media
@@ -208,7 +210,7 @@ class Unit:
                 what = f"problem {request.task.problem.id} has an {one.kind}, and model {model.name} takes none"
                 raise SetupError(what, remedy=f"bind another model, or add {kind} to its capabilities")
         try:
-            return await self._usable(model, self._with_media(request))
+            return self._noted(await self._usable(model, self._with_media(request)))
         except _Failed as failed:
             error, key = failed.error, model.key(failed.request)
             self.add(
@@ -231,6 +233,16 @@ class Unit:
                 ]
             )
             return None
+
+    def _noted(self, reply: Completion) -> Completion:
+        if reply.logprobs is not None:
+            self._keys[reply.call] = reply.key
+        return reply
+
+    def reply_of(self, call: str | None) -> Completion | None:
+        """The reply that came in a call of this unit, as it came; None where no reply with log-probabilities did."""
+        key = self._keys.get(call or "")
+        return None if key is None else self._caller.ledger.replay(key)
 
     def _with_media(self, request: Request) -> Request:
         if not request.task.problem.media:

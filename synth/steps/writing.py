@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from synth.errors import UserError
 from synth.files import Reach, read_file
 from synth.models import Capability, Completion, Model, Reply, Request, Task
+from synth.models.tokens import LOGPROBS
 from synth.records import Author, Problem, Rationale
 from synth.shipped import shipped
 from synth.steps.segmentation import Segmenter, cut
@@ -45,6 +46,13 @@ class WritingStep(ModelStep):
     is kept than the statement of its answer (all of it, where it states none in a place of its own). `drop`: the response alone is
     kept; the ledger has the thought."""
 
+    logprobs: bool = False
+    """Whether the log-probability of each token is asked for and kept with the call; `token_confidence` makes scores of them. It is part
+    of the request: switched on later, the same is asked again."""
+
+    def needs_of_models(self) -> frozenset[Capability]:
+        return super().needs_of_models() | ({"logprobs"} if self.logprobs else frozenset())
+
     def uses_of(self, model: Model) -> frozenset[Capability]:
         wants_json = self.format == "json" or (self.format == "auto" and model.small)
         return frozenset({"json_schema"}) if wants_json else frozenset()
@@ -70,7 +78,9 @@ class WritingStep(ModelStep):
         """The request for a rationale; `variables` go to the prompt that an option names, beside `problem`, `format` and `examples`."""
         form = task.format
         shown = {"problem": problem, "format": form, "examples": self._examples(problem, model, form), **variables}
-        return self.request(self.load(option), shown, task, shape=_shape_for(problem) if form == "json" else None)
+        shape = _shape_for(problem) if form == "json" else None
+        asked = LOGPROBS if self.logprobs else None
+        return self.request(self.load(option), shown, task, shape=shape, parameters=asked)
 
     def read(
         self,

@@ -4,29 +4,36 @@ An answer is first read out of a reply (`find_answer`), then compared with the g
 measured agreement with published labels is printed by `benchmarks/verify_agreement.py`.
 """
 
+from synth.verify.arithmetic import Claim, arithmetic_claims
 from synth.verify.compare import compare_answers, verify_answer
 from synth.verify.extract import FoundAnswer, extract_answer, find_answer
 from synth.verify.kinds import infer_kind
 from synth.verify.quotes import find_quote, quotes_in
 from synth.verify.statement import answer_sentence, state_answer
+from synth.verify.step_checkers import StepChecker, all_step_checkers, quote_claims
 from synth.verify.text import token_f1
 from synth.verify.verdict import Label, Verdict
 from synth.verify.verifiers import ANSWER, Verifier, all_verifiers, as_verdict, verifies, verify_by_answer
 
 __all__ = [
     "ANSWER",
+    "Claim",
     "FoundAnswer",
     "Label",
+    "StepChecker",
     "Verdict",
     "Verifier",
+    "all_step_checkers",
     "all_verifiers",
     "answer_sentence",
+    "arithmetic_claims",
     "as_verdict",
     "compare_answers",
     "extract_answer",
     "find_answer",
     "find_quote",
     "infer_kind",
+    "quote_claims",
     "quotes_in",
     "state_answer",
     "token_f1",
