@@ -27,7 +27,8 @@ from pathlib import Path
 import duckdb
 
 from synth.audit import load_audits, run_audits
-from synth.store.database import _make_tables, open_store
+from synth.store.database import open_store
+from synth.store.sealed import make_tables
 
 WORDS = ("the total is then so we add multiply first second apples coins each hour left remaining number gives").split()  # noqa: SIM905
 
@@ -42,7 +43,7 @@ def make(run: Path, n: int) -> None:
     manifest["corpus"] = [{"step": "split", "name": "part"}, {"step": "decontaminate", "name": "clean"}]
     (run / "run.json").write_text(json.dumps(manifest))
     con = duckdb.connect(str(run / "corpus.duckdb"))
-    _make_tables(con, "main")
+    make_tables(con, "main")
     word = f"{WORDS}[1 + (hash(i, w) % {len(WORDS)})::INT]"
     ending = "CASE WHEN w % 9 = 0 THEN ' ' || (hash(w, i) % 997) || '.\n' ELSE '' END"
     text = f"(SELECT string_agg({word} || {ending}, ' ') FROM range(100) t(w))"

@@ -3,6 +3,7 @@
 SynthError
 ├── UserError            the user's mistake; exit code 2
 │   ├── InputError       rows or files that cannot be read as problems
+│   ├── PromptError      a prompt that cannot be filled in for a record
 │   ├── PipelineError    a pipeline file that does not pass the static check
 │   ├── RunFolderError   a run folder that cannot be used for this run
 │   └── SetupError       something is not installed, not set, or cannot be fetched
@@ -18,6 +19,7 @@ __all__ = [
     "InputError",
     "ModelError",
     "PipelineError",
+    "PromptError",
     "RunFolderError",
     "SetupError",
     "Stopped",
@@ -46,6 +48,10 @@ class UserError(SynthError):
     """The user's mistake: the message says what, where and what to do."""
 
     exit_code = 2
+
+
+class PromptError(UserError):
+    """A prompt that cannot be filled in for a record."""
 
 
 class InputError(UserError):

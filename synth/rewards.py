@@ -6,21 +6,25 @@ training is what counted as right when the corpus was made. Completions are stri
     from synth.rewards import correct, think_format
 
     GRPOTrainer(model, reward_funcs=[correct, think_format], train_dataset=rows)
+
+Rewards that other packages register under the entry point `synth.rewards` are names of this module too.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import orjson
 
+from synth.plugins import functions
 from synth.records import AnswerKind
 from synth.verify import verify_answer
 
-__all__ = ["correct", "think_format"]
+__all__ = ["all_rewards", "correct", "think_format"]
 
+_OURS = ("correct", "think_format")
 _THOUGHT = re.compile(r"\s*<think>((?:(?!</?think>).)*)</think>((?:(?!</?think>).)*)", re.DOTALL)
 
 
@@ -68,3 +72,15 @@ def _text(completion: Any) -> str:
     if isinstance(said, list):  # in parts, as models that see images have it
         return "".join(part.get("text") or "" for part in said)
     return said or ""
+
+
+def all_rewards() -> dict[str, Callable[..., list[float]]]:
+    """Every reward by its name: ours, and those that other packages register under the entry point `synth.rewards`."""
+    return {"correct": correct, "think_format": think_format, **functions("synth.rewards", _OURS)}
+
+
+def __getattr__(name: str) -> Callable[..., list[float]]:
+    """A reward of another package, so that `synth.rewards.NAME` is a path trainers can import."""
+    if not name.startswith("_") and (found := functions("synth.rewards", _OURS).get(name)) is not None:
+        return found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

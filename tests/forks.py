@@ -57,7 +57,7 @@ _PACKAGES = [
     "engine",
     "export",
     "publish",
-    "view.report",
+    "render.report",
     "view.review",
     "audit",
     "corpus.index",

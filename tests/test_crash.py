@@ -227,7 +227,7 @@ def _run(*words: str, changes: str, given: str = "") -> Command:
 OUTPUTS = {
     "export jsonl": _output("export", "made", "--to", "sft", "--for", "axolotl", "--out", "jsonl", changes="jsonl"),
     "export parquet": _output(
-        "export", "made", "--to", "sft", "--format", "parquet", "--out", "parquet", changes="parquet"
+        "export", "made", "--to", "sft", "--file-format", "parquet", "--out", "parquet", changes="parquet"
     ),
     "export tables": _output("export", "made", "--to", "parquet", "--out", "tables", changes="tables"),
     "export lineage": _output(

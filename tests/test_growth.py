@@ -20,8 +20,7 @@ from methods import code_of
 from synth import redact as secrets
 from synth.alignment import TooAlikeError, aligned
 from synth.bounded import SharedRuns, _runs, nearest, nfkc
-from synth.cli.tables import inert as inert_in_terminal
-from synth.cli.tables import inert_lines, is_formula
+from synth.cli.tables import is_formula
 from synth.corpus.near_duplicates import near_duplicates
 from synth.corpus.overlap import common_words, resembling, shared_words, sharing_runs
 from synth.corpus.shingles import hash_shingles, normalise, shingle_set
@@ -29,7 +28,8 @@ from synth.errors import InputError
 from synth.measures.diversity import compression_ratio, distinct_n
 from synth.models import Completion
 from synth.models.continuation import LEAST_OVERLAP, _overlap, strip_prefix
-from synth.models.reading import _refused_parameter, read_reply, refusal_of_server
+from synth.models.reading import read_reply
+from synth.models.refusals import _refused_parameter, refusal_of_server
 from synth.models.stream import assembled
 from synth.models.structured import Reply, Unreadable, _label, read_structured
 from synth.models.thought import part
@@ -39,13 +39,15 @@ from synth.publish.scan import _Wanted
 from synth.records import Rationale, solution_of, spans_of
 from synth.records.identity import canonical_json
 from synth.redact import redact, scrub
+from synth.render.differences import differences
+from synth.render.inert import brief, inert, inert_lines, plain, restored
+from synth.render.pages import as_html, stated
 from synth.rewards import think_format
 from synth.sources.chats import context_of, question_of, reply_of, thought_of
 from synth.sources.formats import math_shepherd_steps, prm800k_steps, turns
 from synth.sources.json_values import parse_json
 from synth.sources.mapping import to_problem
 from synth.steps.review import _Rated
-from synth.steps.rubric_tree import _decision
 from synth.steps.segment_by_model import _chunks, _Purposes, chunk_starts
 from synth.steps.segmentation import cut, segment, spans, uncut
 from synth.steps.token_spans import Unaligned, step_logprobs
@@ -82,10 +84,9 @@ from synth.verify.numbers import find_numbers, is_number, last_number, read_numb
 from synth.verify.scripts import to_halfwidth
 from synth.verify.statements import find_statements, value_after, widen
 from synth.verify.text import normalise_text, same_text
-from synth.view.differences import differences
-from synth.view.pages import brief, inert, plain, restored, stated
 
 PODA = code_of("poda")
+TREES = code_of("thought-trees")
 OURS = {
     "synth.store.views": "reads the package's own views.sql",
     "synth.export.files": "names of files of our own",
@@ -349,14 +350,14 @@ FUNCTIONS: dict[str, tuple[str, Callable[[str], object]]] = {
     "synth.redact.scrub": ("data", lambda t: scrub(json.dumps(json.dumps(t)).encode())),
     "synth.publish.scan._Wanted": ("data", lambda t: (WANTED.anything(t), [*WANTED.seen(t)])),
     "synth.publish.markdown": ("data", lambda t: (code(t), escaped(t), title(t))),
-    "synth.cli.tables.inert": ("data", inert_in_terminal),
-    "synth.cli.tables.inert_lines": ("data", inert_lines),
+    "synth.render.inert.inert": ("data", inert),
+    "synth.render.inert.inert_lines": ("data", inert_lines),
     "synth.cli.tables.is_formula": ("data", is_formula),
-    "synth.view.pages.brief": ("data", lambda t: brief(t, 100)),
-    "synth.view.pages.inert": ("data", inert),
-    "synth.view.pages.plain": ("data", plain),
-    "synth.view.pages.restored": ("data", lambda t: restored(plain(t), t)),
-    "synth.view.pages.stated": ("data", lambda t: stated(t, (3, len(t)), len(t))),
+    "synth.render.inert.brief": ("data", lambda t: brief(t, 100)),
+    "synth.render.pages.as_html": ("data", as_html),
+    "synth.render.inert.plain": ("data", plain),
+    "synth.render.inert.restored": ("data", lambda t: restored(plain(t), t)),
+    "synth.render.pages.stated": ("data", lambda t: stated(t, (3, len(t)), len(t))),
     "synth.corpus.shingles.normalise": ("data", normalise),
     "synth.corpus.shingles.shingle_set": ("data", lambda t: shingle_set(t, 5)),
     "synth.corpus.shingles.hash_shingles": ("data", lambda t: hash_shingles([t], 5)),
@@ -398,7 +399,7 @@ FUNCTIONS: dict[str, tuple[str, Callable[[str], object]]] = {
     "counterfactual.poda.parts._META": ("steps", PODA._META.search),
     "counterfactual.poda.parts.asks_for_exception": ("any", PODA.asks_for_exception),
     "synth.steps.review._Rated": ("json", lambda t: _Rated(score=t)),  # type: ignore[arg-type]
-    "synth.steps.rubric_tree._decision": ("any", lambda t: _decision(Completion(text=t, finish="stop"))),
+    "trees.thought-trees.parts._decision": ("any", lambda t: TREES._decision(Completion(text=t, finish="stop"))),
     "synth.steps.segmentation.segment": ("steps", lambda t: (segment(t), segment(t, "sentences"))),
     "synth.steps.segmentation.segment by words": (
         "steps",
@@ -428,7 +429,7 @@ FUNCTIONS: dict[str, tuple[str, Callable[[str], object]]] = {
         lambda t: read_reply(HttpReply(200, {}, message(t)), "", model="m"),
     ),
     "synth.models.reading.read_reply scores": ("any", lambda t: read_reply(scored(t), "", model="m", scored=t)),
-    "synth.models.reading.refusal_of_server": ("data", refused),
+    "synth.models.refusals.refusal_of_server": ("data", refused),
     "synth.models.stream.assembled": ("any", lambda t: assembled(streamed(t))),
     "synth.models.stream.assembled text": ("json", lambda t: assembled(t.encode("utf-8", "surrogatepass"))),
     "synth.models.structured.read_structured": ("json", lambda t: read_structured(t, Answered)),
@@ -442,7 +443,7 @@ FUNCTIONS: dict[str, tuple[str, Callable[[str], object]]] = {
 BOUNDED_OTHERWISE = {
     "synth.alignment.aligned": "counts its steps: below",
     "counterfactual.poda.parts.share_changed": "by synth.alignment: below",
-    "synth.view.differences.differences": "by synth.alignment: below",
+    "synth.render.differences.differences": "by synth.alignment: below",
     "synth.verify.mathematics.equivalent": "in a process that is ended: below",
     "synth.verify.compare.verify_answer": "extract_answer, then compare_answers",
     "synth.verify.verifiers.verify_by_answer": "compare_answers",
@@ -483,9 +484,11 @@ BOUNDED_OTHERWISE = {
     "synth.cli.tables.funnel_table": "names of stages, and numbers",
     "synth.cli.tables.record_of": "inert, for each value",
     "synth.cli.tables.table_of": "inert, for each value",
-    "synth.view.pages.asset": "files of our own",
-    "synth.view.pages.asset_hash": "files of our own",
-    "synth.view.pages.page": "templates of our own",
+    "synth.models.refusals.pause_of": "within refusal_of_server",
+    "synth.render.inert.sign": "one character",
+    "synth.render.pages.asset": "files of our own",
+    "synth.render.pages.asset_hash": "files of our own",
+    "synth.render.pages.page": "templates of our own",
     "synth.corpus.overlap.meaning_alike": "embeddings, as many as there are texts",
     "synth.corpus.shingles.mixed": "numbers",
     "synth.corpus.shingles.ragged": "numbers",
@@ -510,8 +513,8 @@ TEXTS = (
     "synth.alignment", "synth.corpus.shingles", "synth.corpus.overlap", "synth.cli.tables", "synth.publish.markdown", "synth.publish.scan",
     "synth.sources.chats", "synth.sources.formats", "synth.sources.json_values", "counterfactual.poda.parts",
     "synth.steps.segmentation", "synth.steps.cuts", "synth.steps.segment_by_model", "synth.steps.token_spans",
-    "synth.models.continuation", "synth.models.reading", "synth.models.stream", "synth.models.structured",
-    "synth.models.thought", "synth.view.differences", "synth.view.pages",
+    "synth.models.continuation", "synth.models.reading", "synth.models.refusals", "synth.models.stream", "synth.models.structured",
+    "synth.models.thought", "synth.render.differences", "synth.render.inert", "synth.render.pages",
 )  # fmt: skip
 """Modules and packages that work on texts of others."""
 WANTED = _Wanted({"hunter22": "a password"})

@@ -73,7 +73,7 @@ def test_exports_of_two_runs(runs: Path, tmp_path: Path, suffix: str):
         export_run(runs / name, "sft", tmp_path / name, options)
         whole[name] = rows(tmp_path / name, suffix)
     out = tmp_path / "out"
-    words = ["export", "--to", "sft", "--format", suffix, "--replace", "--card", "--out", out]
+    words = ["export", "--to", "sft", "--file-format", suffix, "--replace", "--card", "--out", out]
     codes = together(*([words[0], runs / name, *words[1:]] for name in ("one", "two", "one", "two")))
     assert set(codes) <= {0, 2}  # a card whose rows were replaced before it was written says so
     assert 0 in codes

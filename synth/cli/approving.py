@@ -34,7 +34,7 @@ def asking(*, yes: bool) -> Approve:
 
     def ask(question: Question) -> None:
         from synth.approvals import not_approved
-        from synth.cli.tables import inert
+        from synth.render.inert import inert
 
         if question.open and not yes and not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise not_approved(question, "if you trust this: the same command with --yes, which is remembered")

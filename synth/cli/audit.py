@@ -86,7 +86,7 @@ def command(
     """
     from synth.audit import failing, run_audits
     from synth.audit.forms import as_json, as_junit
-    from synth.cli.tables import inert
+    from synth.render.inert import inert
     from synth.store.database import open_store
     from synth.store.invented import invented_in
 
@@ -115,7 +115,8 @@ def _show(verdicts: Sequence[Verdict], fail_on: Severity) -> None:
     from rich.text import Text
 
     from synth.audit import failing
-    from synth.cli.tables import inert, output
+    from synth.cli.tables import output
+    from synth.render.inert import inert
 
     out = output()
     styles = {"passed": "green", "failed": "bold red", "warning": "yellow", "skipped": "dim"}

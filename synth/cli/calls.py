@@ -183,7 +183,7 @@ def _none(run: Path) -> UserError:
 
 def _row(call: CallFound) -> dict[str, Any]:
     """A call as a row of the table."""
-    from synth.cli.tables import time_words
+    from synth.render.numbers import time_words
 
     return {
         "id": call.id[:11],
@@ -240,7 +240,9 @@ def _show(store: Store, call: str, *, as_json: bool) -> None:
 
     from rich.text import Text
 
-    from synth.cli.tables import inert, output, time_words
+    from synth.cli.tables import output
+    from synth.render.inert import inert
+    from synth.render.numbers import time_words
 
     out = output()
     (row,) = store.rows("SELECT * FROM calls WHERE id = ?", [call])
@@ -284,7 +286,8 @@ def _print_text(text: str) -> None:
     """Lines of a text, as they are but inert."""
     from rich.text import Text
 
-    from synth.cli.tables import inert, output
+    from synth.cli.tables import output
+    from synth.render.inert import inert
 
     out = output()
     for line in text.split("\n"):

@@ -21,7 +21,7 @@ __all__ = ["command"]
     "--out", type=click.Path(path_type=Path, file_okay=False), required=True, metavar="DIR", help="Where the files go."
 )
 @click.option(
-    "--format",
+    "--file-format",
     "file_format",
     type=click.Choice(["jsonl", "parquet"]),
     default="jsonl",
@@ -33,7 +33,7 @@ __all__ = ["command"]
 @click.option("--replace", is_flag=True, help="Replace files in DIR that are no earlier export of this run.")
 def command(
     run: Path,
-    contracts: Sequence[str],
+    formats: Sequence[str],
     out: Path,
     card: bool,
     license: str | None,  # noqa: A002 - the word of the Hub
@@ -42,11 +42,11 @@ def command(
     replace: bool,
     **chosen: Any,
 ) -> None:
-    """Write what RUN has kept as rows a trainer reads: DIR/CONTRACT.jsonl (or .parquet); where its pipeline has a step
-    `split`, DIR/CONTRACT.SPLIT.jsonl for each.
+    """Write what RUN has kept as rows a trainer reads: DIR/FORMAT.jsonl (or .parquet); where its pipeline has a step
+    `split`, DIR/FORMAT.SPLIT.jsonl for each.
 
     Each row carries its lineage (ids of record, problem and call, model, scores) in columns trainers pass over; for OpenAI,
-    which takes no others, it lies in DIR/lineage. docs/export.md has a table of contracts, trainers, columns and options.
+    which takes no others, it lies in DIR/lineage. docs/export.md has a table of formats, trainers, columns and options.
 
     Several --to are checked before the first file is written: where one of them cannot be exported, none is.
 
@@ -59,11 +59,11 @@ def command(
     """
     from synth.errors import UserError
     from synth.export import export_group
-    from synth.export.options import options_of
+    from synth.export.check import options_of
 
     if not card and (license or input_license or model_licenses):
         raise UserError("licences are told by a card", remedy="--card, which writes one")
-    options = options_of(contracts, options_from(replace=replace, **chosen))
+    options = options_of(formats, options_from(replace=replace, **chosen))
     if card:
         from synth.publish import check_card_place, write_card
 
@@ -74,7 +74,7 @@ def command(
         for path in made.beside:
             click.echo(f"beside: {path}")
         for line in (*made.left_out, *made.notes):
-            if line not in told:  # what holds of the run is the same for every contract
+            if line not in told:  # what holds of the run is the same for every format
                 click.echo(f"note: {line}", err=True)
         told.update(dict.fromkeys(made.notes))
     if card:

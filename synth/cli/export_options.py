@@ -19,12 +19,12 @@ F = TypeVar("F", bound=Callable[..., Any])
 _EXPORT = (
     click.option(
         "--to",
-        "contracts",
+        "formats",
         required=True,
         multiple=True,
-        metavar="CONTRACT",
-        help="sft (conversations), dpo (preference pairs), kto (good and bad ones), prm (a label for each step), grpo (prompts "
-        "with what their reward is computed from), reward (pairs for a reward model), judge (spoken reviews), contrast or twins "
+        metavar="FORMAT",
+        help="sft (conversations), dpo (preference pairs), kto (good and bad ones), prm (a label for each step), steps (one step with its label), grpo "
+        "(prompts with what their reward is computed from), reward (pairs for a reward model), judge (verdicts of models), contrast or twins "
         "(counterfactuals), parquet (the tables of the run). May be given many times.",
     ),
     click.option(
@@ -130,7 +130,7 @@ _EXPORT = (
         default="step_correct",
         show_default=True,
         metavar="NAME",
-        help="prm: the scores of single steps.",
+        help="prm, steps: the scores of single steps that labels are made of.",
     ),
     click.option(
         "--label-from",
@@ -138,7 +138,63 @@ _EXPORT = (
         default=0.5,
         show_default=True,
         metavar="X",
-        help="prm: a step is right from this score on.",
+        help="prm, steps: a step is right from this score on.",
+    ),
+    click.option(
+        "--values",
+        metavar="NAME",
+        help="prm, steps: also the numbers of these scores of steps, such as step_value (soft labels; two labels a step).",
+    ),
+    click.option(
+        "--step-weight",
+        metavar="NAME",
+        help="sft, prm: these scores of steps as weights of the steps, at least 0. Trainers read them by code of yours.",
+    ),
+    click.option(
+        "--unsure",
+        type=click.Choice(["drop", "cut"]),
+        default="drop",
+        show_default=True,
+        help="prm: leave a rationale out of which a step has no label, or end its row before that step.",
+    ),
+    click.option(
+        "--as",
+        "steps_as",
+        type=click.Choice(["stepwise", "chat"]),
+        default="stepwise",
+        show_default=True,
+        help="prm: chat is a conversation for generative ones: each step, and as the reply its analysis and verdict.",
+    ),
+    click.option(
+        "--verdicts",
+        default="right,wrong",
+        show_default=True,
+        metavar="RIGHT,WRONG",
+        help="prm --as chat, steps: the words of a verdict.",
+    ),
+    click.option(
+        "--reasons",
+        metavar="NAME",
+        help="prm --as chat, steps: whose reasons are the analysis. Default: those of --step-score.",
+    ),
+    click.option(
+        "--balance",
+        metavar="RIGHT:WRONG",
+        help="steps: the proportion of right to wrong ones, such as 1:1; the others are left out by a hash.",
+    ),
+    click.option(
+        "--prefix",
+        type=click.Choice(["none", "prompt", "assistant"]),
+        default="none",
+        show_default=True,
+        help="dpo: where the sides of a pair differ. The steps they share stand at the end of the prompt, or begin both sides.",
+    ),
+    click.option(
+        "--rejected",
+        type=click.Choice(["rest", "step"]),
+        default="rest",
+        show_default=True,
+        help="dpo --prefix: reject all that follows the shared steps, or the first differing step alone (arXiv:2404.10346).",
     ),
     click.option("--margin", is_flag=True, help="reward: state each pair's margin, which TRL puts into the loss."),
 )
@@ -174,12 +230,16 @@ def license_options(command: F) -> F:
     return command
 
 
-def options_from(tags: str, asks: Sequence[str], weights: Sequence[str], **chosen: Any) -> ExportOptions:
+def options_from(
+    tags: str, asks: Sequence[str], weights: Sequence[str], verdicts: str, balance: str | None, **chosen: Any
+) -> ExportOptions:
     """The options of an export as they were given."""
     from synth.export import ExportOptions
 
     return ExportOptions(
         tags=_tags(tags),
+        verdicts=_verdicts(verdicts),
+        balance=None if balance is None else _proportion(balance),
         ask=dict(_named("--ask", item) for item in asks),
         weights={task: _number("--weight", weight) for task, weight in (_named("--weight", w) for w in weights)},
         **chosen,
@@ -196,6 +256,20 @@ def _tags(given: str) -> tuple[str, str]:
     if not (opening and dots and closing):
         raise UserError(f"--tags {given} is not OPEN...CLOSE", remedy="for example --tags '<think>...</think>'")
     return opening, closing
+
+
+def _verdicts(given: str) -> tuple[str, str]:
+    right, comma, wrong = given.partition(",")
+    if not comma:
+        raise UserError(f"--verdicts {given} is not RIGHT,WRONG", remedy="for example --verdicts right,wrong")
+    return right.strip(), wrong.strip()
+
+
+def _proportion(given: str) -> tuple[int, int]:
+    right, colon, wrong = given.partition(":")
+    if not (colon and all(part.isascii() and part.isdigit() and len(part) < 10 for part in (right, wrong))):
+        raise UserError(f"--balance {given} is not RIGHT:WRONG", remedy="for example --balance 1:1")
+    return int(right), int(wrong)
 
 
 def _named(option: str, item: str, what: str = "TASK", such: str = "answer") -> tuple[str, str]:

@@ -156,8 +156,8 @@ def _import(
     if dry_run:
         _preview(session.source, limit)
         return
-    contracts = [c for c, given in (("dpo", "pair"), ("prm", "score.step_correct")) if given in gives]
-    show(session, run_path or session.default_folder, contracts=contracts, limit=limit, skip_invalid=skip_invalid)
+    formats = [c for c, given in (("dpo", "pair"), ("prm", "score.step_correct")) if given in gives]
+    show(session, run_path or session.default_folder, formats=formats, limit=limit, skip_invalid=skip_invalid)
 
 
 def _list() -> None:
@@ -182,7 +182,8 @@ def _preview(source: Source, limit: int | None) -> None:
 
     from rich.text import Text
 
-    from synth.cli.tables import inert_lines, output, record_of
+    from synth.cli.tables import output, record_of
+    from synth.render.inert import inert_lines
 
     scan, out = source.scan(), output()
     beside = "".join(f", {n:,} {table}" for table, n in scan.records.items())

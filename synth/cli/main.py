@@ -96,8 +96,8 @@ def main() -> None:
         from rich.console import Console
         from rich.text import Text
 
-        from synth.cli.tables import inert_lines
         from synth.redact import redact
+        from synth.render.inert import inert_lines
 
         said = inert_lines(redact(str(error)))  # it may hold what a model wrote
         Console(stderr=True, soft_wrap=True).print(Text("error: ", style="bold red") + Text(said))

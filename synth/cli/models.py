@@ -303,7 +303,7 @@ def _checked(name: str, report: Report, profile: Profile) -> ModelChecked:
 
 
 def _show_check(found: ModelChecked, profile: Profile) -> None:
-    from synth.cli.tables import inert
+    from synth.render.inert import inert
 
     given = profile.models.get(found.model)
     click.secho(f"{found.model}: {found.model_id} at {found.endpoint}", bold=True)
@@ -332,7 +332,7 @@ def _show_check(found: ModelChecked, profile: Profile) -> None:
 
 def _thinks(found: ModelChecked, said: bool | int | None) -> str:
     """Whether the model thinks and where that is sent, and what the profile should say."""
-    from synth.cli.tables import inert
+    from synth.render.inert import inert
 
     tokens = f", {found.thought_tokens:,} tokens in a small question" if found.thought_tokens else ""
     if found.thought_kind is None:

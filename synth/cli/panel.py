@@ -19,11 +19,13 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from synth.cli.tables import funnel_table, inert_lines, money, span
+from synth.cli.tables import funnel_table
 from synth.engine import Progress, Session, Summary
 from synth.engine.loop import run_to_end
 from synth.errors import ModelError
 from synth.redact import redact
+from synth.render.inert import inert_lines
+from synth.render.numbers import money, span
 
 __all__ = ["Panel", "show"]
 
@@ -134,12 +136,12 @@ class Panel:
             parts.append(steps)
         return Box(Group(*parts), title=Text(self._title), border_style="dim")
 
-    def close_with(self, summary: Summary, contracts: Sequence[str] = ()) -> None:
+    def close_with(self, summary: Summary, formats: Sequence[str] = ()) -> None:
         """The closing summary: the funnel, the cost, and the next command to type.
 
         Args:
             summary: how the run ended.
-            contracts: formats that fit what was imported, the best first.
+            formats: formats that fit what was imported, the best first.
         """
         out = Console(stderr=True)
         p = summary.progress
@@ -182,13 +184,13 @@ class Panel:
             )
         funnel = dict(summary.funnel)
         counted = {"dpo": "pairs", "sft": "kept"}
-        contract = next((c for c in (*contracts, "sft") if c not in counted or funnel.get(counted[c], 0)), None)
+        to = next((c for c in (*formats, "sft") if c not in counted or funnel.get(counted[c], 0)), None)
         run = quote(str(summary.run))
-        following = f"synth export {run} --to {contract} --out data" if contract else f"synth status {run}"
+        following = f"synth export {run} --to {to} --out data" if to else f"synth status {run}"
         out.print(Text("next: ", style="bold") + Text(following))
 
 
-def show(session: Session, run: Path, *, contracts: Sequence[str] = (), **options: Any) -> Summary:
+def show(session: Session, run: Path, *, formats: Sequence[str] = (), **options: Any) -> Summary:
     """Run a session with the panel, and report how it ended; ends the process where it stopped early."""
     progress = Progress()
     with Panel(progress, f"{session.pipeline.pipeline} → {run}") as panel:
@@ -196,7 +198,7 @@ def show(session: Session, run: Path, *, contracts: Sequence[str] = (), **option
             summary = run_to_end(session.go(run, progress=progress, on_note=panel.note, **options))
         except asyncio.CancelledError:  # interrupted twice: the calls in flight were not waited for
             raise KeyboardInterrupt from None
-    panel.close_with(summary, contracts)
+    panel.close_with(summary, formats)
     if summary.stopped is not None:
         sys.exit(summary.stopped.exit_code)
     if _all_failed(summary):

@@ -68,8 +68,15 @@ class StepFound:
 
 @click.command("pipelines", short_help="The catalogue of pipelines, and the steps they are made of.")
 @click.argument("name", required=False)
-@click.option("--step", metavar="STEP", help="What a step does, and its options.")
-@click.option("--steps", "list_steps", is_flag=True, help="The steps pipelines are made of.")
+@click.option(
+    "--step", metavar="STEP", help="What a step does, and its options; with NAME also a step of its own Python."
+)
+@click.option(
+    "--steps",
+    "list_steps",
+    is_flag=True,
+    help="The steps pipelines are made of; with NAME also those of its own Python.",
+)
 @json_option
 @code_option
 def command(name: str | None, step: str | None, list_steps: bool, as_json: bool) -> None:
@@ -80,15 +87,17 @@ def command(name: str | None, step: str | None, list_steps: bool, as_json: bool)
     """
     from rich.text import Text
 
-    from synth.cli.tables import inert_lines, output, table_of
-    from synth.corpus import CORPUS_STEPS
-    from synth.pipeline import catalogue
+    from synth.cli.tables import output, table_of
+    from synth.corpus import all_corpus_steps
+    from synth.pipeline import catalogue, load_pipeline
+    from synth.render.inert import inert_lines
     from synth.steps import all_steps
 
     out = output()
     kinds: dict[str, type[BaseModel]] = {
         **all_steps(),
-        **{c.model_fields["step"].default: c for c in CORPUS_STEPS},
+        **all_corpus_steps(),
+        **(load_pipeline(name).own_steps if name is not None and (step is not None or list_steps) else {}),
     }
     if step is not None:
         _check_step(step, kinds)
@@ -155,7 +164,9 @@ def _check_step(step: str, kinds: dict[str, type[BaseModel]]) -> None:
     if step not in kinds:
         near = nearest(step, kinds)
         raise UserError(
-            f"there is no step {step!r}", remedy=f"did you mean {near[0]!r}?" if near else f"steps: {', '.join(kinds)}"
+            f"there is no step {step!r}",
+            remedy=(f"did you mean {near[0]!r}?" if near else f"steps: {', '.join(kinds)}")
+            + " (a step of a pipeline's own Python: synth pipelines NAME --step STEP)",
         )
 
 

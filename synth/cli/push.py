@@ -59,7 +59,7 @@ __all__ = ["command"]
 def command(
     run: Path,
     repo: str,
-    contracts: Sequence[str],
+    formats: Sequence[str],
     public: bool,
     dry_run: bool,
     license: str | None,  # noqa: A002 - the word of the Hub
@@ -95,7 +95,7 @@ def command(
     pushed = push(
         run,
         repo,
-        contracts,
+        formats,
         options_from(**chosen),
         public=public,
         dry_run=dry_run,
@@ -115,7 +115,7 @@ def command(
 
 
 def _show(pushed: Pushed, *, dry_run: bool) -> None:
-    from synth.cli.tables import inert
+    from synth.render.inert import inert
 
     seen = "private" if pushed.private else "public"
     state = "" if pushed.exists else ", new"

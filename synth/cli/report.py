@@ -28,7 +28,7 @@ def command(run: Path, out: Path | None) -> None:
       synth report runs/first
       synth report runs/first --out first.html
     """
-    from synth.view.report import write_report
+    from synth.render.report import write_report
 
     where = out or run / "report.html"
     size = write_report(run, where)

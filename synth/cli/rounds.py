@@ -26,11 +26,11 @@ __all__ = ["command"]
 @click.option("--role", default="student", show_default=True, metavar="ROLE", help="The role that is trained.")
 @click.option(
     "--to",
-    "contracts",
+    "formats",
     multiple=True,
     default=("sft",),
     show_default=True,
-    metavar="CONTRACT",
+    metavar="FORMAT",
     help="Which rows; may be given again.",
 )
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N problems.")
@@ -51,7 +51,7 @@ def command(
     rounds: int,
     training: str,
     role: str,
-    contracts: tuple[str, ...],
+    formats: tuple[str, ...],
     limit: int | None,
     replace_input: bool,
     skip_invalid: bool,
@@ -74,11 +74,13 @@ def command(
 
     from synth.approvals import COMMAND_LINE, NamedIn
     from synth.cli.panel import show
-    from synth.cli.tables import inert, output, table_of
+    from synth.cli.tables import output, table_of
     from synth.engine import open_session, train, walk_rounds
     from synth.errors import UserError
-    from synth.export import CONTRACTS, ExportOptions, export_group
+    from synth.export import ExportOptions, export_group
+    from synth.export.formats import format_of
     from synth.pipeline import load_pipeline
+    from synth.render.inert import inert
     from synth.store.database import open_store
 
     names = load_pipeline(pipeline, media_from=media_from).role_names
@@ -88,9 +90,10 @@ def command(
         )
     if role not in names:
         raise UserError(f"the pipeline has no role {role!r}", remedy=f"--role is one of: {', '.join(names)}")
-    for contract in contracts:
-        if contract not in CONTRACTS:
-            raise UserError(f"there is no contract {contract!r}", remedy=f"contracts: {', '.join(CONTRACTS)}")
+    for name in formats:
+        if name == "parquet":
+            raise UserError("the tables of a run are no training rows", remedy="name another format: --to sft")
+        format_of(name)
     first = next((g.partition("=")[2] for g in given if g.startswith(f"{role}=")), None)
     others = [g for g in given if not g.startswith(f"{role}=")]
     out, told = output(), []
@@ -112,11 +115,9 @@ def command(
                 media_from=media_from,
             )
             show(session, this.run, limit=limit, skip_invalid=skip_invalid, replace_input=replace_input)
-            for made in export_group(this.run, dict.fromkeys(contracts, ExportOptions()), this.data).values():
+            for made in export_group(this.run, dict.fromkeys(formats, ExportOptions()), this.data).values():
                 out.print(f"{made.rows:,} rows in {', '.join(map(str, made.files))}")
-        trained = train(
-            this, training, contracts, on_line=lambda line: out.print(Text(f"  {inert(line)}", style="dim"))
-        )
+        trained = train(this, training, formats, on_line=lambda line: out.print(Text(f"  {inert(line)}", style="dim")))
         with open_store(this.run) as store:
             funnel = dict(store.sql("SELECT stage, n FROM funnel").fetchall())
         told.append(

@@ -19,7 +19,7 @@ __all__ = ["command"]
     help="Where they go.",
 )
 def command(out: Path) -> None:
-    """Write the published contract: the JSON Schema of every record, of the pipeline file and of each export row."""
+    """Write the published schemas: the JSON Schema of every record, of the pipeline file and of each export row."""
     from synth.pipeline.schemas import write_schemas
 
     for path in write_schemas(out):

@@ -149,7 +149,8 @@ def _write_csv(answer: Answer, file: IO[str], raw: bool) -> None:
     """Rows as CSV. Texts that a spreadsheet would take for a formula get a `'` before them, unless they are to be `raw`; a note says
     of how many this is so.
     """
-    from synth.cli.tables import inert, is_formula
+    from synth.cli.tables import is_formula
+    from synth.render.inert import inert
 
     marked = 0
 
@@ -182,7 +183,8 @@ def _print_schema(run: Path) -> None:
     from rich.text import Text
 
     from synth.audit import FUNCTIONS
-    from synth.cli.tables import inert, output
+    from synth.cli.tables import output
+    from synth.render.inert import inert
     from synth.store.columns import TABLES, column_docs, columns
     from synth.store.database import open_store
     from synth.store.views import view_docs

@@ -354,7 +354,8 @@ _IN_WORDS = {
 
 
 def _state_lines(state: ProcessState) -> list[str]:
-    from synth.cli.tables import inert, span, time_words
+    from synth.render.inert import inert
+    from synth.render.numbers import span, time_words
     from synth.store.state import waiting_words
 
     words = _IN_WORDS.get(state.activity) or f"running: retrying {state.retrying:,} calls"
@@ -373,7 +374,9 @@ def _state_lines(state: ProcessState) -> list[str]:
 def _show(status: Status) -> None:
     from rich.text import Text
 
-    from synth.cli.tables import funnel_table, inert, money, output, table_of
+    from synth.cli.tables import funnel_table, output, table_of
+    from synth.render.inert import inert
+    from synth.render.numbers import money
 
     out = output()
     out.print(Text(inert(f"{status.pipeline}, input {status.input or '?'}")))

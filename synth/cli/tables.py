@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 from unicodedata import normalize
 
@@ -15,39 +14,23 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from synth.render.inert import inert
+
 __all__ = [
     "funnel_table",
-    "inert",
-    "inert_lines",
     "is_formula",
-    "money",
     "output",
     "record_of",
-    "span",
     "table_of",
-    "time_words",
 ]
 
 _LEAST_CUT = 12
 """Of a column that is cut off."""
-_CONTROL = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # what a terminal acts on
-    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # turns the direction of writing
-    "\u00ad\u180e\u200b\u2028\u2029\u2060-\u2064\u206a-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"  # is not seen
-    "\ud800-\udfff]"  # cannot be written
-)
 
 
 def output() -> Console:
     """The standard output; wide where nobody looks on and no terminal sets a width."""
     return Console(width=None if sys.stdout.isatty() else 200)
-
-
-def inert(value: Any, width: int | None = None) -> str:
-    """`value` as text without anything a terminal would act on; at most `width` characters."""
-    text = "" if value is None else str(value)
-    text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n").replace("\n", " ⏎ "))
-    return text if width is None or len(text) <= width else text[: width - 1] + "…"
 
 
 _NUMBER = re.compile(r"[+-]?(\d++(?:\.\d*+)?|\.\d++)([eE][+-]?\d++)?%?", re.ASCII)
@@ -66,11 +49,6 @@ def is_formula(text: str) -> bool:
     before = _BEFORE_FORMULA.match(text)
     first = text[before.end() :][:1] if before else ""
     return text.lstrip("'")[:1] in {"\t", "\r"} or normalize("NFKC", first)[:1] in {"=", "+", "-", "@"}
-
-
-def inert_lines(text: str) -> str:
-    """`text` inert, with its lines as they are."""
-    return "\n".join(inert(line) for line in text.split("\n"))
 
 
 def record_of(row: Mapping[str, Any], width: int = 300) -> Table:
@@ -95,25 +73,6 @@ def funnel_table(funnel: Sequence[tuple[str, int]]) -> Table:
     for stage, n in funnel:
         table.add_row(stage, f"{n:,}", ProgressBar(total=most, completed=n, width=30))
     return table
-
-
-def money(cost: float, unpriced: int) -> str:
-    """US dollars as far as they are known, and of how many calls they are not."""
-    known = f"{cost:.4f} USD" if cost or not unpriced else ""
-    unknown = f"price of {unpriced:,} calls unknown" if unpriced else ""
-    return " + ".join(part for part in (known, unknown) if part)
-
-
-def span(seconds: float) -> str:
-    """A span of time in words."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
-
-
-def time_words(moment: datetime) -> str:
-    """A moment to the second, in UTC: `2026-11-29 21:43:03Z`."""
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
 
 
 def table_of(rows: Sequence[Mapping[str, Any]], width: int = 120, *, cut: str | None = None) -> Table:

@@ -162,11 +162,11 @@ class FilterRange(CorpusStep):
 class SelectDiverse(CorpusStep):
     """Keep so many records, good ones that are unlike each other, or that stand for all.
 
-    `spread` takes whatever is farthest from all chosen so far (greedy k-centre, Gonzalez 1985: within twice the best
-    covering radius), rare kinds and outliers first. `coverage` takes what is most like many that nothing chosen is like
-    yet (greedy facility location, Nemhauser, Wolsey and Fisher 1978: at least 1 - 1/e of the best coverage), large kinds
+    `k_center` takes whatever is farthest from all chosen so far (greedily, Gonzalez 1985: within twice the best
+    covering radius), rare kinds and outliers first. `facility_location` takes what is most like many that nothing chosen is like
+    yet (greedily, Nemhauser, Wolsey and Fisher 1978: at least 1 - 1/e of the best coverage), large kinds
     first and outliers last. With `quality` above 0 the rank by `best`, between 0 and 1, weighs beside that. Time grows
-    with the records times `keep`, for `coverage` also times 20,000 at most: of more than that a sample is to be covered.
+    with the records times `keep`, for `facility_location` also times 20,000 at most: of more than that a sample is to be covered.
     """
 
     version: ClassVar[int] = 3
@@ -176,10 +176,10 @@ class SelectDiverse(CorpusStep):
     """What is chosen from."""
     keep: Annotated[int, Field(ge=1)]
     """Records to keep."""
-    aim: Literal["spread", "coverage"] = "spread"
-    """What is sought: those far from each other, or those that others are like."""
-    like: Literal["words", "meaning"] = "words"
-    """How likeness is told: by the Jaccard similarity of word shingles, as sketches estimate it (256 bytes a record), or by the
+    objective: Literal["k_center", "facility_location"] = "k_center"
+    """What is optimised: records far from each other, or records that others are like."""
+    similarity: Literal["shingles", "embedding"] = "shingles"
+    """How similarity is measured: by the Jaccard similarity of word shingles, as sketches estimate it (256 bytes a record), or by the
     cosine of embeddings of a small static model (1 kB a record; needs the extra `curate`)."""
     best: str | None = None
     """A score, `length`, or an expression, that says how good a record is; at random if not given."""
@@ -195,10 +195,10 @@ class SelectDiverse(CorpusStep):
             yield "quality", "quality weighs a score, and none is named", "best: NAME"
         if self.best is not None:
             yield from expression_mistakes("best", self.best)
-        if self.like == "meaning" and find_spec("wordllama") is None:
-            yield "like", "meaning needs what is not installed", "pip install 'synth-rationales[curate]'"
-        if self.like == "meaning" and "shingle" in self.model_fields_set:
-            yield "shingle", "meaning has no shingles", "leave it out, or like: words"
+        if self.similarity == "embedding" and find_spec("wordllama") is None:
+            yield "similarity", "embedding needs what is not installed", "pip install 'synth-rationales[curate]'"
+        if self.similarity == "embedding" and "shingle" in self.model_fields_set:
+            yield "shingle", "embeddings have no shingles", "leave it out, or similarity: shingles"
 
     def sources(self) -> Iterable[tuple[str, str]]:
         yield from [("best", self.best)] if self.best is not None else []
@@ -212,8 +212,8 @@ class SelectDiverse(CorpusStep):
         order = sorted(range(len(records)), key=ranks.__getitem__)
         goodness = _goodness(ranks)
         texts = view.texts(self.target)
-        likeness: Any = word_sketches(texts, self.shingle) if self.like == "words" else meanings(texts)
-        if self.aim == "spread":
+        likeness: Any = word_sketches(texts, self.shingle) if self.similarity == "shingles" else meanings(texts)
+        if self.objective == "k_center":
             chosen = k_centre(likeness, self.keep, goodness=goodness, quality=self.quality, order=order)
         else:
             by_hash = sorted(range(len(records)), key=lambda i: ranks[i][2])
@@ -226,7 +226,7 @@ class SelectDiverse(CorpusStep):
                 order=order,
             )
         nearest, alike = nearest_chosen(likeness, chosen)
-        rule = f"not among the {self.keep} chosen for {self.aim}"
+        rule = f"not among the {self.keep} chosen for {self.objective.replace('_', ' ')}"
         out = sorted(set(range(len(records))) - set(chosen))
         return [
             self.reject(

@@ -41,9 +41,9 @@ class Decontaminate(FileStep):
     containment: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Share of an item's runs that must be in the record; 0: one is enough. For runs of 4 to 8 words."""
     rephrased: Annotated[float, Field(gt=0, le=1)] | None = None
-    """Cosine from which on a record counts as an item rephrased: 0.45 to 0.55 are usual of words, 0.7 to 0.8 of meaning."""
-    like: Literal["words", "meaning"] = "words"
-    """What `rephrased` is the cosine of: words weighted by rarity, or embeddings of a small static model (extra `curate`)."""
+    """Cosine from which on a record counts as an item rephrased: 0.45 to 0.55 are usual of words, 0.7 to 0.8 of embeddings."""
+    similarity: Literal["tfidf", "embedding"] = "tfidf"
+    """What `rephrased` is the cosine of: words weighted by rarity (`tfidf`), or embeddings of a small static model (extra `curate`)."""
     shortest: Annotated[int, Field(ge=1)] = 5
     """Words below which an item is passed over: "Who is he?" is no benchmark's own."""
 
@@ -53,10 +53,14 @@ class Decontaminate(FileStep):
     def problems_with(self) -> Iterable[tuple[str, str, str]]:
         if self.words is None and self.rephrased is None:
             yield "words", "nothing is looked for", "give words, or rephrased"
-        if self.like == "meaning" and self.rephrased is None:
-            yield "like", "like says how rephrased looks, and that is not given", "rephrased: 0.75, or leave like out"
-        if self.like == "meaning" and find_spec("wordllama") is None:
-            yield "like", "meaning needs what is not installed", "pip install 'synth-rationales[curate]'"
+        if self.similarity == "embedding" and self.rephrased is None:
+            yield (
+                "similarity",
+                "similarity says how rephrased looks, and that is not given",
+                "rephrased: 0.75, or leave similarity out",
+            )
+        if self.similarity == "embedding" and find_spec("wordllama") is None:
+            yield "similarity", "embedding needs what is not installed", "pip install 'synth-rationales[curate]'"
         missing = list(super().problems_with())
         yield from missing
         if not missing:
@@ -76,7 +80,7 @@ class Decontaminate(FileStep):
             for one in sharing_runs(texts, wanted, run=self.words, containment=self.containment):
                 found[one.text] = (rule, one, partial(shared_words, run=1))
         if self.rephrased is not None:
-            likeness = resembling if self.like == "words" else meaning_alike
+            likeness = resembling if self.similarity == "tfidf" else meaning_alike
             for one in likeness(texts, wanted, cosine=self.rephrased):
                 found.setdefault(one.text, ("may be an item of a benchmark, rephrased", one, common_words))
         rejections = []

@@ -32,11 +32,11 @@ class NearDuplicates(FileStep):
     step: Literal["near_duplicates"] = "near_duplicates"
     target: Target = "rationale"
     """What is compared."""
-    like: Literal["words", "meaning"] = "words"
-    """How likeness is told: by word shingles, or by embeddings (1 kB a record in memory; needs the extra `curate`)."""
+    similarity: Literal["shingles", "embedding"] = "shingles"
+    """How similarity is measured: by word shingles, or by embeddings (1 kB a record in memory; needs the extra `curate`)."""
     threshold: Annotated[float, Field(gt=0, le=1)] | None = None
-    """Similarity from which on two count as near-duplicates: of words Jaccard, 0.8 if not given, and 1 is the same words
-    in the same order; of meaning the cosine, 0.85 if not given."""
+    """Similarity from which on two count as near-duplicates: of shingles Jaccard, 0.8 if not given, and 1 is the same
+    words in the same order; of embeddings the cosine, 0.85 if not given."""
     shingle: Annotated[int, Field(ge=1, le=64)] = 5
     """Words in a shingle."""
     permutations: Annotated[int, Field(ge=16, le=1024)] = 128
@@ -56,11 +56,15 @@ class NearDuplicates(FileStep):
     def problems_with(self) -> Iterable[tuple[str, str, str]]:
         missing = list(super().problems_with())
         yield from missing
-        if self.like == "meaning":
+        if self.similarity == "embedding":
             if find_spec("wordllama") is None:
-                yield "like", "meaning needs what is not installed", "pip install 'synth-rationales[curate]'"
+                yield "similarity", "embedding needs what is not installed", "pip install 'synth-rationales[curate]'"
             for option in {"shingle", "permutations", "engine", "index"} & self.model_fields_set:
-                yield option, f"{option} is of words, and meaning has none", "leave it out, or like: words"
+                yield (
+                    option,
+                    f"{option} is of shingles, and embeddings have none",
+                    "leave it out, or similarity: shingles",
+                )
         if self.engine == "numba" and find_spec("numba") is None:
             yield "engine", "numba is not installed", "pip install 'synth-rationales[fast]', or leave the engine out"
         if self.index is not None and not missing:
@@ -72,7 +76,7 @@ class NearDuplicates(FileStep):
     def run(self, view: CorpusView) -> list[Rejection]:
         records, texts = view.kept(self.target), view.texts(self.target)
         priority = self._priority(records, view)
-        if self.like == "meaning":
+        if self.similarity == "embedding":
             least = 0.85 if self.threshold is None else self.threshold
             alike = near_duplicates_in_meaning(texts, priority=priority, threshold=least)
             return self._rejections(alike, records, f"near-duplicate in meaning, cosine >= {least:g}")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from synth.store.database import BY_HAND, CORPUS, HUMAN_OWNER, open_store
+from synth.store.database import open_store
 from synth.store.entries import read_journal
 from synth.store.manifest import read_manifest
+from synth.store.owners import BY_HAND, CORPUS, HUMAN_OWNER
 
 __all__ = ["Failed", "corpus_is_due", "failed_in"]
 

@@ -9,14 +9,17 @@ from typing import Any
 
 from synth.corpus import CorpusStep
 from synth.corpus.step import FileStep
+from synth.corpus.view import StoreView
 from synth.engine.signature import is_signed, sign
 from synth.errors import PipelineError, RunFolderError, UserError
 from synth.pipeline import Draft, read_pipeline
 from synth.records import UnitRecord, content_id
 from synth.store.commits import commit_body
-from synth.store.database import BY_HAND, fold, open_store
+from synth.store.database import open_store
+from synth.store.fold import fold
 from synth.store.journal import Journal
 from synth.store.manifest import MANIFEST, Manifest, read_manifest
+from synth.store.owners import BY_HAND
 from synth.store.run_folder import RunFolder
 
 __all__ = ["add_by_hand", "adopt", "by_hand", "commit", "fingerprint_of", "judge", "take_off"]
@@ -48,7 +51,7 @@ def judge(
         journal.flush()
         fold(run, journal.began)
         with open_store(run) as store:
-            for one in step.run(store):
+            for one in step.run(StoreView(store)):
                 if isinstance(one, str):
                     tell(f"{step.name}: {one}")
                 else:

@@ -13,7 +13,7 @@ import orjson
 from synth.calls import Caller, Ledger
 from synth.engine.progress import Progress
 from synth.engine.units import StepDone, run_step, run_unit
-from synth.errors import ModelError, StepError, UserError
+from synth.errors import ModelError, PromptError, StepError, UserError
 from synth.files import Reach
 from synth.models import Completion, Model, Request, ScriptedModel, World
 from synth.pipeline import Pipeline
@@ -416,6 +416,8 @@ async def _simulate(
             cause = _cause(error)
             if isinstance(cause, UserError) and not isinstance(cause, StepError) and sources == ("input",):
                 raise cause from error  # a mistake that its run would meet, too
+            if isinstance(cause, PromptError) and not counted.failed:
+                raise cause from error  # a mistake too; behind a failed step it may lack what that would have made
             counted.failed[step.name] = _why(cause)
             return StepDone(0, ())
 

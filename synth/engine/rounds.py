@@ -84,7 +84,7 @@ def walk_rounds(folder: Path, rounds: int, first: str | None) -> Iterator[Round]
             student, made_by = made.student, this.folder / _DONE
 
 
-def train(this: Round, command: str, contracts: Sequence[str], on_line: Callable[[str], None] | None = None) -> Trained:
+def train(this: Round, command: str, formats: Sequence[str], on_line: Callable[[str], None] | None = None) -> Trained:
     """Run the training command of a round, unless it has been run.
 
     The command is run by the shell in the folder it was given in, with these variables: `SYNTH_DATA` (folder with the
@@ -123,7 +123,7 @@ def train(this: Round, command: str, contracts: Sequence[str], on_line: Callable
             f"let it write one line to $SYNTH_OUT/{STUDENT}, such as http://localhost:8000/v1#my-model; then {again}"
         )
         raise Stopped(what, where=str(log), remedy=remedy)
-    record = {"format": _FORMAT, "student": student, "command": command, "contracts": list(contracts)}
+    record = {"format": _FORMAT, "student": student, "command": command, "formats": list(formats)}
     write_file(this.folder / _DONE, orjson.dumps(record, option=orjson.OPT_INDENT_2))
     return Trained(student, log)
 

@@ -32,11 +32,13 @@ from synth.models import Completion, Model, Request, probe
 from synth.pipeline import Pipeline
 from synth.records import Rationale, content_id
 from synth.sources import Given, Source
-from synth.store.database import BY_HAND, CORPUS, HUMAN_OWNER, Store, fold, open_store
+from synth.store.database import Store, open_store
 from synth.store.entries import LAYOUT, read_journal
+from synth.store.fold import fold
 from synth.store.invented import SCRIPTED, invented_in
 from synth.store.journal import Journal
 from synth.store.manifest import Manifest
+from synth.store.owners import BY_HAND, CORPUS, HUMAN_OWNER
 from synth.store.run_folder import RunFolder
 
 __all__ = ["Summary", "run_pipeline"]
@@ -166,6 +168,7 @@ async def run_pipeline(
                 introduced=pipeline.introduced(),
                 corpus=[s.described() for s in pipeline.corpus],
                 writers=[s.name for s in pipeline.model_steps if Rationale in s.gives_types()],
+                judges=[s.name for s in pipeline.model_steps if s.judges()],
                 source=source.describe(),
                 limit=limit,
                 models={role: [_identity(t) for t in some] for role, some in models.items()},

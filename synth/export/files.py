@@ -231,7 +231,7 @@ class _Exports(Note):
 
 
 def exports_in(out: Path) -> dict[str, ExportNote]:
-    """What exports lie in a folder, by `CONTRACT.SUFFIX` (or `parquet`).
+    """What exports lie in a folder, by `FORMAT.SUFFIX` (or `parquet`).
 
     Raises:
         UserError: the note of it cannot be read, or was made by a newer version.

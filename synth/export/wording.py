@@ -7,8 +7,8 @@ from typing import Any, Literal, NamedTuple, Self
 
 import orjson
 
-from synth.export.contracts import Message
 from synth.export.options import ExportOptions
+from synth.export.row import Message
 from synth.records import solution_of
 from synth.verify import answer_sentence
 

@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from synth.errors import ModelError, Stopped
 from synth.models.base import StateStore
 from synth.models.endpoint import EndpointModel
-from synth.models.reading import refusal_of_server
+from synth.models.refusals import refusal_of_server
 from synth.models.request import Completion, Request
 from synth.models.transport import HttpReply, HttpTransport
 from synth.models.unpacking import MOST_BYTES as MOST_BYTES_OF_REPLY
@@ -49,11 +49,11 @@ class BatchSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    most: Annotated[int, Field(ge=1, le=50_000)] = 2_000
+    max_requests: Annotated[int, Field(ge=1, le=50_000)] = 2_000
     """Requests in one batch, at most; so many are under way at once."""
-    quiet: Annotated[float, Field(gt=0)] = 5.0
+    idle_seconds: Annotated[float, Field(gt=0)] = 5.0
     """Seconds without a further request after which a batch leaves."""
-    poll: Annotated[float, Field(gt=0)] = 30.0
+    poll_seconds: Annotated[float, Field(gt=0)] = 30.0
     """Seconds between two looks at a batch."""
     price_factor: Annotated[float, Field(gt=0, le=1)] = 0.5
     """What a call in a batch costs, of the price stated."""
@@ -113,14 +113,14 @@ class BatchModel(EndpointModel):
     """Answers through batches; see the module. Arguments as in `EndpointModel`, and `batch`."""
 
     def __init__(self, name: str, *, batch: BatchSettings, **given: Any) -> None:
-        super().__init__(name, **{**given, "concurrency": batch.most})
+        super().__init__(name, **{**given, "concurrency": batch.max_requests})
         if self.price is not None:
             factor = batch.price_factor
             self.price = self.price.model_copy(
                 update={"input": self.price.input * factor, "output": self.price.output * factor}
             )
         self._batch = batch
-        self._most = batch.most
+        self._most = batch.max_requests
         self._state: StateStore | None = None
         self._new: dict[str, Request] = {}
         self._waiting: dict[str, _Waiting] = {}
@@ -241,7 +241,7 @@ class BatchModel(EndpointModel):
                 if error.what != reported:
                     reported = error.what
                     self._kept.report(f"model {self.name}: batch {batch}: {reported} (asked again)")
-            await asyncio.sleep(self._batch.poll)
+            await asyncio.sleep(self._batch.poll_seconds)
 
     # Sending.
 
@@ -252,7 +252,7 @@ class BatchModel(EndpointModel):
             while len(self._new) < self._most:
                 self._arrived.clear()
                 try:
-                    await asyncio.wait_for(self._arrived.wait(), self._batch.quiet)
+                    await asyncio.wait_for(self._arrived.wait(), self._batch.idle_seconds)
                 except TimeoutError:
                     break
             await self._room.wait()
@@ -321,7 +321,7 @@ class BatchModel(EndpointModel):
             if error.fatal or error.cause not in {"timeout", "connection", "server", "malformed"}:
                 raise
             # It may be there all the same, and a second one would be paid too.
-            await asyncio.sleep(min(self._batch.poll, 5.0))
+            await asyncio.sleep(min(self._batch.poll_seconds, 5.0))
             found = await self._patiently("(being made)", lambda: self._look_for({token: int(time.time())}))
             if token not in found:
                 raise
@@ -427,7 +427,7 @@ class BatchModel(EndpointModel):
             if done != reported:
                 reported = done
                 self._kept.report(f"model {self.name}: batch {batch} is {seen.status}, {done:,} calls done")
-            await asyncio.sleep(self._batch.poll)
+            await asyncio.sleep(self._batch.poll_seconds)
 
     async def _deliver(self, batch: str, file: str, wanted: AbstractSet[str]) -> set[str]:
         """Hand out the lines of a result file; gives the keys of those that were wanted and there."""

@@ -20,7 +20,8 @@ from synth.errors import ModelError, SetupError
 from synth.models.base import Capability, Model, Price, StateStore
 from synth.models.identity import identity_of
 from synth.models.media import with_media
-from synth.models.reading import read_reply, refusal_of_server
+from synth.models.reading import read_reply
+from synth.models.refusals import refusal_of_server
 from synth.models.request import Completion, Message, Request
 from synth.models.transport import HttpReply
 from synth.records.identity import canonical_json

@@ -47,9 +47,6 @@ TaskKind = Literal[
     "judge",
     "critique",
     "revise",
-    "decide",
-    "justify",
-    "summarize",
     "propose",
     "evaluate",
     "same",
@@ -68,8 +65,7 @@ class Task:
     kind: TaskKind
     """`solve`: write a rationale for `problem`. Of the rationale `subject`, `review`: rate it from 1 to 5; `judge`: say
     yes or no to its being right; `critique`: explain its mistake; `revise`: write it anew without the mistake. Of a
-    tree, `decide`: vote yes or no; `justify`: say why it was decided as `hint` says; `summarize`: tell the path that
-    comes to the mark `hint`; `propose`: a next step after the node `subject`; `evaluate`: that node. `same`: whether the
+    tree, `propose`: a next step after the node `subject`; `evaluate`: that node. `same`: whether the
     record `subject` is the item `hint` of a benchmark, in other words. Of a problem, `judge` is yes or no to a question about it. `segment`: say where
     the steps of the text `hint` begin, which is of the rationale `subject`. `ask`:
     whatever a step `ask`, or a step of a method's own, asks. `continue`: go on from the beginning of a solution, which the request

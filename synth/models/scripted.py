@@ -270,8 +270,6 @@ class World:
             return self._review(task, rng)
         if task.kind == "same":
             return self._compare(request, rng)
-        if task.kind in {"decide", "justify", "summarize"}:
-            return self._mark(request, rng)
         if task.kind == "ask":
             return self._ask(request, rng)
         if task.kind == "segment" and request.shape is None:
@@ -387,20 +385,6 @@ class World:
         if request.shape is None:
             return _yes_or_no(0.9 if says else 0.1)
         return _fields(task, reason="Their numbers.", same="yes" if says else "no")
-
-    def _mark(self, request: Request, rng: random.Random) -> str:
-        """A vote, a reason or a report. Whether an element holds is settled by its words and those of the answer."""
-        task, asked = request.task, str(request.messages[-1]["content"])
-        if task.kind == "decide":
-            truth = random.Random(f"{task.problem.id}:{asked.rsplit(chr(10), 1)[-1]}").random() < 0.5
-            agrees = rng.random() < self.agreement_rate
-            said = "yes" if truth == agrees else "no"
-            return _fields(task, decision=said) if task.format == "json" else said.capitalize()
-        quote = _quote(task.problem.context or "", rng)
-        if task.kind == "justify":
-            return _fields(task, reason=f"I take it for a {task.hint}.", quote=quote)
-        rationale = f'The mark is {task.hint}, for it says "{quote}".'
-        return _fields(task, rationale=rationale, mark=str(task.hint), suggestion="Say more.")
 
     def _propose(self, task: Task, rng: random.Random) -> str:
         depth = task.subject.depth + 1 if isinstance(task.subject, Node) else 0

@@ -14,12 +14,12 @@ from functools import cache
 from itertools import chain
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, PydanticUserError, ValidationError
 
 from synth.models.request import Message
 from synth.nesting import too_deep
 
-__all__ = ["NUMBERED_BY", "Reply", "Unreadable", "read_structured", "repair_turn", "response_format"]
+__all__ = ["NUMBERED_BY", "Reply", "Unreadable", "holds_itself", "read_structured", "repair_turn", "response_format"]
 
 
 NUMBERED_BY = "numbered_by"
@@ -49,6 +49,27 @@ class Reply(BaseModel):
             named = ((m[1].lower().replace(" ", "_"), text[m.end() : end]) for m, end in zip(found, ends, strict=True))
             yield {name: value.strip() for name, value in named}  # of two the last counts
 
+
+def holds_itself(shape: type[BaseModel]) -> bool:
+    """Whether an object of a class can hold another of the same class, at whatever depth: no endpoint is held to such a schema."""
+    try:
+        schema = shape.model_json_schema()
+    except PydanticUserError:  # it has no schema, which is found out where it is used
+        return False
+    defined = schema.get("$defs", {})
+    within = {name: set(_REFERENCE.findall(json.dumps(of))) for name, of in defined.items()}
+    for name, named in within.items():
+        reached: set[str] = set()
+        ahead = named
+        while ahead:
+            reached |= ahead
+            ahead = set().union(*(within.get(n, ()) for n in ahead)) - reached
+        if name in reached:
+            return True
+    return False
+
+
+_REFERENCE = re.compile(r'"\$ref": "#/\$defs/([^"]*)"')
 
 R = TypeVar("R", bound=Reply)
 

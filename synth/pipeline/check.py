@@ -37,7 +37,7 @@ def check_names(steps: Sequence[Step | CorpusStep], draft: Draft) -> None:
                 step.name,
                 "name",
                 f"the name {step.name!r} is taken",
-                "give each use of a step a name of its own: name: …",
+                "give one a name: name: …; each use of a step has a name of its own",
             )
         seen.add(step.name)
 
@@ -120,6 +120,10 @@ class _Flow:
         find, kind = self._draft.find, step.takes_type()
         seen = {name: made for name, made in self._made.items() if made.enabled or not step.enabled}
         self._check_references(step, seen)
+        for option in ("by", *step.names_steps):
+            if getattr(step, option, None) == ():
+                nobody = "asks nobody" if option == "by" else "names no step"
+                find(step.name, option, f"{option} {nobody}", f"name one, or leave {option} out")
         scores = frozenset[str]().union(*(made.scores for made in seen.values()))
         named = None if self._draft.in_the_dark else scores
         known = names_of(kind, named) | dict(step.sees())

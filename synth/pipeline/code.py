@@ -23,6 +23,7 @@ from synth.approvals import code_is_allowed
 from synth.errors import PipelineError, UserError
 from synth.files import Reach, read_file
 from synth.models import Reply, Simulator
+from synth.models.structured import holds_itself
 from synth.shipped import shipped
 from synth.steps import Step, all_steps
 from synth.verify import Verifier
@@ -116,6 +117,12 @@ def load_code(name: str, reach: Reach, code: Code) -> None:
                     f"{value.__name__} is no class of replies",
                     where=str(file.path),
                     remedy="derive it from synth.Reply",
+                )
+            if holds_itself(value):
+                raise UserError(
+                    f"the class of replies {value.__name__} holds itself, at some depth, and no endpoint can be held to that",
+                    where=str(file.path),
+                    remedy="write out how deep a reply may be: a class for each level",
                 )
             code.replies[value.__name__] = value
         else:

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from synth.bounded import nearest
-from synth.corpus import CORPUS_STEPS, CorpusStep
+from synth.corpus import CorpusStep, all_corpus_steps
 from synth.errors import UserError
 from synth.files import Reach
 from synth.models import Simulator
@@ -190,6 +190,7 @@ def _build(file: _File, draft: Draft, origin: str | tuple[dict[str, Any], Path],
     )
     draft.pipeline._origin = origin  # noqa: SLF001  # the loader's own mark
     draft.pipeline._simulators = _simulators(enabled, code)  # noqa: SLF001  # the same
+    draft.pipeline._own_steps = code.steps  # noqa: SLF001  # the same
 
 
 def _simulators(steps: Sequence[Step], code: Code) -> dict[str, Simulator]:
@@ -297,7 +298,7 @@ def _corpus_step(item: Item, draft: Draft) -> CorpusStep | None:
     if item.steps is not None:
         draft.findings.append(Finding(*item.at(), "a repeat stands in corpus", "repeat: stands among steps: alone"))
         return None
-    step = _step(item, draft, {kind.model_fields["step"].default: kind for kind in CORPUS_STEPS})
+    step = _step(item, draft, all_corpus_steps())
     return step if isinstance(step, CorpusStep) else None
 
 

@@ -1,4 +1,4 @@
-"""The published contract: JSON Schemas, written from the models."""
+"""The published schemas: JSON Schemas, written from the models."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from synth.documented import json_schema
-from synth.export.contracts import ROWS
+from synth.export.formats import ROWS
 from synth.files import write_file
 from synth.models import Profile
 from synth.pipeline.spec import pipeline_schema

@@ -57,12 +57,18 @@ class Pipeline(PipelineHead):
     code_digests: Annotated[dict[str, str], Field(default_factory=dict)]
     """SHA-256 of the content of each Python file that it brings, by name."""
     _simulators: dict[str, Simulator] = PrivateAttr(default_factory=dict)
+    _own_steps: dict[str, type[Step]] = PrivateAttr(default_factory=dict)
     _origin: str | tuple[dict[str, Any], Path] = PrivateAttr("")
 
     @property
     def origin(self) -> str | tuple[dict[str, Any], Path]:
         """What it was loaded from: a name, a path, or a mapping with the folder in which its relative paths begin."""
         return self._origin
+
+    @property
+    def own_steps(self) -> Mapping[str, type[Step]]:
+        """The steps that its Python defines, by the names of the steps, also those that it does not use."""
+        return self._own_steps
 
     @property
     def simulators(self) -> Mapping[str, Simulator]:

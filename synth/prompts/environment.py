@@ -6,6 +6,7 @@ give, and listed methods of text, lists and mappings. Everything else is undefin
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, TypeVar
@@ -65,13 +66,21 @@ def value_tree(source: str) -> nodes.Template:
     from jinja2.parser import Parser
 
     def parse() -> nodes.Template:
-        parser = Parser(environment(), source, state="variable")
+        parser = Parser(environment(), _ESCAPE.sub(_whole, source), state="variable")
         value = parser.parse_expression()
         if not parser.stream.eos:
             raise TemplateSyntaxError("the expression goes on after its end", parser.stream.current.lineno)
         return nodes.Template([nodes.Assign(nodes.Name("result", "store", lineno=1), value, lineno=1)], lineno=1)
 
     return _parsed(source, EXPRESSION_LETTERS, parse)
+
+
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+
+
+def _whole(found: re.Match[str]) -> str:
+    """A backslash with what follows it; one that begins no escape of Python, as in `search("\\[")`, is itself. Python warns of such."""
+    return found[0] if found[1] in "\n\\'\"abfnrtv01234567xNuU" else f"\\{found[0]}"
 
 
 def _parsed(source: str, most: int, parse: Callable[[], nodes.Template]) -> nodes.Template:

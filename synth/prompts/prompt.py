@@ -11,7 +11,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from synth.errors import UserError
+from synth.errors import PromptError, UserError
 from synth.files import Reach, read_file
 from synth.prompts.called import Role
 from synth.prompts.environment import compile_tree, keys_read, reason, template_tree, undefined_names
@@ -115,12 +115,12 @@ class Prompt:
             deque(template.root_render_func(context), maxlen=0)  # it writes messages
         except Exception as error:
             what, remedy = f"the prompt cannot be filled in: {reason(error)}", "docs/expressions.md says what it can do"
-            raise UserError(what, where=self.name, remedy=remedy) from error
+            raise PromptError(what, where=self.name, remedy=remedy) from error
         finally:
             end(before)
             context.vars.clear()  # its macros know the context: a circle that would wait for the garbage collector
         if not messages:
-            raise UserError(
+            raise PromptError(
                 "the prompt makes no message", where=self.name, remedy="write {% call user() %}…{% endcall %}"
             )
         return tuple(messages)

@@ -7,7 +7,17 @@ from __future__ import annotations
 
 from contextvars import ContextVar, Token
 
-__all__ = ["LETTERS_A_STEP", "MOST_STEPS", "Refused", "TooMuchWork", "begin", "end", "spend", "steps_left"]
+__all__ = [
+    "LETTERS_A_STEP",
+    "MOST_STEPS",
+    "Refused",
+    "TooMuchWork",
+    "begin",
+    "end",
+    "look_through",
+    "spend",
+    "steps_left",
+]
 
 MOST_STEPS = 2_000_000
 """Steps of one evaluation: about 0.2 s of loops, or 32 million characters (8 million tokens) of text that is made."""
@@ -56,3 +66,13 @@ def spend(steps: int) -> None:
 def steps_left() -> int:
     """Steps that may still be taken."""
     return _left.get()[0]
+
+
+def look_through(records: int) -> None:
+    """Count a step for each record that is looked through to make a variable; outside of an evaluation nothing is counted.
+
+    Raises:
+        TooMuchWork: there are not so many steps left.
+    """
+    if _left.get(None) is not None:
+        spend(records)

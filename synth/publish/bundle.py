@@ -18,9 +18,9 @@ from synth.files import write_file
 from synth.notes import Note
 from synth.publish.card import CARD, Licenses, card_of
 from synth.publish.configs import configs_of
+from synth.render.report import write_report
 from synth.store.database import open_store
 from synth.store.manifest import Manifest, StepNote, read_manifest
-from synth.view.report import write_report
 
 __all__ = ["NOTE", "PUSH_FORMAT", "Bundle", "PushNote", "Upload", "make_bundle"]
 
@@ -76,7 +76,7 @@ class Bundle:
 def make_bundle(
     run: Path,
     folder: Path,
-    contracts: Mapping[str, ExportOptions],
+    formats: Mapping[str, ExportOptions],
     verdicts: Sequence[Verdict],
     licenses: Licenses,
     repo: str,
@@ -86,7 +86,7 @@ def make_bundle(
     Args:
         run: the run folder.
         folder: where the files are made.
-        contracts: what is exported, with its options.
+        formats: what is exported, with its options.
         verdicts: what the audits say of the run.
         licenses: what is known of licences.
         repo: `OWNER/NAME`, for the card.
@@ -95,9 +95,9 @@ def make_bundle(
         UserError: there is nothing to export.
     """
     data, left_out, notes = folder / "data", [], []
-    for contract, made in export_group(run, contracts, data).items():
-        left_out += [f"{contract}: {line}" for line in made.left_out]
-        notes += [f"{contract}: {line}" for line in made.notes]
+    for name, made in export_group(run, formats, data).items():
+        left_out += [f"{name}: {line}" for line in made.left_out]
+        notes += [f"{name}: {line}" for line in made.notes]
     configs = configs_of(data, run, "data/")
     rows = {split.path: split.rows for config in configs for split in config.splits}
     empty = {p for p in data.glob("*.parquet") if f"data/{p.name}" not in rows}

@@ -177,8 +177,8 @@ def _nothing(out: Path) -> UserError:
 def _header(facts: Facts, configs: Sequence[Config], licenses: Licenses, called: str) -> dict[str, Any]:
     rows = sum(config.rows for config in configs)
     made = facts.asked or any(author in {"teacher", "student"} for author, _, _ in facts.authors)
-    contracts = [c for c in dict.fromkeys(config.contract for config in configs) if c != "parquet"]
-    tags = [*([INVENTED] if facts.invented else []), *(["synthetic"] if made else []), "synth", "reasoning", *contracts]
+    formats = [c for c in dict.fromkeys(config.format for config in configs) if c != "parquet"]
+    tags = [*([INVENTED] if facts.invented else []), *(["synthetic"] if made else []), "synth", "reasoning", *formats]
     tasks = [
         "text-generation",
         *(["question-answering"] if facts.gold else []),

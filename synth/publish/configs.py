@@ -11,9 +11,9 @@ import orjson
 
 from synth.documented import field_docs
 from synth.errors import UserError
-from synth.export.contracts import CONTRACTS, ROWS
 from synth.export.files import columns_of, exports_in
-from synth.export.tables import TABLE_FILES
+from synth.export.formats import ROWS, all_formats
+from synth.export.formats.parquet import TABLE_FILES
 from synth.files import regular
 from synth.store.columns import TABLES, column_docs
 from synth.store.views import view_docs
@@ -37,7 +37,7 @@ class Config(NamedTuple):
     """What `load_dataset(REPO, NAME)` loads."""
 
     name: str
-    contract: str
+    format: str
     about: str
     """What a row is, in Markdown of ours."""
     splits: tuple[Split, ...]
@@ -63,31 +63,31 @@ def configs_of(folder: Path, run: Path, prefix: str = "") -> list[Config]:
     mine = {key: note.files for key, note in exports_in(folder).items() if note.run == str(run.resolve())}
     made: list[Config] = []
     for key in sorted(mine, key=_place):
-        contract, _, suffix = key.partition(".")
-        if contract == "parquet":
+        to, _, suffix = key.partition(".")
+        if to == "parquet":
             made += filter(None, (_table(folder, name) for name in mine[key] if re.fullmatch(TABLE_FILES, name)))
-        elif contract in CONTRACTS and suffix in {"jsonl", "parquet"}:
-            name = f"{contract}-{suffix}" if any(c.name == contract for c in made) else contract
-            made.append(_rows(folder, name, contract, suffix, mine[key]))
+        elif to in all_formats() and suffix in {"jsonl", "parquet"}:
+            name = f"{to}-{suffix}" if any(c.name == to for c in made) else to
+            made.append(_rows(folder, name, to, suffix, mine[key]))
     return [c._replace(splits=tuple(s._replace(path=prefix + s.path) for s in c.splits)) for c in made]
 
 
 def _place(key: str) -> tuple[int, str]:
-    contract = key.partition(".")[0]
-    return (list(ROWS).index(contract) if contract in ROWS else len(ROWS), key)
+    to = key.partition(".")[0]
+    return (list(ROWS).index(to) if to in ROWS else len(ROWS), key)
 
 
-def _rows(folder: Path, name: str, contract: str, suffix: str, files: list[str]) -> Config:
+def _rows(folder: Path, name: str, to: str, suffix: str, files: list[str]) -> Config:
     splits: list[Split] = []
     columns: tuple[str, ...] = ()
     for path in files:
-        found = re.fullmatch(rf"{re.escape(contract)}(?:\.(\w+))?\.{suffix}", path)
+        found = re.fullmatch(rf"{re.escape(to)}(?:\.(\w+))?\.{suffix}", path)
         if found:
             rows, names = _parquet(folder / path) if suffix == "parquet" else _jsonl(folder / path)
             columns = tuple(names)
             splits.append(Split(found[1] or ONLY, path, rows))
-    about, docs = _documented(contract, columns)
-    return Config(name, contract, about, tuple(splits), _told(columns, docs))
+    about, docs = _documented(to, columns)
+    return Config(name, to, about, tuple(splits), _told(columns, docs))
 
 
 def _told(columns: Sequence[str], docs: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
@@ -108,10 +108,11 @@ def _table(folder: Path, path: str) -> Config | None:
     return Config(name, "parquet", about, (Split(ONLY, path, rows),), _told(columns, docs))
 
 
-def _documented(contract: str, columns: tuple[str, ...]) -> tuple[str, dict[str, str]]:
+def _documented(to: str, columns: tuple[str, ...]) -> tuple[str, dict[str, str]]:
     """What is said of the row type that has these columns."""
-    candidates = [ROWS[contract], *ROWS.values()]
-    kind = next((k for k in candidates if columns_of(k) == list(columns)), ROWS[contract])
+    own = all_formats()[to].row
+    candidates = [own, *all_formats()[to].variants.values(), *ROWS.values()]
+    kind = next((k for k in candidates if columns_of(k) == list(columns)), own)
     return (kind.__doc__ or "").partition("\n")[0], field_docs(kind)
 
 

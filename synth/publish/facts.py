@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import orjson
 
 from synth.models.local import CATALOGUE
+from synth.render.summary import Stage, funnel_of
 from synth.store.database import Store
 from synth.store.invented import invented_in
 from synth.store.manifest import Introduced, Manifest, read_manifest
-from synth.view.summary import Stage, funnel_of
 
 __all__ = ["Cited", "Facts", "Looked", "Prompted", "StepTold", "Taught", "facts_of", "languages_of"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from synth.view.pages import brief, plain
+from synth.render.inert import brief, plain
 
 __all__ = ["Ours", "code", "escaped", "title"]
 

@@ -12,7 +12,7 @@ from synth.approvals import Approve, answer
 from synth.audit import Verdict, failing, run_audits
 from synth.errors import CheckFailed, UserError
 from synth.export import ExportOptions
-from synth.export.options import options_of
+from synth.export.check import options_of
 from synth.files import temporary_folder
 from synth.models import Profile, load_profile
 from synth.publish.bundle import NOTE, Bundle, make_bundle
@@ -92,15 +92,15 @@ def push(
 
         synth.push("runs/gsm8k", "me/gsm8k-rationales", ["sft", "dpo"], license="cc-by-4.0")
 
-    Every contract is a configuration of the data set, with the splits of the run. All files change in one commit. Files that an
+    Every format is a configuration of the data set, with the splits of the run. All files change in one commit. Files that an
     earlier push has written and this one does not are removed; files of others stay. With the same content there nothing is
     sent. The token is that of `HF_TOKEN` or of `hf auth login`; `HF_ENDPOINT` names another Hub.
 
     Args:
         run: the run folder.
         repo: `OWNER/NAME`, or `NAME` for one's own; made if it is not there.
-        to: the contract, or contracts.
-        options: how rows are written; what does not apply to one of the contracts is passed over for that one. Files are
+        to: the format, or formats.
+        options: how rows are written; what does not apply to one of the formats is passed over for that one. Files are
             Parquet, whatever it says.
         public: whether a new repository is for everybody to see; needed too for one that already is.
         dry_run: only look; nothing is written anywhere.
@@ -119,7 +119,7 @@ def push(
 
     Raises:
         CheckFailed: audits fail, or there is a secret in what would be published.
-        UserError: there is nothing to export, no such contract, an option does not apply; the name is none; files there that
+        UserError: there is nothing to export, no such format, an option does not apply; the name is none; files there that
             are not ours would be overwritten (`options.replace` allows it), or the repository is public; the scripted model
             wrote text of the run.
         SetupError: there is no token, or it may not write there; the Hub cannot be reached, or is not approved.
@@ -133,9 +133,9 @@ def push(
         )
     names = [to] if isinstance(to, str) else list(to)
     if not names:
-        raise UserError("nothing is to be published", remedy="name a contract: --to sft")
+        raise UserError("nothing is to be published", remedy="name a format: --to sft")
     applied = options_of(names, replace(options, file_format="jsonl", replace=False))
-    contracts = {c: o if c == "parquet" else replace(o, file_format="parquet") for c, o in applied.items()}
+    formats = {c: o if c == "parquet" else replace(o, file_format="parquet") for c, o in applied.items()}
     known = load_profile(Path(profile) if profile is not None else None)
     licenses = Licenses.known(known, license, input_license, model_licenses)
     _refuse_invented(run)
@@ -151,7 +151,7 @@ def push(
     if not ignore_audits:
         _refuse_failed(run, verdicts)
     with temporary_folder() as folder:
-        bundle = make_bundle(run, Path(folder), contracts, verdicts, licenses, hub.repo)
+        bundle = make_bundle(run, Path(folder), formats, verdicts, licenses, hub.repo)
         _refuse_secrets(bundle, known, frozenset(not_secrets))
         changes, others = _changes(bundle, there, hub.repo, replacing=options.replace)
         notes = bundle.notes
@@ -175,7 +175,7 @@ def push(
             there,
             [f for f in bundle.files if f.path in sent],
             [c.path for c in changes if c.what == "gone"],
-            (message or "").strip() or f"{run.resolve().name} ({', '.join(contracts)}), by synth",
+            (message or "").strip() or f"{run.resolve().name} ({', '.join(formats)}), by synth",
             public=public,
         )
     return replace(pushed, commit=commit)

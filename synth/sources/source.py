@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from synth.errors import InputError
 from synth.files import Reach
+from synth.plugins import functions
 from synth.records import Problem, UnitRecord
 from synth.sources.declared import read_row, reference_of
 from synth.sources.files import Row, read_rows
@@ -64,7 +65,8 @@ class Source:
     """Problems from a file or a generator. Reading twice gives the same problems.
 
     Args:
-        name: the path of a file, `gym:TASK?size=100&seed=1`, or `hub:OWNER/NAME?split=train`.
+        name: the path of a file, `gym:TASK?size=100&seed=1`, `hub:OWNER/NAME?split=train`,
+            or what a package has registered under `synth.sources`.
         mapping: the user's own mapping, field to column.
         declared: how whole rows are read; rows of one problem are then one unit. It goes before `mapping`.
         references: where no mapping is declared: whether the worked solutions of rows are records too.
@@ -320,7 +322,13 @@ def _bounded(row: Mapping[str, Any] | str) -> Any:
 
 def _made_by(name: str) -> Callable[[str], Iterator[Row]] | None:
     """What makes the rows where they are not those of a file."""
-    return {"gym": gym_rows, "hub": hub_rows}.get(name.partition(":")[0]) if ":" in name else None
+    return (
+        {**_SOURCES, **functions("synth.sources", tuple(_SOURCES))}.get(name.partition(":")[0]) if ":" in name else None
+    )
+
+
+_SOURCES: Mapping[str, Callable[[str], Iterator[Row]]] = {"gym": gym_rows, "hub": hub_rows}
+"""What makes rows, by the prefix of its names. Other packages register theirs under the entry point `synth.sources`."""
 
 
 def _question(problem: Problem) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 import orjson
@@ -16,7 +17,7 @@ from synth.files import Reach, read_file
 from synth.models import Capability, Completion, Model, Reply, Request, Task, TaskKind
 from synth.nesting import too_deep
 from synth.prompts import Expression
-from synth.records import Critique, Failure, Pair, Problem, Rationale, UnitRecord, record_fields
+from synth.records import Failure, Pair, Problem, Rationale, UnitRecord, record_fields
 from synth.steps.make import Answer, Makes, Source, Unmakeable, part_key
 from synth.steps.reply_types import ReplyType, parse_reply, reply_of_class
 from synth.steps.sight import UNIT_VARIABLES
@@ -134,6 +135,9 @@ class Ask(PartStep, ModelStep):
 
     def gives_scores(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(name for entry in self.make for name in entry.scores()))
+
+    def judges(self) -> bool:
+        return bool(self.gives_scores())
 
     def expressions(self) -> Mapping[str, str]:
         made = {
@@ -259,7 +263,7 @@ class Ask(PartStep, ModelStep):
             **({name: seen[name] for name in ("steps", "options")} if isinstance(record, Rationale) else {}),
             "gold": gold,
             "solution": solution,
-            "critiques": [c for c in unit.all(Critique) if c.target == record.id],
+            "critiques": unit.critiques_of(record),
             "format": form,
             "reply_format": kind.instructions(form),
         }
@@ -346,7 +350,13 @@ def _type_of(
         written = {"schema": _schema_file(written["schema"], folder)}
     if isinstance(written, str) and classes and written in classes:
         return reply_of_class(classes[written])
-    return parse_reply(written, steps)
+    return _parsed(json.dumps(written), steps)
+
+
+@lru_cache(maxsize=256)
+def _parsed(written: str, steps: int | None) -> ReplyType:
+    """A type of reply, made once for all uses that write it alike: each is a class, and pydantic takes 20 ms for one."""
+    return parse_reply(json.loads(written), steps)
 
 
 def _schema_file(name: str, folder: Reach | None) -> JsonValue:

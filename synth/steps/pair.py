@@ -54,12 +54,12 @@ class Pair(Step):
     step_score: str = "step_correct"
     """For `first_error`: the score on steps of which 0 is wrong."""
     weight: str = "path_weight"
-    """For `match: heaviest`: the score by which a side is heavy."""
+    """For `rank_by: weight`: the score that is the weight of a side."""
     limit: Annotated[int, Field(ge=1)] = 3
     """Most pairs for each problem."""
-    match: Literal["order", "length", "heaviest", "closest"] = "length"
+    rank_by: Literal["order", "length", "weight", "edit_distance"] = "length"
     """Which pairs come first: the earliest; those whose sides are of the most similar length (against length bias); those
-    with the heaviest sides; those that differ in the fewest steps (or, in a tree, decisions)."""
+    whose sides have the highest `weight`; those that differ in the fewest steps (or, in a tree, decisions)."""
 
     async def run(self, records: Sequence[Rationale], unit: Unit) -> Iterable[UnitRecord]:
         losing = set(self.refers_to().get("over", ()))
@@ -150,9 +150,9 @@ class Pair(Step):
         return {
             "order": lambda _: 0.0,
             "length": lambda c: abs(len(c.chosen.reasoning) - len(c.rejected.reasoning)),
-            "heaviest": lambda c: -heavy(c.chosen) - heavy(c.rejected),
-            "closest": lambda c: len(_content(c.chosen) ^ _content(c.rejected)),
-        }[self.match]
+            "weight": lambda c: -heavy(c.chosen) - heavy(c.rejected),
+            "edit_distance": lambda c: len(_content(c.chosen) ^ _content(c.rejected)),
+        }[self.rank_by]
 
     def _pair(self, candidate: _Candidate) -> PairRecord:
         chosen, rejected, margin = candidate

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.metadata import entry_points
 
+from synth.plugins import plugins, wrong_step
 from synth.steps.ask import Ask
 from synth.steps.check_steps import CheckSteps
 from synth.steps.contamination import Contamination
@@ -21,17 +21,15 @@ from synth.steps.reference import Reference
 from synth.steps.review import Review
 from synth.steps.revise import Revise
 from synth.steps.rollout import Rollout
-from synth.steps.rubric_tree import RubricTree
 from synth.steps.score import Score
+from synth.steps.search import Search
 from synth.steps.segment import Segment
 from synth.steps.segment_by_model import SegmentByModel
 from synth.steps.select import Select
 from synth.steps.step import Step
 from synth.steps.step_labels import StepLabels
 from synth.steps.text_stats import TextStats
-from synth.steps.thought_tree import ThoughtTree
 from synth.steps.token_confidence import TokenConfidence
-from synth.steps.verbalize_path import VerbalizePath
 from synth.steps.verify_answer import VerifyAnswer
 from synth.steps.vote import Vote
 
@@ -46,10 +44,8 @@ BUILT_IN: tuple[type[Step], ...] = (
     Critique,
     Revise,
     Review,
-    ThoughtTree,
+    Search,
     PathToRationale,
-    RubricTree,
-    VerbalizePath,
     Segment,
     SegmentByModel,
     TextStats,
@@ -73,6 +69,4 @@ BUILT_IN: tuple[type[Step], ...] = (
 def all_steps() -> dict[str, type[Step]]:
     """Every step class by its name."""
     steps = {kind.model_fields["step"].default: kind for kind in BUILT_IN}
-    for point in entry_points(group="synth.steps"):
-        steps.setdefault(point.name, point.load())
-    return steps
+    return {**steps, **plugins("synth.steps", steps, wrong_step(Step))}

@@ -11,6 +11,7 @@ from pydantic.errors import PydanticInvalidForJsonSchema
 
 from synth.bounded import nearest
 from synth.models import Reply
+from synth.models.structured import holds_itself
 from synth.steps.json_schema import MOST_LEVELS, Described, mistake, type_of_schema
 from synth.steps.per_step import STEP, one_for_each, step_number
 
@@ -125,6 +126,8 @@ def reply_of_class(kind: type[Reply]) -> ReplyType:
         schema = kind.model_json_schema(by_alias=False)
     except PydanticInvalidForJsonSchema as error:
         raise mistake(f"the class {kind.__name__} cannot be asked for as JSON: {error.message}") from error
+    if holds_itself(kind):
+        raise mistake(f"the class {kind.__name__} holds itself, at some depth: write out how deep a reply may be")
     fields = {}
     for name, of in schema.get("properties", {}).items():
         words = _WORDS_OF_JSON.get(of.get("type", ""), "a value")

@@ -158,6 +158,9 @@ class Review(ModelStep):
     def takes_type(self) -> type[UnitRecord]:
         return _TYPES[self.target]
 
+    def judges(self) -> bool:
+        return self.mode != "resolve"  # where replies are solutions
+
     def gives_scores(self) -> tuple[str, ...]:
         return (self.score, f"{self.score}_single")
 

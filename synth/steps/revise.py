@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar, Literal
 
 from synth.models import Task
-from synth.records import Critique, Problem, Rationale, UnitRecord, record_fields
+from synth.records import Problem, Rationale, UnitRecord, record_fields
 from synth.steps.unit import Unit
 from synth.steps.writing import WritingStep
 
@@ -37,7 +37,7 @@ class Revise(WritingStep):
         asked = []
         for rationale in records:
             problem = unit.problem_of(rationale)
-            shown = {"rationale": rationale, "critiques": [c for c in unit.all(Critique) if c.target == rationale.id]}
+            shown = {"rationale": rationale, "critiques": unit.critiques_of(rationale)}
             for model in unit.models(self.by):
                 task = Task("revise", problem, subject=rationale, format=self.form_for(model))
                 asked.append((model, self.writing(problem, model, task, shown), rationale))

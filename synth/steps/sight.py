@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from synth.prompts import Lazy
+from synth.prompts.work import look_through
 from synth.records import Critique, Node, Pair, Part, Problem, Rationale, Score, UnitRecord, record_fields
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ class Sight(Lazy):
     def make(self, name: str) -> Any:
         if not isinstance(self._record, _OF.get(name, UnitRecord)):
             raise KeyError(name)
+        if name in _LOOKS_THROUGH:
+            look_through(len(self._unit.records))
         return _MADE[name](self._unit, self._record)
 
 
@@ -151,6 +154,7 @@ class _Tables(Lazy):
     def make(self, table: str) -> list[UnitRecord]:
         if table not in UNIT_VARIABLES:
             raise KeyError(table)
+        look_through(len(self._unit.records))
         return [r for r in self._unit.records if r.table == table and self._unit.kept(r)]
 
 
@@ -163,6 +167,9 @@ _OF: dict[str, type[UnitRecord]] = {
     **dict.fromkeys(("chosen", "rejected"), Pair),
 }
 """Names that records of one type have alone."""
+
+_LOOKS_THROUGH = frozenset({"children", "group", "siblings", "right", "wrong"})
+"""Names whose value is found by looking through the records of the unit."""
 
 _MADE: dict[str, Callable[[Unit, UnitRecord], Any]] = {
     "problem": lambda unit, record: unit.problem_of(record),

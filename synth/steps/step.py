@@ -223,6 +223,12 @@ class ModelStep(Step):
         """How many models its roles must have at least, all in all, for the step to make sense."""
         return 1
 
+    def judges(self) -> bool:
+        """Whether its replies are verdicts on records, each score with a call being what that reply says. Rows for training judges
+        are made of them.
+        """
+        return False
+
     def needs_of_models(self) -> frozenset[Capability]:
         """What the endpoints must be able to do."""
         return frozenset()
@@ -271,7 +277,7 @@ class ModelStep(Step):
             messages = prompt.render(**variables)
         except UserError as error:
             where = f"step {self.name}, {(task.subject or task.problem).id}, prompt {error.where}"
-            raise UserError(error.what, where=where, remedy=error.remedy) from error
+            raise type(error)(error.what, where=where, remedy=error.remedy) from error
         own = {"temperature": self.temperature, "top_p": self.top_p, "max_tokens": self.max_tokens}
         return Request(
             messages=messages,

@@ -13,7 +13,7 @@ from synth.models import Capability, Completion, Model, Request, Unreadable, att
 from synth.models.base import THINKING_TOKENS
 from synth.models.continuation import Restarted, strip_prefix
 from synth.prompts import Lazy
-from synth.records import Failure, Node, Part, Problem, Rejection, Score, UnitRecord, derive, is_kept
+from synth.records import Critique, Failure, Node, Part, Problem, Rejection, Score, UnitRecord, derive, is_kept
 from synth.steps.sight import Sight, Verdict, about
 from synth.texts import repeated_share
 
@@ -70,6 +70,8 @@ class Unit:
         self._groups: dict[tuple[type[UnitRecord], str, str | None], list[UnitRecord]] = {}
         self._keys: dict[str, str] = {}
         """The replay key of each reply that has log-probabilities, by its ledger row."""
+        self._critiques: dict[str, list[Critique]] | None = None
+        """Kept critiques by target; None until somebody asks."""
         self._caller = caller
         self._models = models
         self._media = media
@@ -84,6 +86,7 @@ class Unit:
         if self._sights or self._groups:
             self._sights.clear()
             self._groups.clear()
+        self._critiques = None
         for record in records:
             known = self._by_id.get(record.id)
             if known is not None:
@@ -112,6 +115,14 @@ class Unit:
     def all(self, kind: type[R]) -> list[R]:
         """Every kept record of a type, in the order they were made."""
         return [r for r in self.records if isinstance(r, kind) and self.kept(r)]
+
+    def critiques_of(self, record: UnitRecord) -> list[Critique]:
+        """Kept critiques of a record, in the order they were made."""
+        if self._critiques is None:
+            self._critiques = {}
+            for critique in self.all(Critique):
+                self._critiques.setdefault(critique.target, []).append(critique)
+        return list(self._critiques.get(record.id, ()))
 
     def made_by(self, kind: type[UnitRecord], steps: Sequence[str] | None) -> list[UnitRecord]:
         """Kept records of a type that were made by these steps; by any where `steps` is None."""

@@ -109,6 +109,8 @@ class Manifest(Note):
     curated_signature: str | None = None
     """The user's, under `curated`."""
     writers: list[str] = Field(default_factory=list)
+    judges: list[str] = Field(default_factory=list)
+    """Steps whose replies are verdicts."""
     source: _Source | None = None
     limit: Annotated[int, Field(ge=0)] | None = None
     models: dict[str, list[_Identity]] = Field(default_factory=dict)

@@ -22,6 +22,7 @@ CREATE MACRO unpriced_calls(price, status, completion_tokens, finish) AS
 --   step: which step it is
 --   options: all its options, as JSON
 --   writes: whether it asks a model for rationales
+--   judges: whether its replies are verdicts, each score with a call being what that reply says
 -- CREATE VIEW pipeline_steps, made by database.py
 
 -- ids of records that are not kept: a step rejected them, or they are problems derived from a rejected one. The one definition of

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from synth.render.records import Drawn, Sides, Story, messages_of, sides_of, stories, trees_of
 from synth.store.columns import TABLES, stored_columns
 from synth.store.database import Store
 from synth.view.browse import LISTS
-from synth.view.records import Drawn, Sides, Story, messages_of, sides_of, stories, trees_of
 
 __all__ = ["Asking", "Link", "Opened", "opened", "table_of"]
 

@@ -13,13 +13,14 @@ from typing import Any
 
 from synth.errors import UserError
 from synth.records import AnswerKind, Rationale, Rejection, Score, UnitRecord
+from synth.render.inert import restored
+from synth.render.summary import HUMAN
 from synth.store.commits import commit_body
-from synth.store.database import HUMAN_OWNER, Store
+from synth.store.database import Store
 from synth.store.journal import Journal
+from synth.store.owners import HUMAN_OWNER
 from synth.store.run_folder import RunFolder
 from synth.verify import compare_answers, find_answer
-from synth.view.pages import restored
-from synth.view.summary import HUMAN
 
 __all__ = [
     "JUDGED",

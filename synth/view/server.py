@@ -27,6 +27,10 @@ from starlette.types import ASGIApp
 
 from synth.audit import agreement_of
 from synth.errors import SetupError, SynthError, UserError
+from synth.render.inert import plain
+from synth.render.pages import asset, page
+from synth.render.records import stories
+from synth.render.summary import HUMAN, audits_of, figures_of, funnel_of, judges_of
 from synth.store.columns import TABLES, columns
 from synth.store.database import Store
 from synth.store.invented import invented_in
@@ -36,13 +40,11 @@ from synth.view.browse import LISTS, Asked, facets, find
 from synth.view.guard import Guard, Links
 from synth.view.lineage import opened, table_of
 from synth.view.live import Counts, LiveRun
-from synth.view.pages import asset, page, plain
-from synth.view.records import stories
-from synth.view.summary import HUMAN, audits_of, figures_of, funnel_of, judges_of
 
 __all__ = ["Served", "serve"]
 
-_TYPES = {"style.css": "text/css", "view.js": "text/javascript"}
+_ASSETS = {"style.css": ("text/css", "synth.render"), "view.js": ("text/javascript", "synth.view")}
+"""Files that pages ask for: what they are, and whose."""
 
 _FIGURES: Mapping[str, Callable[[Store], Any]] = {
     "invented": invented_in,
@@ -128,15 +130,18 @@ class Served:
             "me": self.me.removeprefix("human:"),
         }
         return HTMLResponse(
-            page(template, **names, tables=list(LISTS), **values).encode("utf-8", errors="replace"),
+            page(template, package="synth.view", **names, tables=list(LISTS), **values).encode(
+                "utf-8", errors="replace"
+            ),
             status,
         )
 
     def _static(self, request: Request, _given: dict[str, str]) -> Response:
         name = request.path_params["name"]
-        if name not in _TYPES:
+        if name not in _ASSETS:
             return self._told("there is no such page", None, 404)
-        return Response(asset(name), media_type=_TYPES[name])
+        kind, package = _ASSETS[name]
+        return Response(asset(name, package), media_type=kind)
 
     def _overview(self, _request: Request, _given: dict[str, str]) -> Response:
         return self._html("overview.html", here="overview", manifest=read_manifest(self.run.run), parts_=list(_FIGURES))

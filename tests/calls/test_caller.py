@@ -20,7 +20,7 @@ from synth.engine import failed_in, forget
 from synth.errors import ModelError, SetupError, Stopped
 from synth.models import Completion, Price, Request, Task
 from synth.models.base import Model
-from synth.models.reading import refusal_of_server
+from synth.models.refusals import refusal_of_server
 from synth.models.transport import HttpReply
 from synth.records import Problem
 from synth.store.journal import Journal

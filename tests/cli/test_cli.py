@@ -84,7 +84,9 @@ def test_model_output_cannot_act_on_the_terminal(tmp_path: Path):
 
 
 def test_export_then_the_file_is_there(rehearsed: Path):
-    out = synth("export", "run", "--to", "dpo", "--out", "data", "--format", "parquet", cwd=rehearsed, check=0).stdout
+    out = synth(
+        "export", "run", "--to", "dpo", "--out", "data", "--file-format", "parquet", cwd=rehearsed, check=0
+    ).stdout
     assert "data/dpo.parquet" in out
     assert (rehearsed / "data" / "dpo.parquet").stat().st_size > 1000
 

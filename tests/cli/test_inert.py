@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import subprocess
+import unicodedata
 from pathlib import Path
 
 import orjson
@@ -16,7 +17,9 @@ from hypothesis import strategies as st
 from support import synth
 
 from synth.audit import FUNCTIONS
-from synth.cli.tables import inert
+from synth.publish.markdown import escaped
+from synth.render.inert import inert, plain
+from synth.render.pages import as_html
 from synth.store import database
 from synth.store.columns import TABLES, column_docs
 from synth.store.database import open_store
@@ -104,6 +107,22 @@ def test_csv_and_json_are_exact_in_a_pipe_and_inert_in_a_terminal(folder: Path, 
         assert "gone" in shown
         assert not ACTED_ON & set(shown)
     assert orjson.loads(in_a_terminal("sql", folder, query, "--format", "json"))["text"] == HOSTILE
+
+
+def test_pages_cards_and_the_terminal_agree_on_what_acts():
+    """Every control character, surrogate and separator of lines, and every sign that hides or turns text, is shown in each of them."""
+    acting = [
+        c for c in map(chr, range(0x110000)) if unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"} and c not in "\t\n"
+    ]
+    for character in [*acting, *"\u00ad\u061c\u180e\u200b\u200e\u202e\u2060\u2066\ufeff\U000e0041"]:
+        text = f"a{character}b"
+        assert inert(text) == "a\N{REPLACEMENT CHARACTER}b"
+        assert character not in plain(text)
+        assert character not in as_html(text)
+        assert character not in escaped(text)
+    for harmless in "a\t\u200c\u200d\u0600é":
+        assert harmless in inert(harmless)
+        assert harmless in plain(harmless)
 
 
 @given(st.text(st.characters()))

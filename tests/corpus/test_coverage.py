@@ -157,12 +157,12 @@ def out_of(step: SelectDiverse, view: View) -> set[str]:
 @given(
     st.lists(st.text("ab ", max_size=12), min_size=4, max_size=80),
     st.integers(1, 4),
-    st.sampled_from(["spread", "coverage"]),
+    st.sampled_from(["k_center", "facility_location"]),
     st.sampled_from([0.0, 0.5]),
     st.integers(0, 3),
 )
 def test_so_many_are_kept_whatever_their_order(texts, keep, aim, quality, seed):
-    step = SelectDiverse(name="d", keep=keep, aim=aim, shingle=1, seed=seed, best="length", quality=quality)
+    step = SelectDiverse(name="d", keep=keep, objective=aim, shingle=1, seed=seed, best="length", quality=quality)
     view = View(texts)
     out = out_of(step, view)
     assert len(out) == max(len(texts) - keep, 0)
@@ -175,8 +175,8 @@ def test_equal_texts_of_equal_worth_are_chosen_by_seed_and_id():
     view = View(["the same words"] * 30)
     chosen = set()
     for seed in range(12):
-        for aim in ("spread", "coverage"):
-            step = SelectDiverse(name="d", keep=1, aim=aim, seed=seed)
+        for aim in ("k_center", "facility_location"):
+            step = SelectDiverse(name="d", keep=1, objective=aim, seed=seed)
             (one,) = {r.id for r in view.records} - out_of(step, view)
             chosen.add(one)
     assert 6 < len(chosen) <= 12
@@ -188,7 +188,7 @@ def test_a_sample_is_covered_where_there_are_many(monkeypatch: pytest.MonkeyPatc
     likeness = word_sketches(texts, 1)
 
     def coverage() -> float:
-        out = out_of(SelectDiverse(name="d", keep=10, aim="coverage", shingle=1), view)
+        out = out_of(SelectDiverse(name="d", keep=10, objective="facility_location", shingle=1), view)
         return covered(likeness, [i for i, r in enumerate(view.records) if r.id not in out])
 
     whole = coverage()
@@ -202,14 +202,14 @@ def test_a_sample_is_covered_where_there_are_many(monkeypatch: pytest.MonkeyPatc
 
 def test_who_is_out_is_told_who_stands_for_it():
     texts = ["red apples are sweet", "red apples are sweet today", "the moon is far away", "the moon is far"]
-    (a, b) = SelectDiverse(name="d", keep=2, aim="coverage", shingle=1, best="length").run(View(texts))
-    assert a.rule == "not among the 2 chosen for coverage"
+    (a, b) = SelectDiverse(name="d", keep=2, objective="facility_location", shingle=1, best="length").run(View(texts))
+    assert a.rule == "not among the 2 chosen for facility location"
     assert {a.target, b.target, a.observed["nearest"], b.observed["nearest"]} == {f"r0000{i}" for i in range(4)}
     assert 0.5 < a.observed["similarity"] < 1
     assert a.observed["length"] == len(texts[int(a.target[1:])])
     assert SelectDiverse(name="d", keep=5).run(View(texts)) == ["5 asked for, and there are 4: all of them stay"]
     assert SelectDiverse(name="d", keep=4).run(View(texts)) == []
-    assert SelectDiverse(name="d", keep=4, aim="coverage").run(View([])) == [
+    assert SelectDiverse(name="d", keep=4, objective="facility_location").run(View([])) == [
         "4 asked for, and there are 0: all of them stay"
     ]
 
@@ -228,7 +228,7 @@ async def test_a_run_keeps_what_covers_it_by_meaning(tmp_path: Path):
         steps:
           - {step: generate}
         corpus:
-          - {step: select_diverse, target: problem, keep: 7, aim: coverage, like: meaning, best: problem.question | length, quality: 0.2}
+          - {step: select_diverse, target: problem, keep: 7, objective: facility_location, similarity: embedding, best: problem.question | length, quality: 0.2}
         """,
     )
     await run(made, sums(tmp_path / "in.jsonl", 20), tmp_path / "run", ScriptedModel(World()))
@@ -242,9 +242,9 @@ def test_what_is_not_installed_is_told_with_its_remedy(tmp_path: Path, monkeypat
     monkeypatch.setattr(choose, "find_spec", lambda _: None)
     path = yaml_file(
         tmp_path / "p.yaml",
-        "pipeline: my/p\nsteps:\n  - {step: generate}\ncorpus:\n  - {step: select_diverse, keep: 3, like: meaning, shingle: 3}\n",
+        "pipeline: my/p\nsteps:\n  - {step: generate}\ncorpus:\n  - {step: select_diverse, keep: 3, similarity: embedding, shingle: 3}\n",
     )
     with pytest.raises(UserError) as error:
         read_pipeline(str(path)).checked()
     assert "pip install 'synth-rationales[curate]'" in str(error.value)
-    assert "meaning has no shingles" in str(error.value)
+    assert "embeddings have no shingles" in str(error.value)

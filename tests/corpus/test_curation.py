@@ -163,7 +163,7 @@ async def test_what_a_benchmark_holds_is_out_with_item_and_words(tmp_path: Path)
         ("{step: decontaminate, against: [b.jsonl], shortest: 50}", "no item has 50 words or more"),
         ("{step: decontaminate, against: [empty.jsonl]}", "empty.jsonl holds no row"),
         ("{step: decontaminate, against: [b.parquet]}", "b.parquet cannot be read"),
-        ("{step: decontaminate, against: [b.jsonl], like: meaning}", "like says how rephrased looks"),
+        ("{step: decontaminate, against: [b.jsonl], similarity: embedding}", "similarity says how rephrased looks"),
         ("{step: decontaminate, against: [b.jsonl], rephrased: 1.5}", "less than or equal to 1"),
         ("{step: filter_range, of: reviw, lowest: 3}", "no step before makes the score 'reviw'"),
         ("{step: limit_per_group, per: model, at_most: 1, best: lenght}", "did you mean 'length'?"),
@@ -691,7 +691,7 @@ async def test_a_rephrased_item_is_out_by_its_meaning_with_item_and_words(tmp_pa
     write_rows(tmp_path / "bench.jsonl", bench)
     made = pipeline(
         tmp_path / "p.yaml",
-        "{step: decontaminate, against: [bench.jsonl], columns: [prompt], rephrased: 0.6, like: meaning}",
+        "{step: decontaminate, against: [bench.jsonl], columns: [prompt], rephrased: 0.6, similarity: embedding}",
     )
     await run(made, write_rows(tmp_path / "in.jsonl", rows), tmp_path / "run", ScriptedModel(World()))
     query = "SELECT question, benchmark, item_row, words, item FROM contamination c JOIN problems p ON p.id = c.record"
@@ -701,8 +701,8 @@ async def test_a_rephrased_item_is_out_by_its_meaning_with_item_and_words(tmp_pa
     assert resembling([rows[0]["question"]], [bench[0]["prompt"]], cosine=0.45) == []
 
 
-@pytest.mark.parametrize("like", ["words", "meaning"])
-def test_hard_texts_are_looked_at_and_found_where_they_are_the_item(tmp_path: Path, like: str):
+@pytest.mark.parametrize("similarity", ["tfidf", "embedding"])
+def test_hard_texts_are_looked_at_and_found_where_they_are_the_item(tmp_path: Path, similarity: str):
     hard = [
         "",
         " ",
@@ -712,6 +712,8 @@ def test_hard_texts_are_looked_at_and_found_where_they_are_the_item(tmp_path: Pa
         "x" * 100_000,
     ]
     write_rows(tmp_path / "b.jsonl", [{"question": t} for t in (hard[4], "plain words that nobody else has at all")])
-    step = Decontaminate(name="d", against=("b.jsonl",), rephrased=0.9, like=like, shortest=1, folder=Reach(tmp_path))
+    step = Decontaminate(
+        name="d", against=("b.jsonl",), rephrased=0.9, similarity=similarity, shortest=1, folder=Reach(tmp_path)
+    )
     assert [r.target for r in step.run(View(hard))] == ["r00004"]
     assert step.run(View([])) == []

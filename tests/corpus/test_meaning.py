@@ -88,7 +88,7 @@ def test_of_questions_a_model_rephrased_as_many_are_found_as_is_said(data: Path)
 async def test_a_run_puts_out_what_says_the_same_in_other_words(tmp_path: Path):
     made = yaml_file(
         tmp_path / "p.yaml",
-        "pipeline: my/p\nsteps: [{step: generate}]\ncorpus: [{step: near_duplicates, target: problem, like: meaning, keep: longest}]\n",
+        "pipeline: my/p\nsteps: [{step: generate}]\ncorpus: [{step: near_duplicates, target: problem, similarity: embedding, keep: longest}]\n",
     )
     questions = [
         "James decides to run 3 sprints 3 times a week. He runs 60 meters each sprint. How many meters does he run a week?",
@@ -115,7 +115,7 @@ def test_options_that_do_not_go_together_are_told(tmp_path: Path, monkeypatch: p
         steps:
           - {step: generate}
         corpus:
-          - {step: near_duplicates, name: a, like: meaning, shingle: 3}
+          - {step: near_duplicates, name: a, similarity: embedding, shingle: 3}
           - {step: near_duplicates, name: b, engine: numba}
           - {step: near_duplicates, name: c, threshold: 0}
         """,
@@ -124,7 +124,7 @@ def test_options_that_do_not_go_together_are_told(tmp_path: Path, monkeypatch: p
         read_pipeline(str(path)).checked()
     told = str(error.value)
     assert "pip install 'synth-rationales[curate]'" in told
-    assert "shingle is of words, and meaning has none" in told
+    assert "shingle is of shingles, and embeddings have none" in told
     assert "pip install 'synth-rationales[fast]'" in told
     assert f"{path}:7" in told
     assert "threshold" in told.split(f"{path}:7")[1]

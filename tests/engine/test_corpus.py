@@ -15,8 +15,8 @@ from synth.engine import add_by_hand, by_hand, corpus_is_due, take_off
 from synth.errors import RunFolderError, SynthError, UserError
 from synth.models import ScriptedModel, World
 from synth.store.commits import commit_body
-from synth.store.database import CORPUS
 from synth.store.journal import Journal
+from synth.store.owners import CORPUS
 from synth.store.run_folder import hold
 
 PIPELINE = """

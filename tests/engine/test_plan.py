@@ -282,6 +282,28 @@ async def test_a_step_that_the_simulation_cannot_run_is_named_and_the_others_are
     assert plan.not_counted == []
 
 
+async def test_a_prompt_that_cannot_be_filled_in_is_a_mistake_and_not_a_step_that_was_not_counted(tmp_path: Path):
+    """Also of a step that does not read the input; its run would end there after it had paid for the steps before."""
+    (tmp_path / "p.j2").write_text(
+        "{#- name: my/p\nversion: 1 -#}\n{% call user() %}{{ 1 / (rationale.text | length - rationale.text | length) }}{% endcall %}"
+    )
+    file = yaml_file(
+        tmp_path / "p.yaml",
+        """
+        pipeline: my/p
+        title: x
+        about: x
+        roles: {teacher: writes}
+        steps:
+          - {step: generate}
+          - {step: ask, name: asks, prompt: p.j2, by: teacher, reply: yes_no, make: [{score: good, value: reply}]}
+        """,
+    )
+    with pytest.raises(UserError, match="the prompt cannot be filled in: division by zero") as error:
+        await planned(file, sums(tmp_path / "in.jsonl", 3))
+    assert "asks" in error.value.where
+
+
 async def test_a_step_that_failed_is_not_tried_on_every_problem(tmp_path: Path):
     """It may have taken a while each time."""
     plan = await planned(own(Twice(name="twice")), sums(tmp_path / "in.jsonl", 9))

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from support import Counting, ask, run, stored, sums, yaml_file
 
 from synth.calls import Budget
+from synth.corpus.view import StoreView
 from synth.engine import Target, run_pipeline
 from synth.engine.run import UNITS_AHEAD
 from synth.errors import Stopped
@@ -271,7 +272,7 @@ def test_there_is_one_definition_of_kept(tmp_path_factory: pytest.TempPathFactor
         with open_store(folder) as store:
             assert {r.id for r in store.records(kind, kept=True)} == kept_ids
             if kind in {Problem, Rationale}:
-                assert {r.id for r in store.kept(kind.alias)} == kept_ids
+                assert {r.id for r in StoreView(store).kept(kind.alias)} == kept_ids
                 listed = find(store, Asked(kind.table, chosen=(("state", "kept"),)), None).rows
                 assert {r["id"] for r in listed} == kept_ids
     with open_store(folder) as store:

@@ -110,12 +110,12 @@ def _turns(row: dict[str, Any]) -> list[Any]:
     return found
 
 
-@pytest.mark.parametrize(("contract", "options"), WAYS, ids=str)
+@pytest.mark.parametrize(("to", "options"), WAYS, ids=str)
 def test_every_format_holds_the_thought_and_the_response_of_the_ledger(
-    run: Path, tmp_path: Path, contract: str, options: dict[str, Any]
+    run: Path, tmp_path: Path, to: str, options: dict[str, Any]
 ):
     """What an author wrote is in the row byte for byte, once, in the place its trainer reads."""
-    path = export_run(run, contract, tmp_path / "out", ExportOptions(**options)).path
+    path = export_run(run, to, tmp_path / "out", ExportOptions(**options)).path
     if path.suffix == ".parquet":
         import polars as pl
 

@@ -9,7 +9,7 @@ import pytest
 from support import ask, run, sums, write_rows, yaml_file
 
 from synth.errors import UserError
-from synth.export import CONTRACTS, ExportOptions, export_run
+from synth.export import FORMATS, ExportOptions, export_run
 from synth.models import ScriptedModel, World
 
 
@@ -42,7 +42,7 @@ def test_sft_rows_are_the_kept_rationales_with_their_lineage(folder: Path, tmp_p
     }
     assert made.rows == len(got) == len(kept) > 50
     for row in got:
-        CONTRACTS["sft"].model_validate(row)
+        FORMATS["sft"].model_validate(row)
         _, said, call, problem, answer, question = kept[row["record_id"]]
         assert row["messages"] == [
             {"role": "user", "content": question},
@@ -62,7 +62,7 @@ def test_dpo_rows_state_both_answers(folder: Path, tmp_path: Path):
     assert len(got) == ask(folder, "SELECT count(*) FROM kept_pairs")[0][0] > 20
     answers = dict(ask(folder, "SELECT id, answer FROM rationales"))
     for row in got:
-        CONTRACTS["dpo"].model_validate(row)
+        FORMATS["dpo"].model_validate(row)
         assert row["prompt"][-1]["role"] == "user"
         assert row["chosen"][0]["content"].endswith(f"The answer is {answers[row['chosen_id']]}.")
         assert row["rejected"][0]["content"].endswith(f"The answer is {answers[row['rejected_id']]}.")
@@ -72,16 +72,16 @@ def test_dpo_rows_state_both_answers(folder: Path, tmp_path: Path):
         assert row["reason"] == "correctness"
 
 
-@pytest.mark.parametrize("contract", ["sft", "dpo"])
-def test_datasets_loads_them_and_both_kinds_of_file_hold_the_same(folder: Path, tmp_path: Path, contract: str):
+@pytest.mark.parametrize("to", ["sft", "dpo"])
+def test_datasets_loads_them_and_both_kinds_of_file_hold_the_same(folder: Path, tmp_path: Path, to: str):
     from datasets import load_dataset
 
-    lines = export_run(folder, contract, tmp_path / "a").path
-    table = export_run(folder, contract, tmp_path / "a", ExportOptions(file_format="parquet")).path
+    lines = export_run(folder, to, tmp_path / "a").path
+    table = export_run(folder, to, tmp_path / "a", ExportOptions(file_format="parquet")).path
     loaded = load_dataset("json", data_files=str(lines), split="train", cache_dir=str(tmp_path / "c"))
     again = load_dataset("parquet", data_files=str(table), split="train", cache_dir=str(tmp_path / "c"))
     assert loaded.to_list() == again.to_list() == rows(lines)
-    assert set(loaded.column_names) == set(CONTRACTS[contract].model_fields)
+    assert set(loaded.column_names) == set(FORMATS[to].model_fields)
     assert pl.read_parquet(table).height == len(rows(lines))
 
 
@@ -105,6 +105,6 @@ async def test_nothing_to_export_is_told(tmp_path: Path):
     await run(made, sums(tmp_path / "in.jsonl", 2), tmp_path / "run")
     with pytest.raises(UserError, match="nothing to export as dpo"):
         export_run(tmp_path / "run", "dpo", tmp_path / "out")
-    with pytest.raises(UserError, match="no contract 'sfft'"):
+    with pytest.raises(UserError, match="no format 'sfft'"):
         export_run(tmp_path / "run", "sfft", tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -87,10 +87,10 @@ def test_a_group_writes_what_each_alone_writes(made: Path, tmp_path: Path, train
     """Rows, settings, and what several exports share: dataset_info.json and the note of what lies there."""
     options = ExportOptions(trainer=trainer)
     group = export_group(made, {"sft": options, "dpo": options}, tmp_path / "group")
-    for contract in ("sft", "dpo"):
-        alone = export_group(made, {contract: options}, tmp_path / "alone")[contract]
-        assert alone.rows == group[contract].rows
-        assert [p.name for p in alone.beside] == [p.name for p in group[contract].beside]
+    for to in ("sft", "dpo"):
+        alone = export_group(made, {to: options}, tmp_path / "alone")[to]
+        assert alone.rows == group[to].rows
+        assert [p.name for p in alone.beside] == [p.name for p in group[to].beside]
     together, apart = files(tmp_path / "group"), files(tmp_path / "alone")
     assert together.keys() == apart.keys()
     there, here = (str(tmp_path / name).encode() for name in ("group", "alone"))

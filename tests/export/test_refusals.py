@@ -23,17 +23,17 @@ def rows(path: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    ("contract", "options", "told"),
+    ("to", "options", "told"),
     [
-        ("sfft", {}, "there is no contract 'sfft'\n  → did you mean sft?"),
-        ("dpo", {"trainer": "trlx"}, "there is no format for 'trlx'"),
+        ("sfft", {}, "there is no format 'sfft'\n  → did you mean sft?"),
+        ("dpo", {"trainer": "trlx"}, "there is no trainer 'trlx'"),
         ("prm", {"trainer": "llama-factory"}, "llama-factory cannot be given prm: it has no stepwise format"),
         ("grpo", {"trainer": "openai"}, "openai cannot be given grpo"),
         ("contrast", {"trainer": "axolotl"}, "axolotl cannot be given contrast"),
         ("dpo", {"shape": "prompt-completion"}, "--shape does not apply to dpo\n  → it is for sft;"),
         ("kto", {"target": "both"}, "--target does not apply to kto"),
         ("kto", {"margin": True}, "--margin does not apply to kto\n  → it is for reward;"),
-        ("sft", {"labels": "tree"}, "--labels does not apply to sft\n  → it is for prm;"),
+        ("sft", {"labels": "tree"}, "--labels does not apply to sft\n  → it is for prm, steps;"),
         ("grpo", {"thinking": "tags"}, "--thinking does not apply to grpo"),
         ("contrast", {"as_thought": True}, "--as-thought does not apply to contrast"),
         ("judge", {"system": "Hm."}, "--system does not apply to judge"),
@@ -65,18 +65,31 @@ def rows(path: Path) -> list[dict[str, Any]]:
         ("sft", {"ask": {"feedback": "Why?"}}, "no rows of the task 'feedback'"),
         ("sft", {"per_problem": 0}, "--per-problem must be 1 or more"),
         ("sft", {"system": " "}, "--system is empty"),
+        ("prm", {"reasons": "step_judged"}, "--reasons is for --as chat"),
+        ("prm", {"steps_as": "chat", "layout": "plain"}, "--as chat is a conversation"),
+        ("prm", {"steps_as": "chat", "thinking": "reasoning_content"}, "does not read the field reasoning_content"),
+        ("prm", {"steps_as": "chat", "verdicts": ("yes", "yes")}, "does not name two different words"),
+        ("prm", {"labels": "tree", "values": "step_value"}, "labels by tree come without them"),
+        ("steps", {"labels": "tree"}, "labels of a tree are those of whole paths"),
+        ("steps", {"balance": (0, 1)}, "a proportion of two whole numbers"),
+        ("steps", {"trainer": "axolotl"}, "it has TRL's columns alone"),
+        ("dpo", {"rejected": "step"}, "which needs a prefix"),
+        ("dpo", {"prefix": "prompt", "style": "boxed"}, "--prefix cuts texts as their authors wrote them"),
+        ("reward", {"prefix": "prompt"}, "--prefix does not apply to reward\n  → it is for dpo;"),
+        ("sft", {"step_weight": "g", "target": "both"}, "and --target changes that"),
+        ("sft", {"step_weight": "g", "trainer": "axolotl"}, "axolotl reads no weights of steps"),
     ],
     ids=str,
 )
-def test_options_that_do_not_go_together(cot: Path, tmp_path: Path, contract: str, options: dict[str, Any], told: str):
+def test_options_that_do_not_go_together(cot: Path, tmp_path: Path, to: str, options: dict[str, Any], told: str):
     with pytest.raises(UserError) as error:
-        export_run(cot, contract, tmp_path / "out", ExportOptions(**options))
+        export_run(cot, to, tmp_path / "out", ExportOptions(**options))
     assert told in str(error.value)
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
-    ("contract", "maker"),
+    ("to", "maker"),
     [
         ("dpo", "a step 'pair' makes them"),
         ("reward", "a step 'pair' makes them"),
@@ -86,11 +99,11 @@ def test_options_that_do_not_go_together(cot: Path, tmp_path: Path, contract: st
         ("twins", "a step 'counterfactual' makes them"),
     ],
 )
-async def test_a_contract_the_run_cannot_fill_names_the_step_that_would(tmp_path: Path, contract: str, maker: str):
+async def test_a_format_the_run_cannot_fill_names_the_step_that_would(tmp_path: Path, to: str, maker: str):
     made = yaml_file(tmp_path / "p.yaml", "pipeline: my/p\nsteps: [{step: generate}]")
     await run_pipeline(made, sums(tmp_path / "in.jsonl", 2), tmp_path / "run")
-    with pytest.raises(UserError, match=f"nothing to export as {contract}: this run has no .*") as error:
-        export_run(tmp_path / "run", contract, tmp_path / "out")
+    with pytest.raises(UserError, match=f"nothing to export as {to}: this run has no .*") as error:
+        export_run(tmp_path / "run", to, tmp_path / "out")
     assert maker in str(error.value.remedy)
     assert not (tmp_path / "out").exists()
 
@@ -149,18 +162,16 @@ def one_problem(folder: Path, *texts: str, answer: str | None = "5", **fields: A
     return stored(folder, problem, *made, *(pair if len(made) > 1 else [])), made
 
 
-@pytest.mark.parametrize("contract", ["dpo", "reward"])
-def test_equal_sides_are_left_out_and_told(tmp_path: Path, contract: str):
+@pytest.mark.parametrize("to", ["dpo", "reward"])
+def test_equal_sides_are_left_out_and_told(tmp_path: Path, to: str):
     run, _ = one_problem(tmp_path / "run", "The same.\nSo 5.", "The  same.\nSo 5. ")
     with pytest.raises(UserError, match="1: its chosen and rejected sides are equal"):
-        export_run(run, contract, tmp_path / "out")
+        export_run(run, to, tmp_path / "out")
     run, _ = one_problem(tmp_path / "other", "The same.\nSo 5.", "Not the same.")
-    assert export_run(run, contract, tmp_path / "out").rows == 1
+    assert export_run(run, to, tmp_path / "out").rows == 1
 
 
-@pytest.mark.parametrize(
-    "labels", [[(0, 1)], [(0, 1), (2, 1)], [(1, 0)], [(0, 0), (1, 1)], [(i, 1) for i in range(4)]], ids=str
-)
+@pytest.mark.parametrize("labels", [[(0, 1)], [(0, 1), (2, 1)], [(1, 0)], [(0, 0), (1, 1)]], ids=str)
 def test_labels_that_are_not_one_for_each_step_are_left_out_and_told(tmp_path: Path, labels: list[tuple[int, int]]):
     problem = Problem.root(question="What?", answer="5", answer_kind="number")
     made = Rationale.make(
@@ -226,11 +237,11 @@ def test_a_pair_whose_side_was_rejected_as_a_near_duplicate_is_left_out(tmp_path
         export_run(tmp_path / "run", "dpo", tmp_path / "out")
 
 
-@pytest.mark.parametrize("contract", ["sft", "dpo", "kto", "grpo"])
-def test_a_question_about_an_image_is_not_asked_without_it(tmp_path: Path, contract: str):
+@pytest.mark.parametrize("to", ["sft", "dpo", "kto", "grpo"])
+def test_a_question_about_an_image_is_not_asked_without_it(tmp_path: Path, to: str):
     run, _ = one_problem(tmp_path / "run", "I see 5.", "Six.", media=(Media(kind="image", uri="a.png"),))
     with pytest.raises(UserError, match="images or sounds"):
-        export_run(run, contract, tmp_path / "out")
+        export_run(run, to, tmp_path / "out")
 
 
 # --- the folder --------------------------------------------------------------------------------------------------------
@@ -244,7 +255,7 @@ def test_an_export_of_another_run_is_never_mixed_with_or_lost(cot: Path, reviewe
         export_run(reviewed, "sft", out)
     assert "--replace" in str(error.value)
     assert made.path.read_bytes() == before
-    assert export_run(reviewed, "kto", out).rows > 0  # another contract is another file
+    assert export_run(reviewed, "kto", out).rows > 0  # another format is another file
     export_run(reviewed, "sft", out, ExportOptions(replace=True))
     assert {row["task"] for row in rows(out / "sft.jsonl")} == {"rationale", "feedback"}
     assert sorted(p.name for p in out.iterdir()) == [".synth-export.json", "kto.jsonl", "sft.jsonl"]
@@ -370,7 +381,7 @@ def test_a_note_of_a_newer_version_is_reported_as_such(cot: Path, tmp_path: Path
 def test_the_command_line_tells_mistakes_in_words(cot: Path, tmp_path: Path):
     out = tmp_path / "out"
     done = synth("export", cot, "--to", "judge", "--out", out, check=2)
-    assert "nothing to export as judge: this run has no spoken review" in done.stderr
+    assert "nothing to export as judge: this run has no verdict of a model with a number" in done.stderr
     done = synth("export", cot, "--to", "sft", "--tags", "<think>", "--out", out, check=2)
     assert "is not OPEN...CLOSE" in done.stderr
     done = synth("export", cot, "--to", "sft", "--weight", "answer=much", "--out", out, check=2)

@@ -95,9 +95,9 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-def loaded(run: Path, contract: str, tmp_path: Path, **options: Any) -> Dataset:
+def loaded(run: Path, to: str, tmp_path: Path, **options: Any) -> Dataset:
     """An export as a user loads it, with every column there is."""
-    path = export_run(run, contract, tmp_path / "data", ExportOptions(**options)).path
+    path = export_run(run, to, tmp_path / "data", ExportOptions(**options)).path
     kind = "parquet" if path.suffix == ".parquet" else "json"
     return load_dataset(kind, data_files=str(path), split="train", cache_dir=str(tmp_path / "cache"))
 
@@ -258,9 +258,9 @@ AXOLOTL = [
 ]
 
 
-@pytest.mark.parametrize(("run", "contract", "options"), AXOLOTL, ids=str)
+@pytest.mark.parametrize(("run", "to", "options"), AXOLOTL, ids=str)
 def test_axolotl_reads_what_its_settings_name(
-    request: pytest.FixtureRequest, tmp_path: Path, tokenizer, run: str, contract: str, options: dict[str, Any]
+    request: pytest.FixtureRequest, tmp_path: Path, tokenizer, run: str, to: str, options: dict[str, Any]
 ):
     """Its own prompt strategies, chosen as it chooses them, over every row."""
     reason = "Axolotl is not installed: docs/export.md says how"
@@ -273,18 +273,18 @@ def test_axolotl_reads_what_its_settings_name(
     from axolotl.utils.dict import DictDefault
 
     whole = ExportOptions(trainer="axolotl", **options)
-    made = export_run(request.getfixturevalue(run), contract, tmp_path / "data", whole)
-    settings = yaml.safe_load((tmp_path / "data" / f"{contract}.axolotl.yaml").read_text())
+    made = export_run(request.getfixturevalue(run), to, tmp_path / "data", whole)
+    settings = yaml.safe_load((tmp_path / "data" / f"{to}.axolotl.yaml").read_text())
     (entry,) = settings["datasets"]
     assert entry["path"] == made.path.as_posix()
     cfg = DictDefault({**settings, "sequence_len": 4096, "train_on_inputs": False})
     rows = load_dataset("json", data_files=entry["path"], split=entry["split"], cache_dir=str(tmp_path / "cache"))
     kind = entry["type"]
     if isinstance(kind, dict):
-        kind = "user_defined" if contract == "sft" else "user_defined.default"
+        kind = "user_defined" if to == "sft" else "user_defined.default"
     for row in rows:
         row = dict(row)  # noqa: PLW2901  # strategies change the row they are given
-        if contract == "dpo":
+        if to == "dpo":
             transform = load_dpo(kind, cfg, dataset_idx=0)
             transform = transform[0] if isinstance(transform, tuple) else transform
             got = transform(dict(row), tokenizer=tokenizer) if "chat" in kind else transform(dict(row))
@@ -293,20 +293,20 @@ def test_axolotl_reads_what_its_settings_name(
                 assert got[side].removesuffix("<|end|>").strip() == told.strip()
             asked = row["prompt"] if "prompt" in row else row["messages"][-1]["content"]
             assert asked in got["prompt"]
-        elif contract == "kto":
+        elif to == "kto":
             got = load_kto(kind, cfg, dataset_idx=0)(dict(row))
             told = row["completion"] if isinstance(row["completion"], str) else row["completion"][-1]["content"]
             assert got["completion"].removesuffix("<|im_end|>") == told
             assert got["label"] == row["label"]
-        elif contract == "reward":
+        elif to == "reward":
             got = load_reward(kind.partition(".")[2], tokenizer, cfg, entry)._tokenize_single_prompt(dict(row))
             for side in ("chosen", "rejected"):
                 assert row[side] in tokenizer.decode(got[f"{side}_ids"])
                 assert row["input"] in tokenizer.decode(got[f"{side}_ids"])
-        elif contract == "prm":
+        elif to == "prm":
             got = load_stepwise(tokenizer, cfg, DictDefault(entry)).tokenize_prompt(row)
             assert [x for x in got["labels"] if x != -100] == [int(x) for x in row["labels"]]
-        elif contract == "grpo":
+        elif to == "grpo":
             assert kind is None  # taken as it stands
             assert row["prompt"][-1]["role"] == "user"
         else:
@@ -318,3 +318,54 @@ def test_axolotl_reads_what_its_settings_name(
             learnt = tokenizer.decode([i for i, label in zip(ids, labels, strict=True) if label != -100])
             told = row.get("text") or row.get("completion") or row["messages"][-1]["content"]
             assert learnt.replace("<|end|>", "").strip() == told.strip()
+
+
+@pytest.mark.parametrize("layout", ["conversational", "plain"])
+@pytest.mark.parametrize("prefix", ["prompt", "assistant"])
+def test_dpo_of_continuations(stepped: Path, tmp_path: Path, tokenizer, model, layout: str, prefix: str):
+    """What is compared is what follows the shared steps; TRL closes a begun turn, so a shared beginning is in both sides."""
+    rows = loaded(stepped, "dpo", tmp_path, layout=layout, prefix=prefix, rejected="step")
+    args = trl.DPOConfig(output_dir=str(tmp_path / "out"), max_length=1024, **SETTINGS)
+    trainer = trl.DPOTrainer(
+        model=model(AutoModelForCausalLM), args=args, train_dataset=rows, processing_class=tokenizer
+    )
+    for row, seen in zip(rows, trainer.train_dataset, strict=True):
+        for side in ("chosen", "rejected"):
+            asked, said = (tokenizer.decode(seen[f"{name}_ids"]) for name in ("prompt", side))
+            text = row[side] if layout == "plain" else row[side][0]["content"]
+            assert said.replace("<|end|>", "").rstrip("\n") == text.rstrip("\n")
+            begun = row["prefix"] in (said if prefix == "assistant" and layout == "conversational" else asked)
+            assert begun
+    assert step(trainer)["loss"] == pytest.approx(math.log(2), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("to", "options"),
+    [
+        ("prm", {"steps_as": "chat", "unsure": "cut", "values": "step_value"}),
+        ("steps", {"balance": (1, 1)}),
+        ("steps", {"layout": "plain"}),
+        ("sft", {"step_weight": "step_gain"}),
+        ("sft", {"step_weight": "step_gain", "layout": "plain"}),
+    ],
+    ids=str,
+)
+def test_sft_of_steps(stepped: Path, tmp_path: Path, tokenizer, model, to: str, options: dict[str, Any]):
+    rows = loaded(stepped, to, tmp_path, **options)
+    args = trl.SFTConfig(output_dir=str(tmp_path / "out"), max_length=2048, assistant_only_loss=to == "prm", **SETTINGS)
+    trainer = trl.SFTTrainer(
+        model=model(AutoModelForCausalLM), args=args, train_dataset=rows, processing_class=tokenizer
+    )
+    assert step(trainer)["loss"] > 0
+
+
+def test_prm_of_scores(stepped: Path, tmp_path: Path, tokenizer, model):
+    """Values and weights beside the labels are ignored."""
+    prm = pytest.importorskip("trl.experimental.prm", reason="this TRL has no trainer for process rewards any more")
+    rows = loaded(stepped, "prm", tmp_path, values="step_value", step_weight="step_gain", unsure="cut")
+    args = prm.PRMConfig(output_dir=str(tmp_path / "out"), max_length=2048, **SETTINGS)
+    whole = AutoModelForTokenClassification.from_pretrained(model(AutoModelForTokenClassification))
+    trainer = prm.PRMTrainer(model=whole, args=args, train_dataset=rows, processing_class=tokenizer)
+    for row, seen in zip(rows, trainer.train_dataset, strict=True):
+        assert [label for label in seen["labels"] if label != -100] == [int(x) for x in row["labels"]]
+    assert step(trainer)["loss"] > 0

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from support import ask, stored
 
 from synth.export import ExportOptions, Message, export_run
-from synth.export.contracts import Task
+from synth.export.row import Task
 from synth.export.wording import (
     Conversation,
     Thoughts,

@@ -193,7 +193,7 @@ def words(tmp_path: Path, server: BatchServer) -> Iterator[list[Any]]:
         profile = tmp_path / "models.yaml"
         profile.write_text(
             f"models: {{t: {{base_url: '{url}', model: m, capabilities: [seed], price: {{input: 1, output: 1}},"
-            " batch: {most: 5, quiet: 0.1, poll: 0.05}}}\n"
+            " batch: {max_requests: 5, idle_seconds: 0.1, poll_seconds: 0.05}}}\n"
         )
         yield ["run", pipeline, "--input", rows, "--profile", profile, "--model", "t", "--run"]
 
@@ -283,7 +283,7 @@ def test_a_reply_that_is_asked_for_late_was_asked_for_once(words, server: BatchS
     """The batch of an earlier session has ended before all of its requests are made again."""
     server.after = 0.6
     profile = next(w for w in words if str(w).endswith("models.yaml"))
-    profile.write_text(profile.read_text().replace("most: 5", "most: 50"))
+    profile.write_text(profile.read_text().replace("max_requests: 5", "max_requests: 50"))
     process = python(MAIN, *words, tmp_path / "run", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while not server.batches and process.poll() is None:
         time.sleep(0.01)
@@ -405,7 +405,7 @@ def test_replies_that_are_lost_for_good_are_asked_anew_when_the_profile_says_so(
     synth(*words, tmp_path / "run", "--limit", "2", check=3)
     server.gone = set(server.files)
     profile = next(w for w in words if str(w).endswith("models.yaml"))
-    profile.write_text(profile.read_text().replace("most: 5", "most: 5, forget: [batch_0]"))
+    profile.write_text(profile.read_text().replace("max_requests: 5", "max_requests: 5, forget: [batch_0]"))
     synth(*words, tmp_path / "run", "--limit", "2", check=0)
     assert set(server.asked.values()) == {2}
 

@@ -113,7 +113,7 @@ async def test_a_batch_is_not_sent_on(hosts: tuple[Seen, Seen], status: int, tmp
         model="m",
         key_variable="MY_KEY",
         headers={"X-S": HEADER},
-        batch=BatchSettings(quiet=0.01),
+        batch=BatchSettings(idle_seconds=0.01),
     )
     journal = Journal(tmp_path / "journal")
     model.attach_state(ModelState(Ledger(journal), "t", lambda _: None))

@@ -20,7 +20,7 @@ from synth.models.base import Model
 from synth.models.reading import MOST_TOKENS, read_reply
 from synth.models.transport import HttpReply
 from synth.records import Problem
-from synth.store.database import fold
+from synth.store.fold import fold
 from synth.store.journal import Journal
 
 QUESTION = Problem.root(question="1 + 1?", answer="2", answer_kind="number")

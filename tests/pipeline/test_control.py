@@ -196,7 +196,7 @@ BLOCK = """
             "  - {use: block.yaml, with: {role: teacher}}\n" * 2,
             3,
             "step solve: the name 'solve' is taken",
-            "give each use of a step a name of its own",
+            "give one a name: name: …; each use of a step has a name of its own",
         ),
     ],
 )

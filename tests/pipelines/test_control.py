@@ -266,7 +266,7 @@ def test_feedback_review_of_mapd_is_turned_on_by_two_options(tmp_path: Path):
     assert any("'feedback_review', which is disabled" in f.what for f in read_pipeline(str(half)).findings)
 
 
-DOCUMENT = "".join((ROOT / "docs" / name).read_text() for name in ("pipelines.md", "process.md"))
+DOCUMENT = "".join((ROOT / "docs" / name).read_text() for name in ("pipelines.md", "process.md", "search.md"))
 PROMPTS = dict(
     zip(("listen.j2", "judge_steps.j2"), re.findall(r"```jinja\n(.*?)```", DOCUMENT, re.DOTALL), strict=True)
 )
@@ -275,7 +275,7 @@ EXAMPLES = dict(re.findall(r"```yaml\n# (\S+)\n(.*?)```", DOCUMENT, re.DOTALL))
 
 @pytest.mark.parametrize("name", [name for name, text in EXAMPLES.items() if "pipeline:" in text])
 async def test_the_examples_of_the_document_run(tmp_path: Path, name: str):
-    """Each pipeline of docs/pipelines.md and docs/process.md runs over a few problems, and keeps some."""
+    """Each pipeline of the documents runs over a few problems, and keeps some."""
     assert len(EXAMPLES) == DOCUMENT.count("```yaml")
     for file, text in {**EXAMPLES, **PROMPTS}.items():
         (tmp_path / file).write_text(text)

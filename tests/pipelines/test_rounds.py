@@ -74,7 +74,7 @@ def test_rounds_train_on_what_was_kept_and_go_on_where_training_failed(tmp_path:
     [
         (("--train", "true"), 3, "did not say which student it made"),
         (("--train", "true", "--role", "nobody"), 2, "no role 'nobody'"),
-        (("--train", "true", "--to", "tea"), 2, "no contract 'tea'"),
+        (("--train", "true", "--to", "tea"), 2, "no format 'tea'"),
         (("--train", "no-such-command-here"), 3, "ended with 127"),
     ],
 )

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from jinja2.runtime import LoopContext, Macro, TemplateReference, Undefined
 from jinja2.utils import Namespace
+from methods import code_of
 from pydantic import BaseModel
 
 from synth.errors import UserError
@@ -39,7 +40,6 @@ from synth.records import (
 from synth.sources.formats import FUNCTIONS
 from synth.sources.mapping_files import Columns
 from synth.steps.make import Answer
-from synth.steps.rubric import Element
 from synth.steps.sight import names_of as names_seen
 from synth.steps.unit import Unit
 
@@ -126,7 +126,7 @@ def roots() -> list[Any]:
         Answer("B", True),
         unit.score(RECORDS[1], "correct"),  # type: ignore[arg-type]
         Columns({"a": 1, "b": {"c": [1, "x"]}}),
-        Element("e1", "Is it?"),
+        code_of("thought-trees").Element("e1", "Is it?"),
         *FUNCTIONS.values(),
         *environment().globals.values(),
         *found.vars.values(),

@@ -20,7 +20,7 @@ import synth as package
 from synth.audit import run_audits
 from synth.documented import field_docs
 from synth.errors import UserError
-from synth.export import CONTRACTS, ROWS, ExportOptions, export_run
+from synth.export import FORMATS, ROWS, ExportOptions, export_run
 from synth.export.files import columns_of
 from synth.models import ScriptedModel, World
 from synth.publish import Licenses, card_of, configs_of, write_card
@@ -29,10 +29,10 @@ from synth.records import Call, Critique, Pair, Problem, Rationale, Rejection, S
 from synth.store.database import open_store
 
 
-def card(folder: Path, out: Path, *contracts: str, **said: str) -> tuple[dict, str]:
+def card(folder: Path, out: Path, *formats: str, **said: str) -> tuple[dict, str]:
     """Header and body of the card of exports."""
-    for contract in contracts:
-        export_run(folder, contract, out)
+    for to in formats:
+        export_run(folder, to, out)
     text = write_card(folder, out, **said).read_text()
     _, header, body = text.split("---\n", 2)
     return yaml.safe_load(header), body
@@ -61,15 +61,15 @@ def test_the_header_is_what_datasets_reads(run_in_splits: Path, tmp_path: Path):
     assert "language" not in header, "it was not measured"
     assert header["configs"] == [
         {
-            "config_name": contract,
-            **({"default": True} if contract == "sft" else {}),
-            "data_files": [{"split": split, "path": f"{contract}.{split}.jsonl"} for split in ("train", "validation")],
+            "config_name": to,
+            **({"default": True} if to == "sft" else {}),
+            "data_files": [{"split": split, "path": f"{to}.{split}.jsonl"} for split in ("train", "validation")],
         }
-        for contract in ("sft", "dpo")
+        for to in ("sft", "dpo")
     ]
     assert get_dataset_config_names(str(tmp_path)) == ["sft", "dpo"]
-    for contract in ("sft", "dpo"):
-        loaded = load_dataset(str(tmp_path), contract, cache_dir=str(tmp_path / "cache"))
+    for to in ("sft", "dpo"):
+        loaded = load_dataset(str(tmp_path), to, cache_dir=str(tmp_path / "cache"))
         assert set(loaded) == {"train", "validation"}
 
 
@@ -230,7 +230,7 @@ def test_every_column_is_explained(run_in_splits: Path, tmp_path: Path):
     for name, kind in ROWS.items():
         assert set(field_docs(kind)) == set(columns_of(kind)), name
         same = [k for k in ROWS.values() if columns_of(k) == columns_of(kind)]
-        assert name == "openai.sft" or len(same) == 1 or kind in CONTRACTS.values(), "told by the name of the contract"
+        assert name == "openai.sft" or len(same) == 1 or kind in FORMATS.values(), "told by the name of the format"
     export_run(run_in_splits, "parquet", tmp_path)
     export_run(run_in_splits, "sft", tmp_path, ExportOptions(layout="plain"))
     sft, *tables = configs_of(tmp_path, run_in_splits)

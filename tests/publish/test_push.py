@@ -32,10 +32,10 @@ def test_what_is_received_is_what_an_export_writes_and_what_datasets_reads(
     assert pushed.private
     assert pushed.commit == f"{hub.url}/datasets/me/cot/commit/{hub.repos['me/cot'].branches['main'][-1][0]}"
     files = hub.repos["me/cot"].files()
-    for contract in ("sft", "dpo"):
-        made = export_run(run_in_splits, contract, tmp_path / "out", ExportOptions(file_format="parquet"))
+    for to in ("sft", "dpo"):
+        made = export_run(run_in_splits, to, tmp_path / "out", ExportOptions(file_format="parquet"))
         assert {p.name: p.read_bytes() for p in made.files} == {
-            p.removeprefix("data/"): content for p, content in files.items() if p.startswith(f"data/{contract}.")
+            p.removeprefix("data/"): content for p, content in files.items() if p.startswith(f"data/{to}.")
         }
         assert len(made.files) == 2
     beside = {".gitattributes", "README.md", "pipeline.yaml", "audits.json", "report.html", "synth.json"}
@@ -46,9 +46,9 @@ def test_what_is_received_is_what_an_export_writes_and_what_datasets_reads(
 
     copy = hub.copy("me/cot", tmp_path / "copy")
     assert sorted(get_dataset_config_names(str(copy))) == ["dpo", "sft"]
-    for contract in ("sft", "dpo"):
-        loaded = load_dataset(str(copy), contract, cache_dir=str(tmp_path / "cache"))
-        exported = export_dataset(run_in_splits, contract)
+    for to in ("sft", "dpo"):
+        loaded = load_dataset(str(copy), to, cache_dir=str(tmp_path / "cache"))
+        exported = export_dataset(run_in_splits, to)
         assert {s: d.to_list() for s, d in loaded.items()} == {s: d.to_list() for s, d in exported.items()}
         assert set(loaded) == {"train", "validation"}
 
@@ -135,9 +135,9 @@ def test_a_dry_run_shows_all_and_writes_nothing(hub: FakeHub, run_in_splits: Pat
     assert shown.changes == done.changes
     assert all(c.what == "new" and c.size and len(c.sha256) == 64 for c in shown.changes)
     assert {c.path: c.rows for c in shown.changes if c.rows} == {
-        f"data/{contract}.{split}.parquet": len(rows)
-        for contract in ("sft", "dpo")
-        for split, rows in export_dataset(run_in_splits, contract).items()
+        f"data/{to}.{split}.parquet": len(rows)
+        for to in ("sft", "dpo")
+        for split, rows in export_dataset(run_in_splits, to).items()
     }
     hub.seen.clear()
     synth.push(run_in_splits, "me/cot", ["dpo"], dry_run=True)
@@ -272,7 +272,7 @@ def test_no_hub_at_all(hub: FakeHub, run_in_splits: Path, monkeypatch: pytest.Mo
 @pytest.mark.parametrize(
     ("to", "options", "told"),
     [
-        ("stf", ExportOptions(), "no contract 'stf'"),
+        ("stf", ExportOptions(), "no format 'stf'"),
         ([], ExportOptions(), "nothing is to be published"),
         (["sft", "judge"], ExportOptions(), "this run has no spoken review(.|\n)*a step 'review' makes them"),
         (["sft", "dpo"], ExportOptions(margin=True), "--margin does not apply to sft or dpo"),

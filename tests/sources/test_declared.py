@@ -295,7 +295,7 @@ def test_more_rows_of_a_problem_do_that_problem_again_and_no_other(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("contract", "mapping"),
+    ("to", "mapping"),
     [
         ("prm", "stepwise"),
         ("dpo", "pairs/messages"),
@@ -303,9 +303,9 @@ def test_more_rows_of_a_problem_do_that_problem_again_and_no_other(tmp_path: Pat
         ("kto", "solutions/completions"),
     ],
 )
-async def test_what_is_exported_can_be_imported_and_exported_again(tmp_path: Path, contract: str, mapping: str):
+async def test_what_is_exported_can_be_imported_and_exported_again(tmp_path: Path, to: str, mapping: str):
     source = tmp_path / "run"
-    if contract == "prm":
+    if to == "prm":
         rows = [
             {
                 "prompt": f"{n}?",
@@ -322,19 +322,19 @@ async def test_what_is_exported_can_be_imported_and_exported_again(tmp_path: Pat
         "dpo": ("chosen", "rejected"),
         "sft": ("messages",),
         "kto": ("prompt", "completion"),
-    }[contract]
+    }[to]
 
     def exported(folder: Path, out: Path) -> set[str]:
-        made = export_run(folder, contract, out)
+        made = export_run(folder, to, out)
         return {
             json.dumps([json.loads(line)[t] for t in texts], sort_keys=True)
             for line in made.path.read_text().splitlines()
         }
 
     first = exported(source, tmp_path / "a")
-    rows = [json.loads(line) for line in (tmp_path / "a" / f"{contract}.jsonl").read_text().splitlines()]
+    rows = [json.loads(line) for line in (tmp_path / "a" / f"{to}.jsonl").read_text().splitlines()]
     second = exported(imported(rows, mapping, tmp_path / "again"), tmp_path / "b")
-    if contract == "prm":
+    if to == "prm":
         assert first == second
     else:  # the question of a conversation is the whole of what was asked, and the answer is read out of the reply anew
         assert len(first) == len(second) > 0
@@ -591,8 +591,8 @@ def test_the_rejected_side_of_a_pair_is_known_to_be_bad(tmp_path: Path):
         ("chosen", 1.0, 3),
         ("rejected", 0.0, 3),
     ]
-    for contract, wanted in (("sft", 3), ("dpo", 3), ("reward", 3), ("kto", 6)):
-        assert export_run(run_folder, contract, tmp_path / contract).rows == wanted
+    for to, wanted in (("sft", 3), ("dpo", 3), ("reward", 3), ("kto", 6)):
+        assert export_run(run_folder, to, tmp_path / to).rows == wanted
     rows_of_kto = [json.loads(line) for line in (tmp_path / "kto" / "kto.jsonl").read_text().splitlines()]
     assert sorted(row["label"] for row in rows_of_kto) == [False] * 3 + [True] * 3
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from methods import choices, near
 from support import ask, run, stored, sums, synth, write_rows, yaml_file
 
+from synth.corpus.view import StoreView
 from synth.errors import PipelineError, UserError
 from synth.export import export_run
 from synth.models import Completion, Request, ScriptedModel, World
@@ -230,7 +231,9 @@ async def test_several_judges_are_one_mean_and_a_list(
     ]
     assert ask(folder, "SELECT count(*) FROM kept_rationales") == [(kept,)]
     with open_store(folder) as store:
-        (seen,) = store.variables("rationale") if kept else [{"score": {"grade": mean}, "label": {"grade": label}}]
+        (seen,) = (
+            StoreView(store).variables("rationale") if kept else [{"score": {"grade": mean}, "label": {"grade": label}}]
+        )
         assert (seen["score"]["grade"], seen["label"]["grade"]) == (mean, label)
 
 

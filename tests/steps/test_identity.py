@@ -9,6 +9,7 @@ from pathlib import Path
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given
+from methods import code_of
 from support import ask, run, sums, yaml_file
 
 from synth.corpus.choose import LimitPerGroup
@@ -95,9 +96,7 @@ async def test_a_reference_depends_on_its_author():
 
 
 async def test_totals_of_a_rubric_tree_depend_on_their_value():
-    from synth.steps.rubric_tree import RubricTree
-
-    step = RubricTree(name="t", rule="1 + 1")
+    step = code_of("thought-trees").RubricTree(name="t", rule="1 + 1")
     assert step._score(PROBLEM, "max_path", 0.25).id != step._score(PROBLEM, "max_path", 0.5).id
 
 
@@ -191,7 +190,7 @@ def test_a_step_that_makes_two_records_of_one_id_ends_the_run_with_its_name(tmp_
         return derive(Score, step="v", version=1, parents=[target], replies=["k"], target=target.id, name="correct",
                       judge="j", value=float(len(step.name)))  # fmt: skip
 
-    monkeypatch.setattr(VerifyAnswer, "_score", scores_alike)
+    monkeypatch.setattr(VerifyAnswer, "verdict", scores_alike)
     made = yaml_file(
         tmp_path / "p.yaml",
         """

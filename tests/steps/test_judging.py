@@ -329,8 +329,8 @@ def test_heavy_sides_and_close_ones_first():
     made = [rationale(t) for t in ("a\nb\nc", "a\nb\nd", "x\ny\nz")]
     weights = [score(r, w, "path_weight") for r, w in zip(made, (0.5, 0.1, 0.4), strict=True)]
     unit = unit_with(*made, *weights, *(score(r, r is made[0]) for r in made))
-    assert [b for _, b in paired(unit, made, match="heaviest")] == ["x\ny\nz", "a\nb\nd"]
-    assert [b for _, b in paired(unit, made, match="closest")] == ["a\nb\nd", "x\ny\nz"]
+    assert [b for _, b in paired(unit, made, rank_by="weight")] == ["x\ny\nz", "a\nb\nd"]
+    assert [b for _, b in paired(unit, made, rank_by="edit_distance")] == ["a\nb\nd", "x\ny\nz"]
 
 
 def test_agreement_has_its_closed_forms():

@@ -1,13 +1,20 @@
-"""The order in which searches expand, and that of the released search."""
+"""Searches: the order in which they expand, what they are worth, what they cost, why they end."""
 
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
+from typing import Any
 
 import pytest
+from support import ask, contents, run, sums, write_rows, yaml_file
 
-from synth.steps.search import BestFirst, BreadthFirst, DepthFirst, Scored
+from synth.errors import PipelineError
+from synth.models import ScriptedModel, World
+from synth.pipeline import load_pipeline
+from synth.records import Node
+from synth.steps.search import BestFirst, Branch, BreadthFirst, DepthFirst, Scored, Search, Uct, upper_confidence
 
 
 def test_searches_expand_what_they_say():
@@ -40,3 +47,177 @@ def test_a_beam_chooses_what_the_released_search_chose(data: Path):
             assert [worth[y] for y in chosen] == [worth[y] for y in step["select_new_ys"]]
             levels += 1
     assert levels > 100
+
+
+SEARCH = """
+pipeline: my/search
+roles: {teacher: solves, judge: judges}
+steps:
+  - {step: search, segment: lines, OPTIONS}
+"""
+
+
+async def grown(path: Path, options: str, n: int = 6, name: str = "run", **world: Any) -> Path:
+    """The run folder of a search over `n` problems by a world with these abilities."""
+    made = yaml_file(path / f"{name}.yaml", SEARCH.replace("OPTIONS", options))
+    model = ScriptedModel(World(**{"steps": 4, "solve_rate": 0.5, **world}))
+    await run(made, sums(path / "in.jsonl", n), path / name, {"teacher": [model], "judge": [model]})
+    return path / name
+
+
+def ended(folder: Path) -> dict[str, int]:
+    return dict(ask(folder, "SELECT label, count(*) FROM scores WHERE name = 'search_ended' GROUP BY 1"))
+
+
+def test_the_upper_confidence_bound_is_that_of_the_formula():
+    assert upper_confidence(0.5, 4, 16, 1) == pytest.approx(0.5 + math.sqrt(math.log(16) / 4))
+    assert upper_confidence(0.5, 4, 16, 0) == 0.5
+    root = Branch()
+    for i, (visits, total) in enumerate([(4, 2.0), (1, 0.4), (2, 1.2)]):
+        node = Node(id=f"n{i}", unit="u", step="s", problem="p", text=f"step {i}")
+        child = Branch(node, root)
+        root.attach(child)
+        child.visits, child.total = visits, total
+    root.visits, root.expanded = 7, True
+    bounds = [upper_confidence(q, n, 7, 1) for q, n in ((0.5, 4), (0.4, 1), (0.6, 2))]
+    assert max(range(3), key=bounds.__getitem__) == 1
+    assert [b.node.text for b in Uct(root, c=1).next()] == ["step 1"]
+    assert [b.node.text for b in Uct(root, c=0).next()] == ["step 2"]
+    assert [b.node.text for b in Uct(root, c=1, at_once=3).next()] == ["step 1", "step 2", "step 0"]
+
+
+async def test_values_backed_up_are_means_of_the_outcomes_below(tmp_path: Path):
+    folder = await grown(tmp_path, "policy: uct, max_searches: 8, width: 2, root_samples: 4", finish_rate=0.5)
+    assert ended(folder).get("max_searches")
+    outcomes: dict[tuple[str, ...], list[float]] = {}
+    rows = ask(
+        folder,
+        "SELECT r.id, r.problem, r.steps, s.value FROM rationales r JOIN scores s ON s.target = r.id AND s.name = 'correct'",
+    )
+    for _, problem, steps, right in rows:
+        for n in range(1, len(steps) + 1):
+            outcomes.setdefault((problem, *steps[:n]), []).append(right)
+    above = {i: (p, t) for i, p, t in ask(folder, "SELECT id, parent, text FROM nodes")}
+    children: dict[tuple[str, ...], list[float]] = {}
+    shared = 0
+    for node, problem, visits, value in ask(folder, "SELECT id, problem, visits, value FROM nodes"):
+        path: list[str] = []
+        at = node
+        while at is not None:
+            at, text = above[at]
+            path.insert(0, text)
+        found = outcomes[(problem, *path)]
+        assert (visits, value) == (len(found), pytest.approx(sum(found) / len(found)))
+        children.setdefault((problem, *path[:-1]), []).append(value)
+        shared += visits > 1
+    assert shared > 10
+    of_steps = "SELECT target, part.index, value FROM scores WHERE name = 'step_value' AND part IS NOT NULL"
+    by_id = {i: (p, tuple(s)) for i, p, s, _ in rows}
+    for target, index, value in ask(folder, of_steps):
+        problem, steps = by_id[target]
+        found = outcomes[(problem, *steps[: index + 1])]
+        assert value == pytest.approx(sum(found) / len(found))
+    # All of one search are asked once: root, then `width` after each node that was expanded.
+    calls = [n for (n,) in ask(folder, "SELECT count(*) FROM calls GROUP BY unit")]
+    assert max(calls) == 4 + 7 * 2
+
+
+async def test_backed_up_values_come_to_the_chances_of_a_known_tree(tmp_path: Path):
+    """Every continuation of a sound beginning is right 7 times of 10: the mean over the root's children comes to it."""
+    folder = await grown(tmp_path, "policy: uct, root_samples: 60, max_searches: 1", n=10, solve_rate=0.7)
+    n, mean = ask(folder, "SELECT sum(visits), sum(value * visits) / sum(visits) FROM nodes WHERE parent IS NULL")[0]
+    assert n == 600
+    assert abs(mean - 0.7) <= 3 * math.sqrt(0.7 * 0.3 / n)
+
+
+@pytest.mark.parametrize("at_once", [1, 4])
+async def test_the_same_search_twice(tmp_path: Path, at_once: int):
+    options = f"policy: uct, max_searches: 9, at_once: {at_once}"
+    first, again = [await grown(tmp_path, options, finish_rate=0.5, name=name) for name in ("a", "b")]
+    assert contents(first) == contents(again)
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ("policy: uct, max_calls: 7", "max_calls"),
+        ("policy: uct, max_tokens_in_all: 300", "max_tokens_in_all"),
+        ("policy: uct, max_nodes: 13", "max_nodes"),
+        ("policy: uct, max_searches: 2", "max_searches"),
+        ("policy: best, expand: propose, max_calls: 12, max_depth: 9, max_nodes: 999", "max_calls"),
+        ("policy: best, expand: propose, max_answers: 1, max_nodes: 999", "max_answers"),
+        ("policy: breadth, expand: propose, max_depth: 2", "done"),
+        ("policy: uct, max_depth: 1", "done"),
+    ],
+)
+async def test_a_search_says_why_it_ended(tmp_path: Path, options: str, reason: str):
+    folder = await grown(tmp_path, options, n=4, finish_rate=0.5)
+    assert reason in ended(folder)
+    calls = [n for (n,) in ask(folder, "SELECT count(*) FROM calls GROUP BY unit")]
+    if "max_calls: 7" in options:
+        assert max(calls) == 6  # three at first, then three after a node; three more would be one too many
+    if "max_calls: 12" in options:
+        assert max(calls) == 12
+
+
+async def test_a_node_is_valued_by_its_continuations(tmp_path: Path):
+    """Line by line, with eight continuations of each: the value of a sound line is how often they come out right."""
+    options = "policy: breadth, expand: next_step, evaluate: rollout, samples: 8, width: 2, beam: 2, max_depth: 4"
+    folder = await grown(tmp_path, options, n=12, finish_rate=0.6, recover_rate=0)
+    sound, unsound = [], []
+    for text, parent, value, terminal in ask(folder, "SELECT text, parent, value, terminal FROM nodes"):
+        assert terminal or round(value * 8) == value * 8
+        if parent is None and not terminal:
+            (sound if World.is_sound(text) else unsound).append(value)
+    assert set(unsound) <= {0.0}
+    assert abs(sum(sound) / len(sound) - 0.6) <= 3 * math.sqrt(0.24 / (8 * len(sound)))
+    # The rationales are those that ended.
+    assert ask(folder, "SELECT count(*) FROM rationales") == ask(
+        folder, "SELECT count(*) FROM nodes WHERE answer IS NOT NULL"
+    )
+
+
+async def test_values_can_be_an_expression_over_evaluators(tmp_path: Path):
+    options = "policy: best, expand: next_step, width: 2, max_nodes: 6, samples: 4, judge: judge, evaluations: 1, "
+    both = await grown(tmp_path, options + "evaluate: rollout + verdicts / 40", name="both", finish_rate=0.5)
+    for (value,) in ask(both, "SELECT value FROM nodes WHERE NOT terminal"):
+        parts = [value - v / 40 for v in (20, 0.001)]
+        assert any(-1e-9 <= p <= 1 + 1e-9 and abs(p * 4 - round(p * 4)) < 1e-6 for p in parts)
+    counted = await grown(tmp_path, options + "evaluate: 1 / (1 + steps | length)", name="counted")
+    assert set(ask(counted, "SELECT depth, value FROM nodes")) <= {(d, 1 / (2 + d)) for d in range(9)}
+    assert ask(counted, "SELECT count(DISTINCT step) FROM calls") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        ({"policy": "deepest"}, "there is no policy 'deepest'"),
+        ({"evaluate": "verdict"}, "there is no evaluator 'verdict'"),
+        ({"policy": "omega", "expand": "propose"}, "the policy omega goes by rollouts"),
+        ({"policy": "omega", "evaluate": "outcome"}, "the policy omega goes by rollouts"),
+        ({"policy": "breadth", "expand": "rollouts"}, "rollouts make many levels at once, and breadth goes by nodes"),
+        ({"policy": "omega", "temperature": 0}, "8 continuations at temperature 0 are one"),
+        ({"policy": "uct", "verifier": "nobody"}, "there is no verifier 'nobody'"),
+        ({"policy": "uct"}, None),
+        ({"policy": "omega"}, None),
+        ({}, None),
+    ],
+)
+def test_what_cannot_be_searched_is_refused_before_any_call(options: dict[str, Any], what: str | None):
+    found = [said for _, said, _ in Search(**options).problems_with({"teacher": [ScriptedModel(World())]}, ())]
+    assert found == ([what] if what else [])
+
+
+def test_an_expression_with_an_unknown_name_is_a_mistake_of_the_pipeline(tmp_path: Path):
+    made = yaml_file(tmp_path / "p.yaml", SEARCH.replace("OPTIONS", "evaluate: rollout + surprise"))
+    with pytest.raises(PipelineError, match="surprise"):
+        load_pipeline(str(made))
+
+
+async def test_a_search_by_outcomes_needs_answers_and_one_by_verdicts_none(tmp_path: Path):
+    assert Search(policy="uct").needed() == Search(evaluate="rollout + 1").needed() == {"answer"}
+    assert Search().needed() == frozenset()
+    rows = write_rows(tmp_path / "in.jsonl", [{"question": "What is it?"}])
+    made = yaml_file(tmp_path / "p.yaml", SEARCH.replace("OPTIONS", "policy: breadth").replace(", judge: judges", ""))
+    await run(made, rows, tmp_path / "run", ScriptedModel(World()))
+    assert ask(tmp_path / "run", "SELECT count(*) > 3 FROM nodes") == [(True,)]

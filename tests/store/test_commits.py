@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from support import ask, contents, manifest
 
 from synth.records import Problem, Rationale, Score, UnitRecord
-from synth.store import database
+from synth.store import incoming
 from synth.store.commits import commit_body, cut_commit
-from synth.store.database import fold
+from synth.store.fold import fold
 from synth.store.journal import Journal
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40) | st.sampled_from(
@@ -90,13 +90,13 @@ def test_a_commit_of_any_layout_gives_the_same_rows(owner: str, made: list[UnitR
 def test_the_fold_parses_no_commit_of_this_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """What this process wrote since it opened the journal is cut apart; the same fold without that knowledge parses it."""
     parsed: list[bytes] = []
-    real = database.parse_entry
+    real = incoming.parse_entry
     journal = Journal(tmp_path / "journal")
     manifest(tmp_path)
     for i in range(200):
         journal.append("commit", commit_body(f"u{i}", "f", [problem(f"q{i}", f"u{i}")], first=True))
     journal.close()
-    monkeypatch.setattr(database, "parse_entry", lambda line: (parsed.append(line), real(line))[1])
+    monkeypatch.setattr(incoming, "parse_entry", lambda line: (parsed.append(line), real(line))[1])
     fold(tmp_path, journal.began)
     assert not parsed
     assert ask(tmp_path, "SELECT count(*), count(DISTINCT unit) FROM problems") == [(200, 200)]
@@ -135,8 +135,8 @@ def test_what_an_owner_commits_last_is_what_is_there(steps: list[tuple[int, list
 
 def test_units_that_were_done_twice_do_not_take_a_statement_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     inserts: list[int] = []
-    real = database._Rows._insert
-    monkeypatch.setattr(database._Rows, "_insert", lambda self: (inserts.append(1), real(self))[1])
+    real = incoming.Rows._insert
+    monkeypatch.setattr(incoming.Rows, "_insert", lambda self: (inserts.append(1), real(self))[1])
     journal = Journal(tmp_path / "journal")
     manifest(tmp_path)
     for turn in range(2):

@@ -16,10 +16,11 @@ from support import ask, manifest, run, sums, yaml_file
 from synth.errors import RunFolderError
 from synth.models import ScriptedModel, World
 from synth.records import RECORD_TYPES
-from synth.store import database
+from synth.store import fold as folding
 from synth.store import journal as journal_module
 from synth.store.columns import TABLES, columns
-from synth.store.database import fold, open_store
+from synth.store.database import open_store
+from synth.store.fold import fold
 from synth.store.journal import Journal
 
 PIPELINE = """
@@ -160,7 +161,7 @@ def test_a_fold_that_was_killed_is_read_and_taken_up(folder: Path):
     whole = {t: sorted(map(repr, ask(folder, f"SELECT * FROM {t}"))) for t in tables}
     (folder / "corpus.duckdb").unlink()
     kill = (
-        "import os, sys, duckdb; from pathlib import Path; import synth.store.database as d\n"
+        "import os, sys, duckdb; from pathlib import Path; import synth.store.fold as d\n"
         "real = duckdb.connect\n"
         "class C:\n"
         "    def __init__(self, c): self.c = c\n"
@@ -198,7 +199,7 @@ def test_a_database_of_another_version_is_made_anew_from_the_journal(folder: Pat
 
 
 def test_a_unit_far_larger_than_usual_is_folded_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(database, "_MEMORY", ("8MB",))
+    monkeypatch.setattr(folding, "_MEMORY", ("8MB",))
     rows = [
         {"id": f"r{i}", "unit": "p", "step": "s", "problem": "p", "author": "human", "response": "word " * 400}
         for i in range(3000)

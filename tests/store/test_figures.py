@@ -21,10 +21,10 @@ from synth.errors import ModelError
 from synth.models import Completion, Model, Price, ScriptedModel, World
 from synth.models.endpoint import EndpointModel
 from synth.records import Call, CallStatus, Problem, Rationale, Rejection, Score
+from synth.render.summary import figures_of, funnel_of
 from synth.store.database import open_store
 from synth.store.journal import Journal
 from synth.view.compare import differing
-from synth.view.summary import figures_of, funnel_of
 
 REVIEWED = """
     pipeline: my/reviewed

@@ -15,7 +15,8 @@ from support import contents, manifest, run, sums, yaml_file
 
 from synth.errors import RunFolderError
 from synth.models import ScriptedModel, World
-from synth.store.database import fold, open_store
+from synth.store.database import open_store
+from synth.store.fold import fold
 from synth.store.journal import Journal
 from synth.store.run_folder import hold
 

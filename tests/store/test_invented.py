@@ -12,9 +12,9 @@ from synth.errors import RunFolderError, UserError
 from synth.export import export_run
 from synth.models import ScriptedModel, World
 from synth.publish import push
+from synth.render.report import write_report
 from synth.store.database import open_store
 from synth.store.invented import SCRIPTED, invented_in
-from synth.view.report import write_report
 
 TOLD = "invented: the scripted model"
 PIPELINE = """
@@ -119,8 +119,14 @@ async def test_votes_that_no_record_notes_count_too(tmp_path: Path):
         tmp_path / "p.yaml",
         """
         pipeline: my/votes
-        steps:
-          - {step: rubric_tree, by: [first, second], votes: 1, justify: false}
+        extends: trees/thought-trees
+        roles: {first: votes, second: votes}
+        override:
+          tree: {by: [first, second], votes: 1, justify: false}
+          report: null
+          verify_answer: null
+          pair: null
+          right: null
         """,
     )
     rows = tmp_path / "in.jsonl"

@@ -23,7 +23,8 @@ from synth.engine import failed_in
 from synth.errors import RunFolderError, SynthError
 from synth.models import ScriptedModel, World
 from synth.publish.bundle import pipeline_file
-from synth.store.database import fold, open_store
+from synth.store.database import open_store
+from synth.store.fold import fold
 from synth.store.journal import Journal
 from synth.store.manifest import FORMAT, Manifest, read_manifest
 from synth.store.run_folder import RunFolder

@@ -16,8 +16,9 @@ from support import manifest
 from synth.calls import Ledger
 from synth.errors import RunFolderError
 from synth.store.commits import commit_body
-from synth.store.database import fold, open_store
+from synth.store.database import open_store
 from synth.store.entries import read_journal
+from synth.store.fold import fold
 from synth.store.journal import START, Journal
 
 CALL = {"model": "t", "endpoint": "e", "model_id": "m", "messages": [{"role": "user", "content": "?"}], "started": 0.5}

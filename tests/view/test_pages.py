@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synth.view.charts import histogram, tree_of
-from synth.view.differences import differences
-from synth.view.pages import brief, inert, page, plain
+from synth.render.charts import histogram, tree_of
+from synth.render.differences import differences
+from synth.render.inert import brief, plain
+from synth.render.pages import as_html, page
 
 ACTING = {
     *map(chr, range(0x20)),
@@ -21,7 +22,7 @@ ACTING = {
 
 @given(st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from(sorted(ACTING | {"<", ">", "&", '"', "'"}))))
 def test_a_text_keeps_its_words_and_loses_what_acts(text: str):
-    html = str(inert(text))
+    html = str(as_html(text))
     assert not ACTING & set(html)
     assert not ACTING & set(plain(text))
     assert set(re.findall(r"<[^>]*>", html)) <= {'<span class="sign">', "</span>"}
@@ -33,12 +34,12 @@ def test_a_text_keeps_its_words_and_loses_what_acts(text: str):
 
 
 def test_signs_are_named():
-    assert inert("\x1b[2J\u202ex") == '<span class="sign">␛</span>[2J<span class="sign">⟨U+202E⟩</span>x'
-    assert inert("पन\u200dज़ नمی\u200cخواهم") == "पन\u200dज़ नمی\u200cخواهم"  # joiners belong to words
+    assert as_html("\x1b[2J\u202ex") == '<span class="sign">␛</span>[2J<span class="sign">⟨U+202E⟩</span>x'
+    assert as_html("पन\u200dज़ नمی\u200cخواهم") == "पन\u200dज़ नمی\u200cخواهم"  # joiners belong to words
 
 
 def test_a_long_text_is_cut_with_a_word_on_it():
-    assert inert("a" * 10, 4) == 'aaaa<span class="cut"> … 6 more characters</span>'
+    assert as_html("a" * 10, 4) == 'aaaa<span class="cut"> … 6 more characters</span>'
     assert brief("one\ntwo  three", 9) == "one two …"
     assert brief("one\ntwo", 9) == "one two"
     assert brief(" " * 50 + "x", 9) == "…"
@@ -47,6 +48,7 @@ def test_a_long_text_is_cut_with_a_word_on_it():
 def test_every_expression_of_a_template_is_inert():
     shown = page(
         "message.html",
+        package="synth.view",
         root="",
         name="\x1b<iframe>",
         other="<img>",

@@ -12,8 +12,8 @@ from view_support import write_run
 
 from synth.audit import Verdict
 from synth.records import Node, Problem
-from synth.view import summary
-from synth.view.report import write_report
+from synth.render import summary
+from synth.render.report import write_report
 
 
 def test_the_file_has_the_figures_of_the_run(finished: Path, tmp_path: Path):

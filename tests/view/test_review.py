@@ -13,10 +13,11 @@ from view_support import viewing, write_run
 from synth.audit import agreement_of
 from synth.errors import RunFolderError, UserError
 from synth.records import Problem, Rationale, Score
-from synth.store.database import fold, open_store
+from synth.render.summary import HUMAN
+from synth.store.database import open_store
+from synth.store.fold import fold
 from synth.store.run_folder import RunFolder
 from synth.view.review import queue, records_of_verdict, reviewer_name, verdicts_of, withdraw, write
-from synth.view.summary import HUMAN
 
 ANN, BOB = "human:Ann", "human:Bob"
 

@@ -19,7 +19,8 @@ from view_support import HOSTILE, Client, viewing
 
 from synth.errors import UserError
 from synth.store.apart import Asker
-from synth.store.database import fold, open_store
+from synth.store.database import open_store
+from synth.store.fold import fold
 from synth.view.browse import LISTS, PAGE, Asked, facets, find
 
 

@@ -16,16 +16,18 @@ from support import ask
 from view_support import Client, viewing, write_run
 
 from synth.records import Call, Pair, Problem, Rationale, Rejection
+from synth.render.differences import differences, with_statement
+from synth.render.inert import plain, restored
+from synth.render.pages import as_html, stated
+from synth.render.records import rationales_of, sides_of
+from synth.render.report import write_report
+from synth.render.summary import thoughts_of
 from synth.store.apart import Asker
-from synth.store.database import fold, open_store
+from synth.store.database import open_store
+from synth.store.fold import fold
 from synth.view.browse import Asked, facets, find
 from synth.view.compare import totals
-from synth.view.differences import differences, with_statement
-from synth.view.pages import inert, plain, restored, stated
-from synth.view.records import rationales_of, sides_of
-from synth.view.report import write_report
 from synth.view.review import records_of_verdict, write
-from synth.view.summary import thoughts_of
 
 WORDS = st.text(
     st.sampled_from("ab1. \n\r\t\x1b\u200b\u202e\N{COMBINING ACUTE ACCENT}नी\N{THINKING FACE}<&"), max_size=40
@@ -57,7 +59,7 @@ def test_the_statement_is_marked_and_every_character_kept(before: str, said: str
         assert shown(markup) == plain(response)
         assert statement(markup) == [plain(said)]
     if not said:
-        assert markup == inert(response)
+        assert markup == as_html(response)
 
 
 def test_a_statement_behind_the_cut_is_shown():

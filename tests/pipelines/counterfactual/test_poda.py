@@ -329,13 +329,13 @@ async def test_what_always_holds_and_what_is_exported(tmp_path: Path):
         c: [json.loads(line) for line in export_run(folder, c, tmp_path / "out").path.read_text().splitlines()]
         for c in ("sft", "dpo", "contrast", "twins")
     }
-    for contract, rows in rows_of.items():
-        schema = json.loads((ROOT / "schemas" / "export" / f"{contract}.json").read_text())
+    for to, rows in rows_of.items():
+        schema = json.loads((ROOT / "schemas" / "export" / f"{to}.json").read_text())
         for row in rows:
             jsonschema.validate(row, schema)
-    for contract in ("contrast", "twins"):
-        table = export_run(folder, contract, tmp_path / "out", ExportOptions(file_format="parquet")).path
-        assert pl.read_parquet(table).to_dicts() == rows_of[contract]
+    for to in ("contrast", "twins"):
+        table = export_run(folder, to, tmp_path / "out", ExportOptions(file_format="parquet")).path
+        assert pl.read_parquet(table).to_dicts() == rows_of[to]
     assert len(rows_of["sft"]) == n + kept
     assert len(rows_of["contrast"]) == kept
     for row in rows_of["contrast"]:

@@ -23,11 +23,11 @@ def exported(folder: Path, out: Path) -> dict[str, dict[str, list[Any]]]:
     """The rows of both exports by split."""
     export_group(folder, {"sft": ExportOptions(), "grpo": ExportOptions()}, out)
     return {
-        contract: {
+        to: {
             path.name.split(".")[1]: [json.loads(line) for line in path.read_text().splitlines()]
-            for path in sorted(out.glob(f"{contract}.*.jsonl"))
+            for path in sorted(out.glob(f"{to}.*.jsonl"))
         }
-        for contract in ("sft", "grpo")
+        for to in ("sft", "grpo")
     }
 
 

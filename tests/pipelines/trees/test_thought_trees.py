@@ -9,6 +9,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+from methods import code_of
 from methods import preset as preset_of
 from support import ROOT, ask, run, synth, write_rows
 
@@ -16,8 +17,8 @@ from synth.export import export_run
 from synth.measures import quadratic_weighted_kappa
 from synth.models import Completion, ScriptedModel
 from synth.records import Problem
-from synth.steps.rubric import read_rubric
 
+read_rubric = code_of("trees/thought-trees").read_rubric
 Q = (0.97, 0.9, 0.05, 0.5)
 """How likely a vote is a yes, by element."""
 VOTES = 10
@@ -30,11 +31,11 @@ def marker(q=Q, *, names=WORDS, capabilities=frozenset({"chat", "json_schema", "
 
     def script(request, rng):
         task, asked = request.task, request.messages[-1]["content"]
-        if task.kind == "decide":
+        if task.hint is None:
             chance = q[next(i for i, w in enumerate(names) if asked.rstrip().endswith(f"{w}?"))]
             decision = "yes" if rng.random() < chance else "no"
             return json.dumps({"decision": decision}) if task.format == "json" else f"{decision.capitalize()}."
-        if task.kind == "justify":
+        if request.shape is not None and "reason" in request.shape.model_fields:
             return json.dumps(
                 {"reason": f"It is {task.hint}.", "quote": "the answer" if rng.random() < 0.75 else "no such words"}
             )

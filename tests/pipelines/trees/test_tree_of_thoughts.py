@@ -56,7 +56,7 @@ async def test_a_tree_ends_at_its_budget(tmp_path: Path, search: str):
         pipeline: my/p
         roles: {{teacher: thinks}}
         steps:
-          - {{step: thought_tree, search: {search}, max_nodes: 10, max_depth: 9, evaluations: 0}}
+          - {{step: search, policy: {search}, max_nodes: 10, max_depth: 9, evaluations: 0}}
           - {{step: path_to_rationale}}
         """,
     )
@@ -81,7 +81,7 @@ async def test_an_answer_before_the_end_does_not_end_a_branch(tmp_path: Path):
         """
         pipeline: my/p
         steps:
-          - {step: thought_tree, proposals: 1, max_depth: 9, evaluations: 0}
+          - {step: search, width: 1, max_depth: 9, evaluations: 0}
         """,
     )
     await run(pipeline, sums(tmp_path / "in.jsonl", 1), tmp_path / "run", ScriptedModel(script))

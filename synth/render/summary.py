@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from synth.audit import Agreement, Section, Verdict, agreement_of, look_over, run_audits
+from synth.render.charts import Histogram, histogram
 from synth.store.database import Store
 from synth.store.invented import Invented, invented_in
 from synth.store.manifest import Manifest, read_manifest
-from synth.view.charts import Histogram, histogram
 
 __all__ = [
     "HUMAN",

@@ -1,4 +1,4 @@
-"""Every row of every contract, in every trainer's format: what its schema says, what loaders read, what consumers ask."""
+"""Every row of every format, in every trainer's format: what its schema says, what loaders read, what consumers ask."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from support import ROOT, ask, stored
 
 from synth.errors import UserError
 from synth.export import ROWS, TRAINERS, ExportOptions, export_run
-from synth.export.contracts import PrmRow
+from synth.export.formats.prm import PrmRow
 from synth.records import Critique, Node, Pair, Part, Problem, Rationale, Score
 
-# The run each contract is exported from, and with which options.
+# The run each format is exported from, and with which options.
 EXPORTS: list[tuple[str, str, str, dict[str, Any]]] = [
     ("cot", "sft", "sft", {}),
     ("cot", "sft", "sft", {"trainer": "axolotl", "target": "both", "thinking": "tags", "as_thought": True}),
@@ -43,6 +43,24 @@ EXPORTS: list[tuple[str, str, str, dict[str, Any]]] = [
     ("cot", "kto", "llama-factory.kto", {"trainer": "llama-factory"}),
     ("trees", "prm", "prm", {}),
     ("trees", "prm", "prm", {"trainer": "axolotl", "per_problem": 2}),
+    ("stepped", "prm", "prm", {"values": "step_value", "step_weight": "step_gain", "unsure": "cut"}),
+    ("stepped", "prm", "prm.chat", {"steps_as": "chat", "values": "step_value", "unsure": "cut"}),
+    ("stepped", "prm", "prm.chat", {"steps_as": "chat", "trainer": "axolotl", "unsure": "cut"}),
+    (
+        "stepped",
+        "prm",
+        "prm.chat",
+        {"steps_as": "chat", "trainer": "llama-factory", "unsure": "cut", "system": "Check."},
+    ),
+    ("stepped", "prm", "openai.sft", {"steps_as": "chat", "trainer": "openai", "unsure": "cut"}),
+    ("stepped", "steps", "steps", {"balance": (1, 1)}),
+    ("stepped", "steps", "steps", {"layout": "plain", "values": "step_value", "labels": "scores"}),
+    ("stepped", "sft", "sft.step-weights", {"step_weight": "step_gain"}),
+    ("stepped", "sft", "sft.step-weights", {"step_weight": "step_gain", "layout": "plain"}),
+    ("stepped", "dpo", "dpo", {"prefix": "prompt", "rejected": "step"}),
+    ("stepped", "dpo", "dpo", {"prefix": "assistant", "layout": "plain"}),
+    ("stepped", "dpo", "ranking", {"prefix": "prompt", "trainer": "llama-factory"}),
+    ("stepped", "dpo", "openai.dpo", {"prefix": "assistant", "trainer": "openai"}),
     ("cot", "grpo", "grpo", {}),
     ("cot", "grpo", "grpo", {"layout": "plain", "trainer": "axolotl"}),
     ("reviewed", "judge", "judge", {}),
@@ -62,14 +80,14 @@ def leaves(value: Any) -> Iterator[Any]:
         yield from leaves(inner) if isinstance(inner, (dict, list)) else [inner]
 
 
-@pytest.mark.parametrize(("run", "contract", "schema", "options"), EXPORTS, ids=json.dumps)
+@pytest.mark.parametrize(("run", "to", "schema", "options"), EXPORTS, ids=json.dumps)
 def test_rows_are_what_their_schema_says_and_load_as_they_stand(
-    request: pytest.FixtureRequest, tmp_path: Path, run: str, contract: str, schema: str, options: dict[str, Any]
+    request: pytest.FixtureRequest, tmp_path: Path, run: str, to: str, schema: str, options: dict[str, Any]
 ):
     from datasets import Features, load_dataset
 
     folder = request.getfixturevalue(run)
-    made = export_run(folder, contract, tmp_path / "a", ExportOptions(**options))
+    made = export_run(folder, to, tmp_path / "a", ExportOptions(**options))
     got = rows(made.path)
     assert len(got) == made.rows > 5
     validator = jsonschema.Draft202012Validator(
@@ -81,16 +99,16 @@ def test_rows_are_what_their_schema_says_and_load_as_they_stand(
     loaded = load_dataset("json", data_files=str(made.path), split="train", cache_dir=str(tmp_path / "cache"))
     assert loaded.to_list() == got
     if options.get("trainer") != "openai":
-        table = export_run(folder, contract, tmp_path / "b", ExportOptions(**options, file_format="parquet")).path
+        table = export_run(folder, to, tmp_path / "b", ExportOptions(**options, file_format="parquet")).path
         assert pq.read_table(table).to_pylist() == got
         assert Features.from_arrow_schema(pq.read_schema(table)) == loaded.features
 
 
 def test_every_row_type_and_every_trainer_is_in_the_list_above():
     assert {schema for _, _, schema, _ in EXPORTS} | {"contrast", "twins"} == set(ROWS)
-    there = {(o.get("trainer", "trl"), contract) for _, contract, _, o in EXPORTS}
+    there = {(o.get("trainer", "trl"), to) for _, to, _, o in EXPORTS}
     assert there | {("trl", c) for c in ("contrast", "twins", "parquet")} == {
-        (trainer, contract) for trainer, contracts in TRAINERS.items() for contract in contracts
+        (trainer, to) for trainer, formats in TRAINERS.items() for to in formats
     }
 
 
@@ -132,24 +150,22 @@ def openai_faults(row: dict[str, Any], preference: bool) -> list[str]:
     return faults
 
 
-@pytest.mark.parametrize(
-    ("run", "contract"), [("cot", "sft"), ("cot", "dpo"), ("reviewed", "judge"), ("reviewed", "sft")]
-)
+@pytest.mark.parametrize(("run", "to"), [("cot", "sft"), ("cot", "dpo"), ("reviewed", "judge"), ("reviewed", "sft")])
 def test_openai_takes_the_lines_and_the_lineage_lies_beside_them(
-    request: pytest.FixtureRequest, tmp_path: Path, run: str, contract: str
+    request: pytest.FixtureRequest, tmp_path: Path, run: str, to: str
 ):
     folder = request.getfixturevalue(run)
-    made = export_run(folder, contract, tmp_path / "o", ExportOptions(trainer="openai"))
-    plain = export_run(folder, contract, tmp_path / "t").path
+    made = export_run(folder, to, tmp_path / "o", ExportOptions(trainer="openai"))
+    plain = export_run(folder, to, tmp_path / "t").path
     got = rows(made.path)
-    assert [openai_faults(row, contract == "dpo") for row in got] == [[]] * len(got)
+    assert [openai_faults(row, to == "dpo") for row in got] == [[]] * len(got)
     assert len(got) >= 10
     assert [note.partition(":")[0] for note in made.notes] == ["The text of this run is invented"]
-    beside = rows(tmp_path / "o" / "lineage" / f"{contract}.jsonl")
+    beside = rows(tmp_path / "o" / "lineage" / f"{to}.jsonl")
     for line, lineage, whole in zip(got, beside, rows(plain), strict=True):
         assert lineage.items() <= whole.items()
         assert lineage["record_id"] == whole["record_id"]
-        assert whole.get("messages", whole.get("prompt")) == (line["input"] if contract == "dpo" else line)["messages"]
+        assert whole.get("messages", whole.get("prompt")) == (line["input"] if to == "dpo" else line)["messages"]
 
 
 def test_a_file_openai_would_refuse_for_its_length_is_noted(tmp_path: Path):
@@ -164,10 +180,10 @@ def test_llama_factory_finds_every_column_and_turn(cot: Path, reviewed: Path, tm
     out = tmp_path / "data"
     out.mkdir()
     (out / "dataset_info.json").write_text(json.dumps({"identity": {"file_name": "identity.json"}}))
-    for run, contract in ((cot, "sft"), (cot, "dpo"), (cot, "kto"), (cot, "reward"), (reviewed, "judge")):
-        system = None if contract == "judge" else "Think."
-        chosen = None if contract == "judge" else layout
-        made = export_run(run, contract, out, ExportOptions(trainer="llama-factory", layout=chosen, system=system))
+    for run, to in ((cot, "sft"), (cot, "dpo"), (cot, "kto"), (cot, "reward"), (reviewed, "judge")):
+        system = None if to == "judge" else "Think."
+        chosen = None if to == "judge" else layout
+        made = export_run(run, to, out, ExportOptions(trainer="llama-factory", layout=chosen, system=system))
         assert out / "dataset_info.json" in made.beside
     info = json.loads((out / "dataset_info.json").read_text())
     assert info.pop("identity") == {"file_name": "identity.json"}
@@ -218,23 +234,21 @@ def test_entries_of_files_that_are_gone_go_too(cot: Path, split_cot: Path, tmp_p
 
 
 @pytest.mark.parametrize("layout", ["conversational", "plain"])
-@pytest.mark.parametrize("contract", ["sft", "dpo", "kto", "grpo"])
-def test_axolotls_settings_name_files_and_columns_that_are_there(
-    split_cot: Path, tmp_path: Path, contract: str, layout: str
-):
-    made = export_run(split_cot, contract, tmp_path, ExportOptions(trainer="axolotl", layout=layout))
-    settings = yaml.safe_load((tmp_path / f"{contract}.axolotl.yaml").read_text())
-    assert settings.get("rl") == (None if contract == "sft" else contract)
+@pytest.mark.parametrize("to", ["sft", "dpo", "kto", "grpo"])
+def test_axolotls_settings_name_files_and_columns_that_are_there(split_cot: Path, tmp_path: Path, to: str, layout: str):
+    made = export_run(split_cot, to, tmp_path, ExportOptions(trainer="axolotl", layout=layout))
+    settings = yaml.safe_load((tmp_path / f"{to}.axolotl.yaml").read_text())
+    assert settings.get("rl") == (None if to == "sft" else to)
     (train,), (validation,) = settings["datasets"], settings["test_datasets"]
     assert (train["path"], validation["path"]) == tuple(
-        (tmp_path / f"{contract}.{split}.jsonl").as_posix() for split in ("train", "validation")
+        (tmp_path / f"{to}.{split}.jsonl").as_posix() for split in ("train", "validation")
     )
     assert Path(train["path"]) in made.files
     named = [v for k, v in train.items() if k.startswith("field")]
     named += [v for k, v in train["type"].items() if k.startswith("field")] if isinstance(train["type"], dict) else []
     row = rows(Path(train["path"]))[0]
     assert set(named) <= set(row)
-    if contract == "grpo":
+    if to == "grpo":
         from importlib import import_module
 
         (name,) = settings["trl"]["reward_funcs"]
@@ -289,9 +303,9 @@ def test_columns_that_begin_with_nothing_can_still_hold_something(cot: Path, tmp
     """A column of nulls in the first file makes `datasets` refuse the second, which has values."""
     from datasets import load_dataset
 
-    for contract in ("sft", "dpo", "kto", "grpo"):
-        bare = export_run(small(tmp_path / contract), contract, tmp_path / "bare").path
-        full = export_run(cot, contract, tmp_path / "full").path
+    for to in ("sft", "dpo", "kto", "grpo"):
+        bare = export_run(small(tmp_path / to), to, tmp_path / "bare").path
+        full = export_run(cot, to, tmp_path / "full").path
         files = {"train": str(bare), "test": str(full)}
         loaded = load_dataset("json", data_files=files, cache_dir=str(tmp_path / "c"))
         assert loaded["test"].to_list() == rows(full)

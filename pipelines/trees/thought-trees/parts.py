@@ -1,4 +1,4 @@
-"""`rubric_tree`: a thought tree over the yes/no elements of a marking scheme."""
+"""The steps of thought trees: elements of a rubric decided by votes, and paths of the decisions reported as rationales."""
 
 from __future__ import annotations
 
@@ -6,30 +6,168 @@ import asyncio
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from itertools import product
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
-from pydantic import BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
 
+import synth
 from synth.errors import UserError
-from synth.models import Capability, Completion, Model, Reply, Request, Task
-from synth.records import Failure, Node, Problem, Rejection, Score, UnitRecord, content_id, record_fields
-from synth.steps.rubric import Element, Rubric, read_rubric
-from synth.steps.step import ModelStep
-from synth.steps.unit import Unit
-from synth.verify import find_quote
+from synth.models import Capability, Completion, Model, Request, Task
+from synth.prompts import Rule
+from synth.records import Failure, Node, Problem, Rationale, Rejection, Score, UnitRecord, content_id, record_fields
+from synth.steps import Unit
+from synth.steps.segmentation import segment
+from synth.verify import find_quote, quotes_in, state_answer
 
-__all__ = ["RubricTree"]
+__all__ = ["Element", "Rubric", "RubricTree", "VerbalizePath", "read_rubric"]
+
+_FORM = (
+    'write {"elements": ["Does the answer …?", …], "rule": "3 if count >= 3 else count", "marks": {"0": "…", …}}; an '
+    'element may have a name for the rule: {"name": "conclusion", "question": "Is there a conclusion?"}'
+)
+_ENUMERATED = 12
+"""Up to so many elements all cases of a rule are gone through beforehand."""
+
+
+class Element(NamedTuple):
+    """One question of the scheme, to be answered yes or no."""
+
+    name: str
+    question: str
+
+
+class Rubric(NamedTuple):
+    """A scheme that has been checked."""
+
+    elements: tuple[Element, ...]
+    rule: str
+    marks: tuple[tuple[str, str], ...]
+    """What each mark stands for, lowest first; may be empty."""
+
+    def mark(self, decisions: Mapping[str, bool]) -> str:
+        """The mark for these answers, by element name. Source: rule-scored leaves of arXiv:2406.19949."""
+        return _mark(self.rule, tuple((e.name, decisions[e.name]) for e in self.elements))
+
+    @property
+    def best(self) -> str | None:
+        """The full mark; None where there are too many elements to tell."""
+        reach = _reach(self.rule, tuple(e.name for e in self.elements))
+        return max(reach, key=float) if reach else None
+
+
+class _Form:
+    """How a rubric is written in the rows of a data set."""
+
+    class Named(BaseModel):
+        """An element with a name for the rule."""
+
+        model_config = ConfigDict(extra="forbid")
+        name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+        question: Annotated[str, Field(min_length=1)]
+
+    class Whole(BaseModel):
+        """All of it."""
+
+        model_config = ConfigDict(extra="forbid")
+        elements: list[Annotated[str, Field(min_length=1)] | _Form.Named] = []
+        rule: str | None = None
+        marks: dict[str, str] = {}
+
+
+def read_rubric(problem: Problem, rule: str | None = None) -> Rubric:
+    """The scheme of a problem: its `rubric`, with its `evidence` for elements where the rubric has none.
+
+    Args:
+        problem: the problem.
+        rule: a rule (`synth.prompts.Rule`) for the mark over `count` (how many are yes) and the elements by name, where the rubric has
+            none of its own; without any the mark is `count`.
+
+    Raises:
+        UserError: there is no scheme, or it cannot be used; says why.
+    """
+    try:
+        form = _Form.Whole.model_validate(problem.rubric if problem.rubric is not None else {})
+    except ValidationError as error:
+        e = error.errors(include_input=False)[0]
+        raise UserError(
+            f"the rubric is not of its form: {'.'.join(map(str, e['loc']))}: {e['msg']}", remedy=_FORM
+        ) from error
+    given = form.elements or list(problem.evidence)
+    if not given:
+        raise UserError("the rubric has no elements", remedy=_FORM)
+    elements = tuple(
+        Element(f"e{i}", e) if isinstance(e, str) else Element(e.name, e.question) for i, e in enumerate(given, 1)
+    )
+    names = tuple(e.name for e in elements)
+    if len(set(names)) < len(names):
+        twice = next(n for n in names if names.count(n) > 1)
+        raise UserError(f"the rubric has two elements {twice!r}", remedy="give each a name of its own")
+    by_mark = tuple(sorted(form.marks.items(), key=lambda m: _number(m[0])))
+    rubric = Rubric(elements, form.rule or rule or "count", by_mark)
+    _check(rubric.rule, names)
+    reach = _reach(rubric.rule, names)
+    if reach is not None:
+        if form.marks and (other := sorted(reach - set(form.marks))):
+            raise UserError(
+                f"the rule {rubric.rule!r} gives the mark {other[0]}, which the rubric does not describe", remedy=_FORM
+            )
+        if problem.answer is not None and _number(problem.answer) not in {float(m) for m in reach}:
+            raise UserError(
+                f"no answers to its elements give the gold mark {problem.answer!r} (rule {rubric.rule!r})", remedy=_FORM
+            )
+    return rubric
+
+
+def _number(mark: str) -> float:
+    found = re.fullmatch(r"\s*(-?\d+(?:\.\d+)?)\s*", mark)
+    if found is None:
+        raise UserError(f"the mark {mark!r} is not a number", remedy=_FORM)
+    return float(found[1])
+
+
+@lru_cache(maxsize=4096)
+def _check(rule: str, names: tuple[str, ...]) -> None:
+    try:
+        unknown = Rule(rule).unknown_names(dict.fromkeys(("count", *names)))
+    except UserError as error:
+        raise UserError(f"the rule {rule[:200]!r} does not compile: {error.what}", remedy=_FORM) from error
+    if unknown:
+        raise UserError(
+            f"the rule {rule!r} names an unknown element {unknown[0]!r}", remedy=f"it knows: count, {', '.join(names)}"
+        )
+    _mark(rule, tuple((name, False) for name in names))
+
+
+@lru_cache(maxsize=65536)
+def _mark(rule: str, decisions: tuple[tuple[str, bool], ...]) -> str:
+    try:
+        return f"{Rule(rule)({**dict(decisions), 'count': sum(yes for _, yes in decisions)}):g}"
+    except UserError as error:
+        raise UserError(f"the rule {rule!r} gives no mark: {error.what}", remedy=_FORM) from error
+
+
+@lru_cache(maxsize=4096)
+def _reach(rule: str, names: tuple[str, ...]) -> frozenset[str] | None:
+    """All marks the rule can give; None where there are too many cases to go through."""
+    if len(names) > _ENUMERATED:
+        return None
+    return frozenset(
+        _mark(rule, tuple(zip(names, case, strict=True))) for case in product((False, True), repeat=len(names))
+    )
+
 
 _PLAIN = re.compile(r"\W*(yes|no)\W*", re.IGNORECASE)
 
 
-class _Decided(Reply):
+class _Decided(synth.Reply):
     """A vote."""
 
     decision: Annotated[Literal["yes", "no"], BeforeValidator(lambda v: v.lower() if isinstance(v, str) else v)]
 
 
-class _Justified(Reply):
+class _Justified(synth.Reply):
     """Why."""
 
     reason: Annotated[str, Field(min_length=1)]
@@ -56,7 +194,7 @@ class _Child(NamedTuple):
         return self.path.weight * self.share
 
 
-class RubricTree(ModelStep):
+class RubricTree(synth.ModelStep):
     """Decide the elements of a marking scheme one by one by votes, and branch where the voters disagree.
 
     Each element is a level. Where all votes agree there is one child, else two, weighted by their shares; the weight of
@@ -72,9 +210,9 @@ class RubricTree(ModelStep):
     needs: ClassVar[frozenset[str]] = frozenset({"context"})
 
     step: Literal["rubric_tree"] = "rubric_tree"
-    prompt: str = "trees/decide"
+    prompt: str = "decide.j2"
     """Name of a shipped prompt, or path of your own (`.j2`), that asks for one vote."""
-    justify_prompt: str = "trees/justify"
+    justify_prompt: str = "justify.j2"
     """The same, that asks why."""
     temperature: Annotated[float, Field(ge=0, le=2)] | None = 0.7
     """Sampling temperature."""
@@ -163,7 +301,7 @@ class RubricTree(ModelStep):
         asked: list[tuple[Model, Request, UnitRecord]] = []
         for model in unit.models(self.by):
             form = self.form_of_fields(model)
-            task = Task("decide", problem, format=form)
+            task = Task("ask", problem, format=form)
             shown = self._shown(path, element, problem) | {"format": form}
             first = self.request(self.load(), shown, task, shape=_Decided if form == "json" else None)
             asked += [(model, request, problem) for request in self.samples_of(first, self.votes)]
@@ -184,7 +322,7 @@ class RubricTree(ModelStep):
         model = unit.models(self.by)[0]
         form = self.form_of_fields(model)
         shown = self._shown(child.path, element, problem) | {"format": form, "decision": child.decision}
-        task = Task("justify", problem, hint=child.decision, format=form)
+        task = Task("ask", problem, hint=child.decision, format=form)
         limit = {"max_tokens": self.justify_tokens}
         request = self.request(self.load("justify_prompt"), shown, task, shape=_Justified, parameters=limit)
         return await unit.ask(model, request, problem)
@@ -277,3 +415,111 @@ def _decision(reply: Completion) -> str | None:
         return decided
     found = _PLAIN.fullmatch(reply.text.strip())
     return found[1].lower() if found else None
+
+
+class _Summary(synth.Reply):
+    """What the model is to write."""
+
+    rationale: Annotated[str, Field(min_length=1)]
+    mark: str
+    suggestion: str = ""
+
+
+class VerbalizePath(synth.ModelStep):
+    """Tell each path of a `rubric_tree` as a rationale for its mark, faithful to the decisions on it.
+
+    A summary that states another mark than its path, or puts words in quotation marks that do not stand in the text, is
+    rejected. At full mark the suggestion for improvement is left out. The rationale has the score `path_weight`.
+    Source: arXiv:2406.19949, stage 2; the two checks are ours.
+    """
+
+    takes: ClassVar[type[UnitRecord]] = Node
+    gives: ClassVar[tuple[type[UnitRecord], ...]] = (Rationale, Score, Rejection)
+
+    step: Literal["verbalize_path"] = "verbalize_path"
+    prompt: str = "summarize.j2"
+    """Name of a shipped prompt, or path of your own (`.j2`), read from beside the pipeline file."""
+    rule: str | None = None
+    """The mark as an expression, as for `rubric_tree`; only the full mark is taken from it."""
+
+    def prompt_variables(self) -> Mapping[str, frozenset[str] | None]:
+        return {
+            "problem": record_fields(Problem),
+            "path": None,
+            "mark": None,
+            "marks": None,
+            "full": None,
+            "format": None,
+        }
+
+    def uses_of(self, model: Model) -> frozenset[Capability]:  # noqa: ARG002
+        return frozenset({"json_schema"})
+
+    def gives_scores(self) -> tuple[str, ...]:
+        return ("path_weight",)
+
+    async def run(self, records: Sequence[Node], unit: Unit) -> Iterable[UnitRecord]:
+        asked = []
+        for leaf in (n for n in records if n.terminal):
+            problem = unit.problem_of(leaf)
+            rubric = read_rubric(problem, self.rule)
+            shown = {
+                "problem": problem,
+                "path": unit.path_to(leaf),
+                "mark": leaf.answer,
+                "marks": rubric.marks,
+                "full": leaf.answer == rubric.best,
+            }
+            for model in unit.models(self.by):
+                form = self.form_of_fields(model)
+                task = Task("ask", problem, subject=leaf, hint=leaf.answer, format=form)
+                asked.append((model, self.request(self.load(), {**shown, "format": form}, task, shape=_Summary), leaf))
+        replies = await self.ask_all(asked, unit)
+        made: list[UnitRecord] = []
+        for (model, request, leaf), reply in zip(asked, replies, strict=True):
+            if reply is not None:
+                made += self._read(leaf, model, request.task.format, reply, unit)
+        return made
+
+    def _read(self, leaf: Node, model: Model, form: str, reply: Completion, unit: Unit) -> list[UnitRecord]:
+        problem, said = unit.problem_of(leaf), reply.value
+        full = leaf.answer == read_rubric(problem, self.rule).best
+        suggestion = "" if full else said.suggestion
+        text = f"{said.rationale}\nSuggestion: {suggestion}" if suggestion else said.rationale
+        steps, segmenter = segment(text)
+        response, span = state_answer(text, str(leaf.answer), kind=problem.compared_as)
+        rationale = self.derive(
+            Rationale,
+            [leaf],
+            replies=[reply.key],
+            problem=leaf.problem,
+            author="teacher",
+            model=model.name,
+            style=f"path_summary/{form}",
+            thought=reply.thought,
+            thought_kind=reply.thought_kind,
+            response=response,
+            answer_span=span,
+            steps=steps,
+            segmenter=segmenter,
+            answer=leaf.answer,
+            parts={"decisions": [[n.text, n.decision] for n in unit.path_to(leaf)]},
+            node=leaf.id,
+            tokens=reply.completion_tokens,
+            call=reply.call,
+        )
+        made: list[UnitRecord] = [rationale]
+        made += (
+            self.derive(
+                Score, [rationale], target=rationale.id, name="path_weight", value=weight.value, judge=weight.judge
+            )
+            for weight in unit.judgements(leaf, "path_weight")
+        )
+        missing: list[JsonValue] = [
+            q for q in quotes_in(said.rationale) if not find_quote(q, f"{problem.context} {problem.question}")
+        ]
+        if said.mark.strip().removesuffix(".0") != leaf.answer:
+            made.append(self.reject(rationale, "states the mark of its path", {"path": leaf.answer, "said": said.mark}))
+        elif missing:
+            made.append(self.reject(rationale, "quotes only what is there", {"not there": missing}))
+        return made

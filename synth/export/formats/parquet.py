@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from pydantic import BaseModel
+
+from synth.errors import UserError
 from synth.export.files import Folder, Part
+from synth.export.format import Format, LeftOut, Need
+from synth.export.options import ExportOptions
 from synth.store.columns import TABLES
 from synth.store.database import Store
 
-__all__ = ["TABLE_FILES", "draft_tables"]
+__all__ = ["TABLE_FILES", "Tables", "draft_tables"]
 
 _NAMES = (*TABLES, "wide_rationales")
 TABLE_FILES = rf"({'|'.join(_NAMES)})\.parquet"
@@ -29,3 +36,23 @@ def draft_tables(store: Store, folder: Folder) -> list[Part]:
         for batch in reader:
             parts[-1].add_batch(batch)
     return parts
+
+
+class Tables(Format):
+    """The tables of the run. No trainer reads them."""
+
+    name = "parquet"
+    about = "the tables of the run"
+
+    def need(self, options: ExportOptions) -> Need:
+        raise NotImplementedError  # a run has its tables
+
+    def rows(self, store: Store, options: ExportOptions, left_out: LeftOut) -> Iterator[BaseModel]:
+        raise NotImplementedError  # `draft_tables` writes them
+
+    def check(self, options: ExportOptions) -> None:
+        if options.file_format != "jsonl":
+            raise UserError(
+                "--to parquet writes Parquet as it is",
+                remedy="leave --file-format out; for rows: --to sft --file-format parquet",
+            )

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from synth.render.charts import Tree, tree_of
+from synth.render.differences import Piece, differences, with_statement
 from synth.store.database import Store
-from synth.view.charts import Tree, tree_of
-from synth.view.differences import Piece, differences, with_statement
 
 __all__ = ["Drawn", "Sides", "Story", "messages_of", "rationales_of", "sides_of", "stories", "trees_of"]
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from synth.audit import Verdict
 from synth.errors import UserError
 from synth.files import advice_for, write_file
+from synth.render.pages import asset, asset_hash, page
+from synth.render.records import sides_of, stories, trees_of
+from synth.render.summary import Summary, summary_of
 from synth.store.database import Store, open_store
-from synth.view.pages import asset, asset_hash, page
-from synth.view.records import sides_of, stories, trees_of
-from synth.view.summary import Summary, summary_of
 
 __all__ = ["report", "write_report"]
 

@@ -5,55 +5,26 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from synth.records import Part
+from synth.render.inert import ACTS, brief, plain, sign
+from synth.render.numbers import dollars, latency, number
 
-__all__ = ["asset", "asset_hash", "brief", "inert", "page", "plain", "restored", "stated"]
+__all__ = ["as_html", "asset", "asset_hash", "page", "stated"]
 
-_ACTS = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
-)
-"""Control characters (of terminals too), marks and overrides of direction, signs without width, tag characters."""
-
+_OURS = "synth.render"
 _LONGEST = 6_000
 """Characters of one text shown at once."""
 
 
-def _sign(found: re.Match[str]) -> str:
-    code = ord(found[0])
-    if code < 0x20:
-        return chr(0x2400 + code)  # the picture of the control character: ␛ for escape
-    return f"\N{MATHEMATICAL LEFT ANGLE BRACKET}U+{code:04X}\N{MATHEMATICAL RIGHT ANGLE BRACKET}"
-
-
-def plain(value: Any) -> str:
-    """`value` as text in which nothing acts: what a page shows of anything that is not markup of ours."""
-    if value is None:
-        return ""
-    return _ACTS.sub(_sign, str(value).replace("\r\n", "\n"))
-
-
-def restored(shown: str, original: str) -> str:
-    """A text that somebody edited as `plain` shows it, with the acting characters of the original in place of their signs.
-
-    A sign that the original text has as such stays a sign.
-    """
-    signs = {_sign(found): found[0] for found in _ACTS.finditer(original.replace("\r\n", "\n"))}
-    for sign, character in signs.items():
-        if sign not in original:
-            shown = shown.replace(sign, character)
-    return shown
-
-
-def inert(value: Any, most: int = _LONGEST, length: int | None = None) -> Markup:
+def as_html(value: Any, most: int = _LONGEST, length: int | None = None) -> Markup:
     """A long text as HTML: escaped, acting signs set off, cut after `most` characters with a word on what is left out.
 
     Args:
@@ -74,7 +45,7 @@ def stated(
     length: int | None = None,
     statement: str | None = None,
 ) -> Markup:
-    """A response as HTML: as `inert`, with the statement of its answer marked, also where that stands behind the cut.
+    """A response as HTML: as `as_html`, with the statement of its answer marked, also where that stands behind the cut.
 
     Args:
         text: the response, or its beginning.
@@ -87,7 +58,7 @@ def stated(
     if (
         span is None or len(span) != 2 or not 0 <= span[0] < span[1] <= whole
     ):  # as a journal changed by hand may have it
-        return inert(text, most, length)
+        return as_html(text, most, length)
     start, end = span
     shown = min(most, len(text))
     said = (text[start:end] if end <= len(text) else statement or text[start:])[:_LONGEST_STATEMENT]
@@ -113,8 +84,8 @@ def _escaped(text: str) -> Markup:
     """Text as HTML, acting signs set off."""
     text = text.replace("\r\n", "\n")
     made, at = [], 0
-    for found in _ACTS.finditer(text):
-        made += [escape(text[at : found.start()]), Markup('<span class="sign">{}</span>').format(_sign(found))]
+    for found in ACTS.finditer(text):
+        made += [escape(text[at : found.start()]), Markup('<span class="sign">{}</span>').format(sign(found))]
         at = found.end()
     made.append(escape(text[at:]))
     return Markup("").join(made)
@@ -123,13 +94,6 @@ def _escaped(text: str) -> Markup:
 def _cut(left: int, after: str = "") -> Markup:
     """What stands in place of characters that are left out."""
     return Markup('<span class="cut"> … {:,} more characters{}</span>').format(left, after)
-
-
-def brief(value: Any, most: int) -> str:
-    """The beginning of a text on one line."""
-    whole = "" if value is None else str(value)
-    text = " ".join(plain(whole[: 4 * most]).split())
-    return text if len(text) <= most and len(whole) <= 4 * most else text[: most - 1] + "…"
 
 
 def _part(part: Part | Mapping[str, Any]) -> str:
@@ -142,25 +106,6 @@ def _part(part: Part | Mapping[str, Any]) -> str:
     if index is None:
         return f"characters {start} to {end}"
     return f"option {chr(ord('A') + index)}" if kind == "option" else f"{kind} {index + 1}"
-
-
-def _number(value: float | None, digits: int = 3) -> str:
-    """A number as people read it."""
-    if value is None:
-        return "–"
-    if float(value).is_integer() and abs(value) < 1e15:
-        return f"{int(value):,}"
-    return f"{value:,.{digits}g}" if abs(value) < 100 else f"{value:,.0f}"
-
-
-def _money(value: float | None) -> str:
-    if value is None:
-        return "?"
-    return f"${value:,.2f}" if value >= 1 or value == 0 else f"${value:.4f}"
-
-
-def _seconds(value: float | None) -> str:
-    return "–" if value is None else "<0.01" if value < 0.01 else f"{value:.2f}" if value < 10 else f"{value:,.0f}"
 
 
 def _pretty(value: Any) -> str:
@@ -180,9 +125,9 @@ def _finalize(value: Any) -> Any:
 
 
 @cache
-def _environment() -> Environment:
+def _environment(package: str) -> Environment:
     made = Environment(
-        loader=PackageLoader("synth.view"),
+        loader=ChoiceLoader([PackageLoader(name) for name in dict.fromkeys((package, _OURS))]),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_finalize,
@@ -191,26 +136,32 @@ def _environment() -> Environment:
     )
     made.filters |= {
         "brief": brief,
-        "inert": inert,
+        "inert": as_html,
         "stated": stated,
         "part": _part,
-        "number": _number,
-        "money": _money,
-        "seconds": _seconds,
+        "number": number,
+        "money": dollars,
+        "seconds": latency,
         "pretty": _pretty,
     }
     return made
 
 
-def page(template: str, **values: Any) -> str:
-    """A template of this package, filled in; whatever is not markup of ours is escaped and inert."""
-    return _environment().get_template(template).render(**values)
+def page(template: str, /, package: str = _OURS, **values: Any) -> str:
+    """A template, filled in; whatever is not markup of ours is escaped and inert.
+
+    Args:
+        template: its file.
+        package: in whose folder `templates` it lies; it may import those of this package.
+        values: what it sees.
+    """
+    return _environment(package).get_template(template).render(**values)
 
 
 @cache
-def asset(name: str) -> str:
-    """A style sheet or script of ours."""
-    return resources.files("synth.view").joinpath("templates", name).read_text(encoding="utf-8")
+def asset(name: str, package: str = _OURS) -> str:
+    """A style sheet or script of ours, from the folder `templates` of a package."""
+    return resources.files(package).joinpath("templates", name).read_text(encoding="utf-8")
 
 
 @cache
