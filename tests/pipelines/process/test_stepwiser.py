@@ -118,7 +118,6 @@ async def test_chunks_are_the_text_and_the_last_one_is_the_outcome(tmp_path):
 
 async def test_judge_tasks_are_one_a_chunk_and_half_of_them_right(tmp_path):
     """Each row has the chunks before it, and its label is that of the run."""
-    pytest.importorskip("synth.export.formats.steps")
     folder = await judged(tmp_path, 12)
     made = export_group(folder, {"steps": ExportOptions(balance=(1, 1))}, tmp_path / "out")
     rows = [json.loads(line) for line in made["steps"].path.read_text().splitlines()]
