@@ -5,61 +5,33 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Annotated, ClassVar, Literal, NamedTuple
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from synth.errors import UserError
-from synth.measures import wilson
 from synth.models import Model
 from synth.prompts import Expression
 from synth.records import Part, Problem, Rationale, Score, UnitRecord
-from synth.steps.continuing import Beginning, ContinuingStep
+from synth.steps.continuations import Continuations, ValuingStep
+from synth.steps.continuing import Beginning
 from synth.steps.make import Expr
 from synth.steps.step import ScoreName
 from synth.steps.unit import Unit
-from synth.steps.verifying import VerifyingStep
 from synth.verify import Verdict
 
-__all__ = ["Continuations", "Rollout", "first_zero_by_halving"]
+__all__ = ["Rollout", "first_zero_by_halving"]
 
 _compiled = lru_cache(maxsize=256)(Expression)
 
 
-class Continuations(NamedTuple):
-    """What came of the continuations of one beginning."""
-
-    verified: tuple[tuple[Rationale, Verdict], ...]
-    missing: int
-    """Continuations that did not come, or whose verifier did not decide: neither right nor wrong."""
-
-    @property
-    def right(self) -> int:
-        """How many are right."""
-        return sum(verdict.label == "right" for _, verdict in self.verified)
-
-    @property
-    def value(self) -> float | None:
-        """The share of right ones; None where none is known."""
-        return self.right / len(self.verified) if self.verified else None
-
-    @property
-    def reason(self) -> str:
-        """The counts, in words."""
-        known = len(self.verified)
-        lost = f", {self.missing} missing" if self.missing else ""
-        if not known:
-            return f"no continuation is known{lost}"
-        low, high = wilson(self.right, known)
-        return f"{self.right} of {known} right{lost}, 95 % interval {low:.2f} to {high:.2f}"
-
-
-class Rollout(ContinuingStep, VerifyingStep):
+class Rollout(ValuingStep):
     """Score each step of a rationale by continuations from it: `step_value` is the share of them that the verifier calls right.
 
     The value of step i is that of the beginning which ends with it; that of the last step is the outcome of the rationale itself.
     A continuation that does not come, or that is cut off, is missing and not wrong. Beginnings that rationales of a problem share are
-    continued once. `step_value_first_zero` is the index of the first step from which no continuation is right, from 0.
+    continued once. `step_value_known` says how many continuations a value rests on, `step_value_first_zero` the index of the first step from which no
+    continuation is right, from 0.
 
     Sources: Monte-Carlo values of steps as in arXiv:2312.08935 (Math-Shepherd); the first step without a way to the answer as in
     arXiv:2404.10346 (Self-Explore, `first_zero`); its search by halving as in arXiv:2406.06592 (OmegaPRM, `binary`).
@@ -91,7 +63,12 @@ class Rollout(ContinuingStep, VerifyingStep):
         return (Score,) if self.keep == "none" else (Score, Rationale)
 
     def gives_scores(self) -> tuple[str, ...]:
-        return (self.score, f"{self.score}_first_zero", *(("correct",) if self.keep != "none" else ()))
+        return (
+            self.score,
+            f"{self.score}_known",
+            f"{self.score}_first_zero",
+            *(("correct",) if self.keep != "none" else ()),
+        )
 
     def gives_problem_scores(self) -> tuple[str, ...]:
         return (self.score,) if self.start else ()
@@ -190,21 +167,14 @@ class Rollout(ContinuingStep, VerifyingStep):
         requests = self.going_on(problem, beginning, model, self.samples)
         target: UnitRecord = beginning.rationale if beginning is not None else problem
         at_once = 1 if self.enough is not None else len(requests)
-        verified: list[tuple[Rationale, Verdict]] = []
-        missing = 0
+        found = Continuations((), 0)
         for first in range(0, len(requests), at_once):
-            asked = requests[first : first + at_once]
-            replies = await self.ask_all([(model, request, target) for request in asked], unit)
-            for request, reply in zip(asked, replies, strict=True):
-                solution = None if reply is None else self.read_on(problem, beginning, model, request, reply)
-                verdict = None if solution is None else await self.verify(solution, unit)
-                if solution is None or verdict is None or verdict.label == "timeout":
-                    missing += 1
-                else:
-                    verified.append((solution, verdict))
-            if self.enough is not None and sum(v.label == "right" for _, v in verified) >= self.enough:
+            asked = [(model, request, target) for request in requests[first : first + at_once]]
+            replies = await self.ask_all(asked, unit)
+            found = found.plus(await self.outcomes(problem, beginning, asked, replies, unit))
+            if self.enough is not None and found.right >= self.enough:
                 break
-        return Continuations(tuple(verified), missing)
+        return found
 
     def _scores(
         self, rationale: Rationale, model: Model, values: tuple[Verdict, dict[int, Continuations | None]]
@@ -218,6 +188,8 @@ class Rollout(ContinuingStep, VerifyingStep):
                 (share.value, share.reason) if share else (None, "the answer is stated before this step ends")
             )
             made.append(self._score(rationale, kept - 1, value, reason, judge))
+            if share is not None:
+                made.append(self._score(rationale, kept - 1, len(share.verified), "continuations", judge, "_known"))
         if not rationale.steps:
             return made
         last = None if outcome.label == "timeout" else float(outcome.label == "right")
@@ -228,29 +200,21 @@ class Rollout(ContinuingStep, VerifyingStep):
         first = next((kept for kept in sorted(values_) if values_[kept] == 0), None)
         if first is not None:
             reason = f"no continuation is right from step {first} on" if first in found else "only the outcome is wrong"
-            made.append(
-                self.derive(
-                    Score,
-                    [rationale],
-                    target=rationale.id,
-                    name=f"{self.score}_first_zero",
-                    value=float(first - 1),
-                    judge=judge,
-                    reason=reason,
-                )
-            )
+            made.append(self._score(rationale, None, first - 1, reason, judge, "_first_zero"))
         return made
 
     def _judge(self, model: Model) -> str:
         return f"{self.name}/{self.version} of {model.name}, k={self.samples}"
 
-    def _score(self, record: UnitRecord, step: int | None, value: float | None, reason: str, judge: str) -> Score:
+    def _score(
+        self, record: UnitRecord, step: int | None, value: float | None, reason: str, judge: str, of: str = ""
+    ) -> Score:
         return self.derive(
             Score,
             [record],
             target=record.id,
             part=None if step is None else Part(kind="step", index=step),
-            name=self.score,
+            name=f"{self.score}{of}",
             value=value,
             judge=judge,
             reason=reason,

@@ -224,7 +224,10 @@ class StepLabels(Step):
         counts = self._read(record, counted, unit) if isinstance(counted, str) else [counted] * len(values)
         made: list[Value | None] = []
         for index, (value, n) in enumerate(zip(values, counts, strict=True)):
-            if value is None or not n:
+            if value is None or (n is None and isinstance(counted, str)):  # not counted: the outcome itself
+                made.append(None if value is None else Value.exact(value))
+                continue
+            if not n:
                 made.append(None)
                 continue
             if n < 1 or n != int(n):

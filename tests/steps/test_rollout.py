@@ -135,6 +135,8 @@ async def test_values_are_what_arithmetic_says(tmp_path):
     for left, values in by_left.items():
         assert near(sum(values) / len(values), (1 - q) ** left, len(values) * k)
     assert calls_of(tmp_path / "run", "rollout") == n * (steps - 1) * k
+    counted = ask(tmp_path / "run", "SELECT DISTINCT value FROM scores WHERE name = 'step_value_known'")
+    assert counted == [(float(k),)]
 
 
 @pytest.mark.parametrize(("recover", "samples", "expected"), [(0.0, 4, 0.938), (0.05, 4, 0.764), (0.05, 8, None)])

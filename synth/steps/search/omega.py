@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from synth.records import Rationale
+from synth.steps.continuations import Continuations
 from synth.steps.continuing import Beginning
-from synth.steps.rollout import Continuations, first_zero_by_halving
+from synth.steps.rollout import first_zero_by_halving
 from synth.steps.search.evaluate import continuations
 from synth.steps.search.tree import Growth
 

@@ -11,10 +11,9 @@ from pydantic import Field
 from synth.errors import UserError
 from synth.models import Capability, Model
 from synth.records import Problem, record_fields
-from synth.steps.continuing import ContinuingStep
+from synth.steps.continuations import ValuingStep
 from synth.steps.search.evaluate import EVALUATORS, compiled, evaluators_in
 from synth.steps.search.policy import POLICIES
-from synth.steps.verifying import VerifyingStep
 
 __all__ = ["OMEGA", "SearchOptions"]
 
@@ -25,7 +24,7 @@ _DEEP, _MANY = 5, 60
 """Depth and nodes of a tree of proposals; arXiv:2305.10601 goes 4 and 3 deep."""
 
 
-class SearchOptions(ContinuingStep, VerifyingStep):
+class SearchOptions(ValuingStep):
     """What a search is made of, and what it may spend."""
 
     policy: str = "breadth"
