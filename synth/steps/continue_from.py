@@ -88,16 +88,16 @@ class Continue(ContinuingStep):
             return []
         if isinstance(kept, bool) or not isinstance(kept, (int, float)) or kept != int(kept):
             what = f"at is to be a number of steps, and {self.at} is {kept!r:.100}"
-            raise UserError(what, where=where, remedy="give an expression of a whole number")
+            raise UserError(what, where=where, fix="give an expression of a whole number")
         if not 0 <= kept <= len(rationale.steps):
             what = f"at is {int(kept)}, and the rationale has {len(rationale.steps)} steps"
-            raise UserError(what, where=where, remedy="give a number from 0 to the number of its steps")
+            raise UserError(what, where=where, fix="give a number from 0 to the number of its steps")
         if self.insert is None:
             return [Beginning.of(rationale, int(kept))]
         inserted = _compiled(self.insert).value(seen, where)
         texts = inserted if isinstance(inserted, (list, tuple)) else [] if inserted is None else [inserted]
         if not all(isinstance(text, str) for text in texts):
-            raise UserError("insert is to be a text, or a list of texts", where=where, remedy="correct the expression")
+            raise UserError("insert is to be a text, or a list of texts", where=where, fix="correct the expression")
         texts = [text for text in texts if text.strip()]
         if self.whole:
             return [Beginning.of_all(rationale, text) for text in texts]

@@ -158,7 +158,7 @@ class Rollout(ValuingStep):
             return []
         if not isinstance(places, (list, tuple)) or not all(type(p) is int for p in places):
             what = f"at is to be a list of numbers of steps, and is {places!r:.100}"
-            raise UserError(what, where=where, remedy="give a list such as [1, 2]")
+            raise UserError(what, where=where, fix="give a list such as [1, 2]")
         return sorted({p for p in places if 1 <= p < last})
 
     async def _continuations(

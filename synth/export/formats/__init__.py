@@ -62,6 +62,6 @@ def format_of(name: str) -> Format:
     formats = all_formats()
     if name not in formats:
         near = nearest(name, formats)
-        remedy = f"formats: {', '.join(formats)}"
-        raise UserError(f"there is no format {name!r}", remedy=f"did you mean {near[0]}? {remedy}" if near else remedy)
+        fix = f"formats: {', '.join(formats)}"
+        raise UserError(f"there is no format {name!r}", fix=f"did you mean {near[0]}? {fix}" if near else fix)
     return formats[name]

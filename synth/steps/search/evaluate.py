@@ -160,7 +160,7 @@ async def combined(growth: Growth, new: Sequence[Branch], source: str) -> list[f
         value = compiled(source).value(seen, where)
         if value is not None and (isinstance(value, str) or not isinstance(value, (int, float))):
             raise UserError(
-                f"evaluate is to be a number, and is {value!r:.100}", where=where, remedy="correct the expression"
+                f"evaluate is to be a number, and is {value!r:.100}", where=where, fix="correct the expression"
             )
         found.append(None if value is None else float(value))
     return found

@@ -194,10 +194,10 @@ class SearchOptions(ValuingStep):
     def _wrong_with_evaluate(self) -> Iterable[tuple[str, str, str]]:
         if self.evaluator in EVALUATORS:
             return
-        remedy = f"one of {', '.join(EVALUATORS)}, or an expression over them: docs/search.md"
+        fix = f"one of {', '.join(EVALUATORS)}, or an expression over them: docs/search.md"
         try:
             compiled(self.evaluator)
         except UserError:
             return  # the check of expressions reports it
         if not self.evaluators and self.evaluator.isidentifier() and self.evaluator not in {"node", "steps", "problem"}:
-            yield "evaluate", f"there is no evaluator {self.evaluator!r}", remedy
+            yield "evaluate", f"there is no evaluator {self.evaluator!r}", fix
