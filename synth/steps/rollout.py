@@ -39,6 +39,7 @@ class Rollout(ValuingStep):
     """
 
     takes: ClassVar[type[UnitRecord]] = Rationale
+    by_products: ClassVar[frozenset[type[UnitRecord]]] = frozenset({Rationale})
 
     step: Literal["rollout"] = "rollout"
     samples: Annotated[int, Field(ge=1, le=1024)] = 8
@@ -57,7 +58,8 @@ class Rollout(ValuingStep):
     enough: Annotated[int, Field(ge=1)] | None = None
     """Stop at so many right continuations of a beginning, which are then asked for one after the other."""
     keep: Literal["none", "one_right", "all"] = "none"
-    """Which continuations become rationales, each with its verdict as the score `correct`."""
+    """Which continuations become rationales, each with its verdict as the score `correct`. A later step works on them where its `of`
+    names this one."""
     score: ScoreName = "step_value"
     """Name of the score."""
 

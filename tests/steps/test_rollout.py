@@ -15,7 +15,7 @@ from support import ask, run, sums, write_rows, yaml_file
 from synth.errors import StepError, UserError
 from synth.models import Completion, ScriptedModel, World
 from synth.models.scripted import _claim
-from synth.pipeline import allow_code, read_pipeline
+from synth.pipeline import allow_code, load_pipeline, read_pipeline
 from synth.records import Problem, Rationale
 from synth.steps.continuing import Beginning
 from synth.steps.rollout import first_zero_by_halving
@@ -599,3 +599,11 @@ async def test_steps_in_the_thought_of_a_continuation_are_its_steps(tmp_path):
     assert ask(tmp_path / "run", "SELECT steps, given FROM rationales WHERE step = 'continue'") == [
         (["We add.", "No, 3 + 4 = 7.", "So it is 7."], 1)
     ]
+
+
+def test_kept_continuations_are_no_default(tmp_path):
+    """What follows a rollout works on the solutions, and on the continuations where it names them."""
+    steps = "  - {step: rollout, by: student, keep: all}\n  - {step: verify_answer, name: again, score: other}\n"
+    steps += "  - {step: verify_answer, name: named, of: rollout, score: third}\n"
+    made = load_pipeline(str(pipeline(tmp_path / "p.yaml", steps)))
+    assert [made.sources_of(i) for i in range(5)] == [("input",), ("solve",), ("solve",), ("solve",), ("rollout",)]
