@@ -30,6 +30,7 @@ FILES = {
 WRITES = "  - {step: generate}\n"
 NAMING = {
     "prompt": "steps:\n  - {step: generate, prompt: PLACE/prompt.j2}\n",
+    "propose_prompt": "steps:\n  - {step: search, by: teacher, propose_prompt: PLACE/prompt.j2}\n",
     "examples": "steps:\n  - {step: generate, examples: PLACE/examples.jsonl}\n",
     "prompts": f"steps:\n{WRITES}  - {{step: text_stats, measures: [prompt_in_reply], prompts: [PLACE/prompt.j2]}}\n",
     "calibration": f"steps:\n{WRITES}  - {{step: review, by: teacher, calibration: PLACE/leniency.json, exclude_author: false}}\n",
@@ -88,7 +89,7 @@ def test_no_option_names_a_file_beside_these():
     steps = [d for d in pipeline_schema()["$defs"].values() if "step" in d.get("properties", {})]
     told = {name for step in steps for name, option in step["properties"].items() if _FILES.search(option.get("description", ""))}  # fmt: skip
     label = {"per", "by"}  # which tell records apart by their input file
-    assert told - label == {"prompt", "prompts", "examples", "calibration", "against", "index"}
+    assert told - label == {"prompt", "propose_prompt", "prompts", "examples", "calibration", "against", "index"}
 
 
 _FILES = re.compile(r"\bfiles?\b|\bfolder\b|\.j2", re.IGNORECASE)
