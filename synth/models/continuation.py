@@ -26,7 +26,7 @@ def strip_prefix(prefix: str, reply: str) -> str:
     """What a reply adds to `prefix`.
 
     Raises:
-        Restarted: it begins anew instead of going on.
+        Restarted: it begins again instead of continuing.
     """
     given, said = prefix.strip(), reply.lstrip()
     space = prefix[len(prefix.rstrip()) :]
@@ -38,7 +38,7 @@ def strip_prefix(prefix: str, reply: str) -> str:
     if (length := _overlap(given, said)) >= LEAST_OVERLAP:
         return said[length:].removeprefix(space)
     if common >= max(LEAST_RESTART, min(MOST_RESTART, given.find("\n") // 2 if "\n" in given else len(given) // 2)):
-        raise Restarted("the reply begins again instead of going on from what was given")
+        raise Restarted("the reply begins again instead of continuing what was given")
     return reply
 
 
