@@ -36,6 +36,9 @@ class Continue(ContinuingStep):
     at: Expr | None = None
     """How many leading steps are kept, as an expression: `score.step_value_first_zero`, `2`. 0: none. Where it has no value,
     nothing is continued. All steps if not given."""
+    whole: bool = False
+    """Instead of `at`: keep all of its text, with the statement of its answer, which is then a step of its own. `insert` says what
+    follows it."""
     insert: Expr | None = None
     """A text that is written after them as a step of its own, as an expression; of a list each text in turn. Where it has no value, nothing
     is continued."""
@@ -51,6 +54,14 @@ class Continue(ContinuingStep):
     ) -> Iterable[tuple[str, str, str]]:
         yield from super().problems_with(models, authors)
         yield from self.equal_samples(self.samples, models)
+        if self.whole and self.at is not None:
+            yield "at", "whole keeps all of the text", "leave out at, or whole"
+        if self.whole and self.insert is None:
+            yield (
+                "whole",
+                "a solution that has stated its answer has nothing left to say",
+                "say with insert what follows it",
+            )
 
     async def run(self, records: Sequence[Rationale], unit: Unit) -> Iterable[UnitRecord]:
         asked: list[tuple[Model, Request, UnitRecord]] = []
@@ -87,4 +98,7 @@ class Continue(ContinuingStep):
         texts = inserted if isinstance(inserted, (list, tuple)) else [] if inserted is None else [inserted]
         if not all(isinstance(text, str) for text in texts):
             raise UserError("insert is to be a text, or a list of texts", where=where, fix="correct the expression")
-        return [Beginning.of(rationale, int(kept), text) for text in texts if text.strip()]
+        texts = [text for text in texts if text.strip()]
+        if self.whole:
+            return [Beginning.of_all(rationale, text) for text in texts]
+        return [Beginning.of(rationale, int(kept), text) for text in texts]

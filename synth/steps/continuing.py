@@ -29,6 +29,23 @@ class Beginning(NamedTuple):
     """The white space that follows."""
     inserted: str | None = None
     """What stands after it that neither its author nor the continuing model wrote."""
+    own: tuple[str, ...] | None = None
+    """Its steps where they are not the first `kept` ones of the rationale."""
+
+    @classmethod
+    def of_all(cls, rationale: Rationale, inserted: str | None = None) -> Beginning:
+        """All that its author wrote, to the last character that is no white space. What is in none of its steps, the statement of its
+        answer, is a step of its own. Of a rationale whose thought was cut into steps that thought; where steps are no slices of the
+        text, all steps, a line each.
+        """
+        every = cls.of(rationale, len(rationale.steps), inserted)
+        spans = rationale.step_spans
+        if spans is None or rationale.steps_of_thought:
+            return every
+        text = rationale.response.rstrip()
+        ends = [0, *(end for span in spans for end in span), len(text)]
+        pieces = (text[start:end].strip() for start, end in pairwise(ends))
+        return every._replace(text=text, seam=every.seam or "\n", own=tuple(piece for piece in pieces if piece))
 
     @classmethod
     def of(cls, rationale: Rationale, kept: int, inserted: str | None = None) -> Beginning:
@@ -54,7 +71,8 @@ class Beginning(NamedTuple):
     @property
     def steps(self) -> tuple[str, ...]:
         """Its steps, with what is inserted as one of them."""
-        return (*self.rationale.steps[: self.kept], *((self.inserted.strip(),) if self.inserted else ()))
+        own = self.rationale.steps[: self.kept] if self.own is None else self.own
+        return (*own, *((self.inserted.strip(),) if self.inserted else ()))
 
     @property
     def given(self) -> str:
