@@ -277,7 +277,7 @@ def test_the_page_grows_with_a_run_at_work(tmp_path: Path):
     live.close()
 
 
-def test_files_are_let_go_so_that_a_run_can_fold(mine: Path, monkeypatch: pytest.MonkeyPatch):
+def test_files_are_released_so_that_a_run_can_materialize(mine: Path, monkeypatch: pytest.MonkeyPatch):
     from synth.view.live import LiveRun
 
     assert materialize(mine)
