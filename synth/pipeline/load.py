@@ -215,7 +215,9 @@ def _with_sources(uses: Sequence[Use]) -> tuple[Step, ...]:
         makers = [
             (other, maker.name)
             for other, maker in enabled[:index]
-            if step.of is None and step.takes_type() in maker.gives_types()
+            if step.of is None
+            and step.takes_type() in maker.gives_types()
+            and step.takes_type() not in maker.by_products
         ]
         latest = makers[-1][0] if makers else None
         if latest is None or latest.repeat is None or latest.repeat == item.repeat:

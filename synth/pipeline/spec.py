@@ -112,7 +112,7 @@ class Pipeline(PipelineHead):
         if step.of is not None:
             return (step.of,) if isinstance(step.of, str) else step.of
         kind = step.takes_type()
-        makers = [s.name for s in self.steps[:index] if kind in s.gives_types()]
+        makers = [s.name for s in self.steps[:index] if kind in s.gives_types() and kind not in s.by_products]
         return (makers[-1],) if makers else ("input",)
 
     def described(self) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from synth.verify import find_answer
 
 __all__ = ["Beginning", "ContinuingStep"]
 
-Form = Literal["text"]
+_BARE = 4
+"""Characters, such as `**` on both sides, that a bare answer may have around it."""
 
 
 class Beginning(NamedTuple):
@@ -62,11 +63,11 @@ class Beginning(NamedTuple):
             seam = next((s for s in between if s and s.isspace()), "\n")
         return cls(rationale, kept, whole[:end], seam, inserted)
 
-    @property
-    def states_answer(self) -> bool:
-        """Whether its author states the answer within it, so that a continuation has no choice left."""
-        span = self.rationale.answer_span
-        return span is not None and not self.rationale.steps_of_thought and span[0] < len(self.text)
+    def states_answer(self, problem: Problem) -> bool:
+        """Whether its author states an answer within it, so that a continuation has no choice left."""
+        answer, span = find_answer(self.text, kind=problem.compared_as, choices=problem.choices)
+        # A short step may be read as a bare answer; a statement has words or marks around it.
+        return answer is not None and span is not None and span[1] - span[0] > len(answer) + _BARE
 
     @property
     def steps(self) -> tuple[str, ...]:
@@ -182,7 +183,8 @@ class ContinuingStep(WritingStep):
         response, start = beginning.joined(reply.text)
         own = response[start:]
         answer, place = find_answer(own, kind=problem.compared_as, choices=problem.choices)
-        steps, segmenter = cut(None, own, place, self.segment, "response")
+        thought = reply.thought if self.thought == "keep" else None
+        steps, segmenter = cut(thought, own, place, self.segment)
         return self.read(
             problem,
             model,
