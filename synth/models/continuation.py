@@ -28,7 +28,7 @@ def strip_prefix(prefix: str, reply: str) -> str:
     """What a reply adds to `prefix`.
 
     Raises:
-        Restarted: it begins anew instead of going on.
+        Restarted: it begins again instead of continuing.
     """
     given, said = prefix.strip(), reply.lstrip()
     space = prefix[len(prefix.rstrip()) :]
@@ -41,7 +41,7 @@ def strip_prefix(prefix: str, reply: str) -> str:
         return said[length:].removeprefix(space)
     first = _FIRST.search(given)
     if common >= max(LEAST_RESTART, first.start() if first else len(given)):
-        raise Restarted("the reply begins again instead of going on from what was given")
+        raise Restarted("the reply begins again instead of continuing what was given")
     return reply
 
 

@@ -1,4 +1,4 @@
-"""`continue`: models go on from some step of a rationale."""
+"""`continue`: models continue a rationale from one of its steps."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _compiled = lru_cache(maxsize=256)(Expression)
 
 
 class Continue(ContinuingStep):
-    """Keep the first steps of a rationale and have models go on from there, on request after a text that is inserted.
+    """Keep the first steps of a rationale and have models continue from there, on request after a text that is inserted.
 
-    A continuation is a rationale whose `parent` is the one it goes on from, whose text begins with that one's, byte for byte, and
+    A continuation is a rationale whose `parent` is the one it continues, whose text begins with that one's, byte for byte, and
     whose `given` says how many leading steps are not its own; `parts.spans` says who wrote which characters. Verify it like any
     rationale. Sources: continuations as in arXiv:2312.08935 (Math-Shepherd); inserted feedback as in arXiv:2508.07616 (ThinkTuning).
     """

@@ -1,4 +1,4 @@
-"""What the steps share that go on from the beginning of a solution: the beginning, the request, and the reading."""
+"""What the steps share that continue the beginning of a solution: the beginning, the request, and the reading."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ class Beginning(NamedTuple):
 
 
 class ContinuingStep(WritingStep):
-    """A step that has models go on from the beginning of a solution.
+    """A step that has models continue the beginning of a solution.
 
     A model that takes the beginning of its reply (`prefill`) is asked as `generate` asks, with the beginning as the start of its
     reply. Others are shown the beginning and asked for what comes next. A reply that repeats the beginning loses the repetition;

@@ -145,8 +145,8 @@ class Step(BaseModel, ABC):
         """The type of record that the steps make which an option of `names_steps` names."""
         return self.takes_type()
 
-    def unfit(self, problem: Problem) -> str | None:  # noqa: ARG002
-        """Why it cannot work on a problem of the input, beyond fields it lacks; told before anything is asked."""
+    def check_input(self, problem: Problem) -> str | None:  # noqa: ARG002
+        """Why it cannot work on a problem of the input, beyond fields it lacks; reported before any call."""
         return None
 
     def described(self) -> dict[str, Any]:
@@ -270,7 +270,7 @@ class ModelStep(Step):
             variables: what it is filled in with.
             task: what is asked about.
             sample: which of several samples of this prompt in this iteration, from 0.
-            shape: what the reply is read as; None for a text.
+            shape: the response schema; None for a text.
             parameters: further parameters, which go before those of the step.
 
         Raises:

@@ -97,7 +97,7 @@ _FILES = re.compile(r"\bfiles?\b|\bfolder\b|\.j2", re.IGNORECASE)
 
 @pytest.mark.parametrize("sample", ["/etc/passwd", "../samples/arithmetic.jsonl", "private.jsonl", "gym:leg_counting"])
 def test_a_sample_is_a_shipped_one(sample: str, tmp_path: Path):
-    """A pipeline names a shipped sample, and no file of whoever runs it, nor one of its own folder."""
+    """A pipeline names a shipped sample, and no file of the user, nor one of its own folder."""
     write_rows(tmp_path / "private.jsonl", [{"question": "What is 1 + 1?", "answer": "2"}])
     path = yaml_file(tmp_path / "p.yaml", f"pipeline: my/p\nextends: fine-tune-cot\nsample: {sample}\n")
     with pytest.raises(PipelineError, match=r"p\.yaml:3: there is no sample"):

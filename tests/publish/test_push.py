@@ -228,8 +228,8 @@ def test_a_name_alone_is_ones_own(hub: FakeHub, run_in_splits: Path):
 @pytest.mark.parametrize(
     ("repo", "error", "told"),
     [
-        ("me/a b", UserError, "no name for a repository"),
-        ("me/a/b", UserError, "no name for a repository"),
+        ("me/a b", UserError, "not a name for a repository"),
+        ("me/a/b", UserError, "not a name for a repository"),
         ("me/well-refused", UserError, r"refuses \(HTTP 400\): Invalid repo name"),
         ("them/cot", SetupError, "the token may not do this: You don't have the rights"),
     ],

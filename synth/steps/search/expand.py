@@ -23,7 +23,7 @@ class _Thought(Reply):
     """A proposal."""
 
     thought: Annotated[str, Field(min_length=1)]
-    finished: bool = True  # asked for in JSON: small models fill every string of a shape, also an answer they have not
+    finished: bool = True  # asked for in JSON: small models fill every string of a schema, also an answer they have not
     answer: str = ""
 
 
