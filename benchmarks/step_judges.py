@@ -1,4 +1,4 @@
-"""How well a model finds the first wrong step of a solution: asked once a solution, and once a step.
+"""How well a model finds the first wrong step of a solution: asked once a solution, once a step, or by continuations from each step.
 
     SYNTH_DATA=/where/the/data/lies python benchmarks/step_judges.py [--model local:qwen2.5-coder-1.5b] [--n 30] [--ways verdicts,probability]
 
@@ -8,6 +8,8 @@ MathCritique: by a large model), of at most `--steps` steps and `--characters` c
     verdicts     one call a solution: right or wrong for each step
     reasons      one call a solution: a reason, and then right or wrong, for each step
     probability  one call a step: the probability of a yes to "is this step right?"; wrong below 0.5
+    rollouts     four continuations of each step in turn, until none is right: that step is wrong. With the gold answer, which is
+                 not shown; only of collections that have one (MR-GSM8K)
 
 Precision: of the solutions in which the judge found a wrong step, the share in which it is the marked one. Recall: of the solutions with
 a marked step, the share in which the judge's first wrong step is that one. F1: their harmonic mean. Chance is a judge that names one of
@@ -28,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 import synth
-from synth.measures import area_under_curve
+from synth.measures import NO_ERROR, area_under_curve, first_error
 from synth.models import Model, load_profile, make_model
 
 _STEP = re.compile(r"Step sentence: ([^\n]++)\nCorrectness of the step: (Correct|Wrong)")
@@ -91,6 +93,19 @@ WAYS = {
 """,
     ),
 }
+ROLLOUTS = """
+pipeline: benchmarks/step-rollouts
+imports: [rationale]
+roles: {judge: goes on}
+steps:
+  - {step: rollout, name: rollouts, by: judge, samples: 4, temperature: 0.7, probe: first_zero, enough: 1, max_tokens: 300, score: rollouts}
+"""
+WITH_ANSWERS = """
+mapping: benchmarks/answered-steps
+title: solutions in steps, with the gold answer
+problem: {question: prompt, answer: answer}
+rationales: [{steps: completions}]
+"""
 FILES = {"MR-GSM8K": "mr_gsm8k", "BIG-Bench Mistake": "big_bench_mistake", "MathCritique": "math_step_critiques"}
 """Names of the collections, and of their files."""
 
@@ -114,8 +129,11 @@ def solutions(path: Path, n: int, most_steps: int, most_characters: int) -> list
         size = len(asked) + sum(map(len, steps))
         if 1 < len(steps) <= most_steps and size <= most_characters and (first is None or 0 <= first < len(steps)):
             labels = [True] * len(steps) if first is None else [True] * first + [False]
-            row = {"prompt": asked, "completions": steps, "labels": labels + [None] * (len(steps) - len(labels))}
-            found.setdefault(asked, row)  # one solution a question
+            read_as = {"prompt": asked, "completions": steps, "labels": labels + [None] * (len(steps) - len(labels))}
+            gold = row.get("ground_truth_answer")
+            found.setdefault(
+                asked, read_as if gold is None else read_as | {"answer": str(gold)}
+            )  # one solution a question
     rows = list(found.values())
     random.Random(1).shuffle(rows)
     return rows[:n]
@@ -130,9 +148,15 @@ def judged(
     for way in ways:
         with tempfile.TemporaryDirectory() as made:
             folder = Path(made)
-            shows, more, step = WAYS[way]
-            (folder / f"{way}.j2").write_text(HEAD + SYSTEM.format(more=more) + shows)
-            (folder / "p.yaml").write_text(PIPELINE.lstrip() + step.lstrip("\n"))
+            mapping = "steps/stepwise"
+            if way == "rollouts":
+                (folder / "p.yaml").write_text(ROLLOUTS.lstrip())
+                (folder / "m.yaml").write_text(WITH_ANSWERS.lstrip())
+                mapping = str(folder / "m.yaml")
+            else:
+                shows, more, step = WAYS[way]
+                (folder / f"{way}.j2").write_text(HEAD + SYSTEM.format(more=more) + shows)
+                (folder / "p.yaml").write_text(PIPELINE.lstrip() + step.lstrip("\n"))
             given = "".join(json.dumps({**row, "number": i}) + "\n" for i, row in enumerate(rows))
             (folder / "in.jsonl").write_text(given)
             began = time.perf_counter()
@@ -140,7 +164,7 @@ def judged(
                 str(folder / "p.yaml"),
                 folder / "in.jsonl",
                 folder / "run",
-                mapping="steps/stepwise",
+                mapping=mapping,
                 models={"judge": model},
             )
             with done.open() as store:
@@ -158,10 +182,12 @@ def judged(
 
 def shares(found: Sequence[int | None], marked: Sequence[int | None]) -> tuple[float, float, float]:
     """Precision, recall and F1 of first wrong steps, by index; None where there is none."""
-    both = sum(f == m for f, m in zip(found, marked, strict=True) if m is not None)
-    named, wrong = sum(f is not None for f in found), sum(m is not None for m in marked)
-    precision, recall = both / named if named else 0.0, both / wrong if wrong else 0.0
-    return precision, recall, 2 * precision * recall / (precision + recall) if both else 0.0
+    figures = first_error(*([NO_ERROR if one is None else one for one in several] for several in (found, marked)))
+    return (
+        (0.0, 0.0, 0.0)
+        if figures is None
+        else (figures.precision or 0.0, figures.on_erroneous or 0.0, figures.step_f1 or 0.0)
+    )
 
 
 def main() -> None:
@@ -171,14 +197,16 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=30)
     parser.add_argument("--steps", type=int, default=12)
     parser.add_argument("--characters", type=int, default=1500)
-    parser.add_argument("--ways", default=",".join(WAYS), help="with commas; all, if not given")
+    parser.add_argument(
+        "--ways", default="verdicts,reasons,probability,rollouts", help="with commas; all, if not given"
+    )
     parser.add_argument(
         "--data", default=",".join(FILES.values()), help="names of files, with commas; all, if not given"
     )
     given = parser.parse_args()
     ways = given.ways.split(",")
-    if unknown := sorted(set(ways) - set(WAYS)):
-        raise SystemExit(f"no way {', '.join(unknown)}: there are {', '.join(WAYS)}")
+    if unknown := sorted(set(ways) - {*WAYS, "rollouts"}):
+        raise SystemExit(f"no way {', '.join(unknown)}: there are {', '.join(WAYS)}, rollouts")
     model = make_model(given.model, load_profile(None))
     print(
         "| collection | way | n | with a wrong step | precision | recall | F1 | step AUC | calls | tokens | no reply | s |"
@@ -202,9 +230,12 @@ def main() -> None:
             flush=True,
         )
         for way in ways:
+            if way == "rollouts" and "answer" not in rows[0]:
+                continue
             values, costs = judged(rows, model, [way])
             of = [values.get(way, {}).get(row["prompt"], {}) for row in rows]
-            first = [next((i for i, v in sorted(v.items()) if v is not None and v < 0.5), None) for v in of]
+            least = 1e-9 if way == "rollouts" else 0.5
+            first = [next((i for i, v in sorted(v.items()) if v is not None and v < least), None) for v in of]
             p, r, f = shares(first, marked)
             known = [
                 (v[i], label)

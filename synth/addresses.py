@@ -48,14 +48,14 @@ def origin_of(address: str) -> str:
     from yarl import URL
 
     if (why := fault_of_address(address)) is not None:
-        raise SetupError(why, remedy=HOW_TO_LOG_IN)
+        raise SetupError(why, fix=HOW_TO_LOG_IN)
     try:
         url = URL(address)
         scheme, host, port = url.scheme, url.raw_host or "", url.port
     except ValueError:
         scheme, host, port = "", "", None
     if scheme not in _PORTS or not port or not _HOST.fullmatch(host):
-        raise SetupError("this is not an address", remedy="base_url begins with http:// or https://, and a host")
+        raise SetupError("this is not an address", fix="base_url begins with http:// or https://, and a host")
     host = f"[{host.lower()}]" if ":" in host else host.lower()
     return f"{scheme}://{host}" if port == _PORTS[scheme] else f"{scheme}://{host}:{port}"
 
@@ -86,9 +86,7 @@ def hub_address() -> str:
     """
     address = (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
     if (why := fault_of_address(address)) is not None:
-        raise SetupError(
-            why.replace("base_url", "HF_ENDPOINT"), remedy="the token is that of HF_TOKEN or `hf auth login`"
-        )
+        raise SetupError(why.replace("base_url", "HF_ENDPOINT"), fix="the token is that of HF_TOKEN or `hf auth login`")
     return address
 
 

@@ -176,7 +176,7 @@ def _read() -> _Approvals:
         return _Approvals.model_validate_json(read_file(path, _MOST_BYTES))
     except ValidationError as error:
         what = f"the file of approvals cannot be read ({error.error_count()} mistakes)"
-        raise UserError(what, where=str(path), remedy="remove it: hosts are then asked for again") from error
+        raise UserError(what, where=str(path), fix="remove it: hosts are then asked for again") from error
 
 
 def approve(sendings: Iterable[Sending]) -> None:
@@ -269,12 +269,12 @@ def answer(approve: bool | Approve) -> Approve:
     return ask
 
 
-def not_approved(question: Question, remedy: str | None = None) -> SetupError:
+def not_approved(question: Question, fix: str | None = None) -> SetupError:
     """The error for a question that nobody can be asked, or that was answered with no."""
     shown = "".join(f"\n  {line}" for line in question.lines)
     return SetupError(
         f"{question.title}; nothing was sent:{shown}",
-        remedy=remedy or "if you trust these hosts: synth models --approve KEY=HOST (synth models --help)",
+        fix=fix or "if you trust these hosts: synth models --approve KEY=HOST (synth models --help)",
     )
 
 

@@ -33,15 +33,15 @@ class SynthError(Exception):
 
     exit_code = 1
 
-    def __init__(self, what: str, *, where: str | None = None, remedy: str | None = None) -> None:
+    def __init__(self, what: str, *, where: str | None = None, fix: str | None = None) -> None:
         self.what = what
         self.where = where
-        self.remedy = remedy
-        super().__init__(what, where, remedy)
+        self.fix = fix
+        super().__init__(what, where, fix)
 
     def __str__(self) -> str:
         head = f"{self.where}: {self.what}" if self.where else self.what
-        return f"{head}\n  → {self.remedy}" if self.remedy else head
+        return f"{head}\n  → {self.fix}" if self.fix else head
 
 
 class UserError(SynthError):
@@ -109,12 +109,12 @@ class ModelError(SynthError):
         fatal: bool = False,
         retry_after: float | None = None,
         raw: str | None = None,
-        remedy: str | None = None,
+        fix: str | None = None,
         stale: bool = False,
         parameter: str | None = None,
         unavailable: bool = False,
     ) -> None:
-        super().__init__(what, remedy=remedy)
+        super().__init__(what, fix=fix)
         self.cause = cause
         self.stale = stale
         self.unavailable = unavailable

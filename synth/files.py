@@ -316,9 +316,7 @@ def is_locked(path: Path) -> bool | None:
 
 
 def _held(folder: Path) -> UserError:
-    return UserError(
-        "another process is writing to this folder", where=str(folder), remedy="wait for it, then try again"
-    )
+    return UserError("another process is writing to this folder", where=str(folder), fix="wait for it, then try again")
 
 
 def sync_file(path: Path) -> None:
@@ -397,8 +395,8 @@ def temporary_folder() -> TemporaryDirectory[str]:
         return tempfile.TemporaryDirectory(prefix="synth-")
     except OSError as error:
         what = f"no folder for temporary files can be made: {error.strerror or error}"
-        remedy = f"{advice_for(error)} (TMPDIR names another folder)"
-        raise UserError(what, where=error.filename, remedy=remedy) from error
+        fix = f"{advice_for(error)} (TMPDIR names another folder)"
+        raise UserError(what, where=error.filename, fix=fix) from error
 
 
 def read_file(path: Path, most: int) -> bytes:
@@ -412,7 +410,7 @@ def read_file(path: Path, most: int) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         with os.fdopen(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise UserError("this is not a regular file", where=str(path), remedy="name a file")
+                raise UserError("this is not a regular file", where=str(path), fix="name a file")
             content = file.read(most + 1)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         why = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
@@ -475,7 +473,7 @@ class Reach:
         raise UserError(
             f"this file lies outside{home}{linked}",
             where=str(name),
-            remedy="copy it there, or allow the folder that it lies in: --media-from DIR",
+            fix="copy it there, or allow the folder that it lies in: --media-from DIR",
         )
 
     def below(self, folder: Path) -> Reach:

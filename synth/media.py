@@ -78,7 +78,7 @@ def check_media(media: Media, reach: Reach) -> MediaFile | None:
     except InputError as error:
         raise InputError(f"{what} {error.what}") from error
     except UserError as error:
-        hint = f" ({error.remedy})" if error.remedy else ""
+        hint = f" ({error.fix})" if error.fix else ""
         raise InputError(f"{what} cannot be read: {error.what}{hint}") from error
     if media.sha256 not in {None, found.sha256}:
         raise InputError(f"{what} has changed since the input was read")
@@ -111,6 +111,6 @@ def read_media(reference: str, path: Path) -> bytes:
     if (sha256(content).hexdigest(), f"{len(content)} bytes") != (digest, size):
         kind = mime.partition("/")[0]
         raise UserError(
-            f"the {kind} has changed since the input was read", where=str(path), remedy="leave the input alone"
+            f"the {kind} has changed since the input was read", where=str(path), fix="leave the input alone"
         )
     return content

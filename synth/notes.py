@@ -34,16 +34,16 @@ class Note(BaseModel):
     model_config = ConfigDict(extra="allow", strict=True, frozen=True)
 
 
-def read_note(path: Path, kind: type[N], newest: int, *, remedy: str) -> N:
+def read_note(path: Path, kind: type[N], newest: int, *, fix: str) -> N:
     """Read a note; see `parse_note`.
 
     Raises:
         UserError: it is no regular file of its folder, is too large, or as for `parse_note`.
     """
-    return parse_note(read_file(inside(path.parent, path.name), _MOST_BYTES), kind, newest, where=path, remedy=remedy)
+    return parse_note(read_file(inside(path.parent, path.name), _MOST_BYTES), kind, newest, where=path, fix=fix)
 
 
-def parse_note(content: bytes, kind: type[N], newest: int, *, where: Path, remedy: str) -> N:
+def parse_note(content: bytes, kind: type[N], newest: int, *, where: Path, fix: str) -> N:
     """A note as its type.
 
     Args:
@@ -51,7 +51,7 @@ def parse_note(content: bytes, kind: type[N], newest: int, *, where: Path, remed
         kind: the type; its field `format` holds the version of the layout.
         newest: the newest layout that is known.
         where: the file, for the error.
-        remedy: what to do where it cannot be read.
+        fix: what to do where it cannot be read.
 
     Raises:
         NewerVersionError: a newer version wrote it.
@@ -61,16 +61,16 @@ def parse_note(content: bytes, kind: type[N], newest: int, *, where: Path, remed
         found = orjson.loads(content)
     except orjson.JSONDecodeError as error:
         what = "it is cut short, or not JSON" if content.strip() else "it is empty"
-        raise UserError(f"this cannot be read: {what}", where=str(where), remedy=remedy) from error
+        raise UserError(f"this cannot be read: {what}", where=str(where), fix=fix) from error
     version = found.get("format") if isinstance(found, dict) else None
     if type(version) is int and version > newest:
         raise NewerVersionError(
             f"this was made by a newer version of synth (layout {version}; this one knows {newest})",
             where=str(where),
-            remedy="use the version that made it, or another folder",
+            fix="use the version that made it, or another folder",
         )
     if too_deep(found, _DEEPEST):
-        raise UserError("this cannot be read: it is nested too deeply", where=str(where), remedy=remedy)
+        raise UserError("this cannot be read: it is nested too deeply", where=str(where), fix=fix)
     try:
         return kind.model_validate(found)
     except ValidationError as error:
@@ -78,4 +78,4 @@ def parse_note(content: bytes, kind: type[N], newest: int, *, where: Path, remed
         field = ".".join(map(str, first["loc"]))
         why = f"{first['msg'][:1].lower()}{first['msg'][1:]}"
         what = f"this cannot be read: {field}: {why}" if field else f"this cannot be read: {why}"
-        raise UserError(what, where=str(where), remedy=remedy) from error
+        raise UserError(what, where=str(where), fix=fix) from error

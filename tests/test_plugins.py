@@ -131,5 +131,5 @@ def test_every_entry_point_is_in_the_documents():
     """The groups that the code reads are those of docs/plugins.md."""
     text = (ROOT / "docs" / "plugins.md").read_text()
     listed = set(re.findall(r"^\| `(synth\.\w+)` \|", text, re.MULTILINE))
-    read = re.compile(r'(?:plugins|functions|entry_points)\((?:group=)?"(synth\.\w+)"')
+    read = re.compile(r'(?:plugins|functions|entry_points)\(\s*(?:group=)?"(synth\.\w+)"')
     assert listed == {group for path in (ROOT / "synth").rglob("*.py") for group in read.findall(path.read_text())}

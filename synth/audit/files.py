@@ -19,7 +19,7 @@ Severity = Literal["error", "warning"]
 SHIPPED = Path(__file__).parent / "checks"
 """The folder of the audits that come with the package."""
 
-_REQUIRED = ("severity", "threshold", "unit", "meaning", "remedy")
+_REQUIRED = ("severity", "threshold", "unit", "meaning", "fix")
 _KNOWN = (*_REQUIRED, "least", "skipped")
 _HEADER = re.compile(r"-- (\w+): *(.*)")
 _MORE = re.compile(r"--   +(.*)")
@@ -43,7 +43,7 @@ class Audit:
     """What the value counts."""
     meaning: str
     """What is wrong where it fails."""
-    remedy: str
+    fix: str
     """What to do about it."""
     least: int
     """Over fewer than this nothing is said: a share of five is chance."""
@@ -62,12 +62,12 @@ def load_audits(folder: Path = SHIPPED) -> list[Audit]:
     """
     if not folder.is_dir():
         raise UserError(
-            "there is no such folder", where=str(folder), remedy="name the folder of your audits: --folder DIR"
+            "there is no such folder", where=str(folder), fix="name the folder of your audits: --folder DIR"
         )
     files = sorted(folder.glob("*.sql"))
     if not files:
         raise UserError(
-            "no audit is in this folder", where=str(folder), remedy="an audit is a file NAME.sql with a header"
+            "no audit is in this folder", where=str(folder), fix="an audit is a file NAME.sql with a header"
         )
     audits, mistakes = [], []
     for path in files:
@@ -76,8 +76,8 @@ def load_audits(folder: Path = SHIPPED) -> list[Audit]:
         audits += [one for one in read if isinstance(one, Audit)]
     if mistakes:
         many = "is not an audit" if len(mistakes) == 1 else "are no audits"
-        remedy = f"the header is lines `-- NAME: text` for {', '.join(_REQUIRED)}; least and skipped if need be"
-        raise UserError(f"what stands here {many}:\n  " + "\n  ".join(mistakes), where=str(folder), remedy=remedy)
+        fix = f"the header is lines `-- NAME: text` for {', '.join(_REQUIRED)}; least and skipped if need be"
+        raise UserError(f"what stands here {many}:\n  " + "\n  ".join(mistakes), where=str(folder), fix=fix)
     return audits
 
 
@@ -133,7 +133,7 @@ def _read(path: Path) -> Iterator[Audit | str]:
         threshold=float(threshold[2]),
         unit=given["unit"],
         meaning=given["meaning"],
-        remedy=given["remedy"],
+        fix=given["fix"],
         least=int(least),
         skipped=given.get("skipped", "nothing to measure"),
         query=query,

@@ -38,7 +38,7 @@ def as_junit(verdicts: Sequence[Verdict], run: str, fail_on: Severity) -> str:
             ET.SubElement(case, "skipped", message=_inert(v.note or ""))
         elif v.status == "failed":
             said = f"{v.value:g} {v.unit}, {v.bound} {v.threshold:g}"
-            more = "\n".join(filter(None, [said, v.note, v.meaning, f"→ {v.remedy}", *v.examples]))
+            more = "\n".join(filter(None, [said, v.note, v.meaning, f"→ {v.fix}", *v.examples]))
             if v in counts:
                 ET.SubElement(case, "failure", message=_inert(said), type=v.severity).text = _inert(more)
             else:

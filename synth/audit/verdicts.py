@@ -41,7 +41,7 @@ class Verdict:
     """Over how many it was measured."""
     meaning: str
     """What is wrong where it fails."""
-    remedy: str
+    fix: str
     """What to do about it."""
     examples: tuple[str, ...]
     """Ids of a few records that do not pass."""
@@ -78,8 +78,8 @@ def run_audits(
     for name in (*only, *thresholds):
         if name not in audits:
             near = nearest(name, audits)
-            remedy = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(audits))}"
-            raise UserError(f"there is no audit {name!r}", remedy=remedy)
+            fix = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(audits))}"
+            raise UserError(f"there is no audit {name!r}", fix=fix)
     asked = [audits[name] for name in sorted(only or audits)]
     with nullcontext(run) if isinstance(run, Store) else open_store(run) as store:
         add_functions(store)
@@ -121,7 +121,7 @@ def _verdict(store: Store, asker: Asker | None, audit: Audit, threshold: float) 
         unit=audit.unit,
         n=n,
         meaning=audit.meaning,
-        remedy=audit.remedy,
+        fix=audit.fix,
         examples=examples if status == "failed" else (),
         note=note,
     )
@@ -141,7 +141,7 @@ def _ask(store: Store, asker: Asker | None, audit: Audit) -> dict[str, Any]:
     except duckdb.InterruptException:
         raise
     except TooLong as error:
-        raise TooLong(error.what, where=f"{audit.path}:{audit.line}", remedy=error.remedy) from error
+        raise TooLong(error.what, where=f"{audit.path}:{audit.line}", fix=error.fix) from error
     except (duckdb.Error, QuestionError) as error:
         said = error.what if isinstance(error, QuestionError) else str(error)
         found = re.search(r"LINE (\d+):", said)
@@ -149,14 +149,14 @@ def _ask(store: Store, asker: Asker | None, audit: Audit) -> dict[str, Any]:
         raise UserError(
             f"DuckDB cannot answer the question of this audit: {said}",
             where=f"{audit.path}:{line}",
-            remedy=getattr(error, "remedy", None) or "synth sql RUN --schema shows tables, columns and functions",
+            fix=getattr(error, "fix", None) or "synth sql RUN --schema shows tables, columns and functions",
         ) from error
     where = f"{audit.path}:{audit.line}"
     missing = [name for name in ("value", "n") if name not in names]
     if missing or len(rows) != 1:
         told = f"no column {missing[0]!r}" if missing else "no row" if not rows else "more than one row"
-        remedy = "let it give one row with the columns value, n and, if you like, examples (a list) and note"
-        raise UserError(f"the question of this audit gives {told}", where=where, remedy=remedy)
+        fix = "let it give one row with the columns value, n and, if you like, examples (a list) and note"
+        raise UserError(f"the question of this audit gives {told}", where=where, fix=fix)
     row = dict(zip(names, rows[0], strict=True))
     for name, kinds, meant in (
         ("value", (bool, int, float, Decimal), "a number"),

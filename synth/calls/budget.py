@@ -71,7 +71,7 @@ class Budget:
         if self.max_cost is not None and unknown:
             raise SetupError(
                 f"--max-cost cannot be kept: the price of {', '.join(unknown)} is not known",
-                remedy="give it in the profile (price: {input: 0.4, output: 1.6}; 0 for a server of your own), "
+                fix="give it in the profile (price: {input: 0.4, output: 1.6}; 0 for a server of your own), "
                 "or set a limit with --max-tokens or --max-calls",
             )
 
@@ -147,4 +147,4 @@ class Budget:
 
 
 def _spent(what: str, option: str) -> Stopped:
-    return Stopped(what, remedy=f"raise {option} and give the same command again: nothing paid is paid twice")
+    return Stopped(what, fix=f"raise {option} and give the same command again: nothing paid is paid twice")

@@ -256,7 +256,7 @@ class Caller:
         """
         where = f"model {model.name}"
         if error.cause == "rate_limit" and not error.fatal:
-            raise Stopped(error.what, where=where, remedy="give the same command again later")
+            raise Stopped(error.what, where=where, fix="give the same command again later")
         wrong = error.fatal or error.retriable or error.cause in {"auth", "not_found"}
         wrong = wrong or (error.parameter is not None and counts)  # of a probe, it is the answer
         if not wrong and error.cause == "bad_request" and counts:
@@ -265,7 +265,7 @@ class Caller:
             refusals.add(self._limit(model).out)
             wrong = refusals.all and (model.endpoint, model.model_id) not in self.ledger.answered
         if wrong:
-            useless = SetupError(error.what, where=where, remedy=error.remedy or "no call to it has succeeded")
+            useless = SetupError(error.what, where=where, fix=error.fix or "no call to it has succeeded")
             raise self._useless.setdefault(model.name, useless) from error
 
     def _give_up_midway(self, model: Model, error: ModelError) -> None:
@@ -280,13 +280,13 @@ class Caller:
             refusals.add(0)
             lost = refusals.all
         if lost:
-            remedy = f"{error.remedy or 'mend that'}; then the same command goes on: nothing paid is paid twice"
-            raise Stopped(error.what, where=f"model {model.name}", remedy=remedy) from error
+            fix = f"{error.fix or 'mend that'}; then the same command goes on: nothing paid is paid twice"
+            raise Stopped(error.what, where=f"model {model.name}", fix=fix) from error
 
     def _wait_too_long(self, model: Model, what: str, seconds: float | None) -> Stopped:
         asks = f"; it asks us to wait {seconds:,.0f} s" if seconds else ""
         where = f"model {model.name}"
-        return Stopped(what + asks, where=where, remedy="give the same command again then: nothing paid is paid twice")
+        return Stopped(what + asks, where=where, fix="give the same command again then: nothing paid is paid twice")
 
     async def _pause(self, seconds: float) -> None:
         self.counts.retrying += 1
@@ -516,7 +516,7 @@ def _status(error: ModelError) -> CallStatus:
 
 def _unusable(status: CallStatus, completion: Completion, model: Model, request: Request) -> ModelError:
     """Why a reply is of no use, and what to do about it."""
-    what, remedy = {
+    what, fix = {
         "truncated": (
             f"the reply was cut off at the token limit{_limit_of(model, request)}",
             "raise max_tokens of the step",
@@ -536,7 +536,7 @@ def _unusable(status: CallStatus, completion: Completion, model: Model, request:
         raw=completion.text
         or completion.refusal
         or (completion.thought if status in {"thought_cut", "only_thought"} else None),
-        remedy=remedy,
+        fix=fix,
     )
 
 
@@ -548,26 +548,26 @@ def _limit_of(model: Model, request: Request) -> str:
 
 
 def _thought_cut(completion: Completion, model: Model, request: Request) -> tuple[str, str]:
-    remedy = (
+    fix = (
         "reasoning: N in the profile of this model (models.yaml) allows N tokens for its thought beside max_tokens of the "
         "step; or raise max_tokens, or set max_tokens_on_truncation, with which it is asked once more"
     )
     if "max_completion_tokens" in model.parameters:
-        remedy = "raise max_completion_tokens in the profile of this model (models.yaml)"
+        fix = "raise max_completion_tokens in the profile of this model (models.yaml)"
     if not completion.cut_off:
-        return "the thought does not end: the reply broke off while the model was still thinking", remedy
-    return f"the thought was cut off at the token limit{_limit_of(model, request)}: there is no response", remedy
+        return "the thought does not end: the reply broke off while the model was still thinking", fix
+    return f"the thought was cut off at the token limit{_limit_of(model, request)}: there is no response", fix
 
 
 def _only_thought(completion: Completion) -> tuple[str, str]:
     if completion.thought_from in {*FIELDS, "reasoning_details", "parts"}:
         what = f"the text came as reasoning ({completion.thought_from}), and the content is empty"
-        remedy = (
+        fix = (
             "a server's reasoning parser does that where the model does not think, or never ends its thought: start the "
             "server without it (vLLM, SGLang: --reasoning-parser; llama.cpp: --reasoning-format none), or switch thinking off "
             "in the profile of this model (such as parameters: {chat_template_kwargs: {enable_thinking: false}})"
         )
-        return what, remedy
+        return what, fix
     what = f"the reply is a thought ({completion.thought_from}) and no response"
     return what, "ask for a response in the prompt; synth calls RUN CALL shows what the model wrote"
 

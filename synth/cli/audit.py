@@ -147,7 +147,7 @@ def _show(verdicts: Sequence[Verdict], fail_on: Severity) -> None:
                 + Text(f": {_number(v.value)} {inert(v.unit)}{of}, {v.bound} {v.threshold:g}")
             )
             out.print(Text(inert(v.meaning)))
-            out.print(Text(f"→ {inert(v.remedy)}"))
+            out.print(Text(f"→ {inert(v.fix)}"))
             if v.examples:
                 out.print(Text(f"such as {inert(', '.join(v.examples))}", style="dim"))
     counts = {s: sum(v.status == s for v in verdicts) for s in ("passed", "failed", "skipped")}
@@ -196,7 +196,7 @@ def _look(run: Path, leniency_file: Path | None, review: str) -> None:
     if leniency_file is not None:
         if not known:
             raise UserError(
-                f"the run has no reviews named {review!r}", remedy="name the score of its step review: --review NAME"
+                f"the run has no reviews named {review!r}", fix="name the score of its step review: --review NAME"
             )
         write_file(leniency_file, orjson.dumps(known, option=orjson.OPT_INDENT_2))
         out.print(f"\nleniency of {len(known)} reviewers in {leniency_file}")

@@ -167,7 +167,7 @@ def command(
             if len(ids) > 1:
                 from synth.errors import UserError
 
-                raise UserError(f"{len(ids)} calls begin so", where=call, remedy="give more of the id")
+                raise UserError(f"{len(ids)} calls begin so", where=call, fix="give more of the id")
             _show(store, ids[0], as_json=as_json)
             return
     if not yes and not click.confirm(f"forget the replies of {len(ids):,} calls?", err=True):
@@ -178,7 +178,7 @@ def command(
 def _none(run: Path) -> UserError:
     from synth.errors import UserError
 
-    return UserError("no such call", where=str(run), remedy=f"synth calls {quote(str(run))} lists them")
+    return UserError("no such call", where=str(run), fix=f"synth calls {quote(str(run))} lists them")
 
 
 def _row(call: CallFound) -> dict[str, Any]:

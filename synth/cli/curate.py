@@ -54,12 +54,12 @@ def command(run: Path, step: str | None, options: tuple[str, ...], undo: bool, y
         adopt(run)
     if undo:
         if step is not None or options:
-            raise UserError("--undo takes off the last step, whichever it is", remedy="give it alone")
+            raise UserError("--undo takes off the last step, whichever it is", fix="give it alone")
         click.echo(f"{take_off(run, tell)} is taken off")
         return
     if step is None:
         if options:
-            raise UserError("no step is named", remedy="synth curate RUN STEP --set …")
+            raise UserError("no step is named", fix="synth curate RUN STEP --set …")
         names = [s.name for s in by_hand(run)]
         if not names:
             click.echo("no corpus step was added by hand")
@@ -76,13 +76,13 @@ def _options(words: Sequence[str]) -> dict[str, Any]:
     for word in words:
         option, equals, value = word.partition("=")
         if not equals:
-            raise UserError(f"--set {word} has no =", remedy="--set OPTION=VALUE")
+            raise UserError(f"--set {word} has no =", fix="--set OPTION=VALUE")
         try:
             found[option.strip()] = read_yaml(value)
         except NotYaml as error:
             raise UserError(
                 f"--set {word[:80]}: the value is not YAML: {error.what}",
-                remedy="write it as in a pipeline file, in quotes of the shell",
+                fix="write it as in a pipeline file, in quotes of the shell",
             ) from error
     return found
 

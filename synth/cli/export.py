@@ -62,7 +62,7 @@ def command(
     from synth.export.check import options_of
 
     if not card and (license or input_license or model_licenses):
-        raise UserError("licences are told by a card", remedy="--card, which writes one")
+        raise UserError("licences are told by a card", fix="--card, which writes one")
     options = options_of(formats, options_from(replace=replace, **chosen))
     if card:
         from synth.publish import check_card_place, write_card

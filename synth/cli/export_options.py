@@ -254,28 +254,28 @@ def models_named(items: Sequence[str]) -> dict[str, str]:
 def _tags(given: str) -> tuple[str, str]:
     opening, dots, closing = given.replace("…", "...").partition("...")
     if not (opening and dots and closing):
-        raise UserError(f"--tags {given} is not OPEN...CLOSE", remedy="for example --tags '<think>...</think>'")
+        raise UserError(f"--tags {given} is not OPEN...CLOSE", fix="for example --tags '<think>...</think>'")
     return opening, closing
 
 
 def _verdicts(given: str) -> tuple[str, str]:
     right, comma, wrong = given.partition(",")
     if not comma:
-        raise UserError(f"--verdicts {given} is not RIGHT,WRONG", remedy="for example --verdicts right,wrong")
+        raise UserError(f"--verdicts {given} is not RIGHT,WRONG", fix="for example --verdicts right,wrong")
     return right.strip(), wrong.strip()
 
 
 def _proportion(given: str) -> tuple[int, int]:
     right, colon, wrong = given.partition(":")
     if not (colon and all(part.isascii() and part.isdigit() and len(part) < 10 for part in (right, wrong))):
-        raise UserError(f"--balance {given} is not RIGHT:WRONG", remedy="for example --balance 1:1")
+        raise UserError(f"--balance {given} is not RIGHT:WRONG", fix="for example --balance 1:1")
     return int(right), int(wrong)
 
 
 def _named(option: str, item: str, what: str = "TASK", such: str = "answer") -> tuple[str, str]:
     name, equals, value = item.partition("=")
     if not equals or not name:
-        raise UserError(f"{option} {item} is not {what}=…", remedy=f"for example {option} {such}=…")
+        raise UserError(f"{option} {item} is not {what}=…", fix=f"for example {option} {such}=…")
     return name.strip(), value
 
 
@@ -283,4 +283,4 @@ def _number(option: str, text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise UserError(f"{option}: {text!r} is no number", remedy=f"for example {option} answer=0.3") from None
+        raise UserError(f"{option}: {text!r} is no number", fix=f"for example {option} answer=0.3") from None

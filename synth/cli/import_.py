@@ -85,11 +85,11 @@ def command(
         return
     if shown:
         if mapping is None:
-            raise UserError("no mapping is named", remedy="--mapping NAME; synth import --list shows them")
+            raise UserError("no mapping is named", fix="--mapping NAME; synth import --list shows them")
         click.echo(find_mapping(mapping).read_text(encoding="utf-8"), nl=False)
         return
     if input_name is None:
-        raise UserError("no input is named", remedy="synth import FILE")
+        raise UserError("no input is named", fix="synth import FILE")
     with temporary_folder() as beside:
         _import(
             input_name,

@@ -43,5 +43,5 @@ def command(run: Path, folder: Path, target: Target, shingle: int) -> None:
             view = StoreView(store)
             added = index.add([record.id for record in view.kept(target)], view.texts(target))
         except ValueError as error:
-            raise UserError(str(error), remedy="choose another folder, or the --shingle it was made with") from error
+            raise UserError(str(error), fix="choose another folder, or the --shingle it was made with") from error
     click.echo(f"{added:,} texts added; {len(index):,} in {folder}")

@@ -166,8 +166,8 @@ def command(
     profile = load_profile(profile_path)
     chosen = names or tuple(profile.models)
     if not chosen:
-        remedy = "write a models.yaml (docs/endpoints.md has examples), or name one: synth models --check local"
-        raise UserError("there is no profile with models", remedy=remedy)
+        fix = "write a models.yaml (docs/endpoints.md has examples), or name one: synth models --check local"
+        raise UserError("there is no profile with models", fix=fix)
     if not check:
         found = [_found(name, profile) for name in chosen]
         write_json(found) if as_json else _list(found)
@@ -219,7 +219,7 @@ def _pair(words: str) -> tuple[str | None, str]:
 
     key, _, host = words.rpartition("=")
     if "://" not in host:
-        raise UserError(f"{words} is not [KEY=]HOST", remedy="for example MY_KEY=https://models.example.org")
+        raise UserError(f"{words} is not [KEY=]HOST", fix="for example MY_KEY=https://models.example.org")
     return key or None, host
 
 

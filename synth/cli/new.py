@@ -116,9 +116,9 @@ def command(path: Path, extends: str | None, step: str | None) -> None:
     from synth.shipped import shipped
 
     if path.suffix not in {".yaml", ".yml"}:
-        raise UserError("the file must end in .yaml", where=str(path), remedy=f"synth new {quote(f'{path}.yaml')}")
+        raise UserError("the file must end in .yaml", where=str(path), fix=f"synth new {quote(f'{path}.yaml')}")
     if path.exists():
-        raise UserError("there is such a file already", where=str(path), remedy="give another name")
+        raise UserError("there is such a file already", where=str(path), fix="give another name")
     called = path.resolve().parent.name if path.name == PIPELINE_FILE else path.stem
     name = re.sub(r"[^a-z0-9_-]+", "-", called.lower()).strip("-") or "mine"
     schema = shipped("schemas").resolve() / "pipeline.json"
@@ -142,18 +142,18 @@ def _new_step(path: Path, step: str, extends: str | None) -> None:
     from synth.steps import all_steps
 
     if extends is not None:
-        raise UserError("--step and --extends write different files", remedy="give one of them")
+        raise UserError("--step and --extends write different files", fix="give one of them")
     if not re.fullmatch(r"[a-z][a-z0-9_]*", step) or step in all_steps():
         taken = "there is a step of this name" if step in all_steps() else "this is not the name of a step"
         raise UserError(
-            f"{taken}: {step}", remedy="small letters, digits and _, a letter first, such as share_of_capitals"
+            f"{taken}: {step}", fix="small letters, digits and _, a letter first, such as share_of_capitals"
         )
     if path.suffix != ".py" or not path.stem.isidentifier():
-        raise UserError("a step is written in Python", where=str(path), remedy=f"synth new parts.py --step {step}")
+        raise UserError("a step is written in Python", where=str(path), fix=f"synth new parts.py --step {step}")
     test = path.with_name(f"test_{path.name}")
     for file in (path, test):
         if file.exists():
-            raise UserError("there is such a file already", where=str(file), remedy="give another name")
+            raise UserError("there is such a file already", where=str(file), fix="give another name")
     names = {"step": step, "kind": "".join(word.capitalize() for word in step.split("_")), "module": path.stem}
     write_file(path, _STEP.format(**names))
     write_file(test, _TEST.format(**names))

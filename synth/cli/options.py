@@ -50,7 +50,7 @@ def _size(_ctx: click.Context, _option: click.Parameter, text: str) -> str:
     from synth.store.apart import is_size
 
     if not is_size(text):
-        raise UserError(f"--memory {text} is no size", remedy="for example --memory 4GB, or --memory 50%")
+        raise UserError(f"--memory {text} is no size", fix="for example --memory 4GB, or --memory 50%")
     return text
 
 
@@ -103,7 +103,7 @@ def code_option(command: F) -> F:
 
             pipeline = given["pipeline" if "pipeline" in given else "name"]
             if pipeline is None:
-                raise UserError("--allow-code allows the Python of one pipeline", remedy="name the pipeline")
+                raise UserError("--allow-code allows the Python of one pipeline", fix="name the pipeline")
             for path in allow(pipeline, media_from=given.get("media_from")):
                 click.echo(f"allowed to run, until it changes: {path}", err=True)
         return command(*args, **given)
@@ -154,7 +154,7 @@ def mapping_of(maps: Sequence[str]) -> Mapping[str, str]:
     for item in maps:
         name, equals, column = item.partition("=")
         if not equals or not name or not column:
-            raise UserError(f"--map {item} is not FIELD=COLUMN", remedy="for example --map question=prompt")
+            raise UserError(f"--map {item} is not FIELD=COLUMN", fix="for example --map question=prompt")
         mapping[name.strip()] = column.strip()
     return mapping
 
@@ -167,5 +167,5 @@ def thresholds_of(settings: Sequence[str]) -> dict[str, float]:
         try:
             thresholds[name.strip()] = float(value)
         except ValueError:
-            raise UserError(f"--set {setting} is not NAME=NUMBER", remedy="for example --set unparsed=0.05") from None
+            raise UserError(f"--set {setting} is not NAME=NUMBER", fix="for example --set unparsed=0.05") from None
     return thresholds

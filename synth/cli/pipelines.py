@@ -165,7 +165,7 @@ def _check_step(step: str, kinds: dict[str, type[BaseModel]]) -> None:
         near = nearest(step, kinds)
         raise UserError(
             f"there is no step {step!r}",
-            remedy=(f"did you mean {near[0]!r}?" if near else f"steps: {', '.join(kinds)}")
+            fix=(f"did you mean {near[0]!r}?" if near else f"steps: {', '.join(kinds)}")
             + " (a step of a pipeline's own Python: synth pipelines NAME --step STEP)",
         )
 

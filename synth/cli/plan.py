@@ -118,7 +118,7 @@ def command(
 ) -> None:
     """Check PIPELINE and its input, and estimate what a run would ask and cost. Spends nothing.
 
-    Every mistake is told at once, with file, line and remedy. Some problems go through the pipeline with a simulated model,
+    Every mistake is told at once, with file, line and fix. Some problems go through the pipeline with a simulated model,
     and calls and prompts are counted; a rehearsal or an earlier run (--run) says what was measured instead. The estimate says
     what it assumes; a price that is not in the profile is unknown, not 0. Keys that are not set, and columns that no row of
     the input has, are warned of.
@@ -159,7 +159,7 @@ def command(
         plan = asyncio.run(make_plan(session.pipeline, sample, total, session.models, measured, session.source.media))
     except UserError as error:
         if columns := columns_not_there():
-            raise UserError(error.what, where=error.where, remedy="\n  → ".join(columns)) from error
+            raise UserError(error.what, where=error.where, fix="\n  → ".join(columns)) from error
         raise
     if total > LOOKED_AT and plan.simulated:
         plan.assumptions.append(f"the problems that were simulated lie within the first {LOOKED_AT:,}")

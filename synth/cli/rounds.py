@@ -85,14 +85,12 @@ def command(
 
     names = load_pipeline(pipeline, media_from=media_from).role_names
     if input_name == "-":
-        raise UserError(
-            "each round reads the input, and standard input can be read once", remedy="give a file: --input"
-        )
+        raise UserError("each round reads the input, and standard input can be read once", fix="give a file: --input")
     if role not in names:
-        raise UserError(f"the pipeline has no role {role!r}", remedy=f"--role is one of: {', '.join(names)}")
+        raise UserError(f"the pipeline has no role {role!r}", fix=f"--role is one of: {', '.join(names)}")
     for name in formats:
         if name == "parquet":
-            raise UserError("the tables of a run are no training rows", remedy="name another format: --to sft")
+            raise UserError("the tables of a run are no training rows", fix="name another format: --to sft")
         format_of(name)
     first = next((g.partition("=")[2] for g in given if g.startswith(f"{role}=")), None)
     others = [g for g in given if not g.startswith(f"{role}=")]

@@ -99,8 +99,8 @@ def command(
                 return
             rows = [dict(zip(answer.names, row, strict=True)) for row in islice(answer, limit + 1)]
         except QuestionError as error:
-            remedy = error.remedy or f"synth sql {quote(str(run))} --schema shows tables and columns"
-            raise UserError(f"DuckDB says: {error.what}", remedy=remedy) from error
+            fix = error.fix or f"synth sql {quote(str(run))} --schema shows tables and columns"
+            raise UserError(f"DuckDB says: {error.what}", fix=fix) from error
     console = output()
     if not rows:
         console.print("no rows")
@@ -120,7 +120,7 @@ def _write(asker: Asker, query: str, out: Path, raw: bool) -> None:
 
     kinds = (".parquet", ".csv", ".jsonl")
     if out.suffix not in kinds:
-        raise UserError("cannot tell the kind of file", where=str(out), remedy=f"let it end in {', '.join(kinds)}")
+        raise UserError("cannot tell the kind of file", where=str(out), fix=f"let it end in {', '.join(kinds)}")
     try:
         if out.suffix == ".parquet":
             with draft(out) as new:
@@ -133,7 +133,7 @@ def _write(asker: Asker, query: str, out: Path, raw: bool) -> None:
                     _write_json(asker.ask(query), text, False)
     except OSError as error:
         what = f"the file cannot be written: {error.strerror or error}"
-        raise UserError(what, where=str(out), remedy=advice_for(error)) from error
+        raise UserError(what, where=str(out), fix=advice_for(error)) from error
     click.echo(f"{out} written")
 
 

@@ -70,7 +70,7 @@ class ShingleIndex:
                 raise ValueError(f"{folder} is no index, and not empty")
             return _Made(format=_FORMAT, shingle=shingle or 5)
         try:
-            made = read_note(about, _Made, _FORMAT, remedy="delete the index, and make it again with synth index")
+            made = read_note(about, _Made, _FORMAT, fix="delete the index, and make it again with synth index")
         except UserError as error:
             raise ValueError(str(error)) from error
         if made.format != _FORMAT:

@@ -113,8 +113,8 @@ def _evaluated(view: CorpusView, target: Target, source: str, step: CorpusStep) 
         try:
             yield expression.value(variables, f"corpus step {step.name}, {record.id}")
         except UserError as error:
-            remedy = "fix it and give the same command again: the corpus steps run again, and nothing is asked again"
-            raise UserError(error.what, where=error.where, remedy=remedy) from error
+            fix = "fix it and give the same command again: the corpus steps run again, and nothing is asked again"
+            raise UserError(error.what, where=error.where, fix=fix) from error
 
 
 def kinds_of(view: CorpusView, target: Target, by: str, step: CorpusStep) -> list[str]:
@@ -154,7 +154,7 @@ def numbers_of(view: CorpusView, target: Target, of: str, step: CorpusStep) -> l
         if number is not None and not isfinite(number):
             record = view.kept(target)[len(numbers)].id
             told = f"the expression {of!r} gives {str(value)[:80]!r}, which is no finite number"
-            raise UserError(told, where=f"corpus step {step.name}, {record}", remedy="mend it: it is to be a number")
+            raise UserError(told, where=f"corpus step {step.name}, {record}", fix="mend it: it is to be a number")
         numbers.append(number)
     return numbers
 
@@ -223,7 +223,7 @@ class CorpusStep(BaseModel, ABC):
     """Whether the pipeline has this step; with `false` its options are checked, and it is removed when the pipeline is loaded."""
 
     def problems_with(self) -> Iterable[tuple[str, str, str]]:
-        """Mistakes in its options that types cannot show, as (option, what, remedy)."""
+        """Mistakes in its options that types cannot show, as (option, what, fix)."""
         return ()
 
     def sources(self) -> Iterable[tuple[str, str]]:
@@ -277,7 +277,7 @@ class FileStep(CorpusStep):
             try:
                 path = self.path(name)
             except UserError as error:
-                yield option, f"{error.where}: {error.what}", error.remedy or ""
+                yield option, f"{error.where}: {error.what}", error.fix or ""
                 continue
             if not (path.is_file() or path.is_dir()):
                 yield option, f"there is no {path}", "paths are read from beside the pipeline file"

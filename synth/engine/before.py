@@ -29,7 +29,7 @@ def unset_keys(models: Mapping[str, Sequence[Model]]) -> list[str]:
         try:
             model.check()
         except SetupError as error:
-            found.append(_line(f"{error.where or f'model {model.name}'}: {error.what}", error.remedy))
+            found.append(_line(f"{error.where or f'model {model.name}'}: {error.what}", error.fix))
     return found
 
 
@@ -99,5 +99,5 @@ def _columns(source: str, owners: Sequence[str]) -> list[str]:
         return []
 
 
-def _line(what: str, remedy: str | None) -> str:
-    return f"{what} → {remedy}" if remedy else what
+def _line(what: str, fix: str | None) -> str:
+    return f"{what} → {fix}" if fix else what

@@ -190,7 +190,7 @@ def _taken(steps: Sequence[Mapping[str, Any]], manifest: Manifest, run: Path) ->
         raise RunFolderError(
             f"corpus steps that were added by hand, and not by you, or not on this machine, do not pass:\n{error}",
             where=str(run / MANIFEST),
-            remedy="take them as yours, so that they may name these files: synth curate RUN --yes; or take the last one off: "
+            fix="take them as yours, so that they may name these files: synth curate RUN --yes; or take the last one off: "
             "synth curate RUN --undo",
         ) from error
 

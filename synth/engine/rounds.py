@@ -112,17 +112,13 @@ def train(this: Round, command: str, formats: Sequence[str], on_line: Callable[[
     if code != 0:
         last = log.read_text(errors="replace").strip().splitlines()[-3:]
         told = f": {' / '.join(last)}" if last else ""
-        raise Stopped(
-            f"the training command of round {this.number} ended with {code}{told}", where=str(log), remedy=again
-        )
+        raise Stopped(f"the training command of round {this.number} ended with {code}{told}", where=str(log), fix=again)
     file = out / STUDENT
     student = file.read_text(encoding="utf-8").strip() if file.is_file() else ""
     if not student or "\n" in student:
         what = f"the training command of round {this.number} did not say which student it made"
-        remedy = (
-            f"let it write one line to $SYNTH_OUT/{STUDENT}, such as http://localhost:8000/v1#my-model; then {again}"
-        )
-        raise Stopped(what, where=str(log), remedy=remedy)
+        fix = f"let it write one line to $SYNTH_OUT/{STUDENT}, such as http://localhost:8000/v1#my-model; then {again}"
+        raise Stopped(what, where=str(log), fix=fix)
     record = {"format": _FORMAT, "student": student, "command": command, "formats": list(formats)}
     write_file(this.folder / _DONE, orjson.dumps(record, option=orjson.OPT_INDENT_2))
     return Trained(student, log)
@@ -161,6 +157,6 @@ def _trained(this: Round) -> Trained | None:
     file = this.folder / _DONE
     if not os.path.lexists(file):
         return None
-    remedy = f"remove it: {this.folder} is then trained again"
-    note = read_note(file, _Note, _FORMAT, remedy=remedy)
+    fix = f"remove it: {this.folder} is then trained again"
+    note = read_note(file, _Note, _FORMAT, fix=fix)
     return Trained(note.student, this.folder / "train.log")

@@ -39,7 +39,7 @@ def keep_rows(folder: Path, rows: Rows) -> Path:
                     move(file, before)  # killed here, `restore_rows` brings it back
         except OSError as error:
             what = f"the problems cannot be written into the run folder: {error.strerror}"
-            raise RunFolderError(what, where=str(folder), remedy=advice_for(error)) from error
+            raise RunFolderError(what, where=str(folder), fix=advice_for(error)) from error
     return file
 
 
@@ -60,7 +60,7 @@ def _each(rows: Any) -> Iterable[Any]:
     if hasattr(rows, "iloc"):  # pandas
         return rows.to_dict("records")  # type: ignore[no-any-return]
     if isinstance(rows, Mapping) or not isinstance(rows, Iterable):
-        raise InputError(f"the problems are a {type(rows).__name__}, not rows", remedy="give a list of dictionaries")
+        raise InputError(f"the problems are a {type(rows).__name__}, not rows", fix="give a list of dictionaries")
     return rows
 
 
@@ -68,12 +68,12 @@ def _line(number: int, row: Any) -> bytes:
     if isinstance(row, Problem):
         row = _columns(row, number)
     if not isinstance(row, Mapping):
-        raise InputError(f"row {number} is a {type(row).__name__}", remedy="give dictionaries, or Problem.root(…)")
+        raise InputError(f"row {number} is a {type(row).__name__}", fix="give dictionaries, or Problem.root(…)")
     try:
         return orjson.dumps(dict(row), option=_OPTIONS) + b"\n"
     except (orjson.JSONEncodeError, TypeError) as error:
         raise InputError(
-            f"row {number} holds what JSON cannot: {error}", remedy="give texts, numbers, lists and dictionaries"
+            f"row {number} holds what JSON cannot: {error}", fix="give texts, numbers, lists and dictionaries"
         ) from error
 
 
@@ -84,7 +84,7 @@ _FIELDS = ("question", "context", "choices", "answer", "answer_kind", "reference
 def _columns(problem: Problem, number: int) -> dict[str, Any]:
     """A problem as the row it would be read from."""
     if problem.parent is not None:
-        raise InputError(f"row {number} is a derived problem", remedy="give it as a root: Problem.root(question=…)")
+        raise InputError(f"row {number} is a derived problem", fix="give it as a root: Problem.root(question=…)")
     columns = {name: value for name in _FIELDS if (value := getattr(problem, name)) not in (None, ())}
     for kind, name in (("image", "images"), ("audio", "audio")):
         if some := [m.uri for m in problem.media if m.kind == kind]:

@@ -210,8 +210,8 @@ def _scan(
         )
         rows = f"{n} of {n + scan.good} rows {'are' if n != 1 else 'is'} not usable:\n{shown}"
         if not skip_invalid:
-            remedy = "correct them, or continue with the good ones: --skip-invalid"
-            raise InputError(rows, where=source.name, remedy=remedy)
+            fix = "correct them, or continue with the good ones: --skip-invalid"
+            raise InputError(rows, where=source.name, fix=fix)
         tell(f"{source.name}: {rows}\n  going on with the other {scan.good}")
     progress.total = min(scan.problems, limit) if limit is not None else scan.problems
     return _first(source.problems(), limit)
@@ -250,7 +250,7 @@ def _by_name(models: Mapping[str, Sequence[Model]]) -> dict[str, Model]:
     for model in (t for some in models.values() for t in some):
         if named.setdefault(model.name, model) is not model:
             what = f"two models have the name {model.name}: what each said could not be told apart"
-            raise SetupError(what, remedy="give each a name of its own")
+            raise SetupError(what, fix="give each a name of its own")
     return named
 
 
@@ -373,7 +373,7 @@ class _Run:
             raise RunFolderError(
                 f"the journal in this folder is of a run of {', '.join(sorted(others))}, not of {self.pipeline.pipeline}",
                 where=str(self.journal.folder),
-                remedy="give another folder with --run",
+                fix="give another folder with --run",
             )
 
     def note_pipeline(self) -> None:
@@ -397,7 +397,7 @@ class _Run:
         stopped = Stopped(
             f"the run folder can no longer be written: {error.strerror}",
             where=str(self.folder.path),
-            remedy="make room (or mend the folder) and give the same command again: everything written so far is kept",
+            fix="make room (or mend the folder) and give the same command again: everything written so far is kept",
         )
         self.loop.call_soon_threadsafe(self._close, stopped)
 
@@ -436,7 +436,7 @@ class _Run:
             f"this run was made with language models ({names}); the scripted model ({', '.join(scripted)}) would replace what they "
             "wrote with invented text",
             where=str(self.folder.path),
-            remedy="give the rehearsal a folder of its own: --run",
+            fix="give the rehearsal a folder of its own: --run",
         )
 
     def compare_input(self, present: Iterator[Given], now: _Input, *, replace: bool) -> None:
@@ -471,7 +471,7 @@ class _Run:
             raise RunFolderError(
                 what,
                 where=str(self.folder.path),
-                remedy="give the other input a folder of its own (--run); or exclude these problems with synth run … --replace-input "
+                fix="give the other input a folder of its own (--run); or exclude these problems with synth run … --replace-input "
                 "(replace_input=True in Python): their calls stay on record",
             )
 
@@ -673,11 +673,11 @@ class _Run:
                     what = f"whether model {model.name} has {capability} could not be found out: {why}"
                     if capability in needs:
                         say = f"give the same command again, or say it in the profile: capabilities: [{capability}]"
-                        raise SetupError(what, remedy=say)
+                        raise SetupError(what, fix=say)
                     self.tell(f"{what} (going on without)")
                 for lacking in sorted(needs - model.capabilities):
                     what = f"step {step.name} needs {lacking}, and a probe shows that model {model.name} has it not"
-                    raise SetupError(what, remedy=f"bind another model: --model {step.roles()[0]}=NAME")
+                    raise SetupError(what, fix=f"bind another model: --model {step.roles()[0]}=NAME")
 
     async def _ask_probe(self, model: Model, request: Request) -> Completion:
         return await self.caller.ask(model, request, unit="probe")
@@ -714,7 +714,7 @@ class _Run:
         if self.caller.closing is not None:  # the second time: at once
             for task in asyncio.all_tasks(self.loop):
                 task.cancel()
-        self._close(Stopped("interrupted", remedy="give the same command again to go on: nothing paid is paid twice"))
+        self._close(Stopped("interrupted", fix="give the same command again to go on: nothing paid is paid twice"))
 
     async def _work(self) -> None:
         while (given := await self._next()) is not None:

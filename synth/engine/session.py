@@ -223,16 +223,16 @@ def _source(
     media_from: Sequence[str | Path],
 ) -> Source:
     if name is None and pipeline.sample is None:
-        raise UserError("the pipeline names no sample", remedy="give the problems: --input FILE")
+        raise UserError("the pipeline names no sample", fix="give the problems: --input FILE")
     where = name if name is not None else str(shipped("samples") / str(pipeline.sample))
     declared = load_mapping(mapping) if mapping is not None else None
     if declared is not None and maps:
-        raise UserError("a declared mapping says which column gives what", remedy="give --mapping, or --map")
+        raise UserError("a declared mapping says which column gives what", fix="give --mapping, or --map")
     brought = declared.gives() if declared is not None else ("rationale",) if references else ()
     if lacking := [kind for kind in pipeline.imports if kind not in brought]:
         what = f"the pipeline works on what its input brings, and this input brings no {', no '.join(lacking)}"
         gives = f"; {mapping} gives {', '.join(brought) or 'problems alone'}" if mapping is not None else ""
-        raise UserError(what + gives, where=where, remedy="name a mapping that does: --mapping (synth import --list)")
+        raise UserError(what + gives, where=where, fix="name a mapping that does: --mapping (synth import --list)")
     return open_source(
         where,
         mapping=maps,
@@ -269,14 +269,14 @@ def reopen(run: Path, manifest: Manifest, *, approve: bool | Approve = False) ->
         raise UserError(
             "run.json does not say with which command this run was made",
             where=str(run),
-            remedy="give the command of the run again: it asks what failed once more where units are done again",
+            fix="give the command of the run again: it asks what failed once more where units are done again",
         )
     words = manifest.words.model_dump()
     if words["own"]:
         raise UserError(
             f"who plays {', '.join(words['own'])} was made in Python, and cannot be made from here",
             where=str(run),
-            remedy="give the same call again there: it goes on, and asks again what failed with again=True",
+            fix="give the same call again there: it goes on, and asks again what failed with again=True",
         )
     restore_rows(run)
     pipeline, source, profile = words["pipeline"], words["input"], words["profile"]
@@ -466,7 +466,7 @@ def _players(
             raise UserError(
                 f"a value of type {type(player).__name__} plays no role",
                 where="models",
-                remedy="give a name, a function, a model such as synth.FunctionModel, or by role: {'teacher': …}",
+                fix="give a name, a function, a model such as synth.FunctionModel, or by role: {'teacher': …}",
             )
         # One function in two roles is one model. Methods are equal without being the same object.
         known = next((m for function, m in of_functions if function == player), None)

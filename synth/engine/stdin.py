@@ -27,9 +27,7 @@ def keep_stdin(folder: Path, stream: BinaryIO | None = None) -> Path:
     """
     given = stream if stream is not None else sys.stdin.buffer
     if given.isatty():
-        raise InputError(
-            "standard input is a terminal", where="-", remedy="pipe rows into the command: … | synth run …"
-        )
+        raise InputError("standard input is a terminal", where="-", fix="pipe rows into the command: … | synth run …")
     with hold(folder), ExitStack() as stack:
         place = folder / STDIN
         try:
@@ -44,7 +42,7 @@ def keep_stdin(folder: Path, stream: BinaryIO | None = None) -> Path:
                 digest.update(part)
                 file.write(part)
             if not beginning.strip():
-                raise InputError("standard input is empty", where="-", remedy="pipe rows into the command")
+                raise InputError("standard input is empty", where="-", fix="pipe rows into the command")
             ending = kind_of_bytes(beginning)
             if ending in PACKED:
                 file.flush()
@@ -53,7 +51,7 @@ def keep_stdin(folder: Path, stream: BinaryIO | None = None) -> Path:
             copy.keep()
         except OSError as error:
             what = f"standard input cannot be copied into the run folder: {error.strerror}"
-            raise RunFolderError(what, where=str(folder), remedy=advice_for(error)) from error
+            raise RunFolderError(what, where=str(folder), fix=advice_for(error)) from error
     return copy.path
 
 

@@ -36,7 +36,7 @@ class Target(NamedTuple):
         found = _WORDS.fullmatch(text)
         if found is None or found[2] not in get_args(Yield):
             kinds = " or ".join(f"'2000 {kind}'" for kind in get_args(Yield))
-            raise UserError(f"{text!r} is no yield to stop at", remedy=f"write {kinds}")
+            raise UserError(f"{text!r} is no yield to stop at", fix=f"write {kinds}")
         return cls(int(re.sub(r"[_,]", "", found[1])), found[2])  # type: ignore[arg-type]
 
     @property

@@ -112,7 +112,7 @@ def _raised(error: Exception, step: Step, unit: Unit) -> StepError:
     return StepError(
         f"it raised {type(error).__name__}: {error}"[:1000],
         where=f"step {step.name}, problem {unit.problem.source or unit.problem.id}, {at}",
-        remedy="correct the step and run the same command again: what was paid for is kept",
+        fix="correct the step and run the same command again: what was paid for is kept",
     )
 
 

@@ -65,7 +65,7 @@ def _check_apply(to: Sequence[str], options: ExportOptions) -> list[Format]:
             having = [f.name for f in all_formats().values() if one.name in f.options]
             raise UserError(
                 f"{flag(one.name)} does not apply to {' or '.join(to)}",
-                remedy=f"it is for {', '.join(having)}; leave it out",
+                fix=f"it is for {', '.join(having)}; leave it out",
             )
     return formats
 
@@ -73,23 +73,21 @@ def _check_apply(to: Sequence[str], options: ExportOptions) -> list[Format]:
 def _check_trainer(format_: Format, options: ExportOptions) -> None:
     trainer = options.trainer
     if trainer not in TRAINERS:
-        raise UserError(f"there is no trainer {trainer!r}", remedy=f"trainers: {', '.join(TRAINERS)}")
+        raise UserError(f"there is no trainer {trainer!r}", fix=f"trainers: {', '.join(TRAINERS)}")
     if trainer not in format_.trainers:
         why = format_.why_not.get(trainer, "this is read by code of your own only; leave --for out")
         raise UserError(
             f"{trainer} cannot be given {format_.name}: {why}",
-            remedy=f"--for {' or '.join(t for t in TRAINERS if t in format_.trainers)}",
+            fix=f"--for {' or '.join(t for t in TRAINERS if t in format_.trainers)}",
         )
     if trainer == "openai" and options.file_format != "jsonl":
-        raise UserError("OpenAI takes JSONL only", remedy="leave --file-format out")
+        raise UserError("OpenAI takes JSONL only", fix="leave --file-format out")
     if trainer == "openai" and (options.layout == "plain" or options.shape == "prompt-completion"):
-        raise UserError(
-            "OpenAI takes conversations only", remedy="leave --layout plain and --shape prompt-completion out"
-        )
+        raise UserError("OpenAI takes conversations only", fix="leave --layout plain and --shape prompt-completion out")
     if options.shape == "prompt-completion" and options.layout != "plain" and trainer != "trl":
         raise UserError(
             f"{trainer} reads conversations as one, and trains on the assistant's turns alone as it is",
-            remedy="leave --shape out, or take --layout plain too",
+            fix="leave --shape out, or take --layout plain too",
         )
 
 
@@ -97,31 +95,31 @@ def _check_texts(format_: Format, options: ExportOptions) -> None:
     if options.style == "delimiter" and options.order == "answer-first":
         raise UserError(
             "the delimiters of --style delimiter stand between rationale and answer, in that order",
-            remedy="leave out --order, or --style",
+            fix="leave out --order, or --style",
         )
     if options.as_thought and (options.order == "answer-first" or options.style == "delimiter"):
         raise UserError(
             "with --as-thought the reasoning stands in the thought, and the answer after it",
-            remedy="leave out --as-thought, or --order and --style",
+            fix="leave out --as-thought, or --order and --style",
         )
     if options.as_thought and options.thinking == "drop":
         raise UserError(
             "--as-thought writes the reasoning as a thought, and --thinking drop leaves thoughts out",
-            remedy="leave out one of them",
+            fix="leave out one of them",
         )
     if options.thinking in {"reasoning_content", "thinking"}:
-        remedy = "--thinking tags or --thinking drop"
+        fix = "--thinking tags or --thinking drop"
         if not format_.conversational(options):
             raise UserError(
-                f"--thinking {options.thinking} is a field of a message, and these rows are strings", remedy=remedy
+                f"--thinking {options.thinking} is a field of a message, and these rows are strings", fix=fix
             )
         if thought_place(format_, replace(options, thinking="auto")) == "tags":
             raise UserError(
-                f"{options.trainer} does not read the field {options.thinking} in rows of {format_.name}", remedy=remedy
+                f"{options.trainer} does not read the field {options.thinking} in rows of {format_.name}", fix=fix
             )
     if not all(re.fullmatch(r"\S(?:.*\S)?", tag) for tag in options.tags):
         raise UserError(
-            f"--tags {options.tags!r} does not name two tags", remedy='for example --tags "<think>...</think>"'
+            f"--tags {options.tags!r} does not name two tags", fix='for example --tags "<think>...</think>"'
         )
     if options.tags[0] == options.tags[1]:
         raise UserError("the tags of --tags must differ, or nobody can tell where the thought ends")
@@ -129,7 +127,7 @@ def _check_texts(format_: Format, options: ExportOptions) -> None:
         for task in given:
             if task not in get_args(Task):
                 raise UserError(
-                    f"{flag(name)} {task}=…: there is no task {task!r}", remedy=f"tasks: {', '.join(get_args(Task))}"
+                    f"{flag(name)} {task}=…: there is no task {task!r}", fix=f"tasks: {', '.join(get_args(Task))}"
                 )
 
 
@@ -139,5 +137,5 @@ def _check_numbers(options: ExportOptions) -> None:
     if any(not 0 < weight <= 1 for weight in options.weights.values()) or sum(options.weights.values()) > 1 + 1e-9:
         raise UserError(
             "--weight: weights are above 0 and sum to 1",
-            remedy="for example --weight feedback=0.3: the other tasks share the remaining 0.7",
+            fix="for example --weight feedback=0.3: the other tasks share the remaining 0.7",
         )

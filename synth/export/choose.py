@@ -53,7 +53,7 @@ def _balanced(
     times = min(len(places[True]) // of_right, len(places[False]) // of_wrong)
     if not times and any(places.values()):
         there = f"{len(places[True]):,} right and {len(places[False]):,} wrong ones"
-        raise UserError(f"--balance {of_right}:{of_wrong} leaves nothing of {there}", remedy="leave --balance out")
+        raise UserError(f"--balance {of_right}:{of_wrong} leaves nothing of {there}", fix="leave --balance out")
     wanted = {True: times * of_right, False: times * of_wrong}
     kept = {place for label, found in places.items() for place in sorted(found)[: wanted[label]]}
     for row in made(left_out):

@@ -117,7 +117,7 @@ class Folder:
         self._absent = [p for p in (out / "lineage", out, *out.parents) if not p.exists()]
         self._parts: dict[str, Part] = {}
         if out.exists() and not out.is_dir():
-            raise UserError("this is a file", where=str(out), remedy="name a folder")
+            raise UserError("this is a file", where=str(out), fix="name a folder")
         self._replace, self._names = replace, names
         self._old: list[Path] = []
         self._look()
@@ -132,8 +132,8 @@ class Folder:
         mine = self._exports.get(self._key)
         if mine is not None and mine.run != self._run and not self._replace:
             what = f"there is an export of another run in this folder: {', '.join(mine.files)}, of {mine.run}"
-            remedy = "take another folder, or --replace, which removes those files"
-            raise UserError(what, where=str(self.out), remedy=remedy)
+            fix = "take another folder, or --replace, which removes those files"
+            raise UserError(what, where=str(self.out), fix=fix)
         strange = [p.name for p in _listed(self.out) if re.fullmatch(self._names, p.name)]
         self._refuse_strange(strange)
         old = [self.out / name for name in (mine.files if mine is not None else []) if _is_inside(self.out, name)]
@@ -147,7 +147,7 @@ class Folder:
             raise UserError(
                 f"{strange[0]} is there and was not written by an export",
                 where=str(self.out),
-                remedy="take another folder, or --replace, which removes it",
+                fix="take another folder, or --replace, which removes it",
             )
 
     def part(self, name: str, columns: Sequence[str], schema: pa.Schema | None = None) -> Part:
@@ -239,7 +239,7 @@ def exports_in(out: Path) -> dict[str, ExportNote]:
     path = out / MANIFEST
     if not os.path.lexists(path):
         return {}
-    return dict(read_note(path, _Exports, FORMAT, remedy="remove it, or take another folder").exports)
+    return dict(read_note(path, _Exports, FORMAT, fix="remove it, or take another folder").exports)
 
 
 def _drafted(path: Path, content: bytes, stack: ExitStack) -> Draft:

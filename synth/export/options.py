@@ -130,13 +130,13 @@ def weights_of(tasks: Sequence[str], given: Mapping[str, float]) -> dict[str, fl
         if task not in tasks:
             raise UserError(
                 f"--weight {task}=…: this export has no rows of the task {task!r}",
-                remedy=f"its tasks: {', '.join(tasks)}",
+                fix=f"its tasks: {', '.join(tasks)}",
             )
     others = [task for task in tasks if task not in given]
     rest = 1 - sum(given.values())
     if (others and rest <= 1e-9) or (not others and abs(rest) > 1e-9):
         raise UserError(
             f"--weight: the weights of {', '.join(tasks)} do not sum to 1",
-            remedy="leave one task out: it gets the rest",
+            fix="leave one task out: it gets the rest",
         )
     return {task: given.get(task, rest / max(1, len(others))) for task in tasks}

@@ -155,7 +155,7 @@ def labelled(store: Store, options: ExportOptions, left_out: LeftOut) -> Iterato
         where = "scores" if there else "tree"
     if where != "scores" and (more := _of_scores(options)):
         raise UserError(
-            f"{more} reads scores of single steps, and labels by {where} come without them", remedy="--labels scores"
+            f"{more} reads scores of single steps, and labels by {where} come without them", fix="--labels scores"
         )
     name = _text(options.step_score)
     query = _RATIONALES.format(
@@ -199,7 +199,7 @@ def _check_places(record: str, steps: Sequence[str], listed: Sequence[Mapping[st
     if beyond:
         raise UserError(
             f"rationale {record} has {len(steps)} steps, and a score {score!r} on step {beyond[0] + 1}",
-            remedy="its steps were cut again after they were scored, or the input is wrong: score them after the last step "
+            fix="its steps were cut again after they were scored, or the input is wrong: score them after the last step "
             "'segment', or reject this rationale",
         )
 

@@ -69,9 +69,9 @@ def merged_info(
         try:
             found = orjson.loads(read_file(inside(path.parent, path.name), _MOST_BYTES))
         except orjson.JSONDecodeError as error:
-            raise UserError(f"this is no JSON: {error}", where=str(path), remedy="fix or remove it") from error
+            raise UserError(f"this is no JSON: {error}", where=str(path), fix="fix or remove it") from error
         if not isinstance(found, dict):
-            raise UserError("this is no list of data sets by name", where=str(path), remedy="fix or remove it")
+            raise UserError("this is no list of data sets by name", where=str(path), fix="fix or remove it")
         for file in gone:
             found.pop(_data_set(file), None)
     elif not entries:
@@ -80,9 +80,9 @@ def merged_info(
         had = found.get(name, entry)
         if not replace and not (isinstance(had, dict) and had.get("file_name") == entry["file_name"]):
             raise UserError(
-                f"there is another data set {name!r} in it", where=str(path), remedy="take another folder, or --replace"
+                f"there is another data set {name!r} in it", where=str(path), fix="take another folder, or --replace"
             )
     try:
         return orjson.dumps({**found, **entries}, option=orjson.OPT_INDENT_2)
     except TypeError as error:
-        raise UserError("this is nested too deeply", where=str(path), remedy="fix or remove it") from error
+        raise UserError("this is nested too deeply", where=str(path), fix="fix or remove it") from error

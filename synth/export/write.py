@@ -119,12 +119,10 @@ def _together(wrong: Mapping[str, UserError], of: int, run: Path) -> UserError:
         return first
     if not others:
         (name,) = wrong
-        return UserError(f"{name}: {first.what}", where=first.where, remedy=f"{first.remedy}; no file was written")
+        return UserError(f"{name}: {first.what}", where=first.where, fix=f"{first.fix}; no file was written")
     each = "".join(f"\n  {name}: {str(error).replace(chr(10), chr(10) + '  ')}" for name, error in wrong.items())
     what = f"{len(wrong)} of the {of} exports cannot be written:{each}"
-    return UserError(
-        what, where=str(run), remedy="no file was written; leave those out, or do what is said beside them"
-    )
+    return UserError(what, where=str(run), fix="no file was written; leave those out, or do what is said beside them")
 
 
 @dataclass
@@ -230,7 +228,7 @@ def export_dataset(run: Path | str, to: str, options: ExportOptions | None = Non
     from datasets import Dataset, DatasetDict
 
     if to == "parquet":
-        raise UserError("the format parquet is of several tables", remedy="take them one by one: Store.dataset(SQL)")
+        raise UserError("the format parquet is of several tables", fix="take them one by one: Store.dataset(SQL)")
     options = replace(options or ExportOptions(), file_format="parquet")
     with temporary_folder() as folder:
         made = export_run(run, to, folder, options)

@@ -221,8 +221,8 @@ class BatchModel(EndpointModel):
             what = (
                 f"{self.base_url} did not answer as the batch interface of OpenAI does ({error.error_count()} fields)"
             )
-            remedy = "does this endpoint have batches? without batch: calls are made one by one"
-            raise ModelError("malformed", what, retriable=True, remedy=remedy) from error
+            fix = "does this endpoint have batches? without batch: calls are made one by one"
+            raise ModelError("malformed", what, retriable=True, fix=fix) from error
 
     async def _patiently(self, batch: str, ask: Callable[[], Awaitable[T]]) -> T:
         """The answer about something that is paid for: asked again as long as it may still come.
@@ -359,8 +359,8 @@ class BatchModel(EndpointModel):
                 found = await self._look_for(lost)
             except ModelError as error:
                 what = f"whether batches of an earlier session are there cannot be seen: {error.what}"
-                remedy = error.remedy or "give the same command again later"
-                raise Stopped(what, where=f"model {self.name}", remedy=remedy) from error
+                fix = error.fix or "give the same command again later"
+                raise Stopped(what, where=f"model {self.name}", fix=fix) from error
             for token, name in found.items():
                 sent[token]["batch"] = name
                 self._kept.write({"token": token, "batch": name})
@@ -406,7 +406,7 @@ class BatchModel(EndpointModel):
                 what = f"batch {batch} is {seen.status}, and did not answer this call"
                 self._settle(mine, ModelError("server", what, retriable=True))
         except ModelError as error:
-            self._stop(batch, error.what, error.remedy)
+            self._stop(batch, error.what, error.fix)
         except Exception as error:  # noqa: BLE001  # whatever it is, those who wait must hear of it
             self._stop(batch, redact(repr(error)), None)
         finally:
@@ -500,19 +500,19 @@ class BatchModel(EndpointModel):
                 self._new[key] = waiting.request
         self._arrived.set()
 
-    def _stop(self, batch: str, what: str, remedy: str | None) -> None:
+    def _stop(self, batch: str, what: str, fix: str | None) -> None:
         """Stop the run over a batch whose replies cannot be had; it stays on record."""
         stopped = Stopped(
             f"batch {batch}: {what}",
             where=f"model {self.name}",
-            remedy=(f"{remedy}; " if remedy else "")
+            fix=(f"{fix}; " if fix else "")
             + "the same command takes the batch up again. Should its replies be lost for good, batch: {forget: ["
             + f"{batch}]}} in the profile asks anew",
         )
         self._stopped[batch] = stopped
         for key, waiting in self._waiting.items():
             if self._batch_of.get(key) == batch and not waiting.future.done():
-                waiting.future.set_exception(Stopped(stopped.what, where=stopped.where, remedy=stopped.remedy))
+                waiting.future.set_exception(Stopped(stopped.what, where=stopped.where, fix=stopped.fix))
 
     def _settle(self, keys: Iterable[str], end: HttpReply | ModelError) -> None:
         """The end of a request: given to the call that waits for it, or kept for the one that will."""
@@ -530,4 +530,4 @@ class BatchModel(EndpointModel):
 
 def _copy(error: ModelError) -> ModelError:
     """An error of its own for each call."""
-    return ModelError(error.cause, error.what, retriable=error.retriable, fatal=error.fatal, remedy=error.remedy)
+    return ModelError(error.cause, error.what, retriable=error.retriable, fatal=error.fatal, fix=error.fix)

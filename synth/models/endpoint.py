@@ -84,7 +84,7 @@ class EndpointModel(Model):
         named_in: NamedIn | None = None,
     ) -> None:
         if (why := fault_of_address(base_url)) is not None:
-            raise SetupError(why, where=f"model {redact(name)}", remedy=HOW_TO_LOG_IN)
+            raise SetupError(why, where=f"model {redact(name)}", fix=HOW_TO_LOG_IN)
         self.name = name
         self.model_id = model
         self.base_url = base_url.rstrip("/")
@@ -125,7 +125,7 @@ class EndpointModel(Model):
         try:
             host = origin_of(self.base_url)
         except SetupError as error:
-            raise SetupError(error.what, where=f"model {redact(self.name)}", remedy=error.remedy) from error
+            raise SetupError(error.what, where=f"model {redact(self.name)}", fix=error.fix) from error
         return tuple(Sending(key, host, f"model {redact(self.name)}", self._named_in) for key in keys or (None,))
 
     def _secrets(self) -> tuple[str | None, dict[str, str]]:

@@ -92,17 +92,15 @@ class FunctionModel(Model):
             raise SetupError(
                 "it is not written in Python, so that nobody can see when it changes",
                 where=f"function {self.name}",
-                remedy="say what it is: synth.FunctionModel(function, identity='its model, and which revision')",
+                fix="say what it is: synth.FunctionModel(function, identity='its model, and which revision')",
             )
         if concurrency < 1:
-            raise SetupError(f"concurrency is {concurrency}", where=f"function {self.name}", remedy="at least 1")
+            raise SetupError(f"concurrency is {concurrency}", where=f"function {self.name}", fix="at least 1")
         try:
             canonical_json(dict(parameters or {}))
         except TypeError as error:
-            remedy = "give it to the function beforehand: functools.partial(function, …)"
-            raise SetupError(
-                f"a parameter cannot be JSON: {error}", where=f"function {self.name}", remedy=remedy
-            ) from error
+            fix = "give it to the function beforehand: functools.partial(function, …)"
+            raise SetupError(f"a parameter cannot be JSON: {error}", where=f"function {self.name}", fix=fix) from error
         self.model_id = identity or self.name
         self.endpoint = f"function:{code.hash}"
         self.capabilities = frozenset(capabilities) | {"chat"}
@@ -178,10 +176,8 @@ class FunctionModel(Model):
             body = reply.model_dump() if hasattr(reply, "model_dump") else reply
             if not isinstance(body, Mapping) or not {"choices", "error"} & body.keys():
                 what = f"function {self.name} returned {_described(body)}"
-                remedy = (
-                    "return a text, a chat completion of the OpenAI API (a dictionary with choices), or a Completion"
-                )
-                raise ModelError("malformed", what, raw=redact(repr(body)[:2000]), remedy=remedy)
+                fix = "return a text, a chat completion of the OpenAI API (a dictionary with choices), or a Completion"
+                raise ModelError("malformed", what, raw=redact(repr(body)[:2000]), fix=fix)
         return read_reply(
             HttpReply(200, {}, scrub(_as_json(body))),
             f"function {self.name}",
@@ -208,7 +204,7 @@ def _takes(function: Any, name: str) -> _Takes:
     if not callable(function) or isinstance(function, type):
         what = f"{_described(function)} is not a function" if not callable(function) else "this is a class"
         raise SetupError(
-            what, where=f"function {name}", remedy="give a function, a method, or an object that can be called"
+            what, where=f"function {name}", fix="give a function, a method, or an object that can be called"
         )
     try:
         parameters = inspect.signature(function).parameters
@@ -223,7 +219,7 @@ def _takes(function: Any, name: str) -> _Takes:
         raise SetupError(
             f"it cannot be called with messages alone: {error}",
             where=f"function {name}",
-            remedy="let it take the messages first, and give it the rest beforehand: functools.partial(function, …)",
+            fix="let it take the messages first, and give it the rest beforehand: functools.partial(function, …)",
         ) from error
     if inspect.Parameter.VAR_KEYWORD in ways.values():
         return _Takes(keyword, names=None)
@@ -338,9 +334,9 @@ def _headers(error: Exception, response: Any) -> dict[str, str]:
 def _for_functions(failure: ModelError, sent: Mapping[str, Any]) -> ModelError:
     """The failure, with what to do about it where there is no profile."""
     if failure.cause in {"auth", "not_found"}:
-        failure.remedy = "see to the key, the address and the model that the function uses"
+        failure.fix = "see to the key, the address and the model that the function uses"
     elif failure.parameter in sent:
-        failure.remedy = f"leave it out: synth.FunctionModel(function, parameters={{{failure.parameter!r}: None}})"
+        failure.fix = f"leave it out: synth.FunctionModel(function, parameters={{{failure.parameter!r}: None}})"
     elif failure.cause == "bad_request" and not failure.fatal:
-        failure.remedy = None
+        failure.fix = None
     return failure

@@ -36,10 +36,8 @@ class ClientCertificate(NamedTuple):
         for path, content, name in ((self.certificate, read[0], "CERTIFICATE"), (self.key, read[-1], "PRIVATE KEY")):
             if not _PEM[name].search(content):
                 what = f"the file of the client certificate has no {name}"
-                remedy = (
-                    "client_certificate and client_key name files in PEM; where one holds both, leave client_key out"
-                )
-                raise SetupError(what, where=str(path or self.certificate), remedy=remedy)
+                fix = "client_certificate and client_key name files in PEM; where one holds both, leave client_key out"
+                raise SetupError(what, where=str(path or self.certificate), fix=fix)
         return b"\n".join(read)
 
 
@@ -54,7 +52,7 @@ def _read_pem(path: Path) -> bytes:
     try:
         return read_file(path, _MOST_PEM)
     except UserError as error:
-        raise SetupError(error.what, where=str(path), remedy=error.remedy) from error
+        raise SetupError(error.what, where=str(path), fix=error.fix) from error
 
 
 def find_key(name: str, whose: str, url: str) -> str:
@@ -100,7 +98,7 @@ def _from_environment(name: str, whose: str, what_for: str) -> str:
     found = os.environ.get(name, "").strip()
     if not found:
         what = f"the environment variable {name} is not set"
-        raise SetupError(what, where=whose, remedy=f"export {name}=… {what_for}")
+        raise SetupError(what, where=whose, fix=f"export {name}=… {what_for}")
     return _fit(found, f"the variable {name}", whose)
 
 
@@ -109,7 +107,7 @@ def _fit(key: str, where_from: str, whose: str) -> str:
     key = key.strip()
     if not re.fullmatch(r"[\x20-\x7e]+", key):
         what = f"what {where_from} holds is no key: it has characters that no header can carry"
-        raise SetupError(what, where=whose, remedy="copy it anew: curly quotes, accents and line ends get in that way")
+        raise SetupError(what, where=whose, fix="copy it anew: curly quotes, accents and line ends get in that way")
     return key
 
 
@@ -118,15 +116,15 @@ def _from_keyring(entry: str, whose: str, url: str) -> str:
         import keyring
         import keyring.errors
     except ImportError as error:
-        remedy = "pip install 'synth-rationales[keyring]', or name an environment variable"
-        raise SetupError("the key is in a keyring, and keyring is not installed", where=whose, remedy=remedy) from error
+        fix = "pip install 'synth-rationales[keyring]', or name an environment variable"
+        raise SetupError("the key is in a keyring, and keyring is not installed", where=whose, fix=fix) from error
     service, _, user = entry.partition("/")
     try:
         key = keyring.get_password(service, user)
     except keyring.errors.KeyringError as error:
-        remedy = "unlock it, or name an environment variable"
-        raise SetupError(f"the keyring cannot be read: {error}", where=whose, remedy=remedy) from error
+        fix = "unlock it, or name an environment variable"
+        raise SetupError(f"the keyring cannot be read: {error}", where=whose, fix=fix) from error
     if not key:
-        remedy = f"keyring set {service} {user}, with the API key for {url}"
-        raise SetupError(f"the keyring has no entry {entry}", where=whose, remedy=remedy)
+        fix = f"keyring set {service} {user}, with the API key for {url}"
+        raise SetupError(f"the keyring has no entry {entry}", where=whose, fix=fix)
     return key

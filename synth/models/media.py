@@ -59,7 +59,7 @@ def with_media(messages: Sequence[Message], files: Mapping[str, Path]) -> list[M
         try:
             data = base64.b64encode(read_media(value, path)).decode()
         except UserError as error:
-            raise ModelError("bad_request", f"{error.where}: {error.what}", remedy=error.remedy) from error
+            raise ModelError("bad_request", f"{error.where}: {error.what}", fix=error.fix) from error
         mime = value.split(";")[1]
         return data if mime.startswith("audio/") else f"data:{mime};base64,{data}"
 

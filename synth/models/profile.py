@@ -198,9 +198,7 @@ def load_profile(path: Path | None = None, *, own: bool = True) -> Profile:
 
     named = path or (Path(given) if (given := os.environ.get("SYNTH_MODELS")) else None)
     if named is not None and not named.is_file():
-        raise SetupError(
-            "there is no such profile file", where=str(named), remedy="see README.md, Models, for an example"
-        )
+        raise SetupError("there is no such profile file", where=str(named), fix="see README.md, Models, for an example")
     candidates = [named] if named else [Path(PROFILE_NAME), config_folder() / PROFILE_NAME]
     found = next((p for p in candidates if p.is_file()), None)
     if found is None:
@@ -279,12 +277,12 @@ def make_model(name: str, profile: Profile, named_in: NamedIn = COMMAND_LINE) ->
         url, _, model = name.partition("#")
         return EndpointModel(model, base_url=url, model=model, named_in=named_in)
     if name.startswith(("http://", "https://")):  # not repeated: it may hold a key
-        raise SetupError("an address names no model", remedy="URL#MODEL, such as http://localhost:8000/v1#my-model")
+        raise SetupError("an address names no model", fix="URL#MODEL, such as http://localhost:8000/v1#my-model")
     known = [*profile.models, "local", "scripted"]
     near = nearest(name, known)
     raise SetupError(
         f"there is no model {redact(name)!r}",
-        remedy=(f"did you mean {near[0]!r}? " if near else "") + f"known: {', '.join(known)}; or URL#MODEL",
+        fix=(f"did you mean {near[0]!r}? " if near else "") + f"known: {', '.join(known)}; or URL#MODEL",
     )
 
 
@@ -328,7 +326,7 @@ def bind_roles(
             more = tuple(n.strip() for n in names.split(",") if n.strip())
             bound[head] = tuple(dict.fromkeys((*bound.get(head, ()), *more)))
         else:
-            raise SetupError(f"the pipeline has no role {head!r}", remedy=f"its roles: {', '.join(roles)}")
+            raise SetupError(f"the pipeline has no role {head!r}", fix=f"its roles: {', '.join(roles)}")
     for role in roles:
         if role not in bound:
             from_profile = profile.roles.get(role)

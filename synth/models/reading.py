@@ -49,7 +49,7 @@ def read_reply(
         reply: what came.
         url: where it came from, for messages.
         model: the model that was asked.
-        key_variable: where the key was taken from, for remedies.
+        key_variable: where the key was taken from, for fixes.
         scored: the given text whose log-probabilities were asked for.
         marks: the tags by which a thought within the content is known.
         summarised: whether what the endpoint sends as reasoning is a summary of it.

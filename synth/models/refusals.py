@@ -39,7 +39,7 @@ def refusal_of_server(
         reply: what came.
         url: where it came from, for messages.
         model: the model that was asked.
-        key_variable: where the key was taken from, for remedies.
+        key_variable: where the key was taken from, for fixes.
         sent: names of the parameters that were sent.
         answered: the status it came with, where the error stood in the body of a good one.
     """
@@ -56,20 +56,20 @@ def refusal_of_server(
     if status in {403, 404} and _about_the_prompt(error, body):
         return ModelError("refused" if status == 403 else "bad_request", at)
     if status in {401, 403}:
-        remedy = (
+        fix = (
             f"check the key in {key_variable}"
             if key_variable
             else "this endpoint wants a key: name its variable in the profile (key:)"
         )
         # A 403 is sent for a key, a country and a single prompt: many in a row tell which (see `caller.py`).
-        return ModelError("auth", at, fatal=status == 401, remedy=remedy)
+        return ModelError("auth", at, fatal=status == 401, fix=fix)
     if 300 <= status < 400:
         there = redact(reply.headers.get("location", "another address"))[:500]
-        remedy = f"it sends us on to {there}: give that as base_url"
-        return ModelError("not_found", at, fatal=True, remedy=remedy)
+        fix = f"it sends us on to {there}: give that as base_url"
+        return ModelError("not_found", at, fatal=True, fix=fix)
     if status in {404, 405}:
-        remedy = f"check base_url and the model's name ({model})"
-        return ModelError("not_found", at, fatal=_no_such_model(body), remedy=remedy)
+        fix = f"check base_url and the model's name ({model})"
+        return ModelError("not_found", at, fatal=_no_such_model(body), fix=fix)
     if status in {402, 429}:
         # A spent quota comes as 429 too, and waiting does not mend it.
         words = {str(error.get("code")), str(error.get("type"))}
@@ -81,22 +81,22 @@ def refusal_of_server(
             retriable=not spent,
             fatal=spent,
             retry_after=_wait(reply.headers),
-            remedy=credit if spent else None,
+            fix=credit if spent else None,
         )
     if status in {408, 409, 425} or status >= 500:
         return ModelError("server", at, retriable=True, retry_after=_wait(reply.headers), unavailable=status == 503)
     if error.get("code") == "content_filter" or "content management policy" in body:
         return ModelError("refused", at)
     if _no_such_model(body):
-        return ModelError("bad_request", at, fatal=True, remedy=f"check the model's name ({model})")
+        return ModelError("bad_request", at, fatal=True, fix=f"check the model's name ({model})")
     if _TOO_MANY_TOKENS.search(body):
-        remedy = "lower max_tokens of the step; for a model that thinks, reasoning: N in its profile (the tokens of its thought)"
-        return ModelError("bad_request", at, remedy=remedy)
+        fix = "lower max_tokens of the step; for a model that thinks, reasoning: N in its profile (the tokens of its thought)"
+        return ModelError("bad_request", at, fix=fix)
     if (parameter := _refused_parameter(error, body, sent)) is not None:
-        return ModelError("bad_request", at, parameter=parameter, remedy=_taken_away(parameter))
+        return ModelError("bad_request", at, parameter=parameter, fix=_taken_away(parameter))
     if "stream" not in sent and _ONLY_STREAMS.search(body):
-        remedy = "if this endpoint only streams: stream: true in the profile of this model (models.yaml)"
-        return ModelError("bad_request", at, parameter="stream", remedy=remedy)
+        fix = "if this endpoint only streams: stream: true in the profile of this model (models.yaml)"
+        return ModelError("bad_request", at, parameter="stream", fix=fix)
     return ModelError("bad_request", at)
 
 
@@ -136,11 +136,11 @@ def _refused_parameter(error: Mapping[str, Any], said: str, sent: Collection[str
 
 def _taken_away(parameter: str) -> str:
     """What to write in a profile so that a parameter is not sent."""
-    remedy = f"take it away in the profile of this model (models.yaml): parameters: {{{parameter}: null}}"
+    fix = f"take it away in the profile of this model (models.yaml): parameters: {{{parameter}: null}}"
     if parameter in _OF_REASONING:
         own = "{max_tokens: null, temperature: null, max_completion_tokens: 16384}"
-        remedy += f"; models that reason often take {own}"
-    return remedy
+        fix += f"; models that reason often take {own}"
+    return fix
 
 
 def _no_such_model(said: str) -> bool:

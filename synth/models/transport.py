@@ -140,8 +140,8 @@ class HttpTransport(Transport):
         except (ValueError, SetupError):
             fits = False
         if not fits:
-            remedy = "base_url begins with http:// or https://, and a host; one of numbers as 127.0.0.1 or [::1]"
-            raise unreachable(base_url, "this is no address", remedy)
+            fix = "base_url begins with http:// or https://, and a host; one of numbers as 127.0.0.1 or [::1]"
+            raise unreachable(base_url, "this is no address", fix)
         self._timeout = timeout
         every = {"Accept": "application/json", "Accept-Encoding": PACKINGS, **standard_headers(key, headers)}
         self._headers = {name: value for name, value in every.items() if name.lower() != "content-type"}
@@ -183,8 +183,8 @@ class HttpTransport(Transport):
         except BuilderError as error:
             said = _causes(error)[-1]
             if "CA certificates" in said:
-                remedy = "install the package ca-certificates, or export SSL_CERT_FILE=/path/to/authorities.pem"
-                raise untrusted(self._base_url, "this machine has no list of authorities", remedy) from error
+                fix = "install the package ca-certificates, or export SSL_CERT_FILE=/path/to/authorities.pem"
+                raise untrusted(self._base_url, "this machine has no list of authorities", fix) from error
             raise unusable_certificate(said) from error
 
     def _trusting(self, builder: ClientBuilder) -> ClientBuilder:
@@ -321,8 +321,8 @@ class HttpTransport(Transport):
         if "dns error" in causes:
             if self._proxy is not None:
                 return unreachable(url, f"there is no host {urlsplit(self._proxy).hostname} (the proxy)", _PROXY)
-            remedy = "check the host's name in base_url, and this machine's network"
-            return unreachable(url, f"there is no host {urlsplit(url).hostname}", remedy)
+            fix = "check the host's name in base_url, and this machine's network"
+            return unreachable(url, f"there is no host {urlsplit(url).hostname}", fix)
         if "CaUsedAsEndEntity" in said:
             return untrusted(url, "its certificate is that of an authority, which may not be a server's too", _LEAF)
         if "invalid peer certificate" in said:
@@ -402,31 +402,31 @@ def cut(url: str, said: str, *, stale: bool = False) -> ModelError:
     return ModelError("connection", f"{url} cut the connection: {redact(said)}", retriable=True, stale=stale)
 
 
-def unreachable(url: str, said: str, remedy: str = _IS_IT_THERE) -> ModelError:
+def unreachable(url: str, said: str, fix: str = _IS_IT_THERE) -> ModelError:
     """No connection."""
-    return ModelError("connection", f"cannot reach {url}: {redact(said)}", retriable=True, fatal=True, remedy=remedy)
+    return ModelError("connection", f"cannot reach {url}: {redact(said)}", retriable=True, fatal=True, fix=fix)
 
 
 _AUTHORITY = "fix the server's certificate, or name the authority that signed it: export SSL_CERT_FILE=…"
 
 
-def untrusted(url: str, said: str, remedy: str = _AUTHORITY) -> ModelError:
+def untrusted(url: str, said: str, fix: str = _AUTHORITY) -> ModelError:
     """A certificate that one of the two sides does not take."""
-    return ModelError("connection", f"cannot trust {url}: {redact(said)}", fatal=True, remedy=remedy)
+    return ModelError("connection", f"cannot trust {url}: {redact(said)}", fatal=True, fix=fix)
 
 
 def no_tls(url: str) -> ModelError:
     """The other side speaks, but no TLS."""
-    remedy = f"base_url: http://{url.removeprefix('https://')}"
-    return ModelError("connection", f"cannot reach {url}: the server speaks no TLS", fatal=True, remedy=remedy)
+    fix = f"base_url: http://{url.removeprefix('https://')}"
+    return ModelError("connection", f"cannot reach {url}: the server speaks no TLS", fatal=True, fix=fix)
 
 
 def unusable_certificate(said: str) -> SetupError:
     """A client certificate that no connection can be made with."""
-    remedy = (
+    fix = (
         "client_certificate names a file in PEM; client_key the one with its key (not encrypted), where that is another"
     )
-    return SetupError(f"the client certificate cannot be used: {said}", remedy=remedy)
+    return SetupError(f"the client certificate cannot be used: {said}", fix=fix)
 
 
 def proxy_of(base_url: str) -> str | None:

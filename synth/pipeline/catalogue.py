@@ -41,20 +41,20 @@ def find_pipeline(name: str, *, reach: Reach | None = None) -> Path:
         if path.is_file():
             return path
         raise PipelineError(
-            "there is no such pipeline file", where=name, remedy="see synth pipelines for those that are shipped"
+            "there is no such pipeline file", where=name, fix="see synth pipelines for those that are shipped"
         )
     short = [n for n in known if n.rsplit("/", 1)[-1] == name]
     if len(short) == 1:
         return known[short[0]]
     if short:
-        raise PipelineError(f"{name!r} could be {' or '.join(short)}", remedy="give its whole name")
+        raise PipelineError(f"{name!r} could be {' or '.join(short)}", fix="give its whole name")
     if name and (inside := _in_folder(name, reach)) is not None:
         return inside
     near = nearest(name, [*known, *(n.rsplit("/", 1)[-1] for n in known)])
-    remedy = (f"did you mean {near[0]!r}? " if near else "") + (
+    fix = (f"did you mean {near[0]!r}? " if near else "") + (
         f"synth pipelines lists them; a file of yours ends in .yaml, a folder of yours holds a {PIPELINE_FILE}"
     )
-    raise PipelineError(f"there is no pipeline {name!r}", remedy=remedy)
+    raise PipelineError(f"there is no pipeline {name!r}", fix=fix)
 
 
 def _in_folder(name: str, reach: Reach | None) -> Path | None:
@@ -68,5 +68,5 @@ def _in_folder(name: str, reach: Reach | None) -> Path | None:
     except (OSError, ValueError):  # a name that no file can have
         return None
     if is_folder:
-        raise PipelineError(f"this folder holds no {PIPELINE_FILE}", where=name, remedy="name the pipeline file in it")
+        raise PipelineError(f"this folder holds no {PIPELINE_FILE}", where=name, fix="name the pipeline file in it")
     return None

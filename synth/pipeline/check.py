@@ -54,8 +54,8 @@ def check_roles(roles: Any, steps: Sequence[Step], draft: Draft) -> None:
         return
     for step in (s for s in steps if isinstance(s, ModelStep)):
         for role in (r for r in step.roles() if r not in roles):
-            remedy = near(role, roles) or f"its roles: {', '.join(roles)}; add it under roles:"
-            draft.find(step.name, "by", f"the pipeline has no role {role!r}", remedy)
+            fix = near(role, roles) or f"its roles: {', '.join(roles)}; add it under roles:"
+            draft.find(step.name, "by", f"the pipeline has no role {role!r}", fix)
 
 
 def check_flow(uses: Sequence[Use], imports: Sequence[str], draft: Draft) -> None:
@@ -129,14 +129,14 @@ class _Flow:
         known = names_of(kind, named) | dict(step.sees())
         known |= {f"{part}.{of}": named for part in ("step", "option") if part in known for of in ("score", "label")}
         for option, source in {**({"where": step.where} if step.where else {}), **step.expressions()}.items():
-            for what, remedy in self._wrong_with(source, known):
-                find(step.name, option, what, remedy)
+            for what, fix in self._wrong_with(source, known):
+                find(step.name, option, what, fix)
         if not is_copy:
             known = self._known(frozenset[str]().union(*(made.of_problem for made in seen.values())))
             conditions = {"when": step.when, "unless": step.unless}
             for option, condition in conditions.items():
-                for what, remedy in () if condition is None else self._wrong_with(condition, known):
-                    find(step.name, option, what, remedy)
+                for what, fix in () if condition is None else self._wrong_with(condition, known):
+                    find(step.name, option, what, fix)
         self._check_score_option(step, scores)
         made = frozenset(step.gives_scores())
         of_problem = frozenset(step.gives_problem_scores())
@@ -145,8 +145,8 @@ class _Flow:
     def check_until(self, until: Until) -> None:
         """Note what is wrong with the condition of a `repeat`, after the steps of its first iteration."""
         scores = frozenset[str]().union(*(made.of_problem for made in self._made.values() if made.enabled))
-        for what, remedy in self._wrong_with(until.source, self._known(scores)):
-            self._draft.findings.append(Finding(*until.place, f"until: {what}", remedy))
+        for what, fix in self._wrong_with(until.source, self._known(scores)):
+            self._draft.findings.append(Finding(*until.place, f"until: {what}", fix))
 
     def _known(self, scores: frozenset[str]) -> dict[str, frozenset[str] | None]:
         """The names that any expression sees, with the fields of each; None where it is not known which there are."""
@@ -161,27 +161,27 @@ class _Flow:
                 what = f"it works on what the step {name!r} makes, which is disabled (enabled: false)"
                 find(step.name, option, what, f"enable {name}, disable this step too, or name another step")
             elif name not in seen and not self._draft.in_the_dark:
-                remedy = near(name, seen) or f"earlier steps: {', '.join(seen)}"
-                find(step.name, option, f"there is no earlier step {name!r}", remedy)
+                fix = near(name, seen) or f"earlier steps: {', '.join(seen)}"
+                find(step.name, option, f"there is no earlier step {name!r}", fix)
             elif name in seen and named not in seen[name].kinds:
                 makers = [n for n, made in seen.items() if named in made.kinds]
-                remedy = f"steps that make one: {', '.join(makers) or 'none so far'}"
-                find(step.name, option, f"it works on a {named.alias}, and {name!r} makes none", remedy)
+                fix = f"steps that make one: {', '.join(makers) or 'none so far'}"
+                find(step.name, option, f"it works on a {named.alias}, and {name!r} makes none", fix)
         if not self._draft.in_the_dark and not any(kind in made.kinds for made in seen.values()):
             off = [n for n, made in self._made.items() if kind in made.kinds]
-            remedy = f"put a step that makes a {kind.alias} before it"
+            fix = f"put a step that makes a {kind.alias} before it"
             if off:
-                remedy += f", or enable one: {', '.join(off)}"
+                fix += f", or enable one: {', '.join(off)}"
             if kind.alias in _IMPORTED:
-                remedy += f", or, where the input brings them: imports: [{kind.alias}]"
-            find(step.name, "step", f"it works on a {kind.alias}, and no earlier step makes one", remedy)
+                fix += f", or, where the input brings them: imports: [{kind.alias}]"
+            find(step.name, "step", f"it works on a {kind.alias}, and no earlier step makes one", fix)
 
     def _wrong_with(self, source: str, known: Mapping[str, frozenset[str] | None]) -> Iterator[tuple[str, str]]:
-        """What is wrong with an expression, as (what, remedy)."""
+        """What is wrong with an expression, as (what, fix)."""
         try:
             unknown = Expression(source).unknown_names(known)
         except UserError as error:
-            yield f"the expression {source!r} does not compile: {error.what}", f"fix it; it is Jinja2: {error.remedy}"
+            yield f"the expression {source!r} does not compile: {error.what}", f"fix it; it is Jinja2: {error.fix}"
             return
         for name in unknown:
             owner, _, attribute = name.rpartition(".") if "." in name else (name, "", "")
@@ -196,8 +196,8 @@ class _Flow:
             elif owner in _OF_SCORES:
                 yield self._wrong_score(source, attribute, fields)
             else:
-                remedy = near(attribute, fields) or f"fields: {', '.join(sorted(fields))}"
-                yield f"{source!r}: {owner} has no {attribute!r}", remedy
+                fix = near(attribute, fields) or f"fields: {', '.join(sorted(fields))}"
+                yield f"{source!r}: {owner} has no {attribute!r}", fix
 
     def _wrong_score(self, source: str, score: str, known: frozenset[str]) -> tuple[str, str]:
         """Why an expression cannot see a score, and what to do."""
@@ -214,8 +214,8 @@ class _Flow:
             off = next(iter(makers))
             what = f"{source!r}: the score {score!r} is made by the step {off!r}, which is disabled (enabled: false)"
             return what, f"enable {off}, or disable this step too"
-        remedy = near(score, known) or f"scores: {', '.join(sorted(known)) or 'none so far'}"
-        return f"{source!r}: no earlier step makes the score {score!r}", remedy
+        fix = near(score, known) or f"scores: {', '.join(sorted(known)) or 'none so far'}"
+        return f"{source!r}: no earlier step makes the score {score!r}", fix
 
     def _check_score_option(self, step: Step, scores: frozenset[str]) -> None:
         """A step that reads scores by its options, `score` or what `reads_scores` has, must find them made before."""
@@ -226,8 +226,8 @@ class _Flow:
         for option, name in [(option, n) for option, names in wanted.items() for n in names if n not in scores]:
             if self._draft.in_the_dark:
                 return
-            remedy = near(name, scores) or f"scores so far: {', '.join(sorted(scores)) or 'none'}"
-            self._draft.find(step.name, option, f"no earlier step makes the score {name!r}", remedy)
+            fix = near(name, scores) or f"scores so far: {', '.join(sorted(scores)) or 'none'}"
+            self._draft.find(step.name, option, f"no earlier step makes the score {name!r}", fix)
 
 
 def check_corpus(steps: Sequence[Step], corpus: Sequence[CorpusStep], imports: Sequence[str], draft: Draft) -> None:
@@ -242,16 +242,16 @@ def check_corpus(steps: Sequence[Step], corpus: Sequence[CorpusStep], imports: S
     scores = dict.fromkeys(i.removeprefix("score.") for i in imports if i.startswith("score."))
     scores |= dict.fromkeys(name for step in steps for name in step.gives_scores())
     for index, step in enumerate(corpus):
-        for option, what, remedy in step.problems_with():
-            draft.find(step.name, option, what, remedy)
+        for option, what, fix in step.problems_with():
+            draft.find(step.name, option, what, fix)
         if step.once and any(earlier.step == step.step for earlier in corpus[:index]):
             what = f"a second {step.step}, and a record has room for what one says"
             draft.find(step.name, "step", what, "leave one of them out")
         for option, source in () if draft.in_the_dark else step.sources():
             for name in scores_read(source):
                 if name not in scores and name != "human":  # which people give, in the browser
-                    remedy = near(name, [*scores, "length"]) or f"scores: {', '.join(scores) or 'none'}; or length"
-                    draft.find(step.name, option, f"no step before makes the score {name!r}", remedy)
+                    fix = near(name, [*scores, "length"]) or f"scores: {', '.join(scores) or 'none'}; or length"
+                    draft.find(step.name, option, f"no step before makes the score {name!r}", fix)
         scores |= dict.fromkeys(step.gives_scores)
 
 
@@ -263,17 +263,17 @@ def check_prompts(steps: Sequence[Step], draft: Draft) -> dict[str, str]:
             try:
                 prompt = step.load(option)
             except UserError as error:
-                draft.find(step.name, option, error.what, error.remedy or "")
+                draft.find(step.name, option, error.what, error.fix or "")
                 continue
             try:
                 for name, line in prompt.unknown_variables(known):
                     owner, _, field = name.rpartition(".")
                     offered = known.get(owner) if owner else known
-                    remedy = (
+                    fix = (
                         near(field, offered or ())
                         or f"{'fields' if owner else 'variables'}: {', '.join(sorted(offered or ()))}"
                     )
-                    draft.find(step.name, option, f"{prompt.name}, line {line}: unknown variable {name!r}", remedy)
+                    draft.find(step.name, option, f"{prompt.name}, line {line}: unknown variable {name!r}", fix)
                 for text, line in prompt.stray_text()[:1]:
                     what = f"{prompt.name}, line {line}: {text[:40]!r} stands outside of every message, and would not be sent"
                     draft.find(
@@ -283,5 +283,5 @@ def check_prompts(steps: Sequence[Step], draft: Draft) -> dict[str, str]:
                 prompt.check()
             except UserError as error:
                 what = f"the prompt does not compile ({error.where or 'as a whole'}): {error.what}"
-                draft.find(step.name, option, what, f"fix the template: {error.remedy}")
+                draft.find(step.name, option, what, f"fix the template: {error.fix}")
     return labels

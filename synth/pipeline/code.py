@@ -78,9 +78,9 @@ def read_code(name: str, reach: Reach) -> CodeFile:
     """
     path = reach.find(name)
     if path.suffix != ".py":
-        raise UserError("this is not Python", where=name, remedy="name a file that ends in .py")
+        raise UserError("this is not Python", where=name, fix="name a file that ends in .py")
     if not path.is_file():
-        raise UserError("there is no such file", where=str(path), remedy="it lies beside the pipeline file")
+        raise UserError("there is no such file", where=str(path), fix="it lies beside the pipeline file")
     return CodeFile(path, read_file(path, _MOST_BYTES))
 
 
@@ -95,7 +95,7 @@ def load_code(name: str, reach: Reach, code: Code) -> None:
         lines = file.content.count(b"\n")
         raise UserError(
             f"{file.path} holds Python ({lines} lines) that would run as you, with your files and keys, and is not allowed yet",
-            remedy="read it; then add --allow-code to the command (run, plan, rehearse, pipelines), or call synth.allow_code(PIPELINE)",
+            fix="read it; then add --allow-code to the command (run, plan, rehearse, pipelines), or call synth.allow_code(PIPELINE)",
         )
     module = _run(file.path, file.content)
     code.digests[f"{len(code.digests) + 1}: {name}"] = file.digest  # two files may have one name
@@ -108,7 +108,7 @@ def load_code(name: str, reach: Reach, code: Code) -> None:
                 continue
             if own in all_steps() or own in code.steps:
                 raise UserError(
-                    f"the step {own!r} is defined already", where=str(file.path), remedy="give it another name"
+                    f"the step {own!r} is defined already", where=str(file.path), fix="give it another name"
                 )
             code.steps[own] = value
         elif isinstance(value, type) and issubclass(value, BaseModel):
@@ -116,13 +116,13 @@ def load_code(name: str, reach: Reach, code: Code) -> None:
                 raise UserError(
                     f"{value.__name__} is no class of replies",
                     where=str(file.path),
-                    remedy="derive it from synth.Reply",
+                    fix="derive it from synth.Reply",
                 )
             if holds_itself(value):
                 raise UserError(
                     f"the class of replies {value.__name__} holds itself, at some depth, and no endpoint can be held to that",
                     where=str(file.path),
-                    remedy="write out how deep a reply may be: a class for each level",
+                    fix="write out how deep a reply may be: a class for each level",
                 )
             code.replies[value.__name__] = value
         else:
@@ -145,7 +145,7 @@ def _run(path: Path, content: bytes) -> ModuleType:
         del sys.modules[module.__name__]
         if isinstance(error, KeyboardInterrupt):
             raise
-        raise UserError(why_raised(error, path), where=str(path), remedy="correct the file") from error
+        raise UserError(why_raised(error, path), where=str(path), fix="correct the file") from error
     return module
 
 

@@ -43,7 +43,7 @@ def place_in(places: Mapping[YamlPath, Place], path: YamlPath) -> Place:
     return places[path]
 
 
-def read_document(path: Path, reach: Reach, draft: Draft, *, kind: str, remedy: str) -> Document | None:
+def read_document(path: Path, reach: Reach, draft: Draft, *, kind: str, fix: str) -> Document | None:
     """Read a file; None, and a finding, where it is not YAML or does not hold a mapping.
 
     Args:
@@ -51,7 +51,7 @@ def read_document(path: Path, reach: Reach, draft: Draft, *, kind: str, remedy: 
         reach: which files it may name.
         draft: takes the findings.
         kind: what it should hold, for the findings: `pipeline` or `block`.
-        remedy: what to do where it does not hold one.
+        fix: what to do where it does not hold one.
 
     Raises:
         PipelineError: it cannot be read.
@@ -63,11 +63,11 @@ def read_document(path: Path, reach: Reach, draft: Draft, *, kind: str, remedy: 
         draft.findings.append(Finding(shown, error.line, f"this is not YAML: {error.what}", "correct the line"))
         return None
     except UserError as error:
-        raise PipelineError(error.what, where=shown, remedy=error.remedy) from error
+        raise PipelineError(error.what, where=shown, fix=error.fix) from error
     for line, what in mistakes:
         draft.findings.append(Finding(shown, line, *what.split(": ", 1)))
     if not isinstance(data, dict):
-        draft.findings.append(Finding(shown, 1, f"the file holds no {kind}", remedy))
+        draft.findings.append(Finding(shown, 1, f"the file holds no {kind}", fix))
         return None
     return Document(path, reach, data, {(): (shown, 1)} | {p: (shown, line) for p, line in lines.items()})
 
@@ -83,7 +83,7 @@ def document_of(given: Mapping[str, Any], reach: Reach) -> Document:
     except orjson.JSONEncodeError as error:
         raise PipelineError(
             f"the mapping holds something that a pipeline file could not: {error}",
-            remedy="write steps as mappings, with texts, numbers and lists",
+            fix="write steps as mappings, with texts, numbers and lists",
         ) from error
     assert reach.folder is not None
     return Document(reach.folder / "pipeline", reach, data, _places(data, ()))

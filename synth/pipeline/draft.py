@@ -24,11 +24,11 @@ class Finding(NamedTuple):
     line: int
     """From 1; 0 in a mapping, which has no lines."""
     what: str
-    remedy: str
+    fix: str
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}" if self.line else self.file
-        return f"{where}: {self.what}\n  → {self.remedy}"
+        return f"{where}: {self.what}\n  → {self.fix}"
 
 
 @dataclass
@@ -44,13 +44,13 @@ class Draft:
     originals: dict[str, str] = field(default_factory=dict)
     """Of a step of a later iteration of a `repeat` the step that it is a copy of, by name."""
 
-    def find(self, step: str, option: str, what: str, remedy: str) -> None:
+    def find(self, step: str, option: str, what: str, fix: str) -> None:
         """Note a mistake in an option of a step; of a copy only what its original does not have."""
         file, line = self.places.get((step, option)) or self.places.get((step, "step")) or ("", 1)
         original = f"step {self.originals.get(step, step)}: {what}"
         if step in self.originals and any(f[:3] == (file, line, original) for f in self.findings):
             return
-        self.findings.append(Finding(file, line, f"step {step}: {what}", remedy))
+        self.findings.append(Finding(file, line, f"step {step}: {what}", fix))
 
     def check_models(self, models: Mapping[str, Sequence[Model]]) -> None:
         """Note what the bound models cannot do that the steps need."""
@@ -75,8 +75,8 @@ class Draft:
             roles = dict.fromkeys(role for name in sources for role in made_by.get(name, ()))
             authors = [t for role in roles for t in models.get(role, ())]
             made = [s for s in self.pipeline.steps[:index] if s.name in sources]
-            for option, what, remedy in (*step.problems_with(models, authors), *step.problems_with_sources(made)):
-                self.find(step.name, option, what, remedy)
+            for option, what, fix in (*step.problems_with(models, authors), *step.problems_with_sources(made)):
+                self.find(step.name, option, what, fix)
 
     def checked(self) -> Pipeline:
         """The pipeline.

@@ -194,7 +194,7 @@ class Reader:
         try:
             file = document.reach.find(name)
         except UserError as error:
-            self._find(at, f"{error.where}: {error.what}", error.remedy or "name a file beside the pipeline file")
+            self._find(at, f"{error.where}: {error.what}", error.fix or "name a file beside the pipeline file")
             return None
         if not file.is_file():
             self._find(at, f"there is no block {name}", "paths are read from beside the file that names them")
@@ -207,7 +207,7 @@ class Reader:
             return None
         reach = document.reach.below(file.parent)
         if file not in self._blocks:
-            self._blocks[file] = read_document(file, reach, self._draft, kind="block", remedy="begin with steps:")
+            self._blocks[file] = read_document(file, reach, self._draft, kind="block", fix="begin with steps:")
         block = self._blocks[file]
         return None if block is None else block._replace(reach=reach)
 
@@ -288,8 +288,8 @@ class Reader:
                 what = f"unknown key {key!r}"
                 self._find(document.at(*path, key), what, near(key, known) or f"known: {', '.join(known)}")
 
-    def _find(self, at: Place, what: str, remedy: str) -> None:
-        finding = Finding(*at, what, remedy)
+    def _find(self, at: Place, what: str, fix: str) -> None:
+        finding = Finding(*at, what, fix)
         if finding not in self._draft.findings:  # a block that is used twice has each mistake once
             self._draft.findings.append(finding)
 

@@ -110,8 +110,8 @@ class _Changes:
         self._find(f"{self._base} has no step {name!r}", hint, *path)
         return None
 
-    def _find(self, what: str, remedy: str, *path: str | int) -> None:
-        self._draft.findings.append(Finding(*self._document.at(*path), what, remedy))
+    def _find(self, what: str, fix: str, *path: str | int) -> None:
+        self._draft.findings.append(Finding(*self._document.at(*path), what, fix))
 
 
 def _lists_in(items: list[Item]) -> Iterator[list[Item]]:

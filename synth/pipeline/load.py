@@ -1,4 +1,4 @@
-"""From a pipeline file to a pipeline, and the static check: every mistake at once, each with file, line and remedy."""
+"""From a pipeline file to a pipeline, and the static check: every mistake at once, each with file, line and fix."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class _File:
 
 
 def _read(path: Path, reach: Reach, draft: Draft) -> Document | None:
-    return read_document(path, reach, draft, kind="pipeline", remedy="begin with pipeline: family/name")
+    return read_document(path, reach, draft, kind="pipeline", fix="begin with pipeline: family/name")
 
 
 def _with_base(
@@ -123,8 +123,8 @@ def _with_base(
     if base_name is not None:
         return _merge(file, document, str(base_name), draft, reader, (*seen, document.path), code)
     for key in (key for key in CHANGES if document.data.get(key)):
-        remedy = "name the pipeline it changes: extends: NAME"
-        draft.findings.append(Finding(*document.at(key), f"{key} without extends", remedy))
+        fix = "name the pipeline it changes: extends: NAME"
+        draft.findings.append(Finding(*document.at(key), f"{key} without extends", fix))
     return file
 
 
@@ -141,7 +141,7 @@ def _merge(
     try:
         base_path = find_pipeline(base_name, reach=reach)
     except UserError as error:
-        draft.findings.append(Finding(*at, error.what, error.remedy or "name a pipeline"))
+        draft.findings.append(Finding(*at, error.what, error.fix or "name a pipeline"))
         return None
     if base_path in seen:
         draft.findings.append(Finding(*at, "the pipelines extend each other in a circle", "break the circle"))
@@ -232,7 +232,7 @@ def _run_code(name: str, reach: Reach, place: Place, draft: Draft, code: Code) -
         load_code(name, reach, code)
     except UserError as error:
         what = f"{error.where}: {error.what}" if error.where else error.what
-        draft.findings.append(Finding(*place, what, error.remedy or "correct the file"))
+        draft.findings.append(Finding(*place, what, error.fix or "correct the file"))
         draft.in_the_dark, code.whole = True, False
 
 
@@ -266,14 +266,14 @@ def _head(file: _File, draft: Draft) -> PipelineHead | None:
     except ValidationError as error:
         for e in error.errors(include_input=False):
             key = str(e["loc"][0])
-            remedy = "see schemas/pipeline.json"
+            fix = "see schemas/pipeline.json"
             what = f"{'.'.join(map(str, e['loc']))}: {e['msg']}"
             if e["type"] == "extra_forbidden":
                 known = [*PipelineHead.model_fields, "steps", "corpus", "extends", *CHANGES]
-                what, remedy = f"unknown key {key!r}", near(key, known) or f"known: {', '.join(known)}"
+                what, fix = f"unknown key {key!r}", near(key, known) or f"known: {', '.join(known)}"
             elif e["type"] == "missing":
-                what, remedy = f"{key} is missing", f"add {key}: …"
-            draft.findings.append(Finding(*file.at(*e["loc"]), what, remedy))
+                what, fix = f"{key} is missing", f"add {key}: …"
+            draft.findings.append(Finding(*file.at(*e["loc"]), what, fix))
         return None
 
 
@@ -281,8 +281,8 @@ def _check_sample(sample: str, file: _File, draft: Draft) -> None:
     """A pipeline may name a sample, and no file of whoever runs it."""
     known = sorted(path.name for path in shipped("samples").glob("*.jsonl"))
     if sample not in known:
-        remedy = near(sample, known) or f"samples: {', '.join(known)}; a file of yours is given with --input"
-        draft.findings.append(Finding(*file.at("sample"), f"there is no sample {sample!r}", remedy))
+        fix = near(sample, known) or f"samples: {', '.join(known)}; a file of yours is given with --input"
+        draft.findings.append(Finding(*file.at("sample"), f"there is no sample {sample!r}", fix))
 
 
 _SURELY_MEANT = 0.8
@@ -313,10 +313,10 @@ def _step(
     options = dict(item.options)
     if not isinstance(which, str) or which not in kinds:
         what = f"there is no step {which!r}" if which else "the step is not named"
-        remedy = near(str(which), kinds) or f"steps: {', '.join(kinds)}"
+        fix = near(str(which), kinds) or f"steps: {', '.join(kinds)}"
         unknown = bool(which) and code is not None and not code.whole  # it may be a step of the code that did not run
         if not unknown:
-            _note(draft, item, "step", what, remedy)
+            _note(draft, item, "step", what, fix)
         alike = nearest(str(which), kinds, cutoff=_SURELY_MEANT)
         if not alike:
             draft.in_the_dark = True
@@ -352,8 +352,8 @@ def _step(
                 what = f"step {name}: {option}{f'.{place}' if place else ''}: unknown key {e['loc'][-1]!r}"
                 _note(draft, item, option, what, f"see synth pipelines --step {which}")
             elif e["type"] == "extra_forbidden":
-                remedy = near(option, known) or f"its options: {', '.join(known)}"
-                _note(draft, item, option, f"step {name}: unknown option {option!r}", remedy)
+                fix = near(option, known) or f"its options: {', '.join(known)}"
+                _note(draft, item, option, f"step {name}: unknown option {option!r}", fix)
             elif e["type"] == "missing":
                 _note(draft, item, option, f"step {name}: {option} is missing", f"add {option}: …")
             else:
@@ -368,7 +368,7 @@ def _step(
             return None
 
 
-def _note(draft: Draft, item: Item, option: str, what: str, remedy: str) -> None:
+def _note(draft: Draft, item: Item, option: str, what: str, fix: str) -> None:
     """Note a mistake in how a step is written; its copies in later iterations are written in the same place."""
     if item.original is None:
-        draft.findings.append(Finding(*item.at(option), what, remedy))
+        draft.findings.append(Finding(*item.at(option), what, fix))

@@ -113,11 +113,11 @@ def _compiling(work: Callable[[], _T]) -> _T:
     try:
         return work()
     except TemplateSyntaxError as error:
-        raise UserError(error.message or "it is not Jinja2", where=f"line {error.lineno}", remedy=_REMEDY) from error
+        raise UserError(error.message or "it is not Jinja2", where=f"line {error.lineno}", fix=_REMEDY) from error
     except SyntaxError as error:  # of Python, to which it is compiled: 20 loops within each other, a keyword twice
-        raise UserError(f"it is nested too deeply, or not Jinja2: {error.msg}", remedy=_REMEDY) from error
+        raise UserError(f"it is nested too deeply, or not Jinja2: {error.msg}", fix=_REMEDY) from error
     except Exception as error:
-        raise UserError(reason(error), remedy=_REMEDY) from error
+        raise UserError(reason(error), fix=_REMEDY) from error
 
 
 _REMEDY = "docs/expressions.md says what can stand in a template or an expression"

@@ -44,7 +44,7 @@ class Expression:
         except Exception as error:
             raise UserError(
                 f"the expression {shown(self.source)} fails: {reason(error)}",
-                remedy="docs/expressions.md says what can stand in one",
+                fix="docs/expressions.md says what can stand in one",
             ) from error
         finally:
             end(before)
@@ -76,7 +76,7 @@ class Expression:
         except TypeError:
             return None
         except UserError as error:
-            raise UserError(error.what, where=where, remedy=error.remedy) from error
+            raise UserError(error.what, where=where, fix=error.fix) from error
 
     def unknown_names(self, known: Mapping[str, frozenset[str] | None]) -> list[str]:
         """Names and attributes it uses that are not on offer."""

@@ -106,7 +106,7 @@ class Prompt:
             template, common = _compile(self.text)
         except UserError as error:
             what = f"the prompt does not compile ({error.where}): {error.what}"
-            raise UserError(what, where=self.name, remedy=error.remedy) from error
+            raise UserError(what, where=self.name, fix=error.fix) from error
         known = {**common, **variables, **{role: Role(role, messages) for role in _ROLES}}
         # What `Template.new_context` makes, less its look through all globals for each prompt.
         context = template.environment.context_class(template.environment, known, None, {})
@@ -114,14 +114,14 @@ class Prompt:
         try:
             deque(template.root_render_func(context), maxlen=0)  # it writes messages
         except Exception as error:
-            what, remedy = f"the prompt cannot be filled in: {reason(error)}", "docs/expressions.md says what it can do"
-            raise PromptError(what, where=self.name, remedy=remedy) from error
+            what, fix = f"the prompt cannot be filled in: {reason(error)}", "docs/expressions.md says what it can do"
+            raise PromptError(what, where=self.name, fix=fix) from error
         finally:
             end(before)
             context.vars.clear()  # its macros know the context: a circle that would wait for the garbage collector
         if not messages:
             raise PromptError(
-                "the prompt makes no message", where=self.name, remedy="write {% call user() %}…{% endcall %}"
+                "the prompt makes no message", where=self.name, fix="write {% call user() %}…{% endcall %}"
             )
         return tuple(messages)
 
@@ -168,23 +168,23 @@ def load_prompt(name: str, *, reach: Reach | None = None) -> Prompt:
     path = (reach.find(name) if reach is not None else Path(name)) if own else _FOLDER / f"{name}.j2"
     if not path.is_file() or not (own or name in known):
         near = nearest(name, known)
-        remedy = (
+        fix = (
             f"did you mean {near[0]!r}?"
             if near
             else f"shipped prompts: {', '.join(known)}; a file of yours ends in .j2"
         )
-        raise UserError(f"no such prompt: {name}", remedy=remedy)
+        raise UserError(f"no such prompt: {name}", fix=fix)
     try:
         text = read_file(path, MOST_BYTES).decode("utf-8")
     except UnicodeDecodeError as error:
-        raise UserError("the prompt is not UTF-8 text", where=str(path), remedy="save it as UTF-8") from error
+        raise UserError("the prompt is not UTF-8 text", where=str(path), fix="save it as UTF-8") from error
     header = _HEADER.match(text)
     fields = _fields(header[1]) if header else {}
     if "version" not in fields:
         raise UserError(
             "the prompt has no version",
             where=str(path),
-            remedy="begin the file with {#- version: 1\n    purpose: … -#}",
+            fix="begin the file with {#- version: 1\n    purpose: … -#}",
         )
     return Prompt(
         name=name, text=text, version=fields["version"], purpose=fields.get("purpose", ""), source=fields.get("source")

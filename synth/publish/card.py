@@ -171,7 +171,7 @@ def write_card(
 
 
 def _nothing(out: Path) -> UserError:
-    return UserError("there is no export of this run in the folder", where=str(out), remedy="synth export --to …")
+    return UserError("there is no export of this run in the folder", where=str(out), fix="synth export --to …")
 
 
 def _header(facts: Facts, configs: Sequence[Config], licenses: Licenses, called: str) -> dict[str, Any]:

@@ -140,5 +140,5 @@ def _jsonl(path: Path) -> tuple[int, list[str]]:
 
 
 def _unreadable(path: Path, why: object) -> UserError:
-    remedy = "write the export again: synth export RUN --to … --out FOLDER --replace"
-    return UserError(f"the export cannot be read: {why}", where=str(path), remedy=remedy)
+    fix = "write the export again: synth export RUN --to … --out FOLDER --replace"
+    return UserError(f"the export cannot be read: {why}", where=str(path), fix=fix)

@@ -84,9 +84,7 @@ class Hub:
             validate_repo_id(repo)
             token = get_token()
             if token is None:
-                raise SetupError(
-                    "there is no token for the Hub", remedy="hf auth login, or HF_TOKEN=… in the environment"
-                )
+                raise SetupError("there is no token for the Hub", fix="hf auth login, or HF_TOKEN=… in the environment")
             keep_secret(token)
             me = self._api.whoami()["name"]
         self.repo = repo if "/" in repo else f"{me}/{repo}"
@@ -125,9 +123,9 @@ class Hub:
         with temporary_folder() as folder:
             path = self._api.hf_hub_download(self.repo, NOTE, revision=head, repo_type=_KIND, local_dir=folder)
             try:
-                note = read_note(Path(path), PushNote, PUSH_FORMAT, remedy="remove it")
+                note = read_note(Path(path), PushNote, PUSH_FORMAT, fix="remove it")
             except NewerVersionError as error:
-                raise UserError(error.what, where=f"{NOTE}, in {self.repo}", remedy=error.remedy) from error
+                raise UserError(error.what, where=f"{NOTE}, in {self.repo}", fix=error.fix) from error
             except UserError:
                 return {}  # not one of ours: then nothing there is
             return {p: (f.sha256, f.oid) for p, f in note.files.items()}
@@ -193,7 +191,7 @@ def _refuse_to_send_on(response: Any) -> None:
     there = response.request.url.join(response.headers["location"])
     if response.status_code in {307, 308} and origin_of(_bare(there)) != origin_of(_bare(response.request.url)):
         what = f"the Hub sends us on to {origin_of(_bare(there))}, and what is published does not go there"
-        raise SetupError(what, where=origin_of(_bare(response.request.url)), remedy="look at HF_ENDPOINT")
+        raise SetupError(what, where=origin_of(_bare(response.request.url)), fix="look at HF_ENDPOINT")
 
 
 def _bare(url: Any) -> str:
@@ -211,21 +209,21 @@ def _told(repo: str, *, writing: bool) -> Iterator[None]:
     except (SynthError, KeyboardInterrupt):
         raise
     except HFValidationError as error:
-        raise UserError(f"{repo!r} is no name for a repository: {_said(error)}", remedy="OWNER/NAME") from None
+        raise UserError(f"{repo!r} is no name for a repository: {_said(error)}", fix="OWNER/NAME") from None
     except Exception as error:
         chain = list(_chain(error))
         if answered := next((e for e in chain if isinstance(e, HfHubHTTPError)), None):
             raise _answered(repo, answered) from None
         if lost := next((e for e in chain if _is_network(e)), None):
             if writing:
-                raise Stopped(f"the connection to the Hub was lost: {_said(lost)}", where=repo, remedy=_AGAIN) from None
-            remedy = "look at the network, and at HF_ENDPOINT"
-            raise SetupError(f"the Hub cannot be reached: {_said(lost)}", where=repo, remedy=remedy) from None
+                raise Stopped(f"the connection to the Hub was lost: {_said(lost)}", where=repo, fix=_AGAIN) from None
+            fix = "look at the network, and at HF_ENDPOINT"
+            raise SetupError(f"the Hub cannot be reached: {_said(lost)}", where=repo, fix=fix) from None
         if isinstance(error, ValueError):  # the Hub's verdict on a card, or an answer that it does not give
             raise UserError(f"the Hub does not take this: {_said(error)}", where=repo) from None
         if isinstance(error, RuntimeError):  # how the library of large files tells that it was cut off
             raise Stopped(
-                f"the upload was cut off: {_said(error)} {_said(chain[-1])}", where=repo, remedy=_AGAIN
+                f"the upload was cut off: {_said(error)} {_said(chain[-1])}", where=repo, fix=_AGAIN
             ) from None
         raise
 
@@ -250,21 +248,21 @@ def _answered(repo: str, error: Any) -> SynthError:
         return SetupError(
             f"the Hub does not accept the token{more}",
             where=repo,
-            remedy="hf auth login, or HF_TOKEN=… in the environment: a token with the right to write",
+            fix="hf auth login, or HF_TOKEN=… in the environment: a token with the right to write",
         )
     if status == 403:
         return SetupError(
             f"the token may not do this{more}",
             where=repo,
-            remedy="a token with the right to write there, or another OWNER",
+            fix="a token with the right to write there, or another OWNER",
         )
     if status == 404:
-        return UserError(f"the Hub has no such thing{more}", where=repo, remedy="look at OWNER, NAME and --branch")
+        return UserError(f"the Hub has no such thing{more}", where=repo, fix="look at OWNER, NAME and --branch")
     if status in {409, 412}:
         what = "the repository was changed by somebody else meanwhile"
-        return Stopped(f"{what}{more}", where=repo, remedy="give the same command again: it looks at what is there now")
+        return Stopped(f"{what}{more}", where=repo, fix="give the same command again: it looks at what is there now")
     if status in {408, 429} or status >= 500:
-        return Stopped(f"the Hub cannot do it now (HTTP {status}){more}", where=repo, remedy=_AGAIN)
+        return Stopped(f"the Hub cannot do it now (HTTP {status}){more}", where=repo, fix=_AGAIN)
     return UserError(f"the Hub refuses (HTTP {status}){more}", where=repo)
 
 

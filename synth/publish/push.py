@@ -129,11 +129,11 @@ def push(
     options = options or ExportOptions()
     if options.trainer == "openai":
         raise UserError(
-            "OpenAI takes JSONL only, and data sets of the Hub are Parquet", remedy="synth export --for openai"
+            "OpenAI takes JSONL only, and data sets of the Hub are Parquet", fix="synth export --for openai"
         )
     names = [to] if isinstance(to, str) else list(to)
     if not names:
-        raise UserError("nothing is to be published", remedy="name a format: --to sft")
+        raise UserError("nothing is to be published", fix="name a format: --to sft")
     applied = options_of(names, replace(options, file_format="jsonl", replace=False))
     formats = {c: o if c == "parquet" else replace(o, file_format="parquet") for c, o in applied.items()}
     known = load_profile(Path(profile) if profile is not None else None)
@@ -145,7 +145,7 @@ def push(
         raise UserError(
             "this repository is there, and public",
             where=hub.repo,
-            remedy="--public, if everybody may read what is published there; else name another",
+            fix="--public, if everybody may read what is published there; else name another",
         )
     verdicts = run_audits(run, folder=audits, thresholds=thresholds)
     if not ignore_audits:
@@ -188,7 +188,7 @@ def _refuse_failed(run: Path, verdicts: Sequence[Verdict]) -> None:
         raise CheckFailed(
             f"{len(failed)} audits fail:{told}" if len(failed) > 1 else f"an audit fails:{told}",
             where=str(run),
-            remedy=f"synth audit {quote(str(run))} tells what to do; --ignore-audits publishes all the same, and the card says so",
+            fix=f"synth audit {quote(str(run))} tells what to do; --ignore-audits publishes all the same, and the card says so",
         )
 
 
@@ -201,7 +201,7 @@ def _refuse_invented(run: Path) -> None:
         raise UserError(
             f"{invented.sentence} It is not published",
             where=str(run),
-            remedy="run the pipeline with a language model, in a folder of its own: synth run PIPELINE --run DIR --model NAME",
+            fix="run the pipeline with a language model, in a folder of its own: synth run PIPELINE --run DIR --model NAME",
         )
 
 
@@ -214,10 +214,10 @@ def _refuse_secrets(bundle: Bundle, profile: Profile, spared: frozenset[str]) ->
     shown = "".join(f"\n  {_place(f)}" for f in found[:_SHOWN])
     more = f"\n  and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
     marks = " ".join(f"--allow-secret {mark}" for mark in dict.fromkeys(f.mark for f in found if not f.sure))
-    remedy = "put the records out (a filter), and revoke the key: it is in the run folder too"
+    fix = "put the records out (a filter), and revoke the key: it is in the run folder too"
     raise CheckFailed(
         f"what would be published holds what looks like a secret:{shown}{more}",
-        remedy=f"{remedy}; if it is none: {marks}" if marks else remedy,
+        fix=f"{fix}; if it is none: {marks}" if marks else fix,
     )
 
 
@@ -251,7 +251,7 @@ def _changes(bundle: Bundle, there: There, repo: str, *, replacing: bool) -> tup
             f"{in_the_way[0]} is there, is in the way and {written}"
             + (f"; so are {', '.join(in_the_way[1:])}" if in_the_way[1:] else ""),
             where=repo,
-            remedy="take another repository or branch, or --replace, which replaces or removes it",
+            fix="take another repository or branch, or --replace, which replaces or removes it",
         )
     changes += [Change("gone", path) for path in gone]
     others = sorted(there.files.keys() - made - set(gone) - {".gitattributes"})

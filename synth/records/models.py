@@ -6,6 +6,7 @@ Times and prices live in the ledger (`Call`) alone: everything else is equal bet
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
@@ -260,7 +261,7 @@ class Rationale(UnitRecord):
         """Whether the thought was cut into steps, and not the response."""
         return (self.segmenter or "").startswith("thought ")
 
-    @property
+    @cached_property
     def step_spans(self) -> tuple[tuple[int, int], ...] | None:
         """Where each step stands, as (start, end) in characters of the text that was cut: the thought if `steps_of_thought`, else
         the response. None where the steps are not slices of it in this order with nothing but white space and the statement of
@@ -517,6 +518,8 @@ RECORD_TYPES: tuple[type[Record], ...] = (
 def record_fields(kind: type[UnitRecord]) -> frozenset[str]:
     """What templates and expressions may read of a record of this type."""
     properties = {
-        n for n in dir(kind) if not n.startswith(("_", "model_")) and isinstance(getattr(kind, n, None), property)
+        n
+        for n in dir(kind)
+        if not n.startswith(("_", "model_")) and isinstance(getattr(kind, n, None), (property, cached_property))
     }
     return frozenset(kind.model_fields) | properties

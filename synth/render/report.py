@@ -84,6 +84,6 @@ def write_report(run: Path, out: Path, verdicts: Sequence[Verdict] | None = None
     try:
         write_file(out, made)
     except OSError as error:
-        remedy = f"{advice_for(error)} (--out names another file)"
-        raise UserError(f"the report cannot be written: {error.strerror}", where=str(out), remedy=remedy) from error
+        fix = f"{advice_for(error)} (--out names another file)"
+        raise UserError(f"the report cannot be written: {error.strerror}", where=str(out), fix=fix) from error
     return len(made)

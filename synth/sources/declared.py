@@ -336,7 +336,7 @@ def _value(source: str, seen: _Row, place: str) -> Any:
     except TypeError as error:
         raise InputError(f"{place}: the expression {source!r} fails: {error}") from error
     except UserError as error:
-        raise InputError(f"{place}: {error.what}", remedy=error.remedy) from error
+        raise InputError(f"{place}: {error.what}", fix=error.fix) from error
 
 
 def _step(index: int | None) -> Part | None:

@@ -68,11 +68,11 @@ def read_rows(path: Path, notes: Counter[str] | None = None) -> Iterator[Row]:
     if not path.is_file():
         what = "this is a folder, not a file" if path.is_dir() else "there is no such file"
         what = "this is not a regular file" if path.exists() and not path.is_dir() else what
-        raise InputError(what, where=str(path), remedy="give a file with --input, or none for the pipeline's sample")
+        raise InputError(what, where=str(path), fix="give a file with --input, or none for the pipeline's sample")
     with path.open("rb") as file:
         if file.read(len(_LFS_POINTER)) == _LFS_POINTER:
             what = f"this is a Git LFS pointer of {path.stat().st_size} bytes, and not the data that it points to"
-            raise InputError(what, where=str(path), remedy=f"fetch the data: git lfs pull --include {path.name}")
+            raise InputError(what, where=str(path), fix=f"fetch the data: git lfs pull --include {path.name}")
     packing = path.suffix.lower() if path.suffix.lower() in PACKED else ""
     ending = Path(path.stem).suffix.lower() if packing else path.suffix.lower()
     reader = _READERS.get(ending)
@@ -80,7 +80,7 @@ def read_rows(path: Path, notes: Counter[str] | None = None) -> Iterator[Row]:
         raise InputError(
             f"cannot tell what kind of file this is from {''.join(path.suffixes[-2:] if packing else path.suffixes[-1:])!r}",
             where=str(path),
-            remedy=f"use {', '.join(ENDINGS)}, also with {' or '.join(PACKED)} behind it",
+            fix=f"use {', '.join(ENDINGS)}, also with {' or '.join(PACKED)} behind it",
         )
     with opened(path, packing) as file:
         yield from reader(path, file, notes if notes is not None else Counter())
@@ -123,7 +123,7 @@ def opened(path: Path, packing: str) -> Iterator[IO[bytes]]:
         if not packing:
             raise InputError(f"the file cannot be read: {error}", where=str(path)) from error
         what = f"the {packing[1:]} file is damaged, or ends early: {error}"
-        raise InputError(what, where=str(path), remedy="fetch or pack it again") from error
+        raise InputError(what, where=str(path), fix="fetch or pack it again") from error
 
 
 def _check_encoding(path: Path, beginning: bytes) -> None:
@@ -132,7 +132,7 @@ def _check_encoding(path: Path, beginning: bytes) -> None:
             raise InputError(
                 "this is UTF-16 text, not UTF-8 text",
                 where=str(path),
-                remedy=f"save it as UTF-8, such as with: iconv -f {name} -t UTF-8 {quote(path.name)} > {quote(f'new{path.suffix}')}",
+                fix=f"save it as UTF-8, such as with: iconv -f {name} -t UTF-8 {quote(path.name)} > {quote(f'new{path.suffix}')}",
             )
 
 
@@ -177,7 +177,7 @@ def _json(path: Path, file: IO[bytes], _: Counter[str]) -> Iterator[Row]:
                 if line.strip():
                     yield number, _row(line)
             return
-        raise InputError(str(error), where=str(path), remedy="give a list of objects, or one object a line") from error
+        raise InputError(str(error), where=str(path), fix="give a list of objects, or one object a line") from error
     yield from enumerate(map(_object, value if isinstance(value, list) else _inside(path, value)), 1)
 
 
@@ -186,7 +186,7 @@ def _whole(path: Path, file: IO[bytes]) -> bytes:
     if len(data) > MOST_BYTES:
         what = f"the file has more than {MOST_BYTES // 2**20:,} MiB, and has to be read whole"
         raise InputError(
-            what, where=str(path), remedy="give one object a line (.jsonl), or Parquet that is not packed again"
+            what, where=str(path), fix="give one object a line (.jsonl), or Parquet that is not packed again"
         )
     return data
 
@@ -201,7 +201,7 @@ def _inside(path: Path, value: Any) -> Sequence[Any]:
         return value[lists[0]]  # type: ignore[no-any-return]
     if len(lists) > 1:
         what = f"the object has {len(lists)} lists of rows: {', '.join(map(repr, lists))}"
-        raise InputError(what, where=str(path), remedy="give a file with one of them")
+        raise InputError(what, where=str(path), fix="give a file with one of them")
     if {"columns", "data"} <= value.keys():  # pandas, orient="split"
         return [dict(zip(value["columns"], cells, strict=False)) for cells in value["data"]]
     inner = list(value.values())
@@ -221,7 +221,7 @@ def _separated(separators: str) -> Callable[[Path, IO[bytes], Counter[str]], Ite
         try:
             yield from _cells(path, text, separators, notes)
         except UnicodeDecodeError as error:
-            raise InputError("this is not UTF-8 text", where=str(path), remedy="save it as UTF-8") from error
+            raise InputError("this is not UTF-8 text", where=str(path), fix="save it as UTF-8") from error
         finally:
             text.detach()
 
@@ -240,9 +240,7 @@ def _cells(path: Path, text: io.TextIOWrapper, separators: str, notes: Counter[s
     except _TooLargeError as error:
         raise InputError(f"the header is not CSV: {_TOO_LARGE}", where=str(path)) from error
     except csv.Error as error:
-        raise InputError(
-            f"the header is not CSV: {error}", where=str(path), remedy="close its quotation marks"
-        ) from error
+        raise InputError(f"the header is not CSV: {error}", where=str(path), fix="close its quotation marks") from error
     names = _names(path, header)
     while True:
         line = reader.line_num + 1
@@ -318,7 +316,7 @@ def _names(path: Path, header: Sequence[str]) -> list[str | None]:
         names.append(name or (None if number == 1 else f"column {number}"))
     twice = next((n for n in names if n is not None and names.count(n) > 1), None)
     if twice is not None:
-        raise InputError(f"two columns are named {twice!r}", where=str(path), remedy="give each a name of its own")
+        raise InputError(f"two columns are named {twice!r}", where=str(path), fix="give each a name of its own")
     return names
 
 
@@ -339,7 +337,7 @@ def _parquet(path: Path, file: IO[bytes], _: Counter[str]) -> Iterator[Row]:
             yield number, TOO_DEEP if too_deep(row) else row
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         what = f"the Parquet file is damaged after row {number:,}: {error}"
-        raise InputError(what, where=str(path), remedy="fetch or write it again") from error
+        raise InputError(what, where=str(path), fix="fetch or write it again") from error
 
 
 def _parquet_rows(parquet: Any, short: Sequence[str]) -> Iterator[dict[str, Any]]:

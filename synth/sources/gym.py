@@ -25,14 +25,14 @@ def gym_rows(name: str) -> Iterator[Row]:
         from reasoning_gym.factory import DATASETS
     except ImportError as error:
         raise SetupError(
-            "procedural problems need an extra", where=f"gym:{name}", remedy="pip install 'synth-rationales[gym]'"
+            "procedural problems need an extra", where=f"gym:{name}", fix="pip install 'synth-rationales[gym]'"
         ) from error
     task, _, query = name.partition("?")
     if task not in DATASETS:
         near = nearest(task, DATASETS, n=3)
         raise InputError(
             f"reasoning-gym has no task {task!r}",
-            remedy=f"did you mean {' or '.join(near)}?" if near else "see its documentation",
+            fix=f"did you mean {' or '.join(near)}?" if near else "see its documentation",
         )
     options: dict[str, Any] = {"size": 100, "seed": 1}
     for key, value in parse_qsl(query, strict_parsing=bool(query)):

@@ -31,9 +31,7 @@ def hub_rows(name: str) -> Iterator[Row]:
     options = dict(parse_qsl(query, strict_parsing=bool(query)))
     for option in options:
         if option not in _OPTIONS:
-            raise InputError(
-                f"unknown option {option!r}", where=f"hub:{name}", remedy=f"options: {', '.join(_OPTIONS)}"
-            )
+            raise InputError(f"unknown option {option!r}", where=f"hub:{name}", fix=f"options: {', '.join(_OPTIONS)}")
     try:
         data = load_dataset(
             where, options.get("config"), split=options.get("split", "train"), revision=options.get("revision")
@@ -43,7 +41,7 @@ def hub_rows(name: str) -> Iterator[Row]:
         raise InputError(
             f"the data set cannot be loaded: {first}",
             where=f"hub:{name}",
-            remedy="hub:OWNER/NAME?split=train&config=NAME; for a gated one log in: hf auth login",
+            fix="hub:OWNER/NAME?split=train&config=NAME; for a gated one log in: hf auth login",
         ) from error
     assert isinstance(data, Dataset)
     number = 0
@@ -52,4 +50,4 @@ def hub_rows(name: str) -> Iterator[Row]:
             yield number, TOO_DEEP if too_deep(row) else dict(row)
     except Exception as error:  # of whatever library decodes it
         what = f"the data set cannot be read after row {number:,}: {error}"
-        raise InputError(what, where=f"hub:{name}", remedy="look at it with the library datasets") from error
+        raise InputError(what, where=f"hub:{name}", fix="look at it with the library datasets") from error

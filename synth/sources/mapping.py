@@ -67,10 +67,10 @@ def choose_mapping(columns: Sequence[str], given: Mapping[str, str]) -> dict[str
     for name, column in given.items():
         if name not in FIELDS:
             raise InputError(
-                f"a problem has no field {name!r}", remedy=f"fields: {', '.join(FIELDS)}; write --map field=column"
+                f"a problem has no field {name!r}", fix=f"fields: {', '.join(FIELDS)}; write --map field=column"
             )
         if column not in columns:
-            raise InputError(f"the input has no column {column!r}", remedy=f"its columns: {have}")
+            raise InputError(f"the input has no column {column!r}", fix=f"its columns: {have}")
     free = [c for c in columns if c not in given.values()]
     exactly, anyhow = {c: c for c in free}, {c.casefold(): c for c in reversed(free)}
     found = {
@@ -84,9 +84,7 @@ def choose_mapping(columns: Sequence[str], given: Mapping[str, str]) -> dict[str
         meant = _meant(columns)
         raise InputError(
             f"no column gives the question; its columns: {have}",
-            remedy=f"name it, such as: --map {quote(f'question={meant}')}"
-            if meant
-            else "name it: --map question=COLUMN",
+            fix=f"name it, such as: --map {quote(f'question={meant}')}" if meant else "name it: --map question=COLUMN",
         )
     return mapping
 

@@ -265,17 +265,15 @@ def find_mapping(name: str) -> Path:
     if name.endswith((".yaml", ".yml")):
         if Path(name).is_file():
             return Path(name)
-        raise InputError(
-            "there is no such mapping file", where=name, remedy="synth import --list shows the shipped ones"
-        )
+        raise InputError("there is no such mapping file", where=name, fix="synth import --list shows the shipped ones")
     short = [n for n in known if name in {n, n.rsplit("/", 1)[-1]}]
     if len(short) == 1:
         return known[short[0]]
     if short:
-        raise InputError(f"{name!r} could be {' or '.join(short)}", remedy="give its whole name")
+        raise InputError(f"{name!r} could be {' or '.join(short)}", fix="give its whole name")
     near = _near(name, [*known, *(n.rsplit("/", 1)[-1] for n in known)])
     raise InputError(
-        f"there is no mapping {name!r}{near}", remedy="synth import --list shows them; a file of yours ends in .yaml"
+        f"there is no mapping {name!r}{near}", fix="synth import --list shows them; a file of yours ends in .yaml"
     )
 
 
@@ -291,7 +289,7 @@ def load_mapping(name: str) -> Declared:
         data = load_yaml(path)
     except NotYaml as error:
         raise InputError(
-            f"this is not YAML: {error.what}", where=f"{path}:{error.line}", remedy="correct the file"
+            f"this is not YAML: {error.what}", where=f"{path}:{error.line}", fix="correct the file"
         ) from error
     try:
         made = Declared.model_validate(data)
@@ -320,9 +318,7 @@ def recognised_by(columns: list[str], row: Mapping[str, Any]) -> list[str]:
 def _refused(path: Path, mistakes: list[str]) -> InputError:
     n = len(mistakes)
     head = f"{n} mistake{'s' if n != 1 else ''} in the mapping:"
-    return InputError(
-        "\n  ".join([head, *mistakes]), where=str(path), remedy="docs/import.md says what can stand in one"
-    )
+    return InputError("\n  ".join([head, *mistakes]), where=str(path), fix="docs/import.md says what can stand in one")
 
 
 _KEYS: dict[Any, type[_Part]] = {

@@ -114,7 +114,7 @@ class Source:
                 known = [] if mapping else recognised_by(self.columns, first)
                 if len(known) != 1:
                     meant = f", or one of --mapping {', '.join(known)}" if known else ""
-                    raise InputError(error.what, where=name, remedy=f"{error.remedy}{meant}") from error
+                    raise InputError(error.what, where=name, fix=f"{error.fix}{meant}") from error
                 # Of rows that hold more than problems the problems.
                 declared = load_mapping(known[0]).model_copy(update={"rationales": (), "pairs": ()})
                 self.declared = declared
@@ -124,7 +124,7 @@ class Source:
             known = [k for k in recognised_by(self.columns, first) if k != declared.mapping]
             meant = f"; probably meant: --mapping {' or '.join(known)}" if known else ""
             what = "\n  ".join([f"the mapping {declared.mapping} does not fit:", *mistakes])
-            raise InputError(what, where=name, remedy=f"its columns: {', '.join(self.columns)}{meant}")
+            raise InputError(what, where=name, fix=f"its columns: {', '.join(self.columns)}{meant}")
 
     def _rows(self) -> Iterator[Row]:
         return _rows_of(self.name, self._notes)
@@ -208,7 +208,7 @@ class Source:
                 given = self._read(line, row)
             except InputError as error:
                 what = f"line {line} is not what it was a moment ago: {error.what}"
-                raise InputError(what, where=self.name, remedy="leave the input alone while a run reads it") from error
+                raise InputError(what, where=self.name, fix="leave the input alone while a run reads it") from error
             if given is None:
                 continue
             id_ = given.problem.id
@@ -237,10 +237,8 @@ class Source:
             *([f"--mapping {' or '.join(known)}"] if known else []),
             *([f"other columns than {taken}: --map FIELD=COLUMN"] if taken else []),
         ]
-        remedy = f"its columns: {', '.join(self.columns)}" + (
-            f"; probably meant: {', or '.join(meant)}" if meant else ""
-        )
-        return InputError(what, where=self.name, remedy=remedy)
+        fix = f"its columns: {', '.join(self.columns)}" + (f"; probably meant: {', or '.join(meant)}" if meant else "")
+        return InputError(what, where=self.name, fix=fix)
 
     def notes(self) -> list[str]:
         """What was found in the last reading and has to be reported."""
@@ -270,13 +268,13 @@ def mapping_for(name: str) -> str | None:
         return known[0]
     if known:
         raise InputError(
-            f"{len(known)} mappings read such rows: {', '.join(known)}", where=name, remedy="name one: --mapping NAME"
+            f"{len(known)} mappings read such rows: {', '.join(known)}", where=name, fix="name one: --mapping NAME"
         )
     try:
         choose_mapping(columns, {})
     except InputError as error:
-        remedy = f"{error.remedy}; or how its rows are read: --mapping NAME (synth import --list)"
-        raise InputError(error.what, where=name, remedy=remedy) from error
+        fix = f"{error.fix}; or how its rows are read: --mapping NAME (synth import --list)"
+        raise InputError(error.what, where=name, fix=fix) from error
     return None
 
 
@@ -300,11 +298,11 @@ def _beginning(rows: Callable[[], Iterator[Row]], name: str) -> tuple[list[str],
     if first is not None:
         return list(seen), first
     if why is None:
-        raise InputError("the input is empty", where=name, remedy="give a file with one problem a line")
-    remedy = "correct its rows"
+        raise InputError("the input is empty", where=name, fix="give a file with one problem a line")
+    fix = "correct its rows"
     if "not JSON" in why[1] and Path(name.removesuffix(".gz").removesuffix(".zst")).suffix != ".json":
-        remedy = "give one object a line; for one JSON text over many lines name the file .json"
-    raise InputError(f"not one row of the input can be read: line {why[0]}: {why[1]}", where=name, remedy=remedy)
+        fix = "give one object a line; for one JSON text over many lines name the file .json"
+    raise InputError(f"not one row of the input can be read: line {why[0]}: {why[1]}", where=name, fix=fix)
 
 
 def _rows_of(name: str, notes: Counter[str] | None) -> Iterator[Row]:

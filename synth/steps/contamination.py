@@ -112,7 +112,7 @@ class Contamination(ModelStep):
                 path = self._path(name)
             except UserError as error:
                 there = False
-                yield "against", f"{error.where}: {error.what}", error.remedy or ""
+                yield "against", f"{error.where}: {error.what}", error.fix or ""
                 continue
             if not path.is_file():
                 there = False

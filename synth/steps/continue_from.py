@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Annotated, ClassVar, Literal
@@ -18,6 +19,8 @@ from synth.steps.unit import Unit
 
 __all__ = ["Continue"]
 
+_OF_NOTHING = 50_000
+"""Samples of a continuation of nothing begin here: the question is that of `generate`, whose samples these are not to be."""
 _compiled = lru_cache(maxsize=256)(Expression)
 
 
@@ -34,8 +37,11 @@ class Continue(ContinuingStep):
 
     step: Literal["continue"] = "continue"
     at: Expr | None = None
-    """How many leading steps are kept, as an expression: `score.step_value_first_zero`, `2`. 0: none. Where it has no value,
-    nothing is continued. All steps if not given."""
+    """How many leading steps are kept, as an expression: `score.step_value_first_zero`, `2`. 0: none. Where it has no value, or the rationale has
+    fewer steps, nothing is continued. All steps if not given."""
+    whole: bool = False
+    """Instead of `at`: keep all of its text, with the statement of its answer, which is then a step of its own. `insert` says what
+    follows it."""
     insert: Expr | None = None
     """A text that is written after them as a step of its own, as an expression; of a list each text in turn. Where it has no value, nothing
     is continued."""
@@ -51,14 +57,28 @@ class Continue(ContinuingStep):
     ) -> Iterable[tuple[str, str, str]]:
         yield from super().problems_with(models, authors)
         yield from self.equal_samples(self.samples, models)
+        if self.whole and self.at is not None:
+            yield "at", "whole keeps all of the text", "leave out at, or whole"
+        if self.whole and self.insert is None:
+            yield (
+                "whole",
+                "a solution that has stated its answer has nothing left to say",
+                "say with insert what follows it",
+            )
 
     async def run(self, records: Sequence[Rationale], unit: Unit) -> Iterable[UnitRecord]:
         asked: list[tuple[Model, Request, UnitRecord]] = []
         beginnings: list[Beginning] = []
+        times: Counter[str] = Counter()
         for rationale in records:
             for beginning in self._beginnings(rationale, unit):
                 for model in unit.models(self.by):
                     requests = self.going_on(unit.problem_of(rationale), beginning, model, self.samples)
+                    # What two rationales begin alike, and what `generate` was asked already, gets samples of its own.
+                    key = model.key(requests[0])
+                    offset = times[key] + (0 if beginning.given else _OF_NOTHING)
+                    times[key] += self.samples
+                    requests = [r._replace(sample=r.sample + offset) for r in requests]
                     asked += [(model, request, rationale) for request in requests]
                     beginnings += [beginning] * len(requests)
         replies = await self.ask_all(asked, unit)
@@ -77,14 +97,18 @@ class Continue(ContinuingStep):
             return []
         if isinstance(kept, bool) or not isinstance(kept, (int, float)) or kept != int(kept):
             what = f"at is to be a number of steps, and {self.at} is {kept!r:.100}"
-            raise UserError(what, where=where, remedy="give an expression of a whole number")
-        if not 0 <= kept <= len(rationale.steps):
-            what = f"at is {int(kept)}, and the rationale has {len(rationale.steps)} steps"
-            raise UserError(what, where=where, remedy="give a number from 0 to the number of its steps")
+            raise UserError(what, where=where, fix="give an expression of a whole number")
+        if kept < 0:
+            raise UserError(f"at is {int(kept)}", where=where, fix="give a number of steps, from 0")
+        if kept > len(rationale.steps):
+            return []
         if self.insert is None:
             return [Beginning.of(rationale, int(kept))]
         inserted = _compiled(self.insert).value(seen, where)
         texts = inserted if isinstance(inserted, (list, tuple)) else [] if inserted is None else [inserted]
         if not all(isinstance(text, str) for text in texts):
-            raise UserError("insert is to be a text, or a list of texts", where=where, remedy="correct the expression")
-        return [Beginning.of(rationale, int(kept), text) for text in texts if text.strip()]
+            raise UserError("insert is to be a text, or a list of texts", where=where, fix="correct the expression")
+        texts = [text for text in texts if text.strip()]
+        if self.whole:
+            return [Beginning.of_all(rationale, text) for text in texts]
+        return [Beginning.of(rationale, int(kept), text) for text in texts]

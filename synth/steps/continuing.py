@@ -14,7 +14,8 @@ from synth.verify import find_answer
 
 __all__ = ["Beginning", "ContinuingStep"]
 
-Form = Literal["text"]
+_BARE = 4
+"""Characters, such as `**` on both sides, that a bare answer may have around it."""
 
 
 class Beginning(NamedTuple):
@@ -29,6 +30,23 @@ class Beginning(NamedTuple):
     """The white space that follows."""
     inserted: str | None = None
     """What stands after it that neither its author nor the continuing model wrote."""
+    own: tuple[str, ...] | None = None
+    """Its steps where they are not the first `kept` ones of the rationale."""
+
+    @classmethod
+    def of_all(cls, rationale: Rationale, inserted: str | None = None) -> Beginning:
+        """All that its author wrote, to the last character that is no white space. What is in none of its steps, the statement of its
+        answer, is a step of its own. Of a rationale whose thought was cut into steps that thought; where steps are no slices of the
+        text, all steps, a line each.
+        """
+        every = cls.of(rationale, len(rationale.steps), inserted)
+        spans = rationale.step_spans
+        if spans is None or rationale.steps_of_thought:
+            return every
+        text = rationale.response.rstrip()
+        ends = [0, *(end for span in spans for end in span), len(text)]
+        pieces = (text[start:end].strip() for start, end in pairwise(ends))
+        return every._replace(text=text, seam=every.seam or "\n", own=tuple(piece for piece in pieces if piece))
 
     @classmethod
     def of(cls, rationale: Rationale, kept: int, inserted: str | None = None) -> Beginning:
@@ -45,16 +63,17 @@ class Beginning(NamedTuple):
             seam = next((s for s in between if s and s.isspace()), "\n")
         return cls(rationale, kept, whole[:end], seam, inserted)
 
-    @property
-    def states_answer(self) -> bool:
-        """Whether its author states the answer within it, so that a continuation has no choice left."""
-        span = self.rationale.answer_span
-        return span is not None and not self.rationale.steps_of_thought and span[0] < len(self.text)
+    def states_answer(self, problem: Problem) -> bool:
+        """Whether its author states an answer within it, so that a continuation has no choice left."""
+        answer, span = find_answer(self.text, kind=problem.compared_as, choices=problem.choices)
+        # A short step may be read as a bare answer; a statement has words or marks around it.
+        return answer is not None and span is not None and span[1] - span[0] > len(answer) + _BARE
 
     @property
     def steps(self) -> tuple[str, ...]:
         """Its steps, with what is inserted as one of them."""
-        return (*self.rationale.steps[: self.kept], *((self.inserted.strip(),) if self.inserted else ()))
+        own = self.rationale.steps[: self.kept] if self.own is None else self.own
+        return (*own, *((self.inserted.strip(),) if self.inserted else ()))
 
     @property
     def given(self) -> str:
@@ -164,7 +183,8 @@ class ContinuingStep(WritingStep):
         response, start = beginning.joined(reply.text)
         own = response[start:]
         answer, place = find_answer(own, kind=problem.compared_as, choices=problem.choices)
-        steps, segmenter = cut(None, own, place, self.segment, "response")
+        thought = reply.thought if self.thought == "keep" else None
+        steps, segmenter = cut(thought, own, place, self.segment)
         return self.read(
             problem,
             model,

@@ -195,8 +195,8 @@ class Review(ModelStep):
         for author in authors if self._excludes_author() else ():
             if reviewers and not reviewers - {author.name}:
                 what = f"{author.name} is the only reviewer, and may not review what is its own"
-                remedy = f"bind a second model: --model {self.roles()[0]}={author.name},NAME; or exclude_author: false"
-                yield "by", what, remedy
+                fix = f"bind a second model: --model {self.roles()[0]}={author.name},NAME; or exclude_author: false"
+                yield "by", what, fix
         if self.mode == "resolve":
             if self.target != "rationale":
                 yield "mode", f"resolve compares answers, and a {self.target} has none", "use mode: probability"
@@ -208,7 +208,7 @@ class Review(ModelStep):
             try:
                 known = _leniency(str(self._calibration_path()))
             except UserError as error:
-                yield "calibration", error.what, error.remedy or ""
+                yield "calibration", error.what, error.fix or ""
             else:
                 for name in sorted(reviewers - set(known)):
                     what = f"{self.calibration} does not know the reviewer {name}"
@@ -383,12 +383,12 @@ _MOST_BYTES = 2**20
 
 @cache
 def _leniency(path: str) -> dict[str, Leniency]:
-    remedy = 'write {"REVIEWER": {"mean": 3.9, "std": 1.6}}, or let synth audit RUN --save-calibration write it'
+    fix = 'write {"REVIEWER": {"mean": 3.9, "std": 1.6}}, or let synth audit RUN --save-calibration write it'
     try:
         return TypeAdapter(dict[str, Leniency]).validate_python(
             {name: Leniency(**numbers) for name, numbers in orjson.loads(read_file(Path(path), _MOST_BYTES)).items()}
         )
     except UserError as error:
-        raise UserError(f"the calibration cannot be read: {error.what}", where=path, remedy=remedy) from error
+        raise UserError(f"the calibration cannot be read: {error.what}", where=path, fix=fix) from error
     except (orjson.JSONDecodeError, AttributeError, TypeError, ValidationError) as error:
-        raise UserError(f"the calibration {path} is not of its form: {error}", remedy=remedy) from error
+        raise UserError(f"the calibration {path} is not of its form: {error}", fix=fix) from error

@@ -5,61 +5,34 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Annotated, ClassVar, Literal, NamedTuple
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from synth.errors import UserError
-from synth.measures import wilson
 from synth.models import Model
 from synth.prompts import Expression
 from synth.records import Part, Problem, Rationale, Score, UnitRecord
-from synth.steps.continuing import Beginning, ContinuingStep
+from synth.steps.continuations import Continuations, ValuingStep
+from synth.steps.continuing import Beginning
 from synth.steps.make import Expr
 from synth.steps.step import ScoreName
 from synth.steps.unit import Unit
-from synth.steps.verifying import VerifyingStep
-from synth.verify import Verdict
+from synth.verify import ANSWER, Verdict
 
-__all__ = ["Continuations", "Rollout", "first_zero_by_halving"]
+__all__ = ["Rollout", "first_zero_by_halving"]
 
 _compiled = lru_cache(maxsize=256)(Expression)
 
 
-class Continuations(NamedTuple):
-    """What came of the continuations of one beginning."""
-
-    verified: tuple[tuple[Rationale, Verdict], ...]
-    missing: int
-    """Continuations that did not come, or whose verifier did not decide: neither right nor wrong."""
-
-    @property
-    def right(self) -> int:
-        """How many are right."""
-        return sum(verdict.label == "right" for _, verdict in self.verified)
-
-    @property
-    def value(self) -> float | None:
-        """The share of right ones; None where none is known."""
-        return self.right / len(self.verified) if self.verified else None
-
-    @property
-    def reason(self) -> str:
-        """The counts, in words."""
-        known = len(self.verified)
-        lost = f", {self.missing} missing" if self.missing else ""
-        if not known:
-            return f"no continuation is known{lost}"
-        low, high = wilson(self.right, known)
-        return f"{self.right} of {known} right{lost}, 95 % interval {low:.2f} to {high:.2f}"
-
-
-class Rollout(ContinuingStep, VerifyingStep):
+class Rollout(ValuingStep):
     """Score each step of a rationale by continuations from it: `step_value` is the share of them that the verifier calls right.
 
     The value of step i is that of the beginning which ends with it; that of the last step is the outcome of the rationale itself.
-    A continuation that does not come, or that is cut off, is missing and not wrong. Beginnings that rationales of a problem share are
-    continued once. `step_value_first_zero` is the index of the first step from which no continuation is right, from 0.
+    A continuation that does not come, that is cut off, or of which the verifier cannot say whether it is right, is missing and not wrong.
+    Rationales of problems without a gold answer are left alone by the verifier `answer`. Beginnings that rationales of a problem share are
+    continued once. `step_value_known` says how many continuations a value rests on, `step_value_first_zero` the index of the first step from which no
+    continuation is right, from 0.
 
     Sources: Monte-Carlo values of steps as in arXiv:2312.08935 (Math-Shepherd); the first step without a way to the answer as in
     arXiv:2404.10346 (Self-Explore, `first_zero`); its search by halving as in arXiv:2406.06592 (OmegaPRM, `binary`).
@@ -77,7 +50,8 @@ class Rollout(ContinuingStep, VerifyingStep):
     `binary`: by halving, at most ⌈log2 n⌉ of n steps, as if no later beginning could be better. The last two leave alone rationales
     that are right themselves: there is no first wrong step to find."""
     at: Expr | None = None
-    """Which beginnings, as an expression: a list of numbers of steps (`[1, 2]`). With `probe: all`."""
+    """Which beginnings, as an expression: a list of numbers of steps (`[1, 2]`). With `probe: all`. Those that a rationale does not have
+    are left out."""
     start: bool = False
     """Whether the bare question is continued as well; `step_value` of the problem is then how often it is solved."""
     enough: Annotated[int, Field(ge=1)] | None = None
@@ -91,7 +65,12 @@ class Rollout(ContinuingStep, VerifyingStep):
         return (Score,) if self.keep == "none" else (Score, Rationale)
 
     def gives_scores(self) -> tuple[str, ...]:
-        return (self.score, f"{self.score}_first_zero", *(("correct",) if self.keep != "none" else ()))
+        return (
+            self.score,
+            f"{self.score}_known",
+            f"{self.score}_first_zero",
+            *(("correct",) if self.keep != "none" else ()),
+        )
 
     def gives_problem_scores(self) -> tuple[str, ...]:
         return (self.score,) if self.start else ()
@@ -108,6 +87,8 @@ class Rollout(ContinuingStep, VerifyingStep):
             yield "at", f"probe: {self.probe} finds the beginnings itself", "leave out at, or set probe: all"
 
     async def run(self, records: Sequence[Rationale], unit: Unit) -> Iterable[UnitRecord]:
+        if self.verifier == ANSWER:
+            records = [r for r in records if unit.problem_of(r).answer is not None]
         under_way: dict[tuple[str, str, int, str], asyncio.Task[Continuations]] = {}
         made: list[UnitRecord] = []
         async with asyncio.TaskGroup() as group:
@@ -128,14 +109,27 @@ class Rollout(ContinuingStep, VerifyingStep):
             ]
             problems = {unit.problem_of(r).id: unit.problem_of(r) for r in records} if self.start else {}
             starts = [(p, m, continued(m, p, None)) for p in problems.values() for m in unit.models(self.by)]
+        firsts: dict[str, int] = {}
         for rationale, model, values in scored:
             made += self._scores(rationale, model, values.result())
-        for problem, model, found in starts:
-            judge, share = self._judge(model), found.result()
+            first = self._first_zero(rationale, values.result())
+            if first is not None:
+                firsts[rationale.id] = min(first, firsts.get(rationale.id, first))
+        for rationale in records:
+            if (first := firsts.get(rationale.id)) is not None:
+                last = first == len(rationale.steps)
+                reason = "only the outcome is wrong" if last else f"no continuation is right from step {first} on"
+                judge = f"{self.name}/{self.version}"
+                made.append(self._score(rationale, None, first - 1, reason, judge, "_first_zero"))
+        for problem, model, under in starts:
+            judge, share = self._judge(model), under.result()
             made.append(self._score(problem, None, share.value, share.reason, judge))
-        for task in under_way.values():
-            made += self._kept(task.result())
-        return made
+        unlike: dict[int, Continuations] = {}
+        for _, _, values in scored:  # in the order of the records, and not of the replies
+            for _, found in sorted(values.result()[1].items(), key=lambda item: item[0]):
+                if found is not None:
+                    unlike.setdefault(id(found), found)
+        return [*made, *(record for one in unlike.values() for record in self._kept(one))]
 
     async def _values(
         self,
@@ -152,7 +146,7 @@ class Rollout(ContinuingStep, VerifyingStep):
 
         async def value(kept: int) -> float | None:
             beginning = Beginning.of(rationale, kept)
-            found[kept] = None if beginning.states_answer else await continued(model, problem, beginning)
+            found[kept] = None if beginning.states_answer(problem) else await continued(model, problem, beginning)
             return None if (share := found[kept]) is None else share.value
 
         last = len(rationale.steps)
@@ -181,7 +175,7 @@ class Rollout(ContinuingStep, VerifyingStep):
             return []
         if not isinstance(places, (list, tuple)) or not all(type(p) is int for p in places):
             what = f"at is to be a list of numbers of steps, and is {places!r:.100}"
-            raise UserError(what, where=where, remedy="give a list such as [1, 2]")
+            raise UserError(what, where=where, fix="give a list such as [1, 2]")
         return sorted({p for p in places if 1 <= p < last})
 
     async def _continuations(
@@ -190,21 +184,14 @@ class Rollout(ContinuingStep, VerifyingStep):
         requests = self.going_on(problem, beginning, model, self.samples)
         target: UnitRecord = beginning.rationale if beginning is not None else problem
         at_once = 1 if self.enough is not None else len(requests)
-        verified: list[tuple[Rationale, Verdict]] = []
-        missing = 0
+        found = Continuations((), 0)
         for first in range(0, len(requests), at_once):
-            asked = requests[first : first + at_once]
-            replies = await self.ask_all([(model, request, target) for request in asked], unit)
-            for request, reply in zip(asked, replies, strict=True):
-                solution = None if reply is None else self.read_on(problem, beginning, model, request, reply)
-                verdict = None if solution is None else await self.verify(solution, unit)
-                if solution is None or verdict is None or verdict.label == "timeout":
-                    missing += 1
-                else:
-                    verified.append((solution, verdict))
-            if self.enough is not None and sum(v.label == "right" for _, v in verified) >= self.enough:
+            asked = [(model, request, target) for request in requests[first : first + at_once]]
+            replies = await self.ask_all(asked, unit)
+            found = found.plus(await self.outcomes(problem, beginning, asked, replies, unit))
+            if self.enough is not None and found.right >= self.enough:
                 break
-        return Continuations(tuple(verified), missing)
+        return found
 
     def _scores(
         self, rationale: Rationale, model: Model, values: tuple[Verdict, dict[int, Continuations | None]]
@@ -218,39 +205,36 @@ class Rollout(ContinuingStep, VerifyingStep):
                 (share.value, share.reason) if share else (None, "the answer is stated before this step ends")
             )
             made.append(self._score(rationale, kept - 1, value, reason, judge))
+            if share is not None:
+                made.append(self._score(rationale, kept - 1, len(share.verified), "continuations", judge, "_known"))
         if not rationale.steps:
             return made
-        last = None if outcome.label == "timeout" else float(outcome.label == "right")
+        last = float(outcome.label == "right") if outcome.decided else None
         made.append(self._score(rationale, len(rationale.steps) - 1, last, f"the outcome: {outcome.detail}", judge))
-        values_ = {kept: share.value for kept, share in found.items() if share is not None}
-        if last is not None:
-            values_[len(rationale.steps)] = last
-        first = next((kept for kept in sorted(values_) if values_[kept] == 0), None)
-        if first is not None:
-            reason = f"no continuation is right from step {first} on" if first in found else "only the outcome is wrong"
-            made.append(
-                self.derive(
-                    Score,
-                    [rationale],
-                    target=rationale.id,
-                    name=f"{self.score}_first_zero",
-                    value=float(first - 1),
-                    judge=judge,
-                    reason=reason,
-                )
-            )
         return made
+
+    def _first_zero(self, rationale: Rationale, values: tuple[Verdict, dict[int, Continuations | None]]) -> int | None:
+        """The number of steps of the shortest beginning of value 0; None where there is none, or a shorter one has no known value."""
+        outcome, found = values
+        known = {kept: share.value for kept, share in found.items() if share is not None}
+        if outcome.decided:
+            known[len(rationale.steps)] = float(outcome.label == "right")
+        first = min((kept for kept, value in known.items() if value == 0 and kept), default=None)
+        before = known if self.probe == "binary" else range(1, first or 1)
+        return None if first is None or any(known.get(k) is None for k in before if k < first) else first
 
     def _judge(self, model: Model) -> str:
         return f"{self.name}/{self.version} of {model.name}, k={self.samples}"
 
-    def _score(self, record: UnitRecord, step: int | None, value: float | None, reason: str, judge: str) -> Score:
+    def _score(
+        self, record: UnitRecord, step: int | None, value: float | None, reason: str, judge: str, of: str = ""
+    ) -> Score:
         return self.derive(
             Score,
             [record],
             target=record.id,
             part=None if step is None else Part(kind="step", index=step),
-            name=self.score,
+            name=f"{self.score}{of}",
             value=value,
             judge=judge,
             reason=reason,
@@ -264,26 +248,16 @@ class Rollout(ContinuingStep, VerifyingStep):
             chosen = tuple(pair for pair in chosen if pair[1].label == "right")[:1]
         made: list[UnitRecord] = []
         for rationale, verdict in chosen:
-            right = float(verdict.label == "right")
-            made += [
-                rationale,
-                self.derive(
-                    Score,
-                    [rationale],
-                    target=rationale.id,
-                    name="correct",
-                    value=right,
-                    label=verdict.label,
-                    judge=verdict.method,
-                    reason=verdict.detail,
-                ),
-            ]
+            made += [rationale, self.verdict(rationale, verdict)]
         return made
 
 
 def _shared(rationale: Rationale, problem: Problem, kept: int, text: str) -> Beginning | None:
     """The beginning of a rationale, where it is this one."""
+    spans = rationale.step_spans
     if not kept or rationale.problem != problem.id or len(rationale.steps) < kept:
+        return None
+    if spans is not None and spans[kept - 1][1] != len(text):  # cheaper than to compare the texts
         return None
     beginning = Beginning.of(rationale, kept)
     return beginning if beginning.text == text else None

@@ -57,6 +57,6 @@ class Score(PartStep):
                 made += entry.of(source, {}, 0)
             except Unmakeable as why:
                 raise UserError(
-                    str(why), where=f"step {self.name}, {subject}", remedy="correct the expression: docs/expressions.md"
+                    str(why), where=f"step {self.name}, {subject}", fix="correct the expression: docs/expressions.md"
                 ) from why
         return made

@@ -113,7 +113,7 @@ class Step(BaseModel, ABC):
         models: Mapping[str, Sequence[Model]],  # noqa: ARG002
         authors: Sequence[Model],  # noqa: ARG002
     ) -> Iterable[tuple[str, str, str]]:
-        """Mistakes in its options that types cannot show, as (option, what, remedy).
+        """Mistakes in its options that types cannot show, as (option, what, fix).
 
         Args:
             models: the models that play each role.
@@ -122,7 +122,7 @@ class Step(BaseModel, ABC):
         return ()
 
     def problems_with_sources(self, sources: Sequence[Step]) -> Iterable[tuple[str, str, str]]:  # noqa: ARG002
-        """Mistakes in the steps whose records it works on, as (option, what, remedy).
+        """Mistakes in the steps whose records it works on, as (option, what, fix).
 
         Args:
             sources: those steps; the input is none of them.
@@ -277,7 +277,7 @@ class ModelStep(Step):
             messages = prompt.render(**variables)
         except UserError as error:
             where = f"step {self.name}, {(task.subject or task.problem).id}, prompt {error.where}"
-            raise type(error)(error.what, where=where, remedy=error.remedy) from error
+            raise type(error)(error.what, where=where, fix=error.fix) from error
         own = {"temperature": self.temperature, "top_p": self.top_p, "max_tokens": self.max_tokens}
         return Request(
             messages=messages,

@@ -217,19 +217,22 @@ class StepLabels(Step):
             for index, value in enumerate(values):
                 if value is not None and not 0 <= value <= 1:
                     what = f"{name} is {value:g}, and the rule {self.rule} is over shares, from 0 to 1"
-                    raise UserError(what, where=self._place(record, index), remedy="bring it to 0…1 by a step `score`")
+                    raise UserError(what, where=self._place(record, index), fix="bring it to 0…1 by a step `score`")
         if not isinstance(self.unsure, Interval):
             return [None if v is None else Value.exact(v) for v in values]
         counted = self.unsure.samples
         counts = self._read(record, counted, unit) if isinstance(counted, str) else [counted] * len(values)
         made: list[Value | None] = []
         for index, (value, n) in enumerate(zip(values, counts, strict=True)):
-            if value is None or not n:
+            if value is None or (n is None and isinstance(counted, str)):  # not counted: the outcome itself
+                made.append(None if value is None else Value.exact(value))
+                continue
+            if not n:
                 made.append(None)
                 continue
             if n < 1 or n != int(n):
                 what = f"{counted} is {n:g}, and is to count samples"
-                raise UserError(what, where=self._place(record, index), remedy="name a score that holds whole numbers")
+                raise UserError(what, where=self._place(record, index), fix="name a score that holds whole numbers")
             made.append(Value(value, *wilson(value * int(n), int(n), self.unsure.interval), int(n)))
         return made
 
@@ -241,7 +244,7 @@ class StepLabels(Step):
             return None
         if not isinstance(value, (int, float)) or not 0 <= value <= 1:
             what = f"start: {self.start} is {value!r}, and is to be a share, from 0 to 1"
-            raise UserError(what, where=f"step {self.name}, {record.id}", remedy="name a score from 0 to 1")
+            raise UserError(what, where=f"step {self.name}, {record.id}", fix="name a score from 0 to 1")
         return float(value)
 
     def _read(self, record: Rationale, name: str, unit: Unit) -> list[float | None]:
@@ -254,7 +257,7 @@ class StepLabels(Step):
         beyond = max(found, default=-1)
         if beyond >= len(record.steps):
             what = f"the score {name} is on step {beyond + 1}, and the rationale has {len(record.steps)} steps"
-            raise StepError(what, where=self._place(record, None), remedy="score the steps that it has, from index 0")
+            raise StepError(what, where=self._place(record, None), fix="score the steps that it has, from index 0")
         return [found[i].value if i in found else None for i in range(len(record.steps))]
 
     def _by_siblings(self, records: Sequence[Rationale], unit: Unit) -> list[list[Found]]:

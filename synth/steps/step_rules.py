@@ -30,7 +30,7 @@ class Value(NamedTuple):
         return cls(value, value, value)
 
     def __str__(self) -> str:
-        of = "" if self.samples is None else f" of {self.samples}"
+        of = "" if self.samples is None else f" over {self.samples} samples"
         return f"{self.value:.3g}{of}" + ("" if self.low == self.high else f" ({self.low:.2f} to {self.high:.2f})")
 
 

@@ -88,13 +88,13 @@ class TextStats(Step):
     ) -> Iterable[tuple[str, str, str]]:
         for measure in self.measures:
             if any(find_spec(library) is None for library in _LIBRARIES.get(measure, ())):
-                remedy = "pip install 'synth-rationales[curate]'"
-                yield "measures", f"{measure} needs {' and '.join(_LIBRARIES[measure])}, not installed", remedy
+                fix = "pip install 'synth-rationales[curate]'"
+                yield "measures", f"{measure} needs {' and '.join(_LIBRARIES[measure])}, not installed", fix
         for name in self.prompts:
             try:
                 load_prompt(name, reach=self.folder).check()
             except UserError as error:
-                yield "prompts", f"{name}: {error.what}", error.remedy or ""
+                yield "prompts", f"{name}: {error.what}", error.fix or ""
 
     async def run(self, records: Sequence[UnitRecord], unit: Unit) -> Iterable[UnitRecord]:
         return [self._score(r, m, self._look(m)(r, unit.problem_of(r))) for r in records for m in self.measures]

@@ -219,7 +219,7 @@ class Unit:
             kind: Capability = "images" if one.kind == "image" else "audio"
             if kind not in model.capabilities | model.unknown:
                 what = f"problem {request.task.problem.id} has an {one.kind}, and model {model.name} takes none"
-                raise SetupError(what, remedy=f"bind another model, or add {kind} to its capabilities")
+                raise SetupError(what, fix=f"bind another model, or add {kind} to its capabilities")
         try:
             return self._noted(await self._usable(model, self._with_media(request)))
         except _Failed as failed:
@@ -235,7 +235,7 @@ class Unit:
                         unit=self.problem.id,
                         target=target.id,
                         cause=error.cause,
-                        message=f"{error.what} → {error.remedy}" if error.remedy else error.what,
+                        message=f"{error.what} → {error.fix}" if error.fix else error.what,
                         raw=error.raw,
                         attempts=self._caller.ledger.next_attempt(key) - 1,
                         retriable=error.retriable or error.cause in _MENDED_BY_OTHERS,
@@ -261,7 +261,7 @@ class Unit:
         try:
             messages, files = attach(request.messages, request.task.problem.media, self._media)
         except InputError as error:
-            raise _Failed(ModelError("bad_request", error.what, remedy=error.remedy), request) from error
+            raise _Failed(ModelError("bad_request", error.what, fix=error.fix), request) from error
         return request._replace(messages=messages, media=files)
 
     async def _usable(self, model: Model, request: Request) -> Completion:
@@ -374,5 +374,5 @@ def _two_with_one_id(known: UnitRecord, record: UnitRecord) -> StepError:
     return StepError(
         f"{differ} have the id {record.id}",
         where=f"step {record.step}",
-        remedy="a step that makes several records from the same replies tells them apart by `key` (Step.derive)",
+        fix="a step that makes several records from the same replies tells them apart by `key` (Step.derive)",
     )

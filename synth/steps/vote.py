@@ -59,8 +59,8 @@ class Vote(Step):
             return 0.0
         if not isinstance(value, (int, float)) or not isfinite(value) or value < 0:
             what = f"weight: {self.weight} is {value!r}, and a vote counts 0 or more"
-            remedy = "bring it to 0 or more: a share, a rank, or softmax over the group"
-            raise UserError(what, where=f"step {self.name}, {voter.id}", remedy=remedy)
+            fix = "bring it to 0 or more: a share, a rank, or softmax over the group"
+            raise UserError(what, where=f"step {self.name}, {voter.id}", fix=fix)
         return float(value)
 
     def _count(self, voters: Sequence[Rationale], weights: Mapping[str, float], unit: Unit) -> list[Score]:

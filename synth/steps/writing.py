@@ -65,7 +65,7 @@ class WritingStep(ModelStep):
             try:
                 _load_examples(str(_example_path(self.examples, self.folder)))
             except UserError as error:
-                yield "examples", error.what, error.remedy or "give a JSONL file with question, steps and answer"
+                yield "examples", error.what, error.fix or "give a JSONL file with question, steps and answer"
 
     def form_for(self, model: Model) -> Form:
         """The form in which a model is asked to reply."""

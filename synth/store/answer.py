@@ -69,7 +69,7 @@ class Answer:
                 raise RunFolderError(
                     f"{DATABASE} is damaged, and was set aside",
                     where=str(self._store.run),
-                    remedy="give the same command again: the journal has it all",
+                    fix="give the same command again: the journal has it all",
                 ) from error
             self._result = self._ask()
             rows = fetch(self._result)
@@ -104,5 +104,5 @@ def typed(found: Answer, kind: type[R]) -> Iterator[R]:
                 raise RunFolderError(
                     f"a row of {kind.table} cannot be read: {'.'.join(map(str, first['loc']))}: {first['msg']}",
                     where=str(row.get("id")),
-                    remedy="the run was made by another version of synth, or its journal was changed",
+                    fix="the run was made by another version of synth, or its journal was changed",
                 ) from error

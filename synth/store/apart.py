@@ -215,7 +215,7 @@ class Asker:
             self.end()
             raise TooLong(
                 f"the question took longer than {self._seconds:g} seconds and was stopped",
-                remedy="narrow it, or allow more time (--timeout)",
+                fix="narrow it, or allow more time (--timeout)",
             ) from None
         except BaseException:
             self.end()
@@ -226,7 +226,7 @@ class Asker:
             self.end()
             raise QuestionError(
                 "the process that answers this question ended: it takes too much memory, or was killed",
-                remedy="narrow the question, or allow more memory (--memory)",
+                fix="narrow the question, or allow more memory (--memory)",
             )
         message: dict[str, Any] = json.loads(line)
         if "rows" not in message and "names" not in message:
@@ -239,13 +239,13 @@ class Asker:
 def _error(message: dict[str, Any]) -> UserError:
     what = str(message["error"])
     if message["kind"] == "run":
-        return RunFolderError(what, where=message["where"], remedy=message["remedy"])
+        return RunFolderError(what, where=message["where"], fix=message["fix"])
     if message["kind"] == "file":
         return UserError(f"the file cannot be written: {what}")
     if message["kind"] == "parquet":
-        return UserError(what, remedy="give that column a type Parquet has, such as with ::VARCHAR")
+        return UserError(what, fix="give that column a type Parquet has, such as with ::VARCHAR")
     if message["kind"] == "memory":
-        return QuestionError(what, remedy="narrow the question, or allow more memory (--memory)")
+        return QuestionError(what, fix="narrow the question, or allow more memory (--memory)")
     return QuestionError(what)
 
 

@@ -138,7 +138,7 @@ def main() -> None:
     try:
         store = Store(Path(start["run"]), memory=start["memory"])
     except SynthError as error:
-        _say(error=error.what, where=error.where, remedy=error.remedy, kind="run")
+        _say(error=error.what, where=error.where, fix=error.fix, kind="run")
         return
     except duckdb.Error as error:
         _say(error=str(error), kind="question")

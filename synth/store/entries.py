@@ -88,7 +88,7 @@ def read_journal(folder: Path) -> Iterator[tuple[Location, Entry]]:
             raise RunFolderError(
                 f"the journal was made by another version of synth ({entry.body.get('synth', '?')}, layout {entry.body['format']})",
                 where=str(folder),
-                remedy="use the version that made it, or another folder",
+                fix="use the version that made it, or another folder",
             )
         if entry.id is not None:
             mark = hash((entry.kind, entry.id))

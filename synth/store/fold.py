@@ -62,8 +62,8 @@ def fold(run: Path, since: Position | None = None) -> bool:
     except Held:
         return False
     except (duckdb.Error, Unusable, ValueError, OSError) as error:
-        remedy = "make room and give the same command again: the journal has it all"
-        raise RunFolderError(f"DuckDB cannot write: {error}", where=str(path), remedy=remedy) from error
+        fix = "make room and give the same command again: the journal has it all"
+        raise RunFolderError(f"DuckDB cannot write: {error}", where=str(path), fix=fix) from error
     return True
 
 

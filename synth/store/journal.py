@@ -77,8 +77,8 @@ def _segments(folder: Path) -> list[Path]:
         for path in segments:
             regular(folder.parent, path.relative_to(folder.parent))
     except UserError as error:
-        remedy = "put the file itself there; do not open a run folder of others that holds such links"
-        raise RunFolderError(error.what, where=error.where, remedy=remedy) from error
+        fix = "put the file itself there; do not open a run folder of others that holds such links"
+        raise RunFolderError(error.what, where=error.where, fix=fix) from error
     return segments
 
 
@@ -101,11 +101,11 @@ def damaged(folder: Path, location: Location) -> RunFolderError:
     path = folder / _NAME.format(location.segment)
     with path.open("rb") as file:
         line = file.read(location.offset).count(b"\n") + 1
-    remedy = (
+    fix = (
         f"take that line out, and {folder.parent / 'corpus.duckdb'}, which is made again: sed -i {line}d {quote(str(path))}; "
         "the same command then asks, or does, again what stood there"
     )
-    return RunFolderError(f"line {line} of {path.name} is damaged", where=str(folder), remedy=remedy)
+    return RunFolderError(f"line {line} of {path.name} is damaged", where=str(folder), fix=fix)
 
 
 def read_blocks(folder: Path, start: Position, size: int) -> Iterator[tuple[Position, bytes]]:
@@ -198,7 +198,7 @@ class Journal:
             raise RunFolderError(
                 f"the run folder cannot be written: {error.strerror}",
                 where=str(folder.parent),
-                remedy=f"{advice_for(error)} (--run names another folder)",
+                fix=f"{advice_for(error)} (--run names another folder)",
             ) from error
         self._thread = threading.Thread(target=self._sync_groups, name="journal", daemon=True)
         self._thread.start()
@@ -368,5 +368,5 @@ def _write_failed(error: OSError, folder: Path) -> Stopped:
     return Stopped(
         f"the run folder can no longer be written: {error.strerror}",
         where=str(folder.parent),
-        remedy="make room (or mend the folder) and give the same command again: everything written so far is kept",
+        fix="make room (or mend the folder) and give the same command again: everything written so far is kept",
     )

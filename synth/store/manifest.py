@@ -145,28 +145,26 @@ def read_manifest(run: Path) -> Manifest:
     if not os.path.lexists(path):
         if has_journal:
             what = f"{MANIFEST} is missing, and the journal of a run is there"
-            raise RunFolderError(what, where=str(run), remedy=_AGAIN)
-        raise RunFolderError(
-            "there is no run in this folder", where=str(run), remedy="synth run … --run FOLDER makes one"
-        )
+            raise RunFolderError(what, where=str(run), fix=_AGAIN)
+        raise RunFolderError("there is no run in this folder", where=str(run), fix="synth run … --run FOLDER makes one")
     try:
         content = _content(path)
         if is_readable(content):
-            remedy = (
+            fix = (
                 f"correct the field; or remove {MANIFEST}: {_AGAIN}" if has_journal else "use another folder with --run"
             )
         else:
-            remedy = _AGAIN if has_journal else "use another folder with --run"
-        found = parse_note(content, Manifest, FORMAT, where=path, remedy=remedy)
+            fix = _AGAIN if has_journal else "use another folder with --run"
+        found = parse_note(content, Manifest, FORMAT, where=path, fix=fix)
     except RunFolderError:
         raise
     except UserError as error:
-        raise RunFolderError(error.what, where=error.where, remedy=error.remedy) from error
+        raise RunFolderError(error.what, where=error.where, fix=error.fix) from error
     if found.format < FORMAT:
         raise RunFolderError(
             f"this run was made by an older version of synth ({found.synth}, layout {found.format}; this one writes {FORMAT})",
             where=str(run),
-            remedy="use another folder with --run; the old one can be read with the version that made it",
+            fix="use another folder with --run; the old one can be read with the version that made it",
         )
     return found
 
@@ -200,5 +198,5 @@ def _content(path: Path) -> bytes:
     try:
         return read_file(inside(path.parent, path.name), _MOST_BYTES)
     except UserError as error:
-        remedy = "put the file itself there, or use another folder with --run"
-        raise RunFolderError(error.what, where=str(path), remedy=remedy) from error
+        fix = "put the file itself there, or use another folder with --run"
+        raise RunFolderError(error.what, where=str(path), fix=fix) from error

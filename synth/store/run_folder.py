@@ -50,7 +50,7 @@ def hold(path: Path) -> FileLock:
         raise RunFolderError(
             "another process is at work on this run",
             where=str(path),
-            remedy="wait for it, or give another folder with --run",
+            fix="wait for it, or give another folder with --run",
         ) from error
     except OSError as error:
         raise _cannot_write(path, error) from error
@@ -59,28 +59,24 @@ def hold(path: Path) -> FileLock:
 
 def _cannot_write(run: Path, error: OSError) -> RunFolderError:
     what = f"the run folder cannot be written: {error.strerror}"
-    return RunFolderError(what, where=str(run), remedy=f"{advice_for(error)} (--run names another folder)")
+    return RunFolderError(what, where=str(run), fix=f"{advice_for(error)} (--run names another folder)")
 
 
 def _refuse_links(run: Path) -> None:
     """Raise where something of ours is a link out of the folder, or no file: to write it would change a file elsewhere, or wait."""
     for name in (".lock", MANIFEST, INPUT, INPUT_BEFORE, "journal", STDIN, STATE):
         path = run / name
-        remedy = "remove it, or take another folder with --run"
+        fix = "remove it, or take another folder with --run"
         try:
             mode = inside(run, name).stat().st_mode
         except FileNotFoundError:
             continue
         except UserError as error:
-            raise RunFolderError(
-                "this is a link that leads out of the run folder", where=str(path), remedy=remedy
-            ) from error
+            raise RunFolderError("this is a link that leads out of the run folder", where=str(path), fix=fix) from error
         if not (stat.S_ISDIR(mode) if name in {"journal", STDIN} else stat.S_ISREG(mode)) or (
             name == ".lock" and path.is_symlink()  # which is emptied when it is opened
         ):
-            raise RunFolderError(
-                "this is not a file or folder of a run, but something else", where=str(path), remedy=remedy
-            )
+            raise RunFolderError("this is not a file or folder of a run, but something else", where=str(path), fix=fix)
 
 
 class RunFolder:
@@ -131,13 +127,13 @@ class RunFolder:
         strange = (p for p in path.iterdir() if p.name not in _OURS and not is_draft(p)) if path.is_dir() else ()
         if existing is None and not self.recovered and any(strange):
             raise RunFolderError(
-                "the folder is not empty and holds no run", where=str(path), remedy="give a new folder with --run"
+                "the folder is not empty and holds no run", where=str(path), fix="give a new folder with --run"
             )
         if existing is not None and manifest is not None and existing.pipeline != manifest.pipeline:
             raise RunFolderError(
                 f"this folder holds a run of {existing.pipeline}, not of {manifest.pipeline}",
                 where=str(path),
-                remedy="give another folder with --run",
+                fix="give another folder with --run",
             )
         return existing
 

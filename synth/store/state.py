@@ -131,7 +131,7 @@ def write_state(run: Path, **words: object) -> None:
 def read_state(run: Path) -> State | None:
     """What the folder says; None where it says nothing that can be read."""
     try:
-        return read_note(run / STATE, State, _FORMAT, remedy="remove it")
+        return read_note(run / STATE, State, _FORMAT, fix="remove it")
     except (UserError, OSError):
         return None
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
-from importlib.metadata import entry_points
 from typing import NamedTuple
 
+from synth.plugins import plugins
 from synth.records import Problem
 from synth.verify.arithmetic import Claim, arithmetic_claims
 from synth.verify.quotes import find_quote, quotes_in
@@ -76,6 +76,10 @@ BUILT_IN_CHECKERS: tuple[StepChecker, ...] = (
 def all_step_checkers() -> dict[str, StepChecker]:
     """Every checker of steps by its name: ours, and those of other packages."""
     checkers = {checker.name: checker for checker in BUILT_IN_CHECKERS}
-    for point in entry_points(group="synth.step_checkers"):
-        checkers.setdefault(point.name, point.load())
-    return checkers
+    wrong = "it is not a StepChecker of that name"
+    others = plugins(
+        "synth.step_checkers",
+        checkers,
+        lambda name, thing: None if isinstance(thing, StepChecker) and thing.name == name else wrong,
+    )
+    return {**checkers, **others}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from importlib.metadata import entry_points
 from typing import Protocol
 
+from synth.plugins import functions
 from synth.records import Problem, Rationale
 from synth.verify.compare import compare_answers
 from synth.verify.verdict import Verdict
@@ -66,9 +66,7 @@ def verifies(name: str) -> Callable[[Verifier], Verifier]:
 def all_verifiers() -> dict[str, Verifier]:
     """Every verifier by its name: `answer`, and those that other packages register under the entry point `synth.verifiers`."""
     found: dict[str, Verifier] = {ANSWER: verify_by_answer}
-    for point in entry_points(group="synth.verifiers"):
-        found.setdefault(point.name, point.load())
-    return found
+    return {**functions("synth.verifiers", (ANSWER,)), **found}
 
 
 def as_verdict(name: str, said: Verdict | bool | None, rationale: Rationale, problem: Problem) -> Verdict:
@@ -81,5 +79,5 @@ def as_verdict(name: str, said: Verdict | bool | None, rationale: Rationale, pro
         return said
     if said is not None and not isinstance(said, bool):
         raise TypeError(f"the verifier {name!r} gave a {type(said).__name__}, and is to give a Verdict, a bool or None")
-    label = "unparsed" if said is None else "right" if said else "wrong"
+    label = "undecided" if said is None else "right" if said else "wrong"
     return Verdict(label, rationale.answer, problem.answer or "", name, f"{name}: {label}")  # type: ignore[arg-type]

@@ -182,7 +182,7 @@ def _beyond(after: str, by: str, sign: str, conditions: str, given: list[Any]) -
     try:
         key, last = orjson.loads(after)
     except (ValueError, TypeError) as error:
-        raise UserError("this page begins nowhere", remedy="go back to the first page") from error
+        raise UserError("this page begins nowhere", fix="go back to the first page") from error
     if not by:
         return f"{conditions} AND t.id > ${len(given) + 1}", [*given, last]
     n = len(given)
@@ -248,10 +248,10 @@ def _one_condition(where: str) -> None:
         expression_alone = duckdb.extract_statements(f"SELECT (\n{where}\n)")
     except duckdb.Error as error:
         raise UserError(
-            f"DuckDB says: {error}", remedy="write a condition, such as length(response) > 500 AND score_correct = 1"
+            f"DuckDB says: {error}", fix="write a condition, such as length(response) > 500 AND score_correct = 1"
         ) from error
     if any(len(s) != 1 or s[0].type != duckdb.StatementType.SELECT for s in (statements, expression_alone)):
-        raise UserError("this is more than a condition", remedy="write one condition, such as length(response) > 500")
+        raise UserError("this is more than a condition", fix="write one condition, such as length(response) > 500")
 
 
 _DERIVED = {
@@ -285,7 +285,7 @@ def _ask(store: Store, asker: Asker, query: str, given: list[Any], where: str) -
     try:
         return list(asker.ask(query, given)) if where.strip() else store.sql(query, given).fetchall()
     except (duckdb.InterruptException, TooLong) as error:
-        raise UserError("this took too long and was stopped", remedy=narrow) from error
+        raise UserError("this took too long and was stopped", fix=narrow) from error
     except QuestionError as error:
-        remedy = narrow if error.remedy else "see the columns in synth sql RUN --schema"
-        raise UserError(f"DuckDB says: {error.what}", remedy=remedy) from error
+        fix = narrow if error.fix else "see the columns in synth sql RUN --schema"
+        raise UserError(f"DuckDB says: {error.what}", fix=fix) from error

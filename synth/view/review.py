@@ -58,7 +58,7 @@ def reviewer_name(text: str) -> str:
     name = " ".join(text.split())
     if not name or len(name) > 60 or not all(c.isalnum() or c in " ._@+-" for c in name):
         raise UserError(
-            f"{text!r} is no name to judge under", remedy="letters, digits and . _ @ + -, at most 60: --as NAME"
+            f"{text!r} is no name to judge under", fix="letters, digits and . _ @ + -, at most 60: --as NAME"
         )
     return f"human:{name}"
 
@@ -147,7 +147,7 @@ def records_of_verdict(
     """
     table = judged_table(store, target)
     if table is None:
-        raise UserError("there is no such record", where=target, remedy="rationales and pairs are judged")
+        raise UserError("there is no such record", where=target, fix="rationales and pairs are judged")
     (old,) = store.rows(f"SELECT * FROM {table} WHERE id = ?", [target])
     comment, answer = comment.strip(), answer.strip()
     if kind == "edit" and table == "rationales":
@@ -155,14 +155,14 @@ def records_of_verdict(
         answer = restored(answer, old["answer"] or "")
     unit: str = old["unit"]
     if kind not in _SAID or kind == {"rationales": "reverse", "pairs": "edit"}[table]:
-        remedy = {"rationales": "accept, reject, edit or comment", "pairs": "accept, reverse, reject or comment"}
-        raise UserError("nothing was said", remedy=remedy[table])
+        fix = {"rationales": "accept, reject, edit or comment", "pairs": "accept, reverse, reject or comment"}
+        raise UserError("nothing was said", fix=fix[table])
     if kind == "comment" and not comment:
-        raise UserError("the comment is empty", remedy="write one, or accept or reject")
+        raise UserError("the comment is empty", fix="write one, or accept or reject")
     if kind == "edit" and not response.strip():
-        raise UserError("the revised response is empty", remedy="write one, or reject")
+        raise UserError("the revised response is empty", fix="write one, or reject")
     if kind == "edit" and _same(response, old["response"]) and _same(answer, old["answer"] or ""):
-        raise UserError("nothing was changed", remedy="accept it as it is, or change it")
+        raise UserError("nothing was changed", fix="accept it as it is, or change it")
     label, value = _SAID[kind]
     made: list[UnitRecord] = [
         _score(unit, target, me, label, value, comment, [kind, comment, response, answer]),

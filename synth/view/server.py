@@ -109,7 +109,7 @@ class Served:
                 return await run_in_threadpool(handler, request, given)
             except SynthError as error:
                 return self._told(
-                    error.what, error.remedy, 409 if isinstance(error, UserError) and request.method == "POST" else 400
+                    error.what, error.fix, 409 if isinstance(error, UserError) and request.method == "POST" else 400
                 )
             except duckdb.InterruptException:
                 return self._told("this took too long and was stopped", "narrow it: a facet, or a condition", 503)
@@ -119,8 +119,8 @@ class Served:
     async def _not_found(self, _request: Request, _error: Exception) -> Response:
         return self._told("there is no such page", None, 404)
 
-    def _told(self, what: str, remedy: str | None, status: int) -> Response:
-        return self._html("message.html", status, what=what, remedy=remedy)
+    def _told(self, what: str, fix: str | None, status: int) -> Response:
+        return self._html("message.html", status, what=what, fix=fix)
 
     def _html(self, template: str, status: int = 200, **values: Any) -> Response:
         names = {
@@ -158,7 +158,7 @@ class Served:
     def _asked(self, request: Request, given: dict[str, str]) -> Asked:
         table = request.path_params["table"]
         if table not in LISTS:
-            raise UserError("there is no such table", remedy="choose one of the menu")
+            raise UserError("there is no such table", fix="choose one of the menu")
         chosen = tuple((name, given[name]) for name in LISTS[table].facets if given.get(name))
         return Asked(
             table,
@@ -306,9 +306,7 @@ class Served:
     def _undo(self, _request: Request, given: dict[str, str]) -> Response:
         target = given.get("target") or (self._mine[-1] if self._mine else "")
         if not target:
-            raise UserError(
-                "there is nothing to undo", remedy="open a record you judged and withdraw the verdict there"
-            )
+            raise UserError("there is nothing to undo", fix="open a record you judged and withdraw the verdict there")
         with self.run.alone():
             review.withdraw(self.run.run, self.me, target)
         self._mine = [t for t in self._mine if t != target]
@@ -343,7 +341,7 @@ class Served:
     @contextmanager
     def _both(self) -> Iterator[tuple[Store, Store]]:
         if self.other is None:
-            raise UserError("there is one run only", remedy="synth view RUN RUN2 shows two beside each other")
+            raise UserError("there is one run only", fix="synth view RUN RUN2 shows two beside each other")
         with ExitStack() as stack:
             yield stack.enter_context(self.run.open()), stack.enter_context(self.other.open())
 
@@ -416,7 +414,7 @@ def serve(
     except OSError as error:
         listening.close()
         raise SetupError(
-            f"port {port} of this machine cannot be used: {error.strerror}", remedy="give another with --port, or none"
+            f"port {port} of this machine cannot be used: {error.strerror}", fix="give another with --port, or none"
         ) from error
     at: int = listening.getsockname()[1]
     links = Links(on_enter)

@@ -15,7 +15,7 @@ NASTY = (
 -- threshold: at most 0
 -- unit: evils <&
 -- meaning: It is <b>bad</b>.
--- remedy: Mend it.
+-- fix: Mend it.
 SELECT 1 AS value, 1 AS n, ['"""
     + ESC
     + """'] AS examples, '"""

@@ -17,7 +17,7 @@ HEADER = """-- severity: warning
 -- unit: problems
 -- meaning: There are few problems,
 --   far too few.
--- remedy: Take more.
+-- fix: Take more.
 """
 
 

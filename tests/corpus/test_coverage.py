@@ -238,7 +238,7 @@ async def test_a_run_keeps_what_covers_it_by_meaning(tmp_path: Path):
     ]
 
 
-def test_what_is_not_installed_is_told_with_its_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_what_is_not_installed_is_reported_with_its_fix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(choose, "find_spec", lambda _: None)
     path = yaml_file(
         tmp_path / "p.yaml",

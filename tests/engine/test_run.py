@@ -213,7 +213,7 @@ async def test_nothing_that_can_never_succeed_is_asked_for_long(tmp_path: Path):
     def script(request: Request, rng: random.Random) -> str:
         nonlocal asked
         asked += 1
-        raise ModelError("auth", "wrong key", fatal=True, remedy="check the key")
+        raise ModelError("auth", "wrong key", fatal=True, fix="check the key")
 
     with pytest.raises(SetupError, match="wrong key"):
         await run(

@@ -104,7 +104,7 @@ async def test_a_format_the_run_cannot_fill_names_the_step_that_would(tmp_path: 
     await run_pipeline(made, sums(tmp_path / "in.jsonl", 2), tmp_path / "run")
     with pytest.raises(UserError, match=f"nothing to export as {to}: this run has no .*") as error:
         export_run(tmp_path / "run", to, tmp_path / "out")
-    assert maker in str(error.value.remedy)
+    assert maker in str(error.value.fix)
     assert not (tmp_path / "out").exists()
 
 

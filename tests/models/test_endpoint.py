@@ -160,7 +160,7 @@ async def test_every_kind_of_failure_has_its_fate(ledger: Ledger, status: int, b
     assert [r["status"] for r in failed] == [cause] * attempts
     assert [r["attempt"] for r in failed] == list(range(1, attempts + 1))
     if cause in {"auth", "not_found"}:
-        assert error.remedy
+        assert error.fix
     assert "sk-abcdefghijkl" not in str(error) + str(rows(ledger))
 
 
@@ -219,7 +219,7 @@ async def test_a_model_that_never_answers_stops_the_run(ledger: Ledger, status: 
         errors = await ask(model, ledger, *(request(sample=i) for i in range(calls)))
     assert isinstance(errors[-1], SetupError)
     assert errors[-1].where == "model t"
-    assert errors[-1].remedy
+    assert errors[-1].fix
     assert len(seen) <= most
 
 
@@ -230,7 +230,7 @@ async def test_an_account_without_room_stops_the_run_and_the_same_command_goes_o
     with endpoint(answer) as (url, _):
         (error,) = await ask(EndpointModel("t", base_url=url, model="m"), ledger)
     assert isinstance(error, Stopped)
-    assert "same command" in error.remedy
+    assert "same command" in error.fix
 
 
 @contextmanager
@@ -282,7 +282,7 @@ async def test_a_host_that_does_not_exist_is_told(ledger: Ledger):
     (error,) = await ask(EndpointModel("t", base_url="http://no-such-host.invalid/v1", model="m"), ledger)
     assert isinstance(error, SetupError)
     assert "cannot reach" in str(error)
-    assert error.remedy
+    assert error.fix
 
 
 async def test_a_certificate_nobody_signed_is_told_at_once(ledger: Ledger, tmp_path: Path):
@@ -297,7 +297,7 @@ async def test_a_certificate_nobody_signed_is_told_at_once(ledger: Ledger, tmp_p
         (error,) = await ask(EndpointModel("t", base_url=f"https://localhost:{port}/v1", model="m"), ledger)
     assert isinstance(error, SetupError)
     assert "cannot trust" in str(error)
-    assert "SSL_CERT_FILE" in error.remedy
+    assert "SSL_CERT_FILE" in error.fix
     assert len(rows(ledger)) == 1
 
 
@@ -311,7 +311,7 @@ async def test_tls_to_a_server_that_speaks_none_is_told_with_the_address_to_give
         (error,) = await ask(EndpointModel("t", base_url=f"https://127.0.0.1:{port}/v1", model="m"), ledger)
     assert isinstance(error, SetupError)
     assert "speaks no TLS" in str(error)
-    assert f"http://127.0.0.1:{port}/v1" in error.remedy
+    assert f"http://127.0.0.1:{port}/v1" in error.fix
     assert "SSL_CERT_FILE" not in str(error)
     assert len(rows(ledger)) == 1
 

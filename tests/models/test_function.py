@@ -329,7 +329,7 @@ async def test_a_parameter_that_is_refused_can_be_left_out():
 
     got = await complete(ask, request(temperature=0.5))
     assert got.parameter == "temperature"
-    assert got.remedy == "leave it out: synth.FunctionModel(function, parameters={'temperature': None})"
+    assert got.fix == "leave it out: synth.FunctionModel(function, parameters={'temperature': None})"
 
 
 async def test_no_secret_is_in_what_is_said_of_an_exception():

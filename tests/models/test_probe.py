@@ -96,7 +96,7 @@ async def test_one_that_lacks_what_a_step_needs_is_told_before_anything_else_is_
         with pytest.raises(SetupError, match="needs logprobs") as caught:
             await run(pipeline, rows, tmp_path / "run", model)
         assert len(seen) == 1
-    assert "--model teacher=NAME" in caught.value.remedy
+    assert "--model teacher=NAME" in caught.value.fix
 
 
 def _cut(_body):
@@ -178,7 +178,7 @@ async def test_a_step_that_needs_what_could_not_be_found_out_says_so(tmp_path: P
         model, pipeline = EndpointModel("t", base_url=url, model="m"), yaml_file(tmp_path / "p.yaml", NEEDS)
         with pytest.raises(SetupError, match="logprobs could not be found out") as caught:
             await run(pipeline, rows, tmp_path / "run", model)
-    assert "capabilities: [logprobs]" in caught.value.remedy
+    assert "capabilities: [logprobs]" in caught.value.fix
 
 
 async def test_nothing_is_probed_that_no_step_has_use_for(tmp_path: Path):

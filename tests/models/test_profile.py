@@ -185,7 +185,7 @@ def test_a_key_may_lie_in_the_keyring():
         assert find_key("keyring:synth/me", "model t", "http://x") == "verysecretvalue"
         with pytest.raises(SetupError, match="no entry synth/you") as caught:
             find_key("keyring:synth/you", "model t", "http://x")
-        assert "keyring set synth you" in caught.value.remedy
+        assert "keyring set synth you" in caught.value.fix
         with pytest.raises(SetupError, match="it is locked"):
             find_key("keyring:locked/me", "model t", "http://x")
     finally:

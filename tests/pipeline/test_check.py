@@ -1,4 +1,4 @@
-"""The static check: every mistake at once, each with file, line, what and remedy."""
+"""The static check: every mistake at once, each with file, line, what and fix."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ def findings(path: Path, text: str) -> dict[int, tuple[str, str]]:
     draft = read_pipeline(str(yaml_file(path / "p.yaml", text)))
     assert draft.pipeline is None or not draft.findings
     assert {Path(f.file).name for f in draft.findings} <= {"p.yaml"}
-    return {f.line: (f.what, f.remedy) for f in draft.findings}
+    return {f.line: (f.what, f.fix) for f in draft.findings}
 
 
-def test_every_mistake_at_once_with_its_line_and_remedy(tmp_path: Path):
+def test_every_mistake_at_once_with_its_line_and_fix(tmp_path: Path):
     found = findings(
         tmp_path,
         """
@@ -75,16 +75,16 @@ def test_every_mistake_at_once_with_its_line_and_remedy(tmp_path: Path):
         32: "step select: keep is missing",
         34: "there is no step 'near_duplicate'",
     }
-    remedies = {line: remedy for line, (_, remedy) in found.items()}
-    assert remedies[2] == "did you mean 'title'?"
-    assert remedies[5] == "did you mean 'generate'?"
-    assert remedies[8] == "did you mean 'samples'?"
-    assert remedies[14] == "did you mean 'teacher'?"
-    assert remedies[15] == "did you mean 'rationale/solve'?"
-    assert remedies[17] == "did you mean 'ask'?"
-    assert remedies[22] == "did you mean 'correct'?"
-    assert remedies[34] == "did you mean 'near_duplicates'?"
-    assert all(remedies.values())
+    fixes = {line: fix for line, (_, fix) in found.items()}
+    assert fixes[2] == "did you mean 'title'?"
+    assert fixes[5] == "did you mean 'generate'?"
+    assert fixes[8] == "did you mean 'samples'?"
+    assert fixes[14] == "did you mean 'teacher'?"
+    assert fixes[15] == "did you mean 'rationale/solve'?"
+    assert fixes[17] == "did you mean 'ask'?"
+    assert fixes[22] == "did you mean 'correct'?"
+    assert fixes[34] == "did you mean 'near_duplicates'?"
+    assert all(fixes.values())
 
 
 def test_a_step_that_is_like_no_other_is_the_only_mistake(tmp_path: Path):

@@ -21,12 +21,12 @@ SOLVE = "  - {step: generate, name: solve}\n"
 
 
 def found_in(folder: Path, text: str, **blocks: str) -> list[tuple[str, int, str, str]]:
-    """The findings of a pipeline: file, line, what and remedy; `blocks` are files beside it, by name."""
+    """The findings of a pipeline: file, line, what and fix; `blocks` are files beside it, by name."""
     for name, content in blocks.items():
         (folder / f"{name}.yaml").write_text(textwrap.dedent(content).lstrip("\n"))
     draft = read_pipeline(str(yaml_file(folder / "p.yaml", text)))
     assert (draft.pipeline is None) == bool(draft.findings)
-    return [(Path(f.file).name, f.line, f.what, f.remedy) for f in draft.findings]
+    return [(Path(f.file).name, f.line, f.what, f.fix) for f in draft.findings]
 
 
 def names(pipeline: Pipeline) -> list[str]:
@@ -37,7 +37,7 @@ def names(pipeline: Pipeline) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("steps", "line", "what", "remedy"),
+    ("steps", "line", "what", "fix"),
     [
         (
             "  - {step: generate, name: x, enabled: false, sampels: 2}\n",
@@ -80,13 +80,13 @@ def names(pipeline: Pipeline) -> list[str]:
         ("  - {step: generate, enabled: false, where: problem.colour}\n", 4, "problem has no 'colour'", "did you mean"),
     ],
 )
-def test_disabled_steps_are_checked(tmp_path: Path, steps: str, line: int, what: str, remedy: str):
+def test_disabled_steps_are_checked(tmp_path: Path, steps: str, line: int, what: str, fix: str):
     """What is disabled is checked as if it were there, and nothing that is enabled may depend on it."""
     last = "" if "every step" in what else "  - {step: generate, name: last}\n"
     ((_, at, said, todo),) = found_in(tmp_path, HEAD + steps + last)
     assert at == line
     assert what in said
-    assert remedy in todo
+    assert fix in todo
 
 
 def test_disabled_steps_may_depend_on_each_other(tmp_path: Path):
@@ -96,7 +96,7 @@ def test_disabled_steps_may_depend_on_each_other(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("when", "what", "remedy"),
+    ("when", "what", "fix"),
     [
         ("problm.answer", "unknown name 'problm'", "did you mean 'problem'?"),
         ("record.id", "unknown name 'record'", "where: is about each record"),
@@ -115,7 +115,7 @@ def test_disabled_steps_may_depend_on_each_other(tmp_path: Path):
     ],
 )
 @pytest.mark.parametrize("option", ["when", "unless", "until"])
-def test_conditions_on_the_problem_are_checked(tmp_path: Path, option: str, when: str, what: str, remedy: str):
+def test_conditions_on_the_problem_are_checked(tmp_path: Path, option: str, when: str, what: str, fix: str):
     """They see the problem, its own scores, and the kept records; a score of a rationale would never be there."""
     steps = SOLVE + "  - {step: verify_answer}\n  - {step: pass_rate}\n"
     if option == "until":
@@ -127,7 +127,7 @@ def test_conditions_on_the_problem_are_checked(tmp_path: Path, option: str, when
     ((_, line, said, todo),) = found_in(tmp_path, HEAD + steps)
     assert line == 10
     assert what in said
-    assert remedy in todo
+    assert fix in todo
 
 
 def test_a_condition_sees_the_scores_that_the_input_brings(tmp_path: Path):
@@ -148,7 +148,7 @@ BLOCK = """
 
 
 @pytest.mark.parametrize(
-    ("use", "line", "what", "remedy"),
+    ("use", "line", "what", "fix"),
     [
         ("  - {use: none.yaml}\n", 4, "there is no block none.yaml", "beside the file"),
         ("  - {use: ../block.yaml}\n", 4, "../block.yaml: this file lies outside", "--media-from DIR"),
@@ -200,10 +200,10 @@ BLOCK = """
         ),
     ],
 )
-def test_mistakes_where_a_block_is_used(tmp_path: Path, use: str, line: int, what: str, remedy: str):
+def test_mistakes_where_a_block_is_used(tmp_path: Path, use: str, line: int, what: str, fix: str):
     """They are in the pipeline file; also those in the value of a parameter."""
     found = found_in(tmp_path, HEAD + use, block=BLOCK)
-    assert any(at == line and what in said and remedy in todo for _, at, said, todo in found), found
+    assert any(at == line and what in said and fix in todo for _, at, said, todo in found), found
     if "taken" not in what:
         assert {name for name, at, said, _ in found if "has no value" not in said and "no role '${" not in said} == {
             "p.yaml"
@@ -236,9 +236,9 @@ def test_mistakes_in_a_block(tmp_path: Path, block: str, line: int, what: str):
     """They are in the file of the block; a block that is used twice has each once."""
     other = "steps: [{use: block.yaml}]\n"
     found = found_in(tmp_path, HEAD + "  - {use: block.yaml, name: a}\n", block=block, other=other)
-    ((name, at, _, remedy),) = [f for f in found if what in f[2]]
+    ((name, at, _, fix),) = [f for f in found if what in f[2]]
     assert (name, at) == ("other.yaml" if "other" in block else "block.yaml", line), found
-    assert remedy
+    assert fix
 
 
 def test_blocks_within_blocks(tmp_path: Path):
@@ -314,7 +314,7 @@ REVISE = "- {step: critique, by: critic}\n- {step: revise}\n"
 
 
 @pytest.mark.parametrize(
-    ("text", "line", "what", "remedy"),
+    ("text", "line", "what", "fix"),
     [
         (repeat(REVISE, until=None), 5, "repeat: until is missing", "until: EXPRESSION"),
         (repeat(REVISE, until=3), 6, "repeat: until is not a text", "until: EXPRESSION"),
@@ -361,12 +361,12 @@ REVISE = "- {step: critique, by: critic}\n- {step: revise}\n"
         (repeat("- step: revise\n  prompt: none.j2\n"), 10, "no such", ""),
     ],
 )
-def test_mistakes_in_a_repeat(tmp_path: Path, text: str, line: int, what: str, remedy: str):
+def test_mistakes_in_a_repeat(tmp_path: Path, text: str, line: int, what: str, fix: str):
     """Each is found once, whatever the number of iterations."""
     found = found_in(tmp_path, HEAD + SOLVE + text)
     ((_, at, _, todo),) = [f for f in found if what in f[2]]
     assert at == line, found
-    assert remedy in todo
+    assert fix in todo
     assert len(found) == len(set(found))
 
 
@@ -543,7 +543,7 @@ def test_a_preset_inserts_and_replaces_steps(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("text", "line", "what", "remedy"),
+    ("text", "line", "what", "fix"),
     [
         (
             "insert:\n  - {after: solv, steps: [{step: vote}]}\n",
@@ -587,20 +587,20 @@ def test_a_preset_inserts_and_replaces_steps(tmp_path: Path):
         ("override:\n  check_2: {score: x}\n", 4, "base.yaml has no step 'check_2'", "did you mean 'check'?"),
     ],
 )
-def test_mistakes_in_changes(tmp_path: Path, text: str, line: int, what: str, remedy: str):
+def test_mistakes_in_changes(tmp_path: Path, text: str, line: int, what: str, fix: str):
     found = found_in(tmp_path, "pipeline: my/p\nextends: base.yaml\n" + text, base=BASE)
     ((name, at, _, todo),) = [f for f in found if what in f[2]]
     assert (name, at) == ("p.yaml", line), found
-    assert remedy in todo
+    assert fix in todo
 
 
 @pytest.mark.parametrize(
     "key", ["insert: [{after: solve, steps: []}]", "replace: {solve: {}}", "override: {solve: {}}"]
 )
 def test_changes_are_those_of_a_base(tmp_path: Path, key: str):
-    ((_, line, what, remedy),) = found_in(tmp_path, HEAD + SOLVE + key + "\n")
+    ((_, line, what, fix),) = found_in(tmp_path, HEAD + SOLVE + key + "\n")
     assert (line, what) == (5, f"{key.partition(':')[0]} without extends")
-    assert remedy == "name the pipeline it changes: extends: NAME"
+    assert fix == "name the pipeline it changes: extends: NAME"
 
 
 # the schema

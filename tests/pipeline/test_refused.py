@@ -21,7 +21,7 @@ PIPELINE = {"pipeline": "my/p", "about": "x", "title": "x", "roles": {"teacher":
 
 def findings(*steps: dict) -> list[tuple[str, str]]:
     return [
-        (f.what, f.remedy or "") for f in read_pipeline({**PIPELINE, "steps": [{"step": "generate"}, *steps]}).findings
+        (f.what, f.fix or "") for f in read_pipeline({**PIPELINE, "steps": [{"step": "generate"}, *steps]}).findings
     ]
 
 

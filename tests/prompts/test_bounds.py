@@ -233,7 +233,7 @@ def test_whatever_goes_wrong_names_step_record_and_prompt(source: str, why: str)
     with pytest.raises(UserError, match=re.escape(why)) as told:
         step.request(prompt, {"problem": PROBLEM}, Task("solve", PROBLEM))
     assert told.value.where == f"step sample, {PROBLEM.id}, prompt mine.j2"
-    assert told.value.remedy
+    assert told.value.fix
 
 
 @pytest.mark.parametrize(

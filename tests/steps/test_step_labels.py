@@ -188,7 +188,7 @@ async def test_the_number_of_samples_may_be_a_score_on_steps():
     values = [score(record, 0.75, "step_value", i) for i in range(3)]
     counts = [score(record, n, "step_samples", i) for i, n in enumerate((4, 400, None))]
     unit, _ = await labelled(step, [record], [*values, *counts])
-    assert seen(unit, record) == [None, 1, None]
+    assert seen(unit, record) == [None, 1, 1]  # what is not counted is no sample: the outcome itself
     with pytest.raises(UserError, match=r"step_samples is 2\.5"):
         await labelled(step, [record], [*values, *(score(record, 2.5, "step_samples", i) for i in range(3))])
 
@@ -233,7 +233,7 @@ async def test_prefixes_differ_by_words_and_not_by_blanks_and_unknown_outcomes_a
     )
     assert [seen(unit, r, "step_value") for r in (first, second, third)] == [[0.5, 1], [0.5, 0], [0.5, 1]]
     assert seen(unit, second) == [1, None]  # one wrong end of one does not show that none would be right
-    assert any("0.5 of 2" in s.reason for s in made)
+    assert any("0.5 over 2 samples" in s.reason for s in made)
 
 
 async def test_the_outcome_on_each_step():

@@ -55,7 +55,7 @@ def test_every_expression_of_a_template_is_inert():
         me="\u202e",
         tables=["<style>"],
         what="<script>",
-        remedy="\x07",
+        fix="\x07",
     )
     assert not ACTING & set(shown)
     assert not re.search(r"<(iframe|img|style|script)>", shown)

@@ -63,7 +63,7 @@ def test_a_run_with_nothing_in_it_and_a_wrong_place(tmp_path: Path, finished: Pa
 def test_audits_are_shown_where_there_are_some(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     verdict = Verdict(
         name="model_share", severity="error", status="failed", value=0.91, bound="at most", threshold=0.8, unit="share",
-        n=12, meaning="one <b>model</b> wrote most", remedy="ask others", examples=("b2:x",), note="of local"
+        n=12, meaning="one <b>model</b> wrote most", fix="ask others", examples=("b2:x",), note="of local"
     )  # fmt: skip
     monkeypatch.setattr(summary, "run_audits", lambda store: [verdict])
     write_report(finished, tmp_path / "r.html")

@@ -92,18 +92,18 @@ def read_rubric(problem: Problem, rule: str | None = None) -> Rubric:
     except ValidationError as error:
         e = error.errors(include_input=False)[0]
         raise UserError(
-            f"the rubric is not of its form: {'.'.join(map(str, e['loc']))}: {e['msg']}", remedy=_FORM
+            f"the rubric is not of its form: {'.'.join(map(str, e['loc']))}: {e['msg']}", fix=_FORM
         ) from error
     given = form.elements or list(problem.evidence)
     if not given:
-        raise UserError("the rubric has no elements", remedy=_FORM)
+        raise UserError("the rubric has no elements", fix=_FORM)
     elements = tuple(
         Element(f"e{i}", e) if isinstance(e, str) else Element(e.name, e.question) for i, e in enumerate(given, 1)
     )
     names = tuple(e.name for e in elements)
     if len(set(names)) < len(names):
         twice = next(n for n in names if names.count(n) > 1)
-        raise UserError(f"the rubric has two elements {twice!r}", remedy="give each a name of its own")
+        raise UserError(f"the rubric has two elements {twice!r}", fix="give each a name of its own")
     by_mark = tuple(sorted(form.marks.items(), key=lambda m: _number(m[0])))
     rubric = Rubric(elements, form.rule or rule or "count", by_mark)
     _check(rubric.rule, names)
@@ -111,11 +111,11 @@ def read_rubric(problem: Problem, rule: str | None = None) -> Rubric:
     if reach is not None:
         if form.marks and (other := sorted(reach - set(form.marks))):
             raise UserError(
-                f"the rule {rubric.rule!r} gives the mark {other[0]}, which the rubric does not describe", remedy=_FORM
+                f"the rule {rubric.rule!r} gives the mark {other[0]}, which the rubric does not describe", fix=_FORM
             )
         if problem.answer is not None and _number(problem.answer) not in {float(m) for m in reach}:
             raise UserError(
-                f"no answers to its elements give the gold mark {problem.answer!r} (rule {rubric.rule!r})", remedy=_FORM
+                f"no answers to its elements give the gold mark {problem.answer!r} (rule {rubric.rule!r})", fix=_FORM
             )
     return rubric
 
@@ -123,7 +123,7 @@ def read_rubric(problem: Problem, rule: str | None = None) -> Rubric:
 def _number(mark: str) -> float:
     found = re.fullmatch(r"\s*(-?\d+(?:\.\d+)?)\s*", mark)
     if found is None:
-        raise UserError(f"the mark {mark!r} is not a number", remedy=_FORM)
+        raise UserError(f"the mark {mark!r} is not a number", fix=_FORM)
     return float(found[1])
 
 
@@ -132,10 +132,10 @@ def _check(rule: str, names: tuple[str, ...]) -> None:
     try:
         unknown = Rule(rule).unknown_names(dict.fromkeys(("count", *names)))
     except UserError as error:
-        raise UserError(f"the rule {rule[:200]!r} does not compile: {error.what}", remedy=_FORM) from error
+        raise UserError(f"the rule {rule[:200]!r} does not compile: {error.what}", fix=_FORM) from error
     if unknown:
         raise UserError(
-            f"the rule {rule!r} names an unknown element {unknown[0]!r}", remedy=f"it knows: count, {', '.join(names)}"
+            f"the rule {rule!r} names an unknown element {unknown[0]!r}", fix=f"it knows: count, {', '.join(names)}"
         )
     _mark(rule, tuple((name, False) for name in names))
 
@@ -145,7 +145,7 @@ def _mark(rule: str, decisions: tuple[tuple[str, bool], ...]) -> str:
     try:
         return f"{Rule(rule)({**dict(decisions), 'count': sum(yes for _, yes in decisions)}):g}"
     except UserError as error:
-        raise UserError(f"the rule {rule!r} gives no mark: {error.what}", remedy=_FORM) from error
+        raise UserError(f"the rule {rule!r} gives no mark: {error.what}", fix=_FORM) from error
 
 
 @lru_cache(maxsize=4096)

@@ -4,7 +4,7 @@
 -- least: 10
 -- meaning: The reasoning comes to another answer than the record states, and its last line does not name the one it states.
 --   The reasoning is that of the response; where the response states the answer alone, the thought.
--- remedy: Read some. A model that argues for one answer and gives another is guessing: filter with a review, or take
+-- fix: Read some. A model that argues for one answer and gives another is guessing: filter with a review, or take
 --   another model. Where the answer was read wrongly, the format of the reply is at fault.
 -- skipped: no kept rationale comes to a number, a choice or yes or no
 WITH chosen AS MATERIALIZED (

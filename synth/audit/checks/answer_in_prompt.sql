@@ -4,7 +4,7 @@
 -- least: 10
 -- meaning: Prompts of kept rationales name the gold answer outside the question and its passage, though these are not marked as hinted:
 --   they explain an answer they were told, and teach nothing about finding it.
--- remedy: Read one: synth calls RUN CALL. Look for the answer in the prompt template and in the worked examples; set
+-- fix: Read one: synth calls RUN CALL. Look for the answer in the prompt template and in the worked examples; set
 --   `hint` on the step where showing it is the method.
 -- skipped: no kept rationale was asked for with a gold answer at hand and without being told it
 WITH asked AS (

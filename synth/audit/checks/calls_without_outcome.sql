@@ -4,7 +4,7 @@
 -- least: 20
 -- meaning: Calls were answered, and nothing in the run stems from what their step did with that problem: paid for nothing, or
 --   by an earlier version of the pipeline.
--- remedy: synth calls RUN --by step; after changes of a pipeline this is expected: begin a new run folder for a clean ledger.
+-- fix: synth calls RUN --by step; after changes of a pipeline this is expected: begin a new run folder for a clean ledger.
 -- skipped: no call was answered
 WITH made AS (
   SELECT unit, step FROM problems UNION SELECT unit, step FROM rationales UNION SELECT unit, step FROM nodes

@@ -2,7 +2,7 @@
 -- threshold: at most 0
 -- unit: kept records that rest on one put out as a benchmark's
 -- meaning: Something that gives away an item of a benchmark was put out, and a kept record still carries it.
--- remedy: Put the record out too: a corpus step `decontaminate` for its kind (target: problem, and target: rationale).
+-- fix: Put the record out too: a corpus step `decontaminate` for its kind (target: problem, and target: rationale).
 -- skipped: not looked for: no step `decontaminate` or `contamination` ran
 WITH ran AS (SELECT name FROM pipeline_steps WHERE step IN ('decontaminate', 'contamination')),
 dirty AS (SELECT DISTINCT record FROM contamination),

@@ -3,7 +3,7 @@
 -- unit: share of kept rationales
 -- meaning: A kept thought or response holds tokens of a chat template (`<|im_end|>`, `</s>`, `[INST]`), or half a pair of thinking
 --   tags, outside of code: a tokenizer reads them as the end of a turn or of a thought, and the row is learnt cut in two.
--- remedy: Read the examples. Where a model writes marks of its own, name them in its profile, so that they are taken off when its
+-- fix: Read the examples. Where a model writes marks of its own, name them in its profile, so that they are taken off when its
 --   replies are read; reject the rest with a filter.
 -- skipped: no rationale was kept
 WITH parts AS (

@@ -2,7 +2,7 @@
 -- threshold: at most 0.25
 -- unit: US dollars for a kept rationale
 -- meaning: What was kept is expensive.
--- remedy: synth calls RUN --by step shows where the money goes, synth status RUN what is thrown away and why. Where this is the
+-- fix: synth calls RUN --by step shows where the money goes, synth status RUN what is thrown away and why. Where this is the
 --   price of the method, say so: --set cost_per_kept_row=VALUE.
 -- skipped: nothing was kept, or no price is known (give the models a price)
 SELECT CASE WHEN count(price) > 0 THEN sum(price) / nullif((SELECT count(*) FROM kept_rationales), 0) END AS value,

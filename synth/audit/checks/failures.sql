@@ -3,7 +3,7 @@
 -- unit: share of problems with a failure
 -- least: 10
 -- meaning: Something could not be made for these problems; what is missing is seldom missing at random.
--- remedy: synth status RUN shows the causes; synth retry RUN does them again.
+-- fix: synth status RUN shows the causes; synth retry RUN does them again.
 -- skipped: the run is empty
 SELECT CASE WHEN count(*) > 0 THEN (SELECT count(DISTINCT unit) FROM failures) / count(*) END AS value, count(*) AS n,
   (SELECT list(id ORDER BY id) FROM failures) AS examples,

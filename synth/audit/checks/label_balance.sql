@@ -3,7 +3,7 @@
 -- unit: entropy of the gold answers of kept rationales as a share of the greatest there can be
 -- least: 20
 -- meaning: One option is the answer far more often than the others: a model learns to give it.
--- remedy: Balance the problems, or cap each answer with the corpus step `limit_per_group`; where the input is balanced and what was kept is
+-- fix: Balance the problems, or cap each answer with the corpus step `limit_per_group`; where the input is balanced and what was kept is
 --   not, the model favours an option.
 -- skipped: no kept rationale answers a question with options, or with yes or no
 WITH counted AS (

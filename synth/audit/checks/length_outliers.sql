@@ -4,7 +4,7 @@
 -- least: 20
 -- meaning: Rationales are far longer or shorter than the others of their step (beyond three interquartile ranges of the logarithm
 --   of their length, and by a factor of four): often loops, replies that were cut off, or answers without reasoning.
--- remedy: Read the examples. Filter by `rationale.reasoning | length`, or lower max_tokens.
+-- fix: Read the examples. Filter by `rationale.reasoning | length`, or lower max_tokens.
 -- skipped: no rationale was kept
 WITH sized AS MATERIALIZED (
   -- The length of `reasoning` but for a few blanks, in a twentieth of the time that the column takes where thoughts are long.

@@ -3,7 +3,7 @@
 -- unit: share of problems in a split
 -- meaning: Problems have a near-duplicate (Jaccard similarity of at least 0.8, shingles of 3 words) in another split: what is
 --   measured on that split is remembered, not understood.
--- remedy: Give the corpus step `split` a threshold of 0.7, which keeps near-duplicates together.
+-- fix: Give the corpus step `split` a threshold of 0.7, which keeps near-duplicates together.
 -- skipped: the problems are in no splits
 WITH placed AS (
   SELECT p.id, any_value(s.label) AS split, any_value(concat_ws(' ', p.context, p.question, array_to_string(p.choices, ' '))) AS text

@@ -3,7 +3,7 @@
 -- unit: share of kept rationales
 -- least: 10
 -- meaning: Kept rationales state an answer and nothing else, and have no thought: a model learns to answer without reasoning.
--- remedy: Read some raw replies: synth calls RUN CALL. Ask for the steps in the prompt, take a model that shows its reasoning, or
+-- fix: Read some raw replies: synth calls RUN CALL. Ask for the steps in the prompt, take a model that shows its reasoning, or
 --   filter by `rationale.reasoning`. Where rows are to hold the answer alone, use the corpus step `cot_share`.
 -- skipped: no rationale was kept
 WITH judged AS (

@@ -2,7 +2,7 @@
 -- threshold: at most 0
 -- unit: share of kept rationales
 -- meaning: A refusal was kept as a rationale: a model learns to refuse.
--- remedy: Put them out with a filter, such as `not (rationale.response is mentioning("I cannot help"))`.
+-- fix: Put them out with a filter, such as `not (rationale.response is mentioning("I cannot help"))`.
 -- skipped: no rationale was kept
 WITH looked AS (
   SELECT id, regexp_matches(left(response, 200),

@@ -3,7 +3,7 @@
 -- unit: Krippendorff's alpha, interval scale, of the review that agrees least
 -- least: 20
 -- meaning: Reviewers hardly agree about the same records: their verdicts are closer to chance than to a judgement.
--- remedy: Make the criteria of the review plainer, take reviewers that can solve the problems, or more of them a record.
+-- fix: Make the criteria of the review plainer, take reviewers that can solve the problems, or more of them a record.
 --   synth audit RUN --look shows who agrees with whom.
 -- skipped: no two reviewers scored the same record, or all scores are equal
 WITH given AS (

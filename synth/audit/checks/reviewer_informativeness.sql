@@ -3,7 +3,7 @@
 -- unit: chance that a reviewer scores a right answer above a wrong one, of the reviewer that tells least
 -- least: 20
 -- meaning: A reviewer's scores say next to nothing about whether the answer is right (0.5 says nothing).
--- remedy: Do without that reviewer, or let it compare with the gold answer; read some of its reasons.
+-- fix: Do without that reviewer, or let it compare with the gold answer; read some of its reasons.
 -- skipped: no reviewer scored both right and wrong answers
 WITH checked AS (SELECT target, any_value(value) = 1 AS correct FROM scores WHERE name = 'correct' AND value IS NOT NULL GROUP BY target),
 counted AS (

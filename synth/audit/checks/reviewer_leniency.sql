@@ -4,7 +4,7 @@
 -- least: 10
 -- meaning: A reviewer scores the same records far higher or lower than the others do: whether a record passes depends on who
 --   reviewed it.
--- remedy: synth audit RUN --save-calibration reviewers.json, and give that file to the review as `calibration`.
+-- fix: synth audit RUN --save-calibration reviewers.json, and give that file to the review as `calibration`.
 -- skipped: no two reviewers scored the same record
 WITH given AS MATERIALIZED (
   SELECT name AS review, judge AS reviewer, target, avg(value) AS value FROM scores

@@ -4,7 +4,7 @@
 -- least: 20
 -- meaning: Rationales have far more or fewer steps than the others of their step of the pipeline (beyond three interquartile ranges,
 --   and by more than five): often loops, or text that was cut in the wrong places.
--- remedy: Read the examples; filter by `rationale.steps | length`, or take another segmenter.
+-- fix: Read the examples; filter by `rationale.steps | length`, or take another segmenter.
 -- skipped: no kept rationale is cut into steps
 WITH sized AS MATERIALIZED (SELECT id, step, len(steps) AS size FROM kept_rationales WHERE len(steps) > 0),
 usual AS (SELECT step, quantile_cont(size, [0.25, 0.5, 0.75]) AS q FROM sized GROUP BY step),

@@ -4,7 +4,7 @@
 -- least: 10
 -- meaning: Every step is labelled right and the answer is wrong, or the last step is labelled wrong and the answer is right: the
 --   labels cannot be believed, or the steps are not what was labelled.
--- remedy: Read the examples: is the text cut into the steps that were judged? Take a judge that can solve the problems.
+-- fix: Read the examples: is the text cut into the steps that were judged? Take a judge that can solve the problems.
 -- skipped: no rationale has both labelled steps and a verified answer
 WITH labelled AS (
   SELECT s.target AS id, bool_and(s.value > 0) AS all_right, arg_max(s.value, s.part.index) <= 0 AND max(s.part.index) = any_value(len(r.steps)) - 1 AS last_wrong,

@@ -4,7 +4,7 @@
 -- meaning: Models thought before they replied, and the records of these calls have no thought: the reasoning was paid for and
 --   stands in the ledger alone. Not counted are calls that made no record, reviews, critiques and thought trees (their thoughts
 --   belong in the ledger), and steps with the option `thought: drop`.
--- remedy: Read one: synth calls RUN CALL. Where a step is to leave thoughts out, give it `thought: drop`. A step of your own has
+-- fix: Read one: synth calls RUN CALL. Where a step is to leave thoughts out, give it `thought: drop`. A step of your own has
 --   to hand the thought of its reply on: Rationale.make(…, thought=reply.thought, thought_kind=reply.thought_kind).
 -- skipped: no call that was to make a rationale has a thought
 WITH dropping AS (SELECT name FROM pipeline_steps WHERE options->>'thought' = 'drop'),

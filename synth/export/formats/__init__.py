@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.metadata import entry_points
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -21,6 +21,7 @@ from synth.export.formats.reward import Reward
 from synth.export.formats.sft import Sft
 from synth.export.formats.steps import Steps
 from synth.export.formats.twins import Twins
+from synth.plugins import plugins
 
 __all__ = ["BUILT_IN", "FORMATS", "ROWS", "all_formats", "format_of"]
 
@@ -41,9 +42,15 @@ ROWS: dict[str, type[BaseModel]] = {
 def all_formats() -> dict[str, Format]:
     """Every format by its name."""
     formats = {kind.name: kind() for kind in BUILT_IN}
-    for point in entry_points(group="synth.formats"):
-        formats.setdefault(point.name, point.load()())
-    return formats
+    others = plugins("synth.formats", formats, _wrong_format)
+    return {**formats, **{name: kind() for name, kind in others.items()}}
+
+
+def _wrong_format(name: str, thing: Any) -> str | None:
+    """Why an object is not a format of that name; None where it is one."""
+    if isinstance(thing, type) and issubclass(thing, Format) and getattr(thing, "name", None) == name:
+        return None
+    return f"it is not a class derived from Format with the name {name}"
 
 
 def format_of(name: str) -> Format:
@@ -55,6 +62,6 @@ def format_of(name: str) -> Format:
     formats = all_formats()
     if name not in formats:
         near = nearest(name, formats)
-        remedy = f"formats: {', '.join(formats)}"
-        raise UserError(f"there is no format {name!r}", remedy=f"did you mean {near[0]}? {remedy}" if near else remedy)
+        fix = f"formats: {', '.join(formats)}"
+        raise UserError(f"there is no format {name!r}", fix=f"did you mean {near[0]}? {fix}" if near else fix)
     return formats[name]

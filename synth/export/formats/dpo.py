@@ -128,13 +128,13 @@ class Dpo(PreferenceFormat):
             if options.rejected != "rest":
                 raise UserError(
                     "--rejected step cuts the rejected side behind its first differing step, which needs a prefix",
-                    remedy="leave it out, or add --prefix prompt or --prefix assistant",
+                    fix="leave it out, or add --prefix prompt or --prefix assistant",
                 )
             return
         if options.style not in {"written", "natural"} or options.order != "rationale-first" or options.as_thought:
             raise UserError(
                 "--prefix cuts texts as their authors wrote them",
-                remedy="leave out --style, --order and --as-thought, or --prefix",
+                fix="leave out --style, --order and --as-thought, or --prefix",
             )
 
     def turns(

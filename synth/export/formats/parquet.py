@@ -54,5 +54,5 @@ class Tables(Format):
         if options.file_format != "jsonl":
             raise UserError(
                 "--to parquet writes Parquet as it is",
-                remedy="leave --file-format out; for rows: --to sft --file-format parquet",
+                fix="leave --file-format out; for rows: --to sft --file-format parquet",
             )

@@ -90,18 +90,18 @@ class Prm(Format):
         if options.layout == "conversational" and not chat:
             raise UserError(
                 "trainers of process reward models read strings, not conversations",
-                remedy="leave --layout out; or --as chat, a conversation for a generative one",
+                fix="leave --layout out; or --as chat, a conversation for a generative one",
             )
         if options.layout == "plain" and chat:
-            raise UserError("--as chat is a conversation", remedy="leave --layout plain out, or --as chat")
+            raise UserError("--as chat is a conversation", fix="leave --layout plain out, or --as chat")
         if options.trainer in {"llama-factory", "openai"} and not chat:
             raise UserError(
                 f"{options.trainer} cannot be given prm: it has no stepwise format",
-                remedy="--for trl or axolotl; or --as chat, a conversation for a generative process reward model",
+                fix="--for trl or axolotl; or --as chat, a conversation for a generative process reward model",
             )
         for flag, given in (("--reasons", options.reasons is not None), ("--verdicts", options.verdicts != _VERDICTS)):
             if given and not chat:
-                raise UserError(f"{flag} is for --as chat", remedy=f"leave {flag} out, or add --as chat")
+                raise UserError(f"{flag} is for --as chat", fix=f"leave {flag} out, or add --as chat")
         check_verdicts(options)
 
     def settled(self, options: ExportOptions) -> ExportOptions:
@@ -177,7 +177,7 @@ def check_verdicts(options: ExportOptions) -> None:
     right, wrong = options.verdicts
     if right == wrong or any(not word.strip() or len(word.splitlines()) != 1 for word in (right, wrong)):
         raise UserError(
-            f"--verdicts {right},{wrong} does not name two different words", remedy="for example --verdicts right,wrong"
+            f"--verdicts {right},{wrong} does not name two different words", fix="for example --verdicts right,wrong"
         )
 
 

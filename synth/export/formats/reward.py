@@ -73,12 +73,12 @@ class Reward(PreferenceFormat):
     def check(self, options: ExportOptions) -> None:
         if options.trainer == "axolotl" and options.layout == "plain":
             raise UserError(
-                "Axolotl's reward models are trained on conversations", remedy="leave --layout plain out, or --for trl"
+                "Axolotl's reward models are trained on conversations", fix="leave --layout plain out, or --for trl"
             )
         names = {"axolotl": "Axolotl", "llama-factory": "LLaMA-Factory"}
         if options.margin and options.trainer in names:
             raise UserError(
-                f"{names[options.trainer]}'s reward models know no margin", remedy="leave --margin out, or --for trl"
+                f"{names[options.trainer]}'s reward models know no margin", fix="leave --margin out, or --for trl"
             )
 
     def axolotl(self, options: ExportOptions) -> tuple[dict[str, Any], dict[str, Any]]:  # noqa: ARG002

@@ -156,14 +156,14 @@ class Sft(Format):
         ):
             raise UserError(
                 "with --stages two rationale and answer are rows of their own, in that order",
-                remedy="leave out --target, --order and --as-thought, or --stages",
+                fix="leave out --target, --order and --as-thought, or --stages",
             )
         if options.target == "answer" and (options.order == "answer-first" or options.as_thought):
             raise UserError(
-                "with --target answer no rationale is written", remedy="leave out --order and --as-thought, or --target"
+                "with --target answer no rationale is written", fix="leave out --order and --as-thought, or --target"
             )
         if options.system is not None and not options.system.strip():
-            raise UserError("--system is empty", remedy="leave it out")
+            raise UserError("--system is empty", fix="leave it out")
 
     def rows(self, store: Store, options: ExportOptions, left_out: LeftOut) -> Iterator[BaseModel]:
         if options.step_weight is not None:
@@ -175,7 +175,7 @@ class Sft(Format):
         if scheduled and options.stages == "two":
             raise UserError(
                 "--stages two makes two rows of each rationale, and the step cot_share has scheduled which have one",
-                remedy="leave one of them out",
+                fix="leave one of them out",
             )
         rationales = options.target != "answer"
         answers = options.target != "rationale" or options.stages == "two" or scheduled
@@ -185,7 +185,7 @@ class Sft(Format):
             if task not in tasks:
                 raise UserError(
                     f"--ask {task}=…: this export has no rows of the task {task!r}",
-                    remedy=f"its tasks: {', '.join(tasks)}",
+                    fix=f"its tasks: {', '.join(tasks)}",
                 )
         named = {**(ASKS if options.target == "both" else {}), **options.ask}
         asks = {task: f"\n\n{text}" for task, text in named.items() if text}
@@ -281,12 +281,12 @@ def _check_step_weight(options: ExportOptions) -> None:
     if options.trainer != "trl":
         raise UserError(
             f"{options.trainer} reads no weights of steps",
-            remedy="leave --for out: rows in TRL's columns, for a loss of your own",
+            fix="leave --for out: rows in TRL's columns, for a loss of your own",
         )
     default = ExportOptions()
     for name in ("style", "order", "as_thought", "target", "stages", "ask", "weights"):
         if getattr(options, name) != getattr(default, name):
             raise UserError(
                 f"with --step-weight a row is a rationale as its author wrote it, and {flag(name)} changes that",
-                remedy=f"leave out {flag(name)}, or --step-weight",
+                fix=f"leave out {flag(name)}, or --step-weight",
             )

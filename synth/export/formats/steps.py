@@ -66,9 +66,9 @@ class Steps(Format):
     def check(self, options: ExportOptions) -> None:
         check_verdicts(options)
         if options.labels == "tree":
-            raise UserError("labels of a tree are those of whole paths", remedy="--to prm, or --labels scores")
+            raise UserError("labels of a tree are those of whole paths", fix="--to prm, or --labels scores")
         if options.balance is not None and min(options.balance) < 1:
-            raise UserError("--balance is a proportion of two whole numbers", remedy="for example --balance 1:1")
+            raise UserError("--balance is a proportion of two whole numbers", fix="for example --balance 1:1")
 
     def absent(self, options: ExportOptions) -> frozenset[str]:
         return frozenset() if options.values is not None else frozenset({"value"})

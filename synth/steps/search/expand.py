@@ -57,7 +57,9 @@ async def _replies(
 
 def _grown(growth: Growth, parent: Branch, node: Node, beginning: Beginning | None) -> Branch:
     branch = Branch(node, parent, beginning)
-    branch.abandoned = node.depth + 1 >= growth.step.depth_limit or (beginning is not None and beginning.states_answer)
+    branch.abandoned = node.depth + 1 >= growth.step.depth_limit or (
+        beginning is not None and beginning.states_answer(growth.problem)
+    )
     parent.attach(branch)
     growth.branches.append(branch)
     return branch

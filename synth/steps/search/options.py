@@ -11,10 +11,9 @@ from pydantic import Field
 from synth.errors import UserError
 from synth.models import Capability, Model
 from synth.records import Problem, record_fields
-from synth.steps.continuing import ContinuingStep
+from synth.steps.continuations import ValuingStep
 from synth.steps.search.evaluate import EVALUATORS, compiled, evaluators_in
 from synth.steps.search.policy import POLICIES
-from synth.steps.verifying import VerifyingStep
 
 __all__ = ["OMEGA", "SearchOptions"]
 
@@ -25,7 +24,7 @@ _DEEP, _MANY = 5, 60
 """Depth and nodes of a tree of proposals; arXiv:2305.10601 goes 4 and 3 deep."""
 
 
-class SearchOptions(ContinuingStep, VerifyingStep):
+class SearchOptions(ValuingStep):
     """What a search is made of, and what it may spend."""
 
     policy: str = "breadth"
@@ -195,10 +194,10 @@ class SearchOptions(ContinuingStep, VerifyingStep):
     def _wrong_with_evaluate(self) -> Iterable[tuple[str, str, str]]:
         if self.evaluator in EVALUATORS:
             return
-        remedy = f"one of {', '.join(EVALUATORS)}, or an expression over them: docs/search.md"
+        fix = f"one of {', '.join(EVALUATORS)}, or an expression over them: docs/search.md"
         try:
             compiled(self.evaluator)
         except UserError:
             return  # the check of expressions reports it
         if not self.evaluators and self.evaluator.isidentifier() and self.evaluator not in {"node", "steps", "problem"}:
-            yield "evaluate", f"there is no evaluator {self.evaluator!r}", remedy
+            yield "evaluate", f"there is no evaluator {self.evaluator!r}", fix

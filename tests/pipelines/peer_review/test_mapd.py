@@ -194,5 +194,5 @@ def test_one_model_cannot_review_itself_and_is_told_before_the_run():
     draft = read_pipeline("peer_review/mapd")
     draft.check_models({"student": STUDENT, "teachers": models(x=World())})
     alone = "x is the only reviewer, and may not review what is its own"
-    remedy = "bind a second model: --model teachers=x,NAME; or exclude_author: false"
-    assert [tuple(f)[2:] for f in draft.findings] == [(f"step review: {alone}", remedy)]
+    fix = "bind a second model: --model teachers=x,NAME; or exclude_author: false"
+    assert [tuple(f)[2:] for f in draft.findings] == [(f"step review: {alone}", fix)]
