@@ -134,6 +134,8 @@ class Prm(Format):
         for found in labelled(store, options, left_out):
             row = found.row
             end, cut, why = _end(found, options)
+            if found.where == "tree" and not (row["stated"] or "").strip():  # it is the last step of such a row
+                why = "it states no answer"
             if why is not None:
                 left_out.add(row["id"], why)
                 continue
