@@ -57,6 +57,24 @@ def test_a_path_of_a_tree_that_states_no_answer_is_left_out(tmp_path: Path):
     assert reasons == {"it states no answer": 2}
 
 
+@pytest.mark.parametrize("unsure", ["drop", "cut"])
+def test_a_rationale_whose_steps_are_all_unsure_is_counted(tmp_path: Path, unsure: str):
+    problem = question()
+    good, other = solved(problem, "good", GOOD, GOOD_STEPS), solved(problem, "other", GOOD, GOOD_STEPS)
+    run = stored(
+        tmp_path / "run",
+        problem,
+        good,
+        other,
+        *on_steps(good, "step_correct", [1, 1, 1]),
+        *on_steps(other, "step_correct", [None, None, None]),
+    )
+    (_,), reasons = rows_and_reasons(run, "prm", tmp_path / "prm", unsure=unsure)
+    assert reasons == {"all its steps are unsure": 1}
+    steps, reasons = rows_and_reasons(run, "steps", tmp_path / "steps")
+    assert (len(steps), list(reasons.values())) == (3, [3])
+
+
 @pytest.fixture(scope="module")
 def poor(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A whole solution, and six of which something is missing; each judged and criticised, and in a pair with the whole one."""

@@ -221,6 +221,8 @@ def _end(found: StepRow, options: ExportOptions) -> _End:
     Labels may end at the first wrong step; the row then ends there too. No step before its end may be without a label.
     """
     labels, n = found.labels, len(found.steps)
+    if not labels:
+        return _End(0, why="all its steps are unsure")
     first = found.first_missing(labels)
     ends_wrong = (
         0 < first < n and len(labels) == first and not labels[first - 1] and all(labels[i] for i in range(first - 1))
