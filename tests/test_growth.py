@@ -79,6 +79,7 @@ from synth.verify.booleans import last_boolean, read_boolean
 from synth.verify.calculations import tokens_of
 from synth.verify.choices import _by_part, last_named_choice, read_choice
 from synth.verify.formulas import as_interval, formula, ordered_values, unlike
+from synth.verify.hypotheses import suppositions
 from synth.verify.latex import last_box, repair_escapes, unwrap
 from synth.verify.numbers import find_numbers, is_number, last_number, read_number, read_scaled
 from synth.verify.scripts import to_halfwidth
@@ -330,6 +331,7 @@ FUNCTIONS: dict[str, tuple[str, Callable[[str], object]]] = {
     "synth.verify.calculations.tokens_of": ("sums", tokens_of),
     "synth.verify.step_checkers.quote_claims": ("any", lambda t: quote_claims(t, [t[:99]])),
     "synth.verify.scripts.to_halfwidth": ("data", to_halfwidth),
+    "synth.verify.hypotheses.suppositions": ("sums", suppositions),
     "synth.verify.statements.find_statements": ("answers", find_statements),
     "synth.verify.statements.value_after": ("answers", lambda t: value_after(t, 0, words=True, heading=False)),
     "synth.verify.statements.widen": ("answers", lambda t: (widen(t, 0, 3), widen(t, len(t) // 2, len(t)))),

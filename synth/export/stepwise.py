@@ -89,7 +89,7 @@ _LABELS = {
 SELECT target, list(struct_pack(step := place, value := value) ORDER BY place) AS labels,
   array_to_string(list_sort(list_distinct(flatten(list(judges) FILTER (value IS NOT NULL)))), ', ') AS labelled_by
 FROM (SELECT target, part.index AS place, value >= {limit} AS value, whose AS judges FROM current_scores
-  WHERE part.kind = 'step' AND name = {name}) GROUP BY target HAVING count(value) > 0""",
+  WHERE part.kind = 'step' AND name = {name}) GROUP BY target""",
     "tree": """
 WITH RECURSIVE leaves AS (
   SELECT r.node AS leaf, max(s.value) AS value FROM rationales r JOIN scores s ON s.target = r.id
@@ -144,7 +144,7 @@ class StepRow:
 
 
 def labelled(store: Store, options: ExportOptions, left_out: LeftOut) -> Iterator[StepRow]:
-    """Rationales, kept or not, of kept problems with a label on one step or more, in order of source, problem and record.
+    """Rationales, kept or not, of kept problems whose steps were labelled, if only as unsure; in order of source, problem and record.
 
     Raises:
         UserError: a score is on a step that its rationale does not have; or labels of a tree are to have columns of scores.

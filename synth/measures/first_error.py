@@ -40,7 +40,7 @@ def first_wrong_step(labels: Sequence[float | None]) -> int | None:
     """The index of the first wrong step by its labels, from 0; `NO_ERROR` where all are right.
 
     Args:
-        labels: of the steps in order: 0 is wrong, above 0.5 right, None not known.
+        labels: of the steps in order: right from 0.5 on, as exports have it, wrong below, None not known.
 
     Returns:
         None where it is not known: a label is missing before the first wrong step, or there are no steps.
@@ -48,7 +48,7 @@ def first_wrong_step(labels: Sequence[float | None]) -> int | None:
     for index, label in enumerate(labels):
         if label is None:
             return None
-        if label <= 0.5:
+        if label < 0.5:
             return index
     return NO_ERROR if labels else None
 

@@ -47,7 +47,8 @@ class Interval(BaseModel):
     interval: Annotated[float, Field(gt=0, lt=1)] = 0.95
     """Its level."""
     samples: Annotated[int, Field(ge=1)] | ScoreName | None = None
-    """How many rollouts each value rests on: a number, or the score on steps that holds it. With `broadcast: shared_prefixes` they are counted."""
+    """How many rollouts each value rests on: a number, of all steps but the last, whose value of 0 or 1 is an outcome and exact; or the score on
+    steps that holds it. With `broadcast: shared_prefixes` they are counted."""
 
 
 class StepLabels(Step):
@@ -73,7 +74,7 @@ class StepLabels(Step):
     """The rule."""
     values: ScoreName | tuple[ScoreName, ...] | None = None
     """The score on steps that is labelled, `step_value` if not given; of `broadcast` the score of the rationale, `correct` if not given; of
-    `consensus` two or more scores on steps, above 0.5 right and below it wrong."""
+    `consensus` two or more scores on steps, from 0.5 on right and below it wrong."""
     score: ScoreName = "step_correct"
     """The name of the labels."""
     number: ScoreName | None = None
@@ -151,6 +152,9 @@ class StepLabels(Step):
                 yield "unsure", "the samples of shared prefixes are counted", "leave samples out"
             elif not counted and self.rule != "consensus" and band.samples is None:
                 yield "unsure", "how many rollouts a value rests on is missing", "unsure: {interval: 0.95, samples: 8}"
+            elif self.rule == "above" and self._threshold <= 0:
+                what = "an interval of a share always reaches above 0, so that no step could be wrong"
+                yield "unsure", what, "a threshold above 0, such as 0.1, or leave unsure out"
         elif band is not None and self.rule != "consensus" and not band[0] <= self._threshold <= band[1]:
             what = f"the threshold {self._threshold:g} is not from {band[0]:g} to {band[1]:g}"
             yield "unsure", what, "unsure: [LOW, HIGH] holds the threshold"
@@ -224,7 +228,8 @@ class StepLabels(Step):
         counts = self._read(record, counted, unit) if isinstance(counted, str) else [counted] * len(values)
         made: list[Value | None] = []
         for index, (value, n) in enumerate(zip(values, counts, strict=True)):
-            if value is None or (n is None and isinstance(counted, str)):  # not counted: the outcome itself
+            outcome = isinstance(counted, int) and index == len(values) - 1 and value in {0, 1}
+            if value is None or outcome or (n is None and isinstance(counted, str)):  # not counted: the outcome itself
                 made.append(None if value is None else Value.exact(value))
                 continue
             if not n:

@@ -30,8 +30,10 @@ class Value(NamedTuple):
         return cls(value, value, value)
 
     def __str__(self) -> str:
-        of = "" if self.samples is None else f" over {self.samples} samples"
-        return f"{self.value:.3g}{of}" + ("" if self.low == self.high else f" ({self.low:.2f} to {self.high:.2f})")
+        if self.samples is None:
+            return f"{self.value:.3g}" + ("" if self.low == self.high else f" ({self.low:.2f} to {self.high:.2f})")
+        between = "" if self.low == self.high else f", {self.low:.2f} to {self.high:.2f}"
+        return f"{self.value:.2f} ({self.samples} sample{'' if self.samples == 1 else 's'}{between})"
 
 
 class Found(NamedTuple):
@@ -192,7 +194,7 @@ def relative(value: float, siblings: Sequence[float], *, scaled: bool = False) -
 
 
 def agreement(said: Mapping[str, float | None]) -> tuple[Label, bool, str]:
-    """What several scores say of one step, above 0.5 right and below it wrong.
+    """What several scores say of one step, from 0.5 on right and below it wrong.
 
     Args:
         said: the value of each score by name.
@@ -200,7 +202,7 @@ def agreement(said: Mapping[str, float | None]) -> tuple[Label, bool, str]:
     Returns:
         The label, whether two of them contradict each other, and the reason.
     """
-    words = {name: None if v is None or v == 0.5 else v > 0.5 for name, v in said.items()}
+    words = {name: None if v is None else v >= 0.5 for name, v in said.items()}
     reason = ", ".join(f"{name} {'unknown' if w is None else 'right' if w else 'wrong'}" for name, w in words.items())
     known = {w for w in words.values() if w is not None}
     if len(known) == 2:

@@ -7,13 +7,14 @@ Every equals sign between two expressions is a claim of its own, so that `2 + 3 
 - It is **wrong** only where nothing else can be meant. In doubt it is unknown, with the reason: variables, functions, several units of
   one kind (`1 hour * 2 = 120 minutes`), words that may change the sum (`3 more than 4 + 5 = 12`), results without their decimals
   (`10 / 3 = 3`), results within the rounding of an operand (`33.33 * 3 = 100`), sums that go on (`2 + 3 = 5 * 2 = 10`, of which the first claim
-  is unknown and the second is checked), division by zero, numbers that are too large.
+  is unknown and the second is checked), division by zero, numbers that are too large, hypotheses (`Suppose 2 + 2 = 5.`).
 - Precedence is that of mathematics: `3 + 4 * 2 = 14` is wrong, also where somebody calculated from left to right.
 """
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from fractions import Fraction
@@ -21,6 +22,7 @@ from typing import NamedTuple
 
 from synth.verify.calculate import Token, Unvalued, shown, value_of
 from synth.verify.calculations import tokens_of
+from synth.verify.hypotheses import suppositions
 from synth.verify.sides import Run, runs_of
 
 __all__ = ["Claim", "arithmetic_claims"]
@@ -71,15 +73,28 @@ def arithmetic_claims(text: str) -> list[Claim]:
             text, [t._replace(start=t.start + mark.start(1), end=t.end + mark.start(1)) for t in inner]
         )
     plain = _MARK.sub(lambda m: " " * len(m[0]), text)
+    said: list[Claim] = []
     clause: list[Token] = []
     for token in tokens_of(plain):
         if token.kind != "break":
             clause.append(token)
         elif clause:
-            claims += _claims_in(plain, clause)
+            said += _claims_in(plain, clause)
             clause = []
-    claims += _claims_in(plain, clause)
-    return sorted(claims)
+    said += _claims_in(plain, clause)
+    return sorted([*claims, *_without_hypotheses(plain, said)])
+
+
+def _without_hypotheses(text: str, claims: Sequence[Claim]) -> Iterator[Claim]:
+    """Claims in order; one that is wrong is unknown where the text supposes it."""
+    supposed = suppositions(text) if any(claim.holds is False for claim in claims) else []
+    starts = [start for start, _ in supposed]
+    for claim in claims:
+        at = bisect_right(starts, claim.start) - 1
+        if claim.holds is False and at >= 0 and claim.start < supposed[at][1]:
+            yield claim._replace(holds=None, reason=f"{_short(claim.text)}: a hypothesis", correction=None)
+        else:
+            yield claim
 
 
 def _claims_in(text: str, clause: Sequence[Token]) -> Iterator[Claim]:

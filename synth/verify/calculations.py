@@ -116,7 +116,7 @@ def _at(text: str, i: int, before: Token | None) -> Iterator[Token]:
             yield Token("break", "\n", i, i + 1)
     elif sign in _SKIPPED:
         yield _skip(i + 1)
-    elif (sign.isdigit() and sign.isascii()) or (sign == "." and text[i + 1 : i + 2].isdigit()):
+    elif (sign.isdigit() and sign.isascii()) or (sign == "." and text[i + 1 : i + 2].isdecimal()):
         yield from _number(text, i)
     elif (relation := _RELATION.match(text, i)) is not None:
         exact = relation[0].strip(":=") == ""
@@ -195,7 +195,7 @@ def _number(text: str, i: int) -> Iterator[Token]:
         yield Token("word", match[0] + tail, i, end + len(tail))
     elif len(digits) > 1 and digits[0] == "0" and digits.isdecimal():
         yield Token("unknown", match[0][:40], i, end)  # a time, a code
-    elif too_long or text[end : end + 1] == "_" or (tail and not _is_unit_after(text, end, tail)):
+    elif too_long or text[end : end + 1] == "_" or (tail and not _is_unit_after(text, end, tail, digits)):
         name = _NAME.match(text, end)
         yield Token("unknown", match[0][:40], i, end if name is None else name.end())
     else:
@@ -209,10 +209,11 @@ def _number(text: str, i: int) -> Iterator[Token]:
             yield Token("word", hyphened[0].casefold(), end, hyphened.end())  # a 3-page letter
 
 
-def _is_unit_after(text: str, end: int, letters: str) -> bool:
+def _is_unit_after(text: str, end: int, letters: str, digits: str) -> bool:
     """Whether letters directly after a number are a unit, an operator, or of a script without spaces."""
     if letters == "x":
-        return _BEFORE_NUMBER.match(text, end + 1) is not None and text[end + 1 : end + 2] != "("
+        hexadecimal = digits == "0" and text[end + 1 : end + 2].isdecimal()  # 0x10
+        return not hexadecimal and _BEFORE_NUMBER.match(text, end + 1) is not None and text[end + 1 : end + 2] != "("
     return letters in UNITS or not letters.isascii()
 
 

@@ -61,10 +61,10 @@ def test_a_judge_with_known_rates_and_one_that_guesses():
     ("labels", "first"),
     [
         ([1, 1, 0, 1], 2),
-        ([1.0, 0.51], NO_ERROR),
+        ([1.0, 0.5], NO_ERROR),
         ([1, None, 0], None),
         ([0, None], 0),
-        ([1, 0.5], 1),
+        ([1, 0.49], 1),
         ([], None),
         ([1, None], None),
     ],

@@ -152,10 +152,10 @@ async def test_gain_is_the_closed_form():
 @settings(max_examples=40)
 async def test_a_band_or_an_interval_only_takes_labels_away(values, rule):
     """What is labelled with a band is labelled the same without; the more samples, the more is labelled."""
-    plain = await labels(values, rule=rule)
-    threshold = 0.8 if rule == "ratio" else 0.0
+    threshold = {"ratio": 0.8, "gain": 0.0, "above": 0.25}[rule]
+    plain = await labels(values, rule=rule, threshold=threshold)
     bands: list[Any] = [{"samples": 8}, {"samples": 10_000_000}, (threshold - 0.1, threshold + 0.1)]
-    few, many, band = [await labels(values, rule=rule, unsure=unsure) for unsure in bands]
+    few, many, band = [await labels(values, rule=rule, threshold=threshold, unsure=unsure) for unsure in bands]
     for i, label in enumerate(plain):
         assert few[i] in {None, label}
         assert band[i] in {None, label}
@@ -170,6 +170,19 @@ async def test_an_interval_says_unsure_where_rollouts_do_not_decide():
     assert await words([5 / 8] * 1, rule="above", threshold=0.5, unsure={"samples": 8, "interval": 0.2}) == ["right"]
     assert await words([0.9, 0.1], rule="ratio", unsure={"samples": 16}) == ["right", "wrong"]
     assert await words([0.6, 0.5], rule="ratio", unsure={"samples": 16}) == ["right", "unsure"]
+
+
+async def test_an_outcome_at_the_last_step_is_exact():
+    """One wrong solution of 1 sample is no share: with a number of samples as with a score that holds it."""
+    assert await words([0.0, 0.0], rule="above", threshold=0.1, unsure={"samples": 2}) == ["unsure", "wrong"]
+    assert await words([1.0, 1.0], rule="above", threshold=0.9, unsure={"samples": 2}) == ["unsure", "right"]
+    assert await words([0.5], rule="above", threshold=0.4, unsure={"samples": 2}) == ["unsure"]
+
+
+def test_a_value_says_its_samples_and_interval():
+    assert str(Value(1.0, 0.676, 1.0, 8)) == "1.00 (8 samples, 0.68 to 1.00)"
+    assert str(Value(0.0, 0.0, 0.0, 1)) == "0.00 (1 sample)"
+    assert str(Value.exact(0.25)) == "0.25"
 
 
 async def test_a_band_holds_its_ends():
@@ -233,7 +246,7 @@ async def test_prefixes_differ_by_words_and_not_by_blanks_and_unknown_outcomes_a
     )
     assert [seen(unit, r, "step_value") for r in (first, second, third)] == [[0.5, 1], [0.5, 0], [0.5, 1]]
     assert seen(unit, second) == [1, None]  # one wrong end of one does not show that none would be right
-    assert any("0.5 over 2 samples" in s.reason for s in made)
+    assert any("0.50 (2 samples, " in s.reason for s in made)
 
 
 async def test_the_outcome_on_each_step():
@@ -318,10 +331,10 @@ async def agreed(
 
 async def test_a_consensus_is_what_all_say():
     one, two = [1, 1, 0, 1, None, 0.5], [1, 0, 0, 1, 1, 1]
-    assert await agreed(one, two) == ([1, None, 0, 1, None, None], [])
-    assert await agreed(one, two, on_disagreement="wrong") == ([1, 0, 0, 1, None, None], [])
+    assert await agreed(one, two) == ([1, None, 0, 1, None, 1], [])
+    assert await agreed(one, two, on_disagreement="wrong") == ([1, 0, 0, 1, None, 1], [])
     assert await agreed(one, two, on_disagreement="reject") == (
-        [1, None, 0, 1, None, None],
+        [1, None, 0, 1, None, 1],
         [{"step": 1, "one": 1, "two": 0}],
     )
 
@@ -411,7 +424,7 @@ async def test_raw_values_stay_and_labels_say_their_rule_with_numbers():
     [
         ([1.5], {"rule": "ratio"}, "from 0 to 1"),
         ([-0.1], {"rule": "gain"}, "from 0 to 1"),
-        ([7.0], {"rule": "above", "unsure": {"samples": 8}}, "from 0 to 1"),
+        ([7.0], {"rule": "above", "threshold": 0.5, "unsure": {"samples": 8}}, "from 0 to 1"),
         ([0.5], {"rule": "ratio", "start": "7"}, "is to be a share"),
         ([0.5], {"rule": "ratio", "start": "problem.question"}, "is to be a share"),
     ],
@@ -432,6 +445,7 @@ async def test_values_that_are_no_shares_are_refused(values, options, said):
         ({"rule": "ratio", "values": ["a", "b"]}, "values", "over one score"),
         ({"rule": "ratio", "threshold": 0}, "threshold", "a step that cannot be right"),
         ({"rule": "above", "number": "step_correct"}, "number", "the name of the labels"),
+        ({"rule": "above", "unsure": {"samples": 8}}, "unsure", "no step could be wrong"),
         ({"rule": "above", "unsure": [0.2, 0.4], "threshold": 0.5}, "unsure", "is not from 0.2 to 0.4"),
         ({"rule": "above", "unsure": {"interval": 0.9}}, "unsure", "how many rollouts"),
         ({"rule": "siblings", "unsure": {"samples": 8}}, "unsure", "has no interval"),

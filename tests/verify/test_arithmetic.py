@@ -10,7 +10,7 @@ from types import ModuleType
 import hypothesis.strategies as st
 import pytest
 from growth import seconds_of
-from hypothesis import given
+from hypothesis import example, given
 from support import ROOT
 
 from synth.records import Problem
@@ -20,6 +20,31 @@ from synth.verify.step_checkers import BUILT_IN_CHECKERS
 
 def holds(text: str) -> list[bool | None]:
     return [claim.holds for claim in arithmetic_claims(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Suppose 2 + 2 = 5.", None),
+        ("Suppose 2 + 2 = 5. Then 2 + 2 = 6.", False),
+        ("Fine. Now assume that 1.5 * 2 = 5", None),
+        ("- If 2 + 2 = 5 then all is lost", None),
+        ("If there are 2 boxes of 2, there are 2 + 2 = 5", False),
+        ("Let x be 2 + 2 = 5", None),
+        ("Let us say 2 + 2 = 5", None),
+        ("Let's add: 2 + 2 = 5", False),
+        ("Let us see 2 + 2 = 5", False),
+        ("It is right if 2 + 2 = 5", False),
+        ("Suppose 2 + 2 = 4", True),
+        ("If so <<2+2=5>>", False),
+        ("0x10 + 1 = 17", None),
+        ("0X1F + 1 = 3", None),
+        ("10x10 + 1 = 17", False),
+        ("0 x 10 + 1 = 17", False),
+    ],
+)
+def test_a_hypothesis_and_another_base_are_never_wrong(text: str, expected: bool | None):
+    assert holds(text)[-1:] == [expected]
 
 
 @pytest.mark.parametrize(
@@ -169,6 +194,7 @@ def test_expressions_have_the_value_of_exact_fractions(expression: tuple[str, Fr
 
 
 @given(st.text(alphabet=" \n0123456789.,:;+-*/^()=<>$%!xX{}\\[]&|~abckm½²≈×÷−", max_size=60))
+@example(".²")
 def test_no_text_raises(text: str):
     """Whatever a model wrote is read, and each claim lies in the text."""
     for claim in arithmetic_claims(text):

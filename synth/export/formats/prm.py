@@ -134,6 +134,8 @@ class Prm(Format):
         for found in labelled(store, options, left_out):
             row = found.row
             end, cut, why = _end(found, options)
+            if found.where == "tree" and not (row["stated"] or "").strip():  # it is the last step of such a row
+                why = "it states no answer"
             if why is not None:
                 left_out.add(row["id"], why)
                 continue
@@ -219,6 +221,8 @@ def _end(found: StepRow, options: ExportOptions) -> _End:
     Labels may end at the first wrong step; the row then ends there too. No step before its end may be without a label.
     """
     labels, n = found.labels, len(found.steps)
+    if not labels:
+        return _End(0, why="all its steps are unsure")
     first = found.first_missing(labels)
     ends_wrong = (
         0 < first < n and len(labels) == first and not labels[first - 1] and all(labels[i] for i in range(first - 1))
