@@ -679,7 +679,9 @@ def test_an_audit_of_others_is_bounded(tmp_path: Path, question: str, told: str)
     (tmp_path / "bad.sql").write_text(HEADER + question)
     run_of_one = write(tmp_path / "r", [Problem.root(question="q")])
     with pytest.raises(UserError) as caught:
-        run_audits(run_of_one, folder=tmp_path, only=["bad"], seconds=60.0 if "nowhere" in question else 1.0, memory="50%")
+        run_audits(
+            run_of_one, folder=tmp_path, only=["bad"], seconds=60.0 if "nowhere" in question else 1.0, memory="50%"
+        )
     assert told in str(caught.value)
 
 

@@ -221,3 +221,40 @@ async def test_a_search_by_outcomes_needs_answers_and_one_by_verdicts_none(tmp_p
     made = yaml_file(tmp_path / "p.yaml", SEARCH.replace("OPTIONS", "policy: breadth").replace(", judge: judges", ""))
     await run(made, rows, tmp_path / "run", ScriptedModel(World()))
     assert ask(tmp_path / "run", "SELECT count(*) > 3 FROM nodes") == [(True,)]
+
+
+VERDICTS = "policy: best, expand: next_step, width: 2, max_nodes: 12, evaluations: 1"
+
+
+async def test_solutions_of_a_search_by_verdicts_have_their_outcome_as_well(tmp_path: Path):
+    folder = await grown(tmp_path, VERDICTS)
+    solutions = ask(folder, "SELECT r.answer, p.answer, s.value FROM rationales r JOIN problems p ON p.id = r.problem "
+                    "LEFT JOIN scores s ON s.target = r.id AND s.name = 'correct'")  # fmt: skip
+    assert {right for _, _, right in solutions} == {0.0, 1.0}
+    assert all(right == (own == gold) for own, gold, right in solutions)
+    without = yaml_file(tmp_path / "p.yaml", SEARCH.replace("OPTIONS", VERDICTS).replace(", judge: judges", ""))
+    rows = write_rows(tmp_path / "open.jsonl", [{"question": "What is 2 + 2?"}])
+    await run(without, rows, tmp_path / "open", ScriptedModel(lambda r, _: '{"verdict": "sure"}' if r.task.kind == "evaluate" else "The answer is 4."))  # fmt: skip
+    assert ask(tmp_path / "open", "SELECT count(*) > 0 FROM rationales") == [(True,)]
+    assert ask(tmp_path / "open", "SELECT count(*) FROM scores WHERE name = 'correct'") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        (VERDICTS, "step_worth"),
+        ("policy: uct, max_searches: 3, evaluate: verdicts", "step_worth"),
+        ("policy: uct, max_searches: 3, evaluate: rollout + 1, samples: 2", "step_worth"),
+        ("policy: uct, max_searches: 3", "step_value"),
+        ("policy: uct, max_searches: 3, evaluate: rollout, samples: 2", "step_value"),
+        (VERDICTS.replace("evaluations: 1", "evaluate: none"), None),
+    ],
+)
+async def test_only_shares_are_called_values(tmp_path: Path, options: str, name: str | None):
+    folder = await grown(tmp_path, options, n=4)
+    found = ask(folder, "SELECT DISTINCT name FROM scores WHERE part IS NOT NULL")
+    assert found == ([(name,)] if name else [])
+    (step,) = load_pipeline(str(tmp_path / "run.yaml")).steps
+    assert {"step_value", "step_worth"} & set(step.gives_scores()) == ({name} if name else set())
+    if name == "step_value":
+        assert ask(folder, "SELECT min(value) >= 0 AND max(value) <= 1 FROM scores WHERE part IS NOT NULL") == [(True,)]

@@ -117,8 +117,20 @@ class SearchOptions(ValuingStep):
         return not self.proposes or "rollout" in self._named()
 
     @property
+    def keeps(self) -> bool:
+        """Whether it makes rationales."""
+        return not self.proposes and self.keep != "none"
+
+    @property
+    def value_name(self) -> str | None:
+        """The name of the values of steps: `step_value` only where they are shares of right solutions; None where there are none."""
+        if self.evaluator == "none":
+            return None
+        return "step_value" if self.evaluator in {"rollout", "outcome"} else "step_worth"
+
+    @property
     def verifies(self) -> bool:
-        """Whether it asks the verifier."""
+        """Whether it cannot go on without the verifier."""
         return self.policy == OMEGA or bool({"rollout", "outcome"} & set(self._named()))
 
     @property
