@@ -16,7 +16,7 @@ from synth.models.scripted import _claim
 from synth.pipeline import read_pipeline
 from synth.records import Rationale
 from synth.steps.continuing import Beginning
-from synth.steps.rollout import first_zero_by_halving
+from synth.steps.rollout import Rollout, first_zero_by_halving
 from synth.steps.segmentation import segment
 
 HEAD = "pipeline: my/rollouts\ntitle: t\nsample: arithmetic.jsonl\nroles: {student: solves}\nsteps:\n"
@@ -427,3 +427,8 @@ async def test_a_verifier_of_ones_own(tmp_path):
         ("slow", "step_value", 0, None, None),
         ("slow", "step_value", 1, None, None),
     ]
+
+
+def test_more_right_continuations_than_samples_are_refused():
+    found = [[o for o, _, _ in Rollout(samples=4, enough=n).problems_with({}, ())] for n in (4, 5)]
+    assert found == [[], ["enough"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import ClassVar, Literal
 
@@ -100,7 +101,7 @@ class Search(SearchOptions):
             if growth.budget.ended is not None:
                 return growth.budget.ended
             going = [branch for branch in new if not branch.terminal and not branch.abandoned]
-            policy.add([Scored(branch.value or 0.0, branch) for branch in going])
+            policy.add([Scored(branch.value if branch.value is not None else -math.inf, branch) for branch in going])
         return "done"
 
     async def _evaluate(self, growth: Growth, new: Sequence[Branch], *, backs_up: bool) -> None:
@@ -108,7 +109,7 @@ class Search(SearchOptions):
         values = await (EVALUATORS[self.evaluator](growth, new) if known else combined(growth, new, self.evaluator))
         for branch, value in zip(new, values, strict=True):
             branch.value = value
-            if (value or 0.0) < self.cut:
+            if self.min_value is not None and value is not None and value < self.min_value:
                 branch.abandoned = True
             if backs_up and self.evaluator != "outcome" and value is not None:
                 branch.back_up(value)
