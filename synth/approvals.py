@@ -3,7 +3,7 @@
 A key, and what is asked of a model, go to a host because somebody wrote its address down. Where that was the user (on the
 command line, in a file that is named there, in the user's own settings), nothing is asked. Where it was a file that was
 found (`./models.yaml`, the `run.json` of a folder), the user is asked once, and the answer is remembered by the name of
-the key and the host. What crosses a network unencrypted is asked for whoever wrote it.
+the key and the host. What crosses a network unencrypted is always asked for.
 """
 
 from __future__ import annotations

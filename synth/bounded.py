@@ -1,4 +1,4 @@
-"""Comparisons of texts whose time is bounded, whoever wrote the texts.
+"""Comparisons of texts whose time is bounded, for untrusted texts too.
 
 What the standard library offers for these takes quadratic time or worse on texts that somebody made for it, such as one
 word many times over.

@@ -8,7 +8,7 @@ SynthError
 │   ├── RunFolderError   a run folder that cannot be used for this run
 │   └── SetupError       something is not installed, not set, or cannot be fetched
 ├── CheckFailed          what was to be made public does not pass a check: audits, a search for secrets; exit code 1
-├── Stopped              the run ended early and can go on with the same command; exit code 3
+├── Stopped              the run ended early and can be resumed by the same command; exit code 3
 └── ModelError         one call did not give a usable reply; becomes a `Failure` row
 """
 
@@ -79,7 +79,7 @@ class CheckFailed(SynthError):
 
 
 class Stopped(SynthError):
-    """The run ended early (budget, interrupt, full disk); nothing paid is lost and the same command goes on."""
+    """The run ended early (budget, interrupt, full disk); nothing paid is lost and the same command resumes."""
 
     exit_code = 3
 

@@ -31,7 +31,7 @@ def plugins(group: str, taken: Iterable[str], wrong: Callable[[str, Any], str | 
             continue
         try:
             thing = point.load()
-        except Exception as error:  # noqa: BLE001  # whatever the Python of another package raises
+        except Exception as error:  # noqa: BLE001  # anything that the Python of another package raises
             _LOG.warning("%s is not used: it cannot be loaded: %s: %s", where, type(error).__name__, error)
             continue
         if (reason := wrong(point.name, thing)) is not None:

@@ -24,7 +24,7 @@ _ESCAPES = re.compile(rb"\\/|\\u00[2-7]")
 _LOOKS_SECRET = re.compile(
     r"""(?ix)
       (?<=//)[^/\s:@]+:[^/\s@]+(?=@)              # user:password in a URL
-    | \b(?-i:(?:sk|pk|rk|hf|gsk|xai|nvapi)[-_]|AIza)[A-Za-z0-9_\-]{8,}  # the usual shapes of API keys
+    | \b(?-i:(?:sk|pk|rk|hf|gsk|xai|nvapi)[-_]|AIza)[A-Za-z0-9_\-]{8,}  # the usual forms of API keys
     | (?<=bearer\s)\S+
     """
 )
@@ -52,7 +52,7 @@ KEY_SHAPES = {
     "a signed web token": r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{20,}",
     "a password in an address": r"\b[a-z]+://[^\s/:@\"'<>]{1,64}:[^\s/:@\"'<>]{6,128}@[A-Za-z0-9]",
 }
-"""Shapes by which keys are known: strict, for each find keeps something from being published. For RE2: `re` takes
+"""Patterns by which keys are known: strict, for each find keeps something from being published. For RE2: `re` takes
 quadratic time for some of them."""
 
 
@@ -88,7 +88,7 @@ def redact(text: str) -> str:
 def scrub(body: bytes) -> bytes:
     """A body of JSON with every known secret replaced: an endpoint, or a model, may say again what it was sent.
 
-    However it is escaped: whoever reads the body later finds it as it was.
+    However it is escaped: a later reader of the body finds it as it was.
     """
     if not _known:
         return body

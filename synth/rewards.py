@@ -45,7 +45,7 @@ def correct(
         answer: the gold answers; for choices the letters.
         answer_kind: how they are compared; by their form if not given.
         choices: the options of each as a JSON list.
-        columns: whatever else a trainer hands over.
+        columns: anything else a trainer hands over.
 
     Raises:
         ValueError: the columns are not as long as there are completions.

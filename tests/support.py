@@ -92,7 +92,7 @@ async def run(
     model = model or ScriptedModel(World())
     models = model if isinstance(model, Mapping) else {role: [model] for role in made.role_names}
     return await run_pipeline(
-        made, open_source(str(rows), needs=made.needs, unfit=made.unfit), folder, models, **options
+        made, open_source(str(rows), needs=made.needs, check_input=made.check_input), folder, models, **options
     )
 
 

@@ -220,8 +220,8 @@ def test_settings_lie_in_the_users_own_folder(monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "x"))
     assert config_folder() == tmp_path / "x" / "synth"
-    for unfit in ("", "relative/path"):
-        monkeypatch.setenv("XDG_CONFIG_HOME", unfit)
+    for invalid in ("", "relative/path"):
+        monkeypatch.setenv("XDG_CONFIG_HOME", invalid)
         assert config_folder() == tmp_path / ".config" / "synth"
 
 

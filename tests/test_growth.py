@@ -447,6 +447,7 @@ BOUNDED_OTHERWISE = {
     "synth.verify.mathematics.equivalent": "in a process that is ended: below",
     "synth.verify.compare.verify_answer": "extract_answer, then compare_answers",
     "synth.verify.verifiers.verify_by_answer": "compare_answers",
+    "synth.measures.best_of_n.vote_of_n": "at most MOST_SUBSETS subsets",
     "synth.verify.verifiers.as_verdict": "looks at no text",
     "synth.verify.verifiers.verifies": "looks at no text",
     "synth.verify.formulas.is_interval": "within compare_answers, of at most 2,000 signs",

@@ -3,7 +3,7 @@
 from synth.audit.agreement import Agreement, agreement_of
 from synth.audit.files import Audit, load_audits
 from synth.audit.functions import FUNCTIONS, SqlFunction, add_functions
-from synth.audit.look import Section, leniency, look_over
+from synth.audit.look import Section, look_over, rater_calibration
 from synth.audit.verdicts import Severity, Verdict, failing, run_audits
 
 __all__ = [
@@ -17,8 +17,8 @@ __all__ = [
     "add_functions",
     "agreement_of",
     "failing",
-    "leniency",
     "load_audits",
     "look_over",
+    "rater_calibration",
     "run_audits",
 ]

@@ -58,7 +58,7 @@ def load_audits(folder: Path = SHIPPED) -> list[Audit]:
     """The audits of a folder, one file `NAME.sql` each, in the order of their names.
 
     Raises:
-        UserError: there is no such folder or nothing in it, or files are not right; tells all mistakes, with file and line.
+        UserError: there is no such folder or nothing in it, or files are not right; lists all mistakes, with file and line.
     """
     if not folder.is_dir():
         raise UserError(
@@ -107,7 +107,7 @@ def _read(path: Path) -> Iterator[Audit | str]:
         elif last and (more := _MORE.fullmatch(line)):
             given[last] += f" {more[1].strip()}"
         else:
-            mistakes.append(f"{path.name}:{begin}: not `-- NAME: text`, nor a line that goes on with one (`--   text`)")
+            mistakes.append(f"{path.name}:{begin}: not `-- NAME: text`, nor a line that continues one (`--   text`)")
     query = "\n".join(lines[begin - 1 :]) if lines and not lines[begin - 1].startswith("--") else ""
     mistakes += [f"{path.name}:1: no {name!r} in the header" for name in _REQUIRED if not given.get(name)]
     severity, threshold = given.get("severity", ""), _THRESHOLD.fullmatch(given.get("threshold", ""))

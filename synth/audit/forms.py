@@ -17,8 +17,8 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 def as_json(verdicts: Sequence[Verdict], run: str, fail_on: Severity) -> str:
     """One object: `run`, `failed` (whether what failed is of at least this severity) and `verdicts`."""
-    told = {"run": run, "failed": bool(failing(verdicts, fail_on)), "verdicts": [asdict(v) for v in verdicts]}
-    return json.dumps(told, indent=2)
+    report = {"run": run, "failed": bool(failing(verdicts, fail_on)), "verdicts": [asdict(v) for v in verdicts]}
+    return json.dumps(report, indent=2)
 
 
 def as_junit(verdicts: Sequence[Verdict], run: str, fail_on: Severity) -> str:

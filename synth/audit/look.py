@@ -11,7 +11,7 @@ from synth.audit.agreement import Agreement, agreement_of
 from synth.measures import area_under_curve
 from synth.store.database import Store
 
-__all__ = ["Section", "leniency", "look_over"]
+__all__ = ["Section", "look_over", "rater_calibration"]
 
 
 class Section(NamedTuple):
@@ -51,7 +51,7 @@ ORDER BY share DESC, record LIMIT 50
 """
 
 
-def leniency(store: Store, review: str = "review") -> dict[str, dict[str, float]]:
+def rater_calibration(store: Store, review: str = "review") -> dict[str, dict[str, float]]:
     """Each reviewer's mean and standard deviation, as the option `calibration` of the step `review` reads it."""
     rows = store.rows("SELECT reviewer, mean, std FROM reviewers WHERE review = ? AND valid > 0", [review])
     return {r["reviewer"]: {"mean": r["mean"], "std": r["std"]} for r in rows}
@@ -67,7 +67,7 @@ def _sections(store: Store) -> Iterator[Section]:
     agreements = {name: agreement_of(store, f"{name}_single") for name in dict.fromkeys(r["review"] for r in reviewers)}
     yield Section(
         "reviewers",
-        "informative: chance that it scores a right answer above a wrong one (0.5 tells nothing, NULL: only one kind was "
+        "informative: chance that it scores a right answer above a wrong one (0.5 is chance, NULL: only one kind was "
         "reviewed); own: how much better it scores what is its own",
         reviewers,
     )
@@ -99,7 +99,7 @@ def _sections(store: Store) -> Iterator[Section]:
     )
     yield Section(
         "contamination",
-        "records that are out as items of a benchmark, or like one, the most alike first; `FROM contamination` in SQL has all, with items",
+        "records rejected as items of a benchmark, or as like one, the most alike first; `FROM contamination` in SQL has all, with items",
         store.rows(_CONTAMINATED),
     )
 

@@ -33,7 +33,7 @@ class Verdict:
     severity: Severity
     status: Literal["passed", "failed", "skipped"]
     value: float | None
-    """What was measured, in the words of `unit`; None where it was skipped for want of anything."""
+    """What was measured, in the words of `unit`; None where it was skipped because there was nothing to measure."""
     bound: Literal["at most", "at least"]
     threshold: float
     unit: str
@@ -154,9 +154,9 @@ def _ask(store: Store, asker: Asker | None, audit: Audit) -> dict[str, Any]:
     where = f"{audit.path}:{audit.line}"
     missing = [name for name in ("value", "n") if name not in names]
     if missing or len(rows) != 1:
-        told = f"no column {missing[0]!r}" if missing else "no row" if not rows else "more than one row"
+        given = f"no column {missing[0]!r}" if missing else "no row" if not rows else "more than one row"
         fix = "let it give one row with the columns value, n and, if you like, examples (a list) and note"
-        raise UserError(f"the question of this audit gives {told}", where=where, fix=fix)
+        raise UserError(f"the question of this audit gives {given}", where=where, fix=fix)
     row = dict(zip(names, rows[0], strict=True))
     for name, kinds, meant in (
         ("value", (bool, int, float, Decimal), "a number"),

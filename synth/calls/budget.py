@@ -48,7 +48,7 @@ class Budget:
     """
 
     max_calls: int | None = None
-    """Attempts that may reach the wire."""
+    """Attempts that may be sent."""
     max_cost: float | None = None
     """US dollars; needs the price of every model."""
     max_tokens: int | None = None

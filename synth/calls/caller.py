@@ -36,7 +36,7 @@ GATHER_SECONDS, GATHER_FROM, GATHER_MOST = 0.025, 32, 64
 done stage by stage (see `stages.py`): those that come within so many seconds, and so many at most. Not where there is a
 budget: what comes next is to know what they took."""
 LONG_PAUSE = 10.0
-"""Seconds from which on a pause is told."""
+"""A pause of at least this many seconds is reported."""
 
 
 class CallCounts:
@@ -83,7 +83,7 @@ class _Refusals:
 
     @property
     def all(self) -> bool:
-        """Whether all that has come home since was refused, and nothing is out that left before."""
+        """Whether all replies since were refusals, and no earlier call is still in flight."""
         return self.judged_at is not None and self.in_flight <= 0
 
 
@@ -94,7 +94,7 @@ class Caller:
         ledger: where attempts are written and replies found again.
         budget: what may be spent.
         no_retry_failed: whether what was answered, and the answer was of no use, is not asked again.
-        on_note: called with a line worth telling: an attempt failed and another will be made, another model answers.
+        on_note: called with a line to show: an attempt failed and another will be made, another model answers.
         on_retry: called when a call begins to wait for another attempt.
     """
 
@@ -123,7 +123,7 @@ class Caller:
         self._gathering: asyncio.TimerHandle | None = None
         self._alive: set[str] = set()
         self._refusals: dict[str, _Refusals] = {}
-        self._told: set[tuple[str, str]] = set()
+        self._reported: set[tuple[str, str]] = set()
         self._useless: dict[str, SetupError] = {}
         self._paused: dict[str, float] = {}
         self._down: set[str] = set()
@@ -136,7 +136,7 @@ class Caller:
             for limit in self._limits.values():
                 limit.release()
             for model in self._asked.values():
-                model.let_go()
+                model.release()
 
     def waiting(self) -> dict[str, Waiting]:
         """Why no call leaves for a model, by its name; only those for which none does. May be read from any thread."""
@@ -178,13 +178,13 @@ class Caller:
         else:
             task = loop.create_task(self._bring(model, request, key, unit))
             under_way = self._asking[key] = _UnderWay(task, [])
-        # Whoever asked may be cancelled, because a sibling failed; what was paid for is written down all the same.
+        # The task that asked may be cancelled, because a sibling failed; what was paid for is written down all the same.
         waiter: asyncio.Future[Completion] = loop.create_future()
         under_way.waiters.append(waiter)
         return await waiter
 
     async def _bring(self, model: Model, request: Request, key: str, unit: str) -> None:
-        """Ask, and tell all who wait for the same."""
+        """Ask, and give the result to all that wait for the same."""
         try:
             completion = await self._ask_with_retries(model, request, key, unit)
         except BaseException as error:
@@ -280,7 +280,7 @@ class Caller:
             refusals.add(0)
             lost = refusals.all
         if lost:
-            fix = f"{error.fix or 'mend that'}; then the same command goes on: nothing paid is paid twice"
+            fix = f"{error.fix or 'fix that'}; then the same command resumes: nothing paid is paid twice"
             raise Stopped(error.what, where=f"model {model.name}", fix=fix) from error
 
     def _wait_too_long(self, model: Model, what: str, seconds: float | None) -> Stopped:
@@ -363,7 +363,7 @@ class Caller:
                 refusals.came_home(left)
             raise error
         if pause is not None and pause >= LONG_PAUSE:
-            self._tell_pause(model, pause)
+            self._report_pause(model, pause)
         self._compare_models(model, completion)
         for note in completion.notes:
             self.report_once(model, note)
@@ -402,15 +402,15 @@ class Caller:
         if self.closing is not None:
             raise self.closing
 
-    def _tell_pause(self, model: Model, seconds: float) -> None:
-        """Tell of a pause that everybody makes, once; or stop, where it is longer than anybody waits for."""
+    def _report_pause(self, model: Model, seconds: float) -> None:
+        """Report a pause of all calls, once; or stop, if it is longer than the longest wait."""
         until = asyncio.get_running_loop().time() + seconds
         if seconds > MOST_SECONDS:
             self.close(self._wait_too_long(model, "no quota is left", seconds))
         elif until > self._paused.get(model.name, 0.0) + LONG_PAUSE:
             self._paused[model.name] = until
             if self._on_note is not None:
-                self._on_note(f"model {model.name}: no quota is left, going on in {seconds:,.0f} s")
+                self._on_note(f"model {model.name}: no quota is left, resuming in {seconds:,.0f} s")
 
     def _report_outage(self, model: Model, turn: Turn, error: ModelError | None) -> None:
         """Report once that an endpoint fails all calls, and once that it answers again."""
@@ -429,19 +429,19 @@ class Caller:
             self._on_note(text)
 
     def _compare_models(self, model: Model, completion: Completion) -> None:
-        """Tell once where another model answers than the one asked for; a dated or prefixed name is the same."""
+        """Report once if another model answers than the one asked for; a dated or prefixed name is the same."""
         served = completion.served_model
-        if not served or self._on_note is None or (model.name, served) in self._told:
+        if not served or self._on_note is None or (model.name, served) in self._reported:
             return
         ours, theirs = model.model_id.lower().rsplit("/", 1)[-1], served.lower().rsplit("/", 1)[-1]
         if ours not in theirs and theirs not in ours:
             self._on_note(f"model {model.name}: {model.model_id} was asked, and {served} says it answered")
-        self._told.add((model.name, served))
+        self._reported.add((model.name, served))
 
     def report_once(self, model: Model, what: str) -> None:
         """Report something about a model, the first time it is found."""
-        if self._on_note is not None and (model.name, what) not in self._told:
-            self._told.add((model.name, what))
+        if self._on_note is not None and (model.name, what) not in self._reported:
+            self._reported.add((model.name, what))
             self._on_note(f"model {model.name}: {what}")
 
     def _limit(self, model: Model) -> Limit:

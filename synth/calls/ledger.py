@@ -71,10 +71,10 @@ def letters_of(messages: Iterable[Mapping[str, Any]]) -> int:
 
 
 class Ledger:
-    """Every attempt that reached the wire, and where the good replies stand in the journal.
+    """Every attempt that was sent, and where the good replies stand in the journal.
 
     Args:
-        journal: where rows are written. What is in it already is told by `note` and `forget`, oldest first.
+        journal: where rows are written. What is in it already is given by `note` and `forget`, oldest first.
     """
 
     def __init__(self, journal: Journal) -> None:
@@ -220,7 +220,7 @@ class ModelState:
     Args:
         ledger: whose journal it is kept in.
         model: the model's name.
-        report: called with lines worth telling the user.
+        report: called with lines to show the user.
     """
 
     def __init__(self, ledger: Ledger, model: str, report: Callable[[str], None]) -> None:

@@ -48,7 +48,7 @@ __all__ = ["command"]
 @click.option("--look", is_flag=True, help="Instead: tables of how reviewers judge and agree, and what they accepted.")
 @click.option(
     "--save-calibration",
-    "leniency_file",
+    "calibration_file",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
     help="With the tables of --look: write each reviewer's mean and standard deviation, for the option calibration of "
@@ -67,7 +67,7 @@ def command(
     form: str,
     listing: bool,
     look: bool,
-    leniency_file: Path | None,
+    calibration_file: Path | None,
     review: str,
     timeout: float,
     memory: str,
@@ -90,8 +90,8 @@ def command(
     from synth.store.database import open_store
     from synth.store.invented import invented_in
 
-    if look or leniency_file is not None:
-        _look(run, leniency_file, review)
+    if look or calibration_file is not None:
+        _look(run, calibration_file, review)
         return
     if listing:
         _list(folder)
@@ -151,9 +151,9 @@ def _show(verdicts: Sequence[Verdict], fail_on: Severity) -> None:
             if v.examples:
                 out.print(Text(f"such as {inert(', '.join(v.examples))}", style="dim"))
     counts = {s: sum(v.status == s for v in verdicts) for s in ("passed", "failed", "skipped")}
-    told = ", ".join(f"{n} {status}" for status, n in counts.items())
+    counted = ", ".join(f"{n} {status}" for status, n in counts.items())
     spared = counts["failed"] - len(failing(verdicts, fail_on))
-    out.print(Text(f"\n{told}" + (f" ({spared} of these only warn)" if spared else "")))
+    out.print(Text(f"\n{counted}" + (f" ({spared} of these only warn)" if spared else "")))
 
 
 def _number(value: float | None) -> str:
@@ -172,11 +172,11 @@ def _list(folder: Path | None) -> None:
     output().print(table_of(rows))
 
 
-def _look(run: Path, leniency_file: Path | None, review: str) -> None:
+def _look(run: Path, calibration_file: Path | None, review: str) -> None:
     import orjson
     from rich.text import Text
 
-    from synth.audit import leniency, look_over
+    from synth.audit import look_over, rater_calibration
     from synth.cli.tables import output, table_of
     from synth.errors import UserError
     from synth.files import write_file
@@ -185,7 +185,7 @@ def _look(run: Path, leniency_file: Path | None, review: str) -> None:
     out = output()
     with open_store(run) as store:
         sections = look_over(store)
-        known = leniency(store, review) if leniency_file is not None else {}
+        known = rater_calibration(store, review) if calibration_file is not None else {}
     for section in sections:
         out.print(Text(f"\n{section.title}", style="bold"))
         out.print(Text(section.meaning, style="dim"))
@@ -193,10 +193,10 @@ def _look(run: Path, leniency_file: Path | None, review: str) -> None:
         out.print(table_of(rows))
     if not sections:
         out.print("no reviews, critiques or pairs to look at")
-    if leniency_file is not None:
+    if calibration_file is not None:
         if not known:
             raise UserError(
                 f"the run has no reviews named {review!r}", fix="name the score of its step review: --review NAME"
             )
-        write_file(leniency_file, orjson.dumps(known, option=orjson.OPT_INDENT_2))
-        out.print(f"\nleniency of {len(known)} reviewers in {leniency_file}")
+        write_file(calibration_file, orjson.dumps(known, option=orjson.OPT_INDENT_2))
+        out.print(f"\ncalibration of {len(known)} reviewers in {calibration_file}")

@@ -101,7 +101,7 @@ class CallGroup:
     metavar="WORD",
     help="Only calls that ended so: ok, truncated, thought_cut, only_thought, refused, rate_limit, server, …",
 )
-@click.option("--forget", "forgetting", is_flag=True, help="Never serve these replies again: the next run asks anew.")
+@click.option("--forget", "forgetting", is_flag=True, help="Never serve these replies again: the next run asks again.")
 @click.option("--yes", is_flag=True, help="Do not ask before forgetting.")
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Most calls listed.")
 @json_option
@@ -117,12 +117,12 @@ def command(
     limit: int,
     as_json: bool,
 ) -> None:
-    """The ledger of RUN: every attempt that reached the wire. Works while the run goes on.
+    """The ledger of RUN: every attempt that was sent. Works while the run goes on.
 
     Without more the latest calls are listed, each with when it left (UTC), prompt, completion and reasoning tokens, price (`?`: not known; empty:
     nothing to pay) and latency in seconds; CALL (an id, or the start of one) shows one in full: the messages as sent,
     the parameters, what the model thought, where that was sent, and its reply. With --forget replies are not served again; their rows stay, and the next
-    `synth run` asks anew and does their units again.
+    `synth run` asks again and does their units again.
 
     \b
       synth calls runs/first
@@ -172,7 +172,7 @@ def command(
             return
     if not yes and not click.confirm(f"forget the replies of {len(ids):,} calls?", err=True):
         sys.exit(2)
-    click.echo(f"{forget(run, ids):,} replies forgotten; the next synth run asks anew")
+    click.echo(f"{forget(run, ids):,} replies forgotten; the next synth run asks again")
 
 
 def _none(run: Path) -> UserError:

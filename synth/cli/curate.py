@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.command("curate", short_help="Let a corpus step look at a finished run, by hand; undo it.")
+@click.command("curate", short_help="Apply a corpus step to a finished run, or undo the last one.")
 @run_argument
 @click.argument("step", required=False)
 @click.option(
@@ -25,17 +25,17 @@ __all__ = ["command"]
     metavar="OPTION=VALUE",
     help="An option of the step, its value written as in a pipeline file. May be given many times.",
 )
-@click.option("--undo", is_flag=True, help="Take off the step that was added last: what it put out is back.")
+@click.option("--undo", is_flag=True, help="Remove the step that was added last: what it rejected is back.")
 @click.option(
     "--yes",
     is_flag=True,
     help="Take the steps that somebody else added to this run as yours: they may read files outside of its folder.",
 )
 def command(run: Path, step: str | None, options: tuple[str, ...], undo: bool, yes: bool) -> None:
-    """Let the corpus step STEP look at what RUN has kept. What it puts out stays, with the reason, as of the pipeline's own
-    steps, and nothing is asked of any model. Without STEP: which were added by hand, and what they put out.
+    """Apply the corpus step STEP to what RUN has kept. What it rejects stays, with the reason, as of the pipeline's own
+    steps, and nothing is asked of any model. Without STEP: which were added manually, and what they rejected.
 
-    The step is noted in the run: it comes after the pipeline's own, and looks anew whenever `synth run` adds to the run.
+    The step is noted in the run: it comes after the pipeline's own, and runs again whenever `synth run` adds to the run.
 
     \b
       synth curate runs/gsm8k near_duplicates --set threshold=0.7 --set keep=longest
@@ -47,7 +47,7 @@ def command(run: Path, step: str | None, options: tuple[str, ...], undo: bool, y
     from synth.engine import add_by_hand, adopt, by_hand, take_off
     from synth.errors import UserError
 
-    def tell(line: str) -> None:
+    def report(line: str) -> None:
         click.echo(line, err=True)
 
     if yes:
@@ -55,17 +55,17 @@ def command(run: Path, step: str | None, options: tuple[str, ...], undo: bool, y
     if undo:
         if step is not None or options:
             raise UserError("--undo takes off the last step, whichever it is", fix="give it alone")
-        click.echo(f"{take_off(run, tell)} is taken off")
+        click.echo(f"{take_off(run, report)} is removed")
         return
     if step is None:
         if options:
             raise UserError("no step is named", fix="synth curate RUN STEP --set …")
         names = [s.name for s in by_hand(run)]
         if not names:
-            click.echo("no corpus step was added by hand")
+            click.echo("no corpus step was added manually")
     else:
-        names = [add_by_hand(run, {"step": step, **_options(options)}, tell).name]
-    _tell_what_is_out(run, names)
+        names = [add_by_hand(run, {"step": step, **_options(options)}, report).name]
+    _report_what_is_out(run, names)
 
 
 def _options(words: Sequence[str]) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def _options(words: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def _tell_what_is_out(run: Path, names: Sequence[str]) -> None:
+def _report_what_is_out(run: Path, names: Sequence[str]) -> None:
     from synth.store.database import open_store
 
     query = "SELECT rule, target_table, n FROM rejection_reasons WHERE step = ? ORDER BY n DESC"
@@ -95,4 +95,4 @@ def _tell_what_is_out(run: Path, names: Sequence[str]) -> None:
         for name in names:
             rows = store.sql(query, [name]).fetchall()
             out = "; ".join(f"{n:,} {table} out, {rule}" for rule, table, n in rows)
-            click.echo(f"{name}: {out or 'nothing is out'}")
+            click.echo(f"{name}: {out or 'nothing is rejected'}")

@@ -62,21 +62,21 @@ def command(
     from synth.export.check import options_of
 
     if not card and (license or input_license or model_licenses):
-        raise UserError("licences are told by a card", fix="--card, which writes one")
+        raise UserError("--license only affects the dataset card", fix="add --card to write one")
     options = options_of(formats, options_from(replace=replace, **chosen))
     if card:
         from synth.publish import check_card_place, write_card
 
         check_card_place(run, out, replace=replace)
-    told: dict[str, None] = {}
+    shown: dict[str, None] = {}
     for made in export_group(run, options, out).values():
         click.echo(f"{made.rows:,} rows in {', '.join(map(str, made.files))}")
         for path in made.beside:
             click.echo(f"beside: {path}")
         for line in (*made.left_out, *made.notes):
-            if line not in told:  # what holds of the run is the same for every format
+            if line not in shown:  # what holds of the run is the same for every format
                 click.echo(f"note: {line}", err=True)
-        told.update(dict.fromkeys(made.notes))
+        shown.update(dict.fromkeys(made.notes))
     if card:
         named = models_named(model_licenses)
         path = write_card(run, out, license=license, input_license=input_license, model_licenses=named, replace=replace)

@@ -95,7 +95,7 @@ _EXPORT = (
         "asks",
         multiple=True,
         metavar="TASK=TEXT",
-        help="sft: last paragraph of the prompts of a task (rationale, answer, feedback), by which tasks are told apart.",
+        help="sft: last paragraph of the prompts of a task (rationale, answer, feedback), which distinguishes the tasks.",
     ),
     click.option(
         "--stages",

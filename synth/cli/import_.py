@@ -37,7 +37,9 @@ __all__ = ["command"]
     "--run", "run_path", type=click.Path(path_type=Path), metavar="DIR", help="The run folder. Default: runs/MAPPING."
 )
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N problems.")
-@click.option("--skip-invalid", is_flag=True, help="Where some rows do not fit, list them and go on with the others.")
+@click.option(
+    "--skip-invalid", is_flag=True, help="Where some rows do not fit, list them and continue with the others."
+)
 @click.option("--dry-run", is_flag=True, help="Read all of it, show the first records, and write nothing.")
 @click.option("--list", "listing", is_flag=True, help="The shipped mappings.")
 @click.option("--show", "shown", is_flag=True, help="The text of the mapping, to begin one of your own with.")

@@ -29,7 +29,7 @@ __all__ = ["command"]
 def command(run: Path, folder: Path, target: Target, shingle: int) -> None:
     """Add the shingles of what RUN has kept to the index in FOLDER, which is made if it is not there: 4 bytes each, and no text.
 
-    A later pipeline names it: `{step: near_duplicates, target: problem, index: FOLDER}` puts out what resembles one of
+    A later pipeline names it: `{step: near_duplicates, target: problem, index: FOLDER}` rejects what resembles one of
     its texts, without reading those again.
     """
     from synth.corpus.index import ShingleIndex

@@ -14,9 +14,9 @@ from synth.errors import SynthError
 __all__ = ["main"]
 
 _COMMANDS = {
-    "run": "Do a pipeline, or go on with it.",
+    "run": "Run a pipeline, or resume it.",
     "import": "Turn data you own into records of a run.",
-    "rounds": "Repeat: run a pipeline, train with a command of yours, go on with the new student.",
+    "rounds": "Repeat: run a pipeline, train with a command of yours, continue with the new student.",
     "plan": "Check a pipeline and estimate calls, tokens and price; spends nothing.",
     "rehearse": "Do the whole pipeline with the scripted model.",
     "status": "Where a run stands: funnel, rejections, failures, cost.",
@@ -24,11 +24,11 @@ _COMMANDS = {
     "calls": "The ledger: calls, what they cost, one in full; forget some.",
     "models": "The models of your profile; whether each answers and what it can do.",
     "sql": "Ask a run a question in SQL.",
-    "curate": "Let a corpus step look at a finished run, by hand; undo it.",
+    "curate": "Apply a corpus step to a finished run, or undo the last one.",
     "index": "Note what a run holds, so that later runs are compared with it.",
     "audit": "Checks that a run can fail; how reviewers judge and agree.",
-    "report": "One HTML file that tells what a run is, to read or to send.",
-    "view": "A run in the browser: search, open, compare, and judge by hand.",
+    "report": "One HTML file that shows what a run is, to read or to send.",
+    "view": "A run in the browser: search, open, compare, and review manually.",
     "export": "Write what was kept as training rows.",
     "push": "Publish exports on the Hugging Face Hub.",
     "pipelines": "The catalogue of pipelines, and the steps they are made of.",
@@ -72,7 +72,7 @@ def cli() -> None:
     """Synthesise and curate reasoning corpora you can defend.
 
     A pipeline takes problems (questions, often with answers), asks models for rationales, verifies them and
-    keeps what holds. Every call is a row of a ledger, everything that is out has a reason, and any question can be
+    keeps what holds. Every call is a row of a ledger, everything that is rejected has a reason, and any question can be
     asked of the result in SQL.
 
     \b
@@ -83,12 +83,12 @@ def cli() -> None:
       synth sql runs/mine "SELECT * FROM wide_rationales LIMIT 5"
       synth export runs/mine --to sft --out data
 
-    Exit codes: 0 done; 1 a check failed; 2 something to mend on your side; 3 stopped early, the same command goes on.
+    Exit codes: 0 done; 1 a check failed; 2 something to fix on your side; 3 stopped early, the same command resumes.
     """
 
 
 def main() -> None:
-    """Run the command line; errors of ours are told in words, not as a traceback."""
+    """Run the command line; errors of ours are shown as a message, not as a traceback."""
     try:
         cli.main(standalone_mode=False)
         sys.stdout.flush()
@@ -115,5 +115,5 @@ def main() -> None:
         sys.stderr.write(f"error: {where}{error.strerror or error}\n  → {advice_for(error)}\n")
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
-        sys.stderr.write("interrupted; the same command goes on\n")
+        sys.stderr.write("interrupted; the same command resumes\n")
         sys.exit(3)

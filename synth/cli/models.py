@@ -200,7 +200,7 @@ def _approvals(approving: tuple[str, ...], revoking: tuple[str, ...], *, as_json
     from synth.cli.tables import output, table_of
 
     pairs = [_pair(words) for words in approving]
-    approve(Sending(key, origin_of(host), "approved by hand", COMMAND_LINE) for key, host in pairs)
+    approve(Sending(key, origin_of(host), "approved manually", COMMAND_LINE) for key, host in pairs)
     for words in revoking:
         gone = revoke(words, None) if "://" not in words else revoke(_pair(words)[0], origin_of(_pair(words)[1]))
         click.echo(f"{words}: {len(gone)} approvals taken back", err=True)

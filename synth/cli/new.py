@@ -17,7 +17,7 @@ title: What it makes, in one line
 sample: arithmetic.jsonl # used where no --input is given
 roles:
   teacher: writes the rationales
-steps: # synth pipelines --steps lists them; synth pipelines --step NAME tells the options
+steps: # synth pipelines --steps lists them; synth pipelines --step NAME shows the options
   - step: generate
     by: teacher
     samples: 4
@@ -69,7 +69,7 @@ class {kind}(synth.Step):
         words = [word for word in text.split() if len(word) >= self.shortest]
         return sum(word.isupper() for word in words) / len(words) if words else 0.0
 '''
-_TEST = '''"""{kind}: its score of a text whose words are counted by hand."""
+_TEST = '''"""{kind}: its score of a text whose words are counted manually."""
 
 import asyncio
 import sys

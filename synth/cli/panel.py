@@ -70,7 +70,7 @@ class Panel:
             self._thread.join()
 
     def note(self, text: str) -> None:
-        """A line worth telling. Of many alike only the first few are shown."""
+        """A line to show. Of many alike only the first few are shown."""
         text = inert_lines(redact(text))
         alike = text.split("(again in")[0]
         self._notes[alike] = self._notes.get(alike, 0) + 1
@@ -176,7 +176,7 @@ class Panel:
             out.print(Text("stopped: ", style="bold yellow") + Text(inert_lines(str(summary.stopped))))
         if p.earlier and not p.done and summary.stopped is None and not summary.not_begun:
             out.print(Text("nothing left to do: this run is complete"))
-        if not summary.folded:
+        if not summary.stored:
             out.print(
                 Text(
                     "another process reads corpus.duckdb: the newest rows are in the journal and are shown all the same"

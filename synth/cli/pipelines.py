@@ -115,7 +115,7 @@ def command(name: str | None, step: str | None, list_steps: bool, as_json: bool)
             write_json(found)
             return
         out.print(table_of([{"pipeline": p.pipeline, "what it makes": p.title} for p in found]))
-        out.print(Text("\nsynth pipelines NAME tells more; synth run NAME does it"))
+        out.print(Text("\nsynth pipelines NAME shows more; synth run NAME runs it"))
     else:
         pipeline = _pipeline(name)
         if as_json:

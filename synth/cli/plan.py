@@ -118,7 +118,7 @@ def command(
 ) -> None:
     """Check PIPELINE and its input, and estimate what a run would ask and cost. Spends nothing.
 
-    Every mistake is told at once, with file, line and fix. Some problems go through the pipeline with a simulated model,
+    Every mistake is reported at once, with file, line and fix. Some problems go through the pipeline with a simulated model,
     and calls and prompts are counted; a rehearsal or an earlier run (--run) says what was measured instead. The estimate says
     what it assumes; a price that is not in the profile is unknown, not 0. Keys that are not set, and columns that no row of
     the input has, are warned of.

@@ -46,7 +46,7 @@ __all__ = ["command"]
     "not_secrets",
     multiple=True,
     metavar="MARK",
-    help="What looks like a secret and is none, by the mark that the refusal tells; may be given many times.",
+    help="What looks like a secret and is none, by the fingerprint that the refusal shows; may be given many times.",
 )
 @click.option(
     "--profile",
@@ -76,15 +76,15 @@ def command(
     **chosen: Any,
 ) -> None:
     """Publish exports of RUN as the data set REPO (OWNER/NAME) of the Hugging Face Hub: a configuration for each --to, with the
-    splits of the run, as Parquet; a card that tells how it was made, what it cost and what was checked; the pipeline, the
+    splits of the run, as Parquet; a card that says how it was made, what it cost and what was checked; the pipeline, the
     audits and a report.
 
     A new repository is private. What an earlier push wrote and this one does not is removed; files of others stay.
-    Nothing is sent that the Hub has already: cut off half way, the same command goes on, and until its end nothing of it is to
+    Nothing is sent that the Hub has already: cut off half way, the same command resumes, and until its end nothing of it is to
     be seen. What fails an audit, or holds what looks like a key, is not published (exit code 1). Nor is what the scripted model
     wrote (synth rehearse, --model scripted): its text is invented.
 
-    The token is that of HF_TOKEN, or of `hf auth login`. HF_ENDPOINT names another Hub, which is asked for once. docs/publish.md tells more.
+    The token is that of HF_TOKEN, or of `hf auth login`. HF_ENDPOINT names another Hub, which is asked for once. docs/publish.md has more.
 
     \b
       synth push runs/first me/first --to sft --to dpo --dry-run
@@ -123,8 +123,8 @@ def _show(pushed: Pushed, *, dry_run: bool) -> None:
     widths = [max(len(text) for text in column) for column in zip(*map(_cells, pushed.changes), strict=True)]
     for change in pushed.changes:
         what, path, rows, size = _cells(change)
-        told = f"{what:{widths[0]}}  {inert(path):{widths[1]}}  {rows:>{widths[2]}}  {size:>{widths[3]}}"
-        click.echo(f"{told}  sha256 {change.sha256}" if change.sha256 else told.rstrip())
+        line = f"{what:{widths[0]}}  {inert(path):{widths[1]}}  {rows:>{widths[2]}}  {size:>{widths[3]}}"
+        click.echo(f"{line}  sha256 {change.sha256}" if change.sha256 else line.rstrip())
     if pushed.others:
         click.echo(f"not from a push, and left as they are: {inert(', '.join(pushed.others), 1000)}")
     for line in (*pushed.left_out, *pushed.notes):

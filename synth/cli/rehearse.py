@@ -27,7 +27,7 @@ __all__ = ["command"]
 @click.option("--thinking", is_flag=True, help="The scripted model thinks before it replies, as reasoning models do.")
 @replace_input_option
 @click.option(
-    "--skip-invalid", is_flag=True, help="Where some rows are no problems, list them and go on with the others."
+    "--skip-invalid", is_flag=True, help="Where some rows are no problems, list them and continue with the others."
 )
 @yes_option
 def command(
@@ -46,7 +46,7 @@ def command(
     """Do the whole of PIPELINE with the scripted model: no model, no key, no cost, some seconds.
 
     The scripted model solves 60 % of the problems, writes unsound steps in the others, guesses right now and then,
-    and does not answer at all one time in twenty: what a real model gives, too. What you see is the shape of the result, not its quality.
+    and does not answer at all one time in twenty: what a real model gives, too. What you see is the structure of the result, not its quality.
 
     With --thinking its working stands in a thought, the response only states the answer, and one thought in twenty does not
     come to its end.

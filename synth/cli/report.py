@@ -11,7 +11,7 @@ from synth.cli.options import run_argument
 __all__ = ["command"]
 
 
-@click.command("report", short_help="One HTML file that tells what a run is, to read or to send.")
+@click.command("report", short_help="One HTML file that shows what a run is, to read or to send.")
 @run_argument
 @click.option(
     "--out",
@@ -20,7 +20,7 @@ __all__ = ["command"]
     help="Where to write it. Default: RUN/report.html.",
 )
 def command(run: Path, out: Path | None) -> None:
-    """Write what RUN is into one HTML file: the funnel, why records are out, cost and tokens, scores and lengths, how
+    """Write what RUN is into one HTML file: the funnel, why records were rejected, cost and tokens, scores and lengths, how
     reviewers agree, audits, and examples of rationales, pairs and trees. It needs no network and runs no script;
     examples are sampled, so that it can be mailed. Works while the run goes on.
 

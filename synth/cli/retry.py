@@ -18,13 +18,13 @@ __all__ = ["command"]
     "--all",
     "everything",
     is_flag=True,
-    help="Also failures that asking again is not expected to mend (refusals, bad requests).",
+    help="Also failures that asking again is not expected to fix (refusals, bad requests).",
 )
 @yes_option
 def command(run: Path, everything: bool, yes: bool) -> None:
     """Do the units of RUN again in which something failed. Replies on record are used again; only the failed calls are asked.
 
-    No other problems are begun: where a run ended early, the command of the run goes on with it.
+    No other problems are begun: where a run ended early, the command of the run resumes it.
 
     The folder says which pipeline, problems, profile and models are used. Where it was not you who made it, on this machine,
     all of that is shown, with the hosts that keys and prompts would go to, and asked for first.

@@ -13,7 +13,7 @@ __all__ = ["command"]
 
 
 @click.command(
-    "rounds", short_help="Repeat: run a pipeline, train with a command of yours, go on with the new student."
+    "rounds", short_help="Repeat: run a pipeline, train with a command of yours, continue with the new student."
 )
 @click.argument("pipeline")
 @input_options
@@ -36,7 +36,7 @@ __all__ = ["command"]
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N problems.")
 @replace_input_option
 @click.option(
-    "--skip-invalid", is_flag=True, help="Where some rows are no problems, list them and go on with the others."
+    "--skip-invalid", is_flag=True, help="Where some rows are no problems, list them and continue with the others."
 )
 @yes_option
 def command(
@@ -63,8 +63,8 @@ def command(
     $SYNTH_ROUND, the student of the round in $SYNTH_STUDENT, and a folder for what it makes in $SYNTH_OUT. It must write
     one line to $SYNTH_OUT/student.txt: the new student, as --model takes it. docs/rounds.md has one with TRL and vLLM.
 
-    Each round is a run folder of its own, DIR/round-K/run, and its trained student is remembered: whatever stops it, the
-    same command goes on. Train from the original base model each time, as arXiv:2203.14465 does.
+    Each round is a run folder of its own, DIR/round-K/run, and its trained student is remembered: however it is stopped, the
+    same command resumes. Train from the original base model each time, as arXiv:2203.14465 does.
 
     \b
       synth rounds star --input gsm8k.jsonl --run runs/star --rounds 3 --train ./train.sh \\
@@ -94,7 +94,7 @@ def command(
         format_of(name)
     first = next((g.partition("=")[2] for g in given if g.startswith(f"{role}=")), None)
     others = [g for g in given if not g.startswith(f"{role}=")]
-    out, told = output(), []
+    out, rows = output(), []
     for this in walk_rounds(run_path, rounds, first):
         out.print(
             Text(f"round {this.number} of {rounds}, {role}: {this.student or 'as the profile says'}", style="bold")
@@ -118,7 +118,7 @@ def command(
         trained = train(this, training, formats, on_line=lambda line: out.print(Text(f"  {inert(line)}", style="dim")))
         with open_store(this.run) as store:
             funnel = dict(store.sql("SELECT stage, n FROM funnel").fetchall())
-        told.append(
+        rows.append(
             {
                 "round": this.number,
                 "problems": funnel["problems"],
@@ -128,4 +128,4 @@ def command(
                 "student made": trained.student,
             }
         )
-    out.print(table_of(told))
+    out.print(table_of(rows))

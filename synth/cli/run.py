@@ -12,7 +12,7 @@ from synth.cli.options import code_option, input_options, mapping_of, model_opti
 __all__ = ["command"]
 
 
-@click.command("run", short_help="Do a pipeline, or go on with it.")
+@click.command("run", short_help="Run a pipeline, or resume it.")
 @click.argument("pipeline")
 @input_options
 @code_option
@@ -23,7 +23,7 @@ __all__ = ["command"]
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N problems.")
 @replace_input_option
 @click.option(
-    "--skip-invalid", is_flag=True, help="Where some rows are no problems, list them and go on with the others."
+    "--skip-invalid", is_flag=True, help="Where some rows are no problems, list them and continue with the others."
 )
 @click.option(
     "--max-calls",
@@ -74,13 +74,13 @@ def command(
     no_retry_failed: bool,
     yes: bool,
 ) -> None:
-    """Do PIPELINE, or go on with it.
+    """Run PIPELINE, or resume it.
 
     PIPELINE is a name of the catalogue (`synth pipelines`; its last part is enough), the path of a file, or the path
-    of a folder that holds a pipeline.yaml. Everything that can be seen to be wrong is told before the first call: the
+    of a folder that holds a pipeline.yaml. Everything that can be seen to be wrong is reported before the first call: the
     pipeline, the models, every row of the input.
 
-    Interrupt it or kill it at any time: the same command goes on, and nothing paid for is paid again. A finished run
+    Interrupt it or kill it at any time: the same command resumes, and nothing paid for is paid again. A finished run
     asks nothing. More rows in the input are new problems; an input (or --limit) that lacks problems of the run is refused.
     One interrupt waits for the calls in flight; a second one does not.
 

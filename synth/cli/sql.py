@@ -65,7 +65,7 @@ def command(
 
     Each question is one SELECT; no other statement is taken. Tables: problems, rationales, nodes, scores, critiques, pairs,
     rejections, failures, calls. Views: kept_problems, kept_rationales, kept_pairs, wide_rationales (a column for each
-    score), funnel, rejection_reasons, models, lineage; --schema tells all, and every column.
+    score), funnel, rejection_reasons, models, lineage; --schema lists all, and every column.
 
     A question is stopped after --timeout seconds, and where it takes more than --memory, so that one that you have from
     somebody else cannot hold up your machine. In CSV a text that a spreadsheet would take for a formula gets a ' before it.
@@ -120,7 +120,7 @@ def _write(asker: Asker, query: str, out: Path, raw: bool) -> None:
 
     kinds = (".parquet", ".csv", ".jsonl")
     if out.suffix not in kinds:
-        raise UserError("cannot tell the kind of file", where=str(out), fix=f"let it end in {', '.join(kinds)}")
+        raise UserError("the kind of file is not known", where=str(out), fix=f"let it end in {', '.join(kinds)}")
     try:
         if out.suffix == ".parquet":
             with draft(out) as new:

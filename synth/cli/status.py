@@ -182,14 +182,14 @@ class ModelCount:
 
 @dataclass(frozen=True)
 class ShapeCount:
-    """Replies that were to have a shape."""
+    """Replies that have a response schema."""
 
     model: str
     """Name in the profile."""
     step: str
     """The step that asked."""
     shape: str
-    """The shape the reply was to have."""
+    """The name of the response schema."""
     replies: int
     """First replies."""
     plain_json: int
@@ -197,7 +197,7 @@ class ShapeCount:
     sent_back: int
     """Replies to a request to repair one."""
     unreadable: int
-    """Replies that never had the shape, and became a failure."""
+    """Replies that were never valid, and became a failure."""
 
 
 @dataclass(frozen=True)
@@ -233,7 +233,7 @@ class Status:
     models: list[ModelCount]
     """By model."""
     shapes: list[ShapeCount]
-    """Replies that were to have a shape, by step."""
+    """Replies that have a response schema, by step."""
 
 
 @click.command("status", short_help="Where a run stands: funnel, rejections, failures, cost.")
@@ -349,7 +349,7 @@ _IN_WORDS = {
     "waiting": "running: waiting",
     "corpus_steps": "running: corpus steps",
     "stopping": "running: stopping, waits for the calls in flight",
-    "storing": "running: the last fold into DuckDB",
+    "storing": "running: storing the results in DuckDB",
 }
 
 
@@ -414,7 +414,7 @@ def _show(status: Status) -> None:
             ],
         ),
         ("models", [_model_row(t) for t in status.models]),
-        ("replies that were to have a shape", [vars(shape) for shape in status.shapes]),
+        ("replies with a response schema", [vars(shape) for shape in status.shapes]),
     ):
         if rows:
             out.print(Text(f"\n{title}", style="bold"))

@@ -19,7 +19,7 @@ from synth.files import temporary_folder, write_file
 __all__ = ["command"]
 
 
-@click.command("view", short_help="A run in the browser: search, open, compare, and judge by hand.")
+@click.command("view", short_help="A run in the browser: search, open, compare, and review manually.")
 @run_argument
 @click.argument("other", metavar="[RUN2]", required=False, type=click.Path(path_type=Path, file_okay=False))
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Of this machine. Default: any that is free.")

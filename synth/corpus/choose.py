@@ -32,7 +32,7 @@ any one choice (Hoeffding)."""
 class LimitPerGroup(CorpusStep):
     """Keep at most so many records of each model, source, problem…, of several at once: the best by a score, else at random.
 
-    Records are gone through from the best on, and one is kept where all that it belongs to have room for it. Of a single
+    Records are taken from the best on, and one is kept if none of its groups is full. Of a single
     kind of cap that is the best choice there is; of k at once it has at least a k-th of the most records, or of the most
     score, that any choice could keep (Korte and Hausmann 1978).
     """
@@ -109,7 +109,7 @@ def ranked(
     step: CorpusStep, target: Target, records: Sequence[CorpusRecord], view: CorpusView, best: str | None
 ) -> tuple[list[tuple[Any, ...]], Callable[[int], dict[str, float | None]]]:
     """What to sort records by, the best first, ties and all else by a hash of seed and id; and of each what a rejection
-    tells of its value.
+    shows of its value.
     """
     values: Sequence[float | None] = [None] * len(records) if best is None else numbers_of(view, target, best, step)
     seed = getattr(step, "seed", 0)
@@ -124,7 +124,7 @@ class FilterRange(CorpusStep):
     """Keep records whose score lies in a band, ends included: such as problems that are neither too easy nor too hard.
 
     By default problems by `pass_rate`, the share of right ones among all their judged rationales, also of those that other
-    steps have put out. What has no such score stays.
+    steps have rejected. A problem without this score stays.
     """
 
     step: Literal["filter_range"] = "filter_range"
@@ -162,7 +162,7 @@ class FilterRange(CorpusStep):
 class SelectDiverse(CorpusStep):
     """Keep so many records, good ones that are unlike each other, or that stand for all.
 
-    `k_center` takes whatever is farthest from all chosen so far (greedily, Gonzalez 1985: within twice the best
+    `k_center` takes the record that is farthest from all chosen so far (greedily, Gonzalez 1985: within twice the best
     covering radius), rare kinds and outliers first. `facility_location` takes what is most like many that nothing chosen is like
     yet (greedily, Nemhauser, Wolsey and Fisher 1978: at least 1 - 1/e of the best coverage), large kinds
     first and outliers last. With `quality` above 0 the rank by `best`, between 0 and 1, weighs beside that. Time grows
@@ -206,8 +206,8 @@ class SelectDiverse(CorpusStep):
     def run(self, view: CorpusView) -> list[Rejection | str]:
         records = view.kept(self.target)
         if len(records) <= self.keep:
-            told = f"{self.keep:,} asked for, and there are {len(records):,}: all of them stay"
-            return [told] if len(records) < self.keep else []
+            note = f"{self.keep:,} asked for, and there are {len(records):,}: all of them stay"
+            return [note] if len(records) < self.keep else []
         ranks, value = ranked(self, self.target, records, view, self.best)
         order = sorted(range(len(records)), key=ranks.__getitem__)
         goodness = _goodness(ranks)

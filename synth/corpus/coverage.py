@@ -1,6 +1,6 @@
 """A few of many: facility location and k-centre, greedily, over sketches of texts or vectors of their meaning.
 
-Nothing here holds a matrix of all against all: similarities are computed for some at a time, and anew where needed again.
+Nothing here holds a matrix of all against all: similarities are computed for some at a time, and again where needed again.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _PERMUTATIONS = 128
 _AT_ONCE = 64
 """Records whose similarities to all others are in memory at once, for each thread."""
 _TRIED_AT_ONCE = 16
-"""Records whose gain is computed anew together: one product of matrices instead of several."""
+"""Records whose gain is recomputed together: one product of matrices instead of several."""
 
 
 class Likeness(Protocol):
@@ -153,7 +153,7 @@ def facility_location(
 
     Greedily maximises `(1 - quality) * mean over clients of max over chosen of similarity + quality * sum of goodness of
     the chosen / keep`, which is monotone and submodular, so at least 1 - 1/e of the optimum is attained (Nemhauser, Wolsey
-    and Fisher 1978). Gains only ever fall, so most need not be computed anew (lazy evaluation, Minoux 1978). Negative
+    and Fisher 1978). Gains only ever fall, so most need not be recomputed (lazy evaluation, Minoux 1978). Negative
     similarities count as 0.
 
     Args:

@@ -18,10 +18,10 @@ __all__ = ["Decontaminate"]
 
 
 class Decontaminate(FileStep):
-    """Put out what shares a run of words with an item of a benchmark, or is one of them rephrased.
+    """Reject what shares a run of words with an item of a benchmark, or is one of them rephrased.
 
     Runs of 13 words find copies, as in GPT-3 (arXiv:2005.14165, appendix C); they find next to none that a model has
-    rephrased (arXiv:2311.04850), which `rephrased` is for: rare words in common, in whatever order, or nearness in meaning. On
+    rephrased (arXiv:2311.04850), which `rephrased` is for: rare words in common, in any order, or nearness in meaning. On
     420 questions of GSM8K rephrased by a model, runs of 13 find one; a cosine of words of 0.5 finds 76 % and takes 3 of
     900 other questions for one of them, 0.45 finds 84 % and takes 13; one of meaning of 0.75 finds 85 % and takes 10. Of
     code both miss most: the unit step `contamination` has a judge read what lies near.

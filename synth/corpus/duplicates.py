@@ -19,11 +19,11 @@ __all__ = ["NearDuplicates"]
 
 
 class NearDuplicates(FileStep):
-    """Put out what nearly repeats another record of the whole corpus; the rejection names it and the similarity.
+    """Reject what nearly repeats another record of the whole corpus; the rejection names it and the similarity.
 
     By words: MinHash with banding finds candidates, exact Jaccard similarity of word shingles decides; those that are alike,
     or tied by others, are a cluster, and one of each cluster stays. By meaning: cosine of embeddings of a small static
-    model; a record is out when it is like one that stays. Of 420 questions rephrased by a model 0.85 finds 60 %, and 2 of
+    model; a record is rejected when it is like one that stays. Of 420 questions rephrased by a model 0.85 finds 60 %, and 2 of
     870,540 pairs of other questions; it hardly sees numbers, and other questions with the same story are alike to it.
     """
 
@@ -45,10 +45,10 @@ class NearDuplicates(FileStep):
     """What finds the candidates: passes by numpy, or compiled by numba (the extra `fast`), which find the very same; `auto`:
     whichever is faster. Or the library datasketch."""
     keep: str = "id"
-    """Who of those that are alike stays: `id` (the smallest: the same in whatever order records were made), `earliest` in
+    """Who of those that are alike stays: `id` (the smallest: the same in any order of the records), `earliest` in
     the input, `longest`, or the name of a score, of which the highest stays; ties go to the smallest id."""
     index: str | None = None
-    """Folder of an index (`synth index`): what resembles one of its texts is out too."""
+    """Folder of an index (`synth index`): what resembles one of its texts is rejected too."""
 
     def files(self) -> Iterable[tuple[str, str]]:
         return [("index", self.index)] if self.index is not None else []
@@ -88,7 +88,7 @@ class NearDuplicates(FileStep):
             for item, other, similarity in index.alike(texts, least):
                 observed = {"duplicate_of": other, "similarity": round(similarity, 4), "index": self.index}
                 by_index[item] = self.reject(records[item], f"{rule}, of what is in the index", observed)
-                priority[item] = float("-inf")  # it must not stay in the stead of another
+                priority[item] = float("-inf")  # it must not stay instead of another
         found = near_duplicates(
             texts,
             priority=priority,

@@ -43,7 +43,7 @@ class _Made(Note):
 class ShingleIndex:
     """A folder of sets of shingles, 4 bytes a shingle, with the ids of their texts, in Parquet files that are only ever added.
 
-    Sketches are made of them as they are needed, for whatever threshold, and similarities are exact.
+    Sketches are made of them as they are needed, for any threshold, and similarities are exact.
 
     Args:
         folder: where it is, or is to be.

@@ -22,10 +22,10 @@ _ROWS = 256
 def near_duplicates_in_meaning(
     texts: Texts, *, priority: Sequence[float] | None = None, threshold: float = 0.85
 ) -> list[NearDuplicate]:
-    """The texts that are out, each with the one that stays and is most like it in meaning, and the cosine of the two.
+    """The rejected texts, each with the one that stays and is most like it in meaning, and the cosine of the two.
 
     Unlike near-duplicates by words these are no connected components: meanings shade into one another, and a chain of
-    neighbours would tie most of a corpus together. A text is out when it is like one that stays, the highest priority first,
+    neighbours would tie most of a corpus together. A text is rejected when it is like one that stays, the highest priority first,
     then the earliest (as in SemDeDup, arXiv:2303.09540).
 
     Args:

@@ -50,7 +50,7 @@ R = TypeVar("R")
 
 
 class Texts(Protocol):
-    """Texts in an order: a list, or rows that are read anew each time somebody goes through them."""
+    """Texts in an order: a list, or rows that are read again in each iteration."""
 
     def __len__(self) -> int: ...
 
@@ -61,7 +61,7 @@ class NearDuplicate(NamedTuple):
     """A text that repeats another."""
 
     item: int
-    """Index of the text that is out."""
+    """Index of the rejected text."""
     keeper: int
     """Index of the one that stays in its stead."""
     similarity: float
@@ -112,10 +112,10 @@ def near_duplicates(
     engine: Engine = "auto",
     seed: int = 1,
 ) -> list[NearDuplicate]:
-    """The texts that are out, each with the one that stays: of a cluster the one of highest priority, then the earliest.
+    """The rejected texts, each with the one that stays: of a cluster the one of highest priority, then the earliest.
 
     A cluster is a connected component of near-duplicate pairs, so two of its members may be less alike than the
-    threshold; the similarity told is that to the keeper. Arguments as in `near_duplicate_pairs`.
+    threshold; the similarity given is that to the keeper. Arguments as in `near_duplicate_pairs`.
     """
     way = _Way(threshold, shingle, unit, permutations, engine, seed)
     pairs, similarity = _pairs(texts, way)
@@ -153,10 +153,10 @@ def out_of_clusters(
     ties = np.sort(np.column_stack([items[out], keeper[out]]), axis=1)
     number, wanted = _numbers(pairs), _numbers(ties)
     at = np.minimum(np.searchsorted(number, wanted), len(number) - 1)
-    told = similarity[at]
+    of_keeper = similarity[at]
     unknown = np.flatnonzero(number[at] != wanted)
-    told[unknown] = similarities(ties[unknown])
-    return list(map(NearDuplicate, items[out].tolist(), keeper[out].tolist(), told.tolist()))
+    of_keeper[unknown] = similarities(ties[unknown])
+    return list(map(NearDuplicate, items[out].tolist(), keeper[out].tolist(), of_keeper.tolist()))
 
 
 def _numbers(pairs: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -241,7 +241,7 @@ def _sums(hashed: Hashed) -> np.ndarray[Any, Any]:
     sums = np.zeros(len(hashed.starts) - 1, dtype=np.uint64)
     filled = np.flatnonzero(np.diff(hashed.starts))
     if len(filled):
-        # Each times an odd number that tells its place: in the text, once the place of the text is taken off.
+        # Each times an odd number that depends on its place: in the text, once the place of the text is taken off.
         at = hashed.starts[filled]
         place = np.arange(1, 2 * len(hashed.hashes), 2, dtype=np.uint64)
         whole = np.add.reduceat(hashed.hashes, at) * (2 * at).astype(np.uint64)
@@ -306,7 +306,7 @@ def chunks(texts: Iterable[str]) -> Iterator[list[str]]:
 
 
 def in_threads(work: Callable[[Any], R], chunks: Iterable[Any]) -> Iterator[R]:
-    """What `work` makes of each chunk, in order; a few chunks ahead of whoever takes it, no more."""
+    """What `work` makes of each chunk, in order; a few chunks ahead of the consumer, no more."""
     chunks = iter(chunks)
     first, second = next(chunks, None), next(chunks, None)
     if second is None:  # nothing to share out

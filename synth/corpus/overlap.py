@@ -93,7 +93,7 @@ def common_words(text: str, item: str) -> str:
 
 
 def resembling(texts: Texts, items: Sequence[str], *, cosine: float) -> list[Overlap]:
-    """The texts that have so many rare words in common with an item, in whatever order, that they may be it rephrased.
+    """The texts that have so many rare words in common with an item, in any order, that they may be it rephrased.
 
     Cosine of vectors of the words, each weighing the logarithm of how rare it is among the items; a word that no item
     has weighs as much as the rarest.

@@ -30,7 +30,7 @@ Shares = Annotated[
 class Rebalance(CorpusStep):
     """Keep records of several kinds in given shares, as many as there are to be had; of a kind the best stay, or some at random.
 
-    The shares hold but for less than a record; a kind of which there is none is left out of them, and that is told. Records
+    The shares hold but for less than a record; a kind of which there is none is left out of them, and that is reported. Records
     of kinds that are not named stay. Sources: the mix of preference pairs of arXiv:2411.06387 (lambda = 0.6 of pairs by
     consistency); a batch to label of 80 % convincing wrong solutions, arXiv:2305.20050.
     """
@@ -41,7 +41,7 @@ class Rebalance(CorpusStep):
     target: Literal["problem", "rationale", "pair"] = "pair"
     """What is mixed."""
     by: str = "step"
-    """What tells the kinds apart: `step`, `model`, `source` (the input file), `answer` (the gold one), `problem`, `unit`,
+    """What defines the kinds: `step`, `model`, `source` (the input file), `answer` (the gold one), `problem`, `unit`,
     or an expression, such as `label.correct` or `problem.meta.topic`; true and false are `yes` and `no`, no value `none`."""
     shares: Shares | Literal["equal"]
     """By kind: what part of the whole its records are; brought to a sum of 1. `equal`: as many of each kind there is."""

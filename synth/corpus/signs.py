@@ -192,7 +192,7 @@ def _colon(p: _Places) -> Any:
 
 
 def _dollar(p: _Places) -> Any:
-    """A sum of money; not what begins a formula, which the next of them closes (as Pandoc tells them apart)."""
+    """A sum of money; not what begins a formula, which the next of them closes (as Pandoc distinguishes them)."""
     import numpy as np
 
     line = p.line

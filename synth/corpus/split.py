@@ -43,7 +43,7 @@ class Split(CorpusStep):
             if not name.replace("_", "").isalnum():
                 yield (
                     "shares",
-                    f"{name!r} is no name for a split",
+                    f"{name!r} is not a name for a split",
                     "take letters, digits and _: it becomes a file's name",
                 )
 

@@ -75,7 +75,7 @@ class CorpusRecord(NamedTuple):
 
 
 FIELDS = ("model", "source", "step", "problem", "unit", "answer")
-"""What records are told apart by without an expression: who wrote it, the input file, the step that made it, its problem,
+"""What records are grouped by without an expression: who wrote it, the input file, the step that made it, its problem,
 the root of that, the gold answer."""
 
 NONE = "none"
@@ -153,8 +153,8 @@ def numbers_of(view: CorpusView, target: Target, of: str, step: CorpusStep) -> l
             number = nan
         if number is not None and not isfinite(number):
             record = view.kept(target)[len(numbers)].id
-            told = f"the expression {of!r} gives {str(value)[:80]!r}, which is no finite number"
-            raise UserError(told, where=f"corpus step {step.name}, {record}", fix="mend it: it is to be a number")
+            what = f"the expression {of!r} gives {str(value)[:80]!r}, which is no finite number"
+            raise UserError(what, where=f"corpus step {step.name}, {record}", fix="fix it: it must give a number")
         numbers.append(number)
     return numbers
 
@@ -191,7 +191,7 @@ def scores_read(source: str) -> list[str]:
         return [] if source in {*FIELDS, "length", "pass_rate"} else [source]
     try:
         named = Expression(source).unknown_names({**_SEEN, "score": frozenset(), "label": frozenset()})
-    except UserError:  # `expression_mistakes` tells what is wrong with it
+    except UserError:  # `expression_mistakes` reports what is wrong with it
         return []
     return [name.partition(".")[2] for name in named if name.startswith(("score.", "label."))]
 
@@ -227,7 +227,7 @@ class CorpusStep(BaseModel, ABC):
         return ()
 
     def sources(self) -> Iterable[tuple[str, str]]:
-        """Names and expressions among its options by which records are ranked or told apart, as (option, source)."""
+        """Names and expressions among its options by which records are ranked or grouped, as (option, source)."""
         return ()
 
     def described(self) -> dict[str, Any]:
@@ -236,7 +236,7 @@ class CorpusStep(BaseModel, ABC):
 
     @abstractmethod
     def run(self, view: CorpusView) -> Sequence[Rejection | Score | str]:
-        """Rejections of records of the view, and scores on them; and texts, remarks for whoever runs it."""
+        """Rejections of records of the view, and scores on them; and texts, remarks for the user."""
 
     def derive(self, kind: type[R], parents: Sequence[InUnit | str], **fields: Any) -> R:
         """A record that this step computes; see `synth.records.derive`."""

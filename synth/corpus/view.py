@@ -105,7 +105,7 @@ class _ByName(dict[str, Any]):
 
 
 class _Column:
-    """The one column of a query, asked anew each time somebody goes through it."""
+    """The one column of a query, asked again in each iteration."""
 
     def __init__(self, store: Store, query: str) -> None:
         self._store, self._query = store, query

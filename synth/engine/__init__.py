@@ -1,4 +1,4 @@
-"""The engine: runs units concurrently, commits each as a whole, and goes on where it was stopped."""
+"""The engine: runs units concurrently, commits each as a whole, and resumes where it was stopped."""
 
 from synth.engine.again import Failed, corpus_is_due, failed_in
 from synth.engine.corpus import add_by_hand, adopt, by_hand, take_off

@@ -1,4 +1,4 @@
-"""Corpus steps over a run: those of its pipeline, and those that were added by hand."""
+"""Corpus steps over a run: those of its pipeline, and those that were added manually."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from synth.pipeline import Draft, read_pipeline
 from synth.records import UnitRecord, content_id
 from synth.store.commits import commit_body
 from synth.store.database import open_store
-from synth.store.fold import fold
 from synth.store.journal import Journal
 from synth.store.manifest import MANIFEST, Manifest, read_manifest
+from synth.store.materialize import materialize
 from synth.store.owners import BY_HAND
 from synth.store.run_folder import RunFolder
 
@@ -28,32 +28,37 @@ __all__ = ["add_by_hand", "adopt", "by_hand", "commit", "fingerprint_of", "judge
 def commit(
     journal: Journal, owner: str, fingerprint: str, records: Iterable[UnitRecord], *, first: bool = False
 ) -> None:
-    """Note what an owner made, in the stead of what it made before; arguments as in `commit_body`."""
+    """Note what an owner made, instead of what it made before; arguments as in `commit_body`."""
     journal.append("commit", commit_body(owner, fingerprint, records, first=first))
 
 
 def judge(
-    journal: Journal, run: Path, owner: str, steps: Sequence[CorpusStep], fingerprint: str, tell: Callable[[str], None]
+    journal: Journal,
+    run: Path,
+    owner: str,
+    steps: Sequence[CorpusStep],
+    fingerprint: str,
+    report: Callable[[str], None],
 ) -> None:
-    """Let corpus steps look at a run, one after the other, each at what those before it left.
+    """Apply corpus steps to a run, one after the other, each to what those before it left.
 
     Args:
         journal: of the run.
         run: the run folder.
         owner: whose rows they make; what it made before is gone.
         steps: what is done.
-        fingerprint: noted with the last row, so that it can be told whether all was done.
-        tell: called with what steps have to say.
+        fingerprint: noted with the last row, so that it can be seen whether all was done.
+        report: called with what steps have to say.
     """
     commit(journal, owner, "" if steps else fingerprint, [])
     made: list[UnitRecord] = []
     for left, step in zip(reversed(range(len(steps))), steps, strict=True):
         journal.flush()
-        fold(run, journal.began)
+        materialize(run, journal.began)
         with open_store(run) as store:
             for one in step.run(StoreView(store)):
                 if isinstance(one, str):
-                    tell(f"{step.name}: {one}")
+                    report(f"{step.name}: {one}")
                 else:
                     made.append(one)
         commit(journal, owner, "" if left else fingerprint, made)
@@ -66,7 +71,7 @@ def fingerprint_of(steps: Iterable[CorpusStep]) -> str:
 
 
 def by_hand(run: Path) -> tuple[CorpusStep, ...]:
-    """The corpus steps that were added to a run by hand, in order.
+    """The corpus steps that were added to a run manually, in order.
 
     Raises:
         RunFolderError: there is no run; somebody else added them, and they name files outside of the run folder.
@@ -77,7 +82,7 @@ def by_hand(run: Path) -> tuple[CorpusStep, ...]:
 
 
 def adopt(run: Path) -> None:
-    """Take the corpus steps that somebody else added by hand as this user's own: they may name files anywhere.
+    """Take the corpus steps that somebody else added manually as this user's own: they may name files anywhere.
 
     Raises:
         RunFolderError: there is no run, or another process is at work on it.
@@ -90,15 +95,15 @@ def adopt(run: Path) -> None:
         folder.close()
 
 
-def add_by_hand(run: Path, step: Mapping[str, Any], tell: Callable[[str], None]) -> CorpusStep:
-    """Let one more corpus step look at what a run has kept; it does so again after every later session.
+def add_by_hand(run: Path, step: Mapping[str, Any], report: Callable[[str], None]) -> CorpusStep:
+    """Apply one more corpus step to what a run has kept; it runs again after every later session.
 
-    The step that was added last is not added twice: whoever was killed can give the same command again.
+    The step that was added last is not added twice: after a kill the same command can be given again.
 
     Args:
         run: the run folder.
         step: as in a pipeline file; files are read from beside the working folder.
-        tell: called with what it has to say.
+        report: called with what it has to say.
 
     Returns:
         The step as it was taken, under a name that no other step of the run has.
@@ -125,11 +130,11 @@ def add_by_hand(run: Path, step: Mapping[str, Any], tell: Callable[[str], None])
             number, name = number + 1, f"{wanted.name}_{number + 1}"
         return [*before, {**written, "name": name}]
 
-    return _judge_by_hand(run, added, tell)[-1]
+    return _judge_by_hand(run, added, report)[-1]
 
 
-def take_off(run: Path, tell: Callable[[str], None]) -> str:
-    """Undo the last corpus step that was added by hand: what it put out is back. Returns its name.
+def take_off(run: Path, report: Callable[[str], None]) -> str:
+    """Undo the last corpus step that was added manually: what it rejected is back. Returns its name.
 
     Raises:
         UserError: there is none.
@@ -140,28 +145,28 @@ def take_off(run: Path, tell: Callable[[str], None]) -> str:
     def without_last(manifest: Manifest) -> list[dict[str, Any]]:
         curated = _curated(manifest)
         if not curated:
-            raise UserError("no corpus step was added by hand", where=str(run))
+            raise UserError("no corpus step was added manually", where=str(run))
         names.append(curated[-1]["name"])
         return curated[:-1]
 
-    _judge_by_hand(run, without_last, tell)
+    _judge_by_hand(run, without_last, report)
     return names[0]
 
 
 def _curated(manifest: Manifest) -> list[dict[str, Any]]:
-    """The corpus steps that were added by hand, as in a pipeline file."""
+    """The corpus steps that were added manually, as in a pipeline file."""
     return [step.model_dump(exclude_unset=True) for step in manifest.curated]
 
 
 def _judge_by_hand(
-    run: Path, change: Callable[[Manifest], list[dict[str, Any]]], tell: Callable[[str], None]
+    run: Path, change: Callable[[Manifest], list[dict[str, Any]]], report: Callable[[str], None]
 ) -> tuple[CorpusStep, ...]:
     """Let other corpus steps look at a run than those that were added by hand so far.
 
     Args:
         run: the run folder.
         change: gives the steps, by the manifest; nobody else changes it meanwhile.
-        tell: called with what they have to say.
+        report: called with what they have to say.
     """
     folder = RunFolder(run)
     try:
@@ -170,11 +175,11 @@ def _judge_by_hand(
         steps = _checked(curated, run)
         journal = Journal(run / "journal")
         try:
-            judge(journal, run, BY_HAND, steps, fingerprint_of(steps), tell)
+            judge(journal, run, BY_HAND, steps, fingerprint_of(steps), report)
         finally:
             journal.close()
         folder.remember(curated=curated, curated_signature=sign({"curated": curated}))
-        fold(run, journal.began)
+        materialize(run, journal.began)
     finally:
         folder.close()
     return steps

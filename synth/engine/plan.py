@@ -219,7 +219,7 @@ def _planned(
             plan.assumptions.append(f"{_REPLY} (nothing measured yet: rehearse, or run a few with --limit)")
             if asked.media:
                 plan.assumptions.append(
-                    f"{ASSUMED_MEDIA_TOKENS:,} tokens an image or sound, whatever its size: endpoints count them very "
+                    f"{ASSUMED_MEDIA_TOKENS:,} tokens an image or sound, regardless of its size: endpoints count them very "
                     "differently, so run a few with --limit and plan again with --run"
                 )
         if thought and each:
@@ -412,7 +412,7 @@ async def _simulate(
         try:
             done = await run_step(step, sources, unit)
             return done._replace(made=list(done.made))
-        except Exception as error:  # whatever a step needs, and the simulation does not have
+        except Exception as error:  # anything that a step needs and the simulation does not have
             cause = _cause(error)
             if isinstance(cause, UserError) and not isinstance(cause, StepError) and sources == ("input",):
                 raise cause from error  # a mistake that its run would meet, too

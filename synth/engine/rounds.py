@@ -1,4 +1,4 @@
-"""Rounds: generate, verify, export, train with a command of the user's, go on with the student it made."""
+"""Rounds: generate, verify, export, train with a command of the user's, continue with the student it made."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Round:
 
     @property
     def trained(self) -> bool:
-        """Whether its training command has made a student, in whatever session."""
+        """Whether its training command has made a student, in any session."""
         return _trained(self) is not None
 
     @property
@@ -67,7 +67,7 @@ class Trained:
 def walk_rounds(folder: Path, rounds: int, first: str | None) -> Iterator[Round]:
     """The rounds, one after another; each begins with the student that the one before made.
 
-    Whoever walks must have trained (`train`) before asking for the next; a round that was trained in an earlier session
+    The caller must have trained (`train`) before asking for the next; a round that was trained in an earlier session
     is not trained again.
 
     Raises:
@@ -93,7 +93,7 @@ def train(this: Round, command: str, formats: Sequence[str], on_line: Callable[[
     goes to `train.log`.
 
     Raises:
-        Stopped: it failed; the same command goes on with it.
+        Stopped: it failed; the same command resumes it.
     """
     if (made := _trained(this)) is not None:
         return made
@@ -108,11 +108,13 @@ def train(this: Round, command: str, formats: Sequence[str], on_line: Callable[[
         "SYNTH_STUDENT": this.student or "",
     }
     code = _run(command, environment, log, on_line)
-    again = "mend it and give the same command again: everything up to here is kept"
+    again = "fix it and give the same command again: everything up to here is kept"
     if code != 0:
         last = log.read_text(errors="replace").strip().splitlines()[-3:]
-        told = f": {' / '.join(last)}" if last else ""
-        raise Stopped(f"the training command of round {this.number} ended with {code}{told}", where=str(log), fix=again)
+        last_lines = f": {' / '.join(last)}" if last else ""
+        raise Stopped(
+            f"the training command of round {this.number} ended with {code}{last_lines}", where=str(log), fix=again
+        )
     file = out / STUDENT
     student = file.read_text(encoding="utf-8").strip() if file.is_file() else ""
     if not student or "\n" in student:

@@ -1,4 +1,4 @@
-"""Problems given from Python: kept in the run folder, so that the run can be taken up without whoever gave them."""
+"""Problems given from Python: kept in the run folder, so that the run can be resumed without them."""
 
 from __future__ import annotations
 

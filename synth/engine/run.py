@@ -1,4 +1,4 @@
-"""A whole run: check, read, ask, commit, fold."""
+"""A whole run: check, read, ask, commit, materialize."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ from synth.records import Rationale, content_id
 from synth.sources import Given, Source
 from synth.store.database import Store, open_store
 from synth.store.entries import LAYOUT, read_journal
-from synth.store.fold import fold
 from synth.store.invented import SCRIPTED, invented_in
 from synth.store.journal import Journal
 from synth.store.manifest import Manifest
+from synth.store.materialize import materialize
 from synth.store.owners import BY_HAND, CORPUS, HUMAN_OWNER
 from synth.store.run_folder import RunFolder
 
@@ -47,16 +47,16 @@ UNITS_AHEAD = 1.25
 """Units in flight for each call that may be: enough to keep the models busy, few enough to keep memory flat."""
 
 MOST_AHEAD = 8
-"""And so many times as many at most, where calls of units wait for another attempt: others go on in their place."""
+"""And so many times as many at most, where calls of units wait for another attempt: others continue in their place."""
 BURST = 64
 """Problems read at once, at most; fewer where fewer are in flight."""
 BURST_SECONDS = 0.01
-"""For which reading goes on before somebody else has a turn."""
+"""Seconds of reading before other tasks have a turn."""
 
-FOLD_SECONDS, FOLD_PAUSE = 1.0, 3.0
-"""Between two folds of the journal while the run goes on; and at least so many times the work of the last one."""
-LAST_FOLD_SECONDS = 0.1
-"""The former when all units are begun: what is folded while the last calls are waited for, nobody waits for afterwards."""
+MATERIALIZE_SECONDS, MATERIALIZE_PAUSE = 1.0, 3.0
+"""Seconds between two materializations of the journal while the run is at work; the pause is at least so many times the work of the last one."""
+LAST_MATERIALIZE_SECONDS = 0.1
+"""The former once every unit has started: materializing while the last calls are in flight shortens the last materialization."""
 
 LEAST_KEPT = 0.05
 """The smallest share kept by corpus steps that is reckoned with when more units are begun: some may keep none of the first ones."""
@@ -90,7 +90,7 @@ class Summary:
     """Problems that were not begun, because the yield asked for was reached before."""
     invented: str | None = None
     """The warning that the scripted model wrote text of this run; None where it did not."""
-    folded: bool = True
+    stored: bool = True
     notes: list[str] = field(default_factory=list)
 
     def open(self) -> Store:
@@ -124,7 +124,7 @@ async def run_pipeline(
     progress: Progress | None = None,
     on_note: Callable[[str], None] | None = None,
 ) -> Summary:
-    """Run a checked pipeline, or go on with it.
+    """Run a checked pipeline, or resume it.
 
     Args:
         pipeline: what to do.
@@ -132,7 +132,7 @@ async def run_pipeline(
         run: the run folder.
         models: the models that play each role.
         limit: only the first so many problems.
-        skip_invalid: go on with the good rows where some are bad; else that is an error before any call.
+        skip_invalid: continue with the good rows where some are bad; else that is an error before any call.
         budget: what may be spent.
         until: the yield to stop at, counted when the corpus steps have run: where they leave fewer, more units are begun. When
             it is reached, those in flight end.
@@ -142,8 +142,8 @@ async def run_pipeline(
             where a unit is done again.
         replace_input: exclude units of earlier sessions that the source (or `limit`) has no more; without it that is an error.
         remember: more to note in `run.json`, so that the run can be taken up by `retry`.
-        progress: counts for whoever looks on.
-        on_note: called with lines worth telling.
+        progress: counts for a progress bar.
+        on_note: called with lines to show the user.
 
     Raises:
         InputError: bad rows; nothing was asked.
@@ -151,13 +151,13 @@ async def run_pipeline(
         SetupError: a model can never answer; a limit on cost, and no price.
     """
     progress = progress or Progress()
-    tell = on_note or (lambda _: None)
+    report = on_note or (lambda _: None)
     if budget is not None:
         budget.check(t for some in models.values() for t in some)
     with ExitStack() as stack:
         stack.enter_context(_rare_garbage_collection)
         progress.enter("starting", "reading the input")
-        problems = _scan(source, skip_invalid, limit, progress, tell)
+        problems = _scan(source, skip_invalid, limit, progress, report)
         folder = RunFolder(
             run,
             Manifest.of(
@@ -178,7 +178,7 @@ async def run_pipeline(
         )
         stack.callback(folder.close)
         work = _Run(
-            pipeline, problems, source.media, folder, models, budget, until, again, no_retry_failed, progress, tell
+            pipeline, problems, source.media, folder, models, budget, until, again, no_retry_failed, progress, report
         )
         work.again_only = again_only
         try:
@@ -198,7 +198,7 @@ async def run_pipeline(
 
 
 def _scan(
-    source: Source, skip_invalid: bool, limit: int | None, progress: Progress, tell: Callable[[str], None]
+    source: Source, skip_invalid: bool, limit: int | None, progress: Progress, report: Callable[[str], None]
 ) -> Iterator[Given]:
     scan = source.scan()
     if scan.bad:
@@ -212,7 +212,7 @@ def _scan(
         if not skip_invalid:
             fix = "correct them, or continue with the good ones: --skip-invalid"
             raise InputError(rows, where=source.name, fix=fix)
-        tell(f"{source.name}: {rows}\n  going on with the other {scan.good}")
+        report(f"{source.name}: {rows}\n  continuing with the other {scan.good}")
     progress.total = min(scan.problems, limit) if limit is not None else scan.problems
     return _first(source.problems(), limit)
 
@@ -249,7 +249,7 @@ def _by_name(models: Mapping[str, Sequence[Model]]) -> dict[str, Model]:
     named: dict[str, Model] = {}
     for model in (t for some in models.values() for t in some):
         if named.setdefault(model.name, model) is not model:
-            what = f"two models have the name {model.name}: what each said could not be told apart"
+            what = f"two models have the name {model.name}: what each said could not be distinguished"
             raise SetupError(what, fix="give each a name of its own")
     return named
 
@@ -267,7 +267,7 @@ class _Run:
         again: frozenset[str],
         no_retry_failed: bool,
         progress: Progress,
-        tell: Callable[[str], None],
+        report: Callable[[str], None],
     ) -> None:
         self.pipeline = pipeline
         self.problems = problems
@@ -289,7 +289,7 @@ class _Run:
         """The most that was kept in the end in this session, and what the units had kept by then."""
         self.reached_then = 0
         self.full = False
-        """Whether the corpus steps keep no more, whatever is made."""
+        """Whether the corpus steps keep no more, even if more is made."""
         self.flying = 0
         """Units begun, and not done."""
         self.group: asyncio.TaskGroup | None = None
@@ -299,7 +299,7 @@ class _Run:
         self.again = again
         self.again_only = False
         self.progress = progress
-        self.tell = tell
+        self.report = report
         self.done: dict[str, str] = {}
         self.forgotten: set[str] = set()
         """Units of which replies were forgotten: they are to be done again, and their records stand until then."""
@@ -325,7 +325,7 @@ class _Run:
             self.journal.close()
             raise
         self.caller = Caller(
-            self.ledger, budget, no_retry_failed=no_retry_failed, on_note=tell, on_retry=self._begin_more
+            self.ledger, budget, no_retry_failed=no_retry_failed, on_note=report, on_retry=self._begin_more
         )
         self.loop = asyncio.get_running_loop()
         self.beside = ThreadPoolExecutor(1, "store")  # always the same: each thread keeps memory of its own
@@ -368,7 +368,7 @@ class _Run:
                     self.yielded[body["owner"]] = self.until.count_rows(body["records"])
 
     def _compare_pipeline(self) -> None:
-        """Raise RunFolderError where the journal is of another pipeline, whatever the manifest says, or though there is none."""
+        """Raise RunFolderError where the journal is of another pipeline, even if the manifest says otherwise or is missing."""
         if others := self.named - {self.pipeline.pipeline}:
             raise RunFolderError(
                 f"the journal in this folder is of a run of {', '.join(sorted(others))}, not of {self.pipeline.pipeline}",
@@ -384,9 +384,9 @@ class _Run:
             )
             if self.judged[BY_HAND]:
                 more += (
-                    "; corpus steps that were added by hand are lost with run.json: add them again with synth curate"
+                    "; corpus steps that were added manually are lost with run.json: add them again with synth curate"
                 )
-            self.tell(
+            self.report(
                 f"run.json was missing or could not be read, and is written again: the journal of the run is taken up{more}"
             )
         if not self.named:
@@ -397,7 +397,7 @@ class _Run:
         stopped = Stopped(
             f"the run folder can no longer be written: {error.strerror}",
             where=str(self.folder.path),
-            fix="make room (or mend the folder) and give the same command again: everything written so far is kept",
+            fix="make room (or repair the folder) and give the same command again: everything written so far is kept",
         )
         self.loop.call_soon_threadsafe(self._close, stopped)
 
@@ -409,12 +409,12 @@ class _Run:
     async def go(self) -> Summary:
         try:
             stopped = await self._go()
-            self.progress.enter("storing", "folding into DuckDB")
+            self.progress.enter("storing", "storing the results in DuckDB")
             return await self.loop.run_in_executor(self.beside, self._summary, stopped)
         finally:
             try:
                 self.beside.shutdown()
-            except KeyboardInterrupt:  # a second interrupt; asyncio would tell of it at length
+            except KeyboardInterrupt:  # a second interrupt; asyncio would show a long traceback
                 raise asyncio.CancelledError from None
 
     def compare_models(self) -> None:
@@ -481,7 +481,7 @@ class _Run:
         self.beside.shutdown()
 
     async def _go(self) -> Stopped | None:
-        """All but the last fold; returns why it stopped early, if it did."""
+        """All but the last materialization; returns why it stopped early, if it did."""
         stopped: Stopped | None = None
         try:
             self._tell_of_changes()
@@ -492,7 +492,7 @@ class _Run:
                         await stack.aclose()  # what the models hold in memory, the corpus steps may need
                     if stopped is not None:
                         break
-                    self._put_aside()
+                    self._exclude_gone()
                     self.journal.flush()
                     self.progress.enter("corpus_steps", "corpus steps")
                     await self.loop.run_in_executor(self.beside, self._corpus)
@@ -537,7 +537,7 @@ class _Run:
         # steps, which look at all there is each time, need not run often.
         rate = max(LEAST_KEPT, min(1.0, self.kept / self.reached)) if self.reached else 1.0
         self.goal = self.reached + max(missing, ceil(missing / rate / 2), in_vain)
-        self.tell(
+        self.report(
             f"{self.kept:,} of the {until.n:,} {until.words} are kept after the corpus steps: more problems are begun"
         )
         return True
@@ -545,7 +545,7 @@ class _Run:
     def _count_kept(self, until: Target) -> int:
         self.journal.flush()
         with suppress(OSError, RunFolderError):  # the journal has it all, and is read
-            fold(self.folder.path, self.journal.began)
+            materialize(self.folder.path, self.journal.began)
         with open_store(self.folder.path) as store:
             return int(store.sql(until.query).fetchall()[0][0])
 
@@ -560,7 +560,7 @@ class _Run:
     def _tell_of_changes(self) -> None:
         earlier = self.folder.earlier
         if earlier is not None and earlier.fingerprint != self.pipeline.fingerprint():
-            self.tell(
+            self.report(
                 "the pipeline has changed since the last session: units are done again, and only what changed is asked"
             )
 
@@ -618,7 +618,7 @@ class _Run:
         """
         self.progress.enter("starting", "starting the models")
         for model in self.by_name.values():
-            model.attach_state(self.ledger.state_of(model.name, self.tell))
+            model.attach_state(self.ledger.state_of(model.name, self.report))
             await stack.enter_async_context(model)
         self.progress.enter("starting", "asking what the models can do")
         await self._probe()
@@ -626,31 +626,33 @@ class _Run:
             for how in (signal.SIGINT, signal.SIGTERM):
                 self.loop.add_signal_handler(how, self._interrupted)
                 stack.callback(self.loop.remove_signal_handler, how)
-        await stack.enter_async_context(self._folding_along())
+        await stack.enter_async_context(self._materializing_along())
         self.started = True
 
     @asynccontextmanager
-    async def _folding_along(self) -> AsyncIterator[None]:
-        """Fold while models are waited for, so that little is left to do at the end."""
+    async def _materializing_along(self) -> AsyncIterator[None]:
+        """Materialize while calls are in flight, so that little is left to do at the end."""
         ended, all_begun = asyncio.Event(), self.all_begun
 
         def work() -> float:
             begun = time.thread_time()
-            with suppress(OSError, RunFolderError):  # told at the end, where it matters
-                fold(self.folder.path, self.journal.began)
+            with suppress(OSError, RunFolderError):  # reported at the end, where it matters
+                materialize(self.folder.path, self.journal.began)
             return time.thread_time() - begun
 
-        async def fold_now_and_then() -> None:
-            folded, pause = (self.ledger.calls, self.committed), FOLD_SECONDS
+        async def materialize_now_and_then() -> None:
+            done, pause = (self.ledger.calls, self.committed), MATERIALIZE_SECONDS
             while not ended.is_set():
                 with suppress(TimeoutError):
                     await asyncio.wait_for((ended if all_begun.is_set() else all_begun).wait(), pause)
                 written, took = (self.ledger.calls, self.committed), 0.0
-                if written != folded and not ended.is_set():
-                    took, folded = await self.loop.run_in_executor(self.beside, work), written
-                pause = max(LAST_FOLD_SECONDS if all_begun.is_set() else FOLD_SECONDS, FOLD_PAUSE * took)
+                if written != done and not ended.is_set():
+                    took, done = await self.loop.run_in_executor(self.beside, work), written
+                pause = max(
+                    LAST_MATERIALIZE_SECONDS if all_begun.is_set() else MATERIALIZE_SECONDS, MATERIALIZE_PAUSE * took
+                )
 
-        task = asyncio.create_task(fold_now_and_then())
+        task = asyncio.create_task(materialize_now_and_then())
         try:
             yield
         finally:
@@ -674,21 +676,21 @@ class _Run:
                     if capability in needs:
                         say = f"give the same command again, or say it in the profile: capabilities: [{capability}]"
                         raise SetupError(what, fix=say)
-                    self.tell(f"{what} (going on without)")
+                    self.report(f"{what} (continuing without it)")
                 for lacking in sorted(needs - model.capabilities):
-                    what = f"step {step.name} needs {lacking}, and a probe shows that model {model.name} has it not"
+                    what = f"step {step.name} needs {lacking}, and model {model.name} does not have it (checked with a test request)"
                     raise SetupError(what, fix=f"bind another model: --model {step.roles()[0]}=NAME")
 
     async def _ask_probe(self, model: Model, request: Request) -> Completion:
         return await self.caller.ask(model, request, unit="probe")
 
-    def _put_aside(self) -> None:
+    def _exclude_gone(self) -> None:
         """Exclude units that are no longer in the input, so that a run is what its command says."""
         for unit in self.gone:
             commit(self.journal, unit, "", [])
         if self.gone:
             self.committed += len(self.gone)
-            self.tell(
+            self.report(
                 f"{len(self.gone)} problems of earlier sessions are not in this input any more and were excluded; "
                 "should they come back, their calls are on record"
             )
@@ -714,7 +716,7 @@ class _Run:
         if self.caller.closing is not None:  # the second time: at once
             for task in asyncio.all_tasks(self.loop):
                 task.cancel()
-        self._close(Stopped("interrupted", fix="give the same command again to go on: nothing paid is paid twice"))
+        self._close(Stopped("interrupted", fix="give the same command again to resume: nothing paid is paid twice"))
 
     async def _work(self) -> None:
         while (given := await self._next()) is not None:
@@ -772,11 +774,11 @@ class _Run:
         wanted = {CORPUS: fingerprint_of(self.pipeline.corpus), BY_HAND: fingerprint_of(added) if added else ""}
         if self.judged == wanted and not self.committed:
             return
-        # What an earlier session rejected is judged anew.
+        # What an earlier session rejected is judged again.
         commit(self.journal, BY_HAND, "", [])
-        judge(self.journal, self.folder.path, CORPUS, self.pipeline.corpus, wanted[CORPUS], self.tell)
+        judge(self.journal, self.folder.path, CORPUS, self.pipeline.corpus, wanted[CORPUS], self.report)
         if added:
-            judge(self.journal, self.folder.path, BY_HAND, added, wanted[BY_HAND], self.tell)
+            judge(self.journal, self.folder.path, BY_HAND, added, wanted[BY_HAND], self.report)
 
     def _summary(self, stopped: Stopped | None) -> Summary:
         summary = Summary(
@@ -796,7 +798,7 @@ class _Run:
             counted = f"{self.kept:,} {self.until.words} kept in the end, after the corpus steps"
             summary.notes.append(f"{counted}, of the {self.until.n:,} asked for{more}")
         try:
-            summary.folded = fold(self.folder.path, self.journal.began)
+            summary.stored = materialize(self.folder.path, self.journal.began)
             with open_store(self.folder.path) as store:
                 invented = invented_in(store)
                 summary.invented = invented.sentence if invented is not None else None
@@ -808,14 +810,14 @@ class _Run:
                     store.sql("SELECT cause, count(*) FROM failures GROUP BY 1 ORDER BY 2 DESC").fetchall()
                 )
         except (OSError, RunFolderError) as error:
-            summary.folded = False
-            summary.notes.append(f"the results could not be folded into DuckDB: {error}")
+            summary.stored = False
+            summary.notes.append(f"the results could not be stored in DuckDB: {error}")
         self.progress.enter("finished" if stopped is None else "stopped", "done")
         return summary
 
 
 class _RareGarbageCollection:
-    """Look for cycles among what is new, and seldom: to walk over every unit in flight again and again is a quarter of
+    """Look for cycles among what is new, and seldom: to visit every unit in flight repeatedly is a quarter of
     the time of a run. Several runs may go on at once, in threads.
     """
 
@@ -845,7 +847,7 @@ _rare_garbage_collection = _RareGarbageCollection()
 
 def _in_bursts(problems: Iterator[Given], most: int) -> Iterator[Given]:
     """The same, read up to so many at a time: one by one, between all else there is to do, each would find the processor's caches
-    cold, which is several times as slow. Whatever takes long to read holds up nobody.
+    cold, which is several times as slow. A slow source holds up nobody.
     """
     while True:
         burst: list[Given] = []
@@ -865,7 +867,7 @@ def _chain(first: Given, rest: Iterator[Given]) -> Iterator[Given]:
 
 
 def _first_of(group: BaseExceptionGroup[BaseException]) -> Any:
-    """The one exception to tell: the user's mistake before anything else."""
+    """The one exception to report: the user's mistake before anything else."""
     flat: list[BaseException] = []
 
     def walk(error: BaseException) -> None:

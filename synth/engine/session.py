@@ -69,7 +69,7 @@ class Session:
         progress: Progress | None = None,
         on_note: Callable[[str], None] | None = None,
     ) -> Summary:
-        """Run it, or go on with it; arguments and errors as in `run_pipeline`."""
+        """Run it, or resume it; arguments and errors as in `run_pipeline`."""
         words = {**_relative(self.words, run), "skip_invalid": skip_invalid}
         return await run_pipeline(
             self.pipeline,
@@ -239,7 +239,7 @@ def _source(
         declared=declared,
         references=references,
         needs=pipeline.needs,
-        unfit=pipeline.unfit,
+        check_input=pipeline.check_input,
         media_from=media_from,
     )
 
@@ -276,7 +276,7 @@ def reopen(run: Path, manifest: Manifest, *, approve: bool | Approve = False) ->
         raise UserError(
             f"who plays {', '.join(words['own'])} was made in Python, and cannot be made from here",
             where=str(run),
-            fix="give the same call again there: it goes on, and asks again what failed with again=True",
+            fix="give the same call again there: it resumes, and asks again what failed with again=True",
         )
     restore_rows(run)
     pipeline, source, profile = words["pipeline"], words["input"], words["profile"]
@@ -364,7 +364,7 @@ def run(
     progress: bool | None = None,
     on_note: Callable[[str], None] | None = None,
 ) -> Summary:
-    """Do a pipeline, or go on with it: `synth run` in Python. Works in a notebook too.
+    """Run a pipeline, or resume it: `synth run` in Python. Works in a notebook too.
 
         synth.run("fine-tune-cot", "gsm8k.jsonl", "runs/gsm8k", models="gpt", map={"question": "prompt"})
 
@@ -381,23 +381,23 @@ def run(
         profile: the profile file; None for the usual places.
         media_from: folders whose files the input and a pipeline file may name, beside those in their own folders and below.
         limit: only the first so many problems.
-        skip_invalid: go on with the good rows where some are bad.
+        skip_invalid: continue with the good rows where some are bad.
         max_calls: most calls of the run folder.
         max_cost: most US dollars of the run folder.
         max_tokens: most tokens, read and written, of the run folder.
         until: a yield to stop at, such as `"2000 kept"` or `"500 pairs"`: so many are kept in the end, corpus steps included.
-        again: also do the units again in which something failed, whatever it was; replies on record are used.
+        again: also do the units again in which something failed, for any cause; replies on record are used.
         no_retry_failed: where units are done again, do not ask again what was refused, cut off or empty.
         replace_input: exclude from the run the problems it was made with that `input` (or `limit`) has no more; without it
             such an input is an error. More problems are none.
         approve: whether keys and prompts may go to hosts that have not been approved (`synth models --approved`): those in
             a `models.yaml` of the working folder, and plain HTTP to another machine. It is remembered.
         progress: whether a bar is shown; None: in a terminal and in a notebook.
-        on_note: called with lines worth telling.
+        on_note: called with lines to show the user.
 
     Raises:
-        UserError: something to mend on your side; nothing was asked.
-        Stopped: it ended early, and the same call goes on.
+        UserError: something to fix on your side; nothing was asked.
+        Stopped: it ended early, and the same call resumes.
     """
     own, given = _players(models)
     if isinstance(pipeline, Pipeline):

@@ -18,7 +18,7 @@ __all__ = ["TRAINERS", "checked", "options_of"]
 TRAINERS: dict[str, frozenset[str]] = {
     trainer: frozenset(kind.name for kind in BUILT_IN if trainer in kind.trainers) for trainer in get_args(Trainer)
 }
-"""Our formats by the trainers that read them. `contrast`, `twins` and `parquet` are read by code of your own alone."""
+"""Our formats by the trainers that read them. `contrast`, `twins` and `parquet` are read only by your own code."""
 
 _DEFAULT = ExportOptions()
 _ALWAYS = {"trainer", "file_format", "replace"}
@@ -49,7 +49,7 @@ def options_of(to: Sequence[str], options: ExportOptions) -> dict[str, ExportOpt
     for format_ in _check_apply(to, options):
         without = {f.name for f in fields(ExportOptions)} - _ALWAYS - format_.options
         if format_.name == "parquet" and len(to) > 1:
-            without |= {"file_format", "trainer"}  # tables are written as they are, whatever the rows beside them are
+            without |= {"file_format", "trainer"}  # tables are written as they are, independent of the rows beside them
         mine = replace(options, **{name: getattr(_DEFAULT, name) for name in without})
         checked(format_.name, mine)
         made[format_.name] = mine
@@ -122,7 +122,7 @@ def _check_texts(format_: Format, options: ExportOptions) -> None:
             f"--tags {options.tags!r} does not name two tags", fix='for example --tags "<think>...</think>"'
         )
     if options.tags[0] == options.tags[1]:
-        raise UserError("the tags of --tags must differ, or nobody can tell where the thought ends")
+        raise UserError("the tags of --tags must differ, or it is unclear where the thought ends")
     for name, given in (("ask", options.ask), ("weights", options.weights)):
         for task in given:
             if task not in get_args(Task):

@@ -176,7 +176,7 @@ class Folder:
     def keep(self, beside: Mapping[str, bytes], shared: Mapping[str, bytes]) -> None:
         """Put the files in place of the earlier ones. Killed midway, files are missing, not mixed; the same export heals that.
 
-        Whoever calls this holds the folder (`synth.files.locked`).
+        The caller holds the folder (`synth.files.locked`).
 
         Args:
             beside: other files of this export.
@@ -192,7 +192,7 @@ class Folder:
             # All is on the disk before the first old file goes, so that no full disk ends this midway.
             contents = {**beside, **shared, MANIFEST: self._noted(files)}
             drafts += [_drafted(self.out / name, content, stack) for name, content in contents.items()]
-            # So that whoever is killed here can give the same command again.
+            # So that after a kill here the same command can be given again.
             write_file(self.out / MANIFEST, self._noted([*self.earlier, *files]))
             replace_files(drafts, self._old)
         remove_abandoned(self.out)
@@ -255,7 +255,7 @@ def _listed(folder: Path) -> Iterator[Path]:
 
 
 def _is_inside(out: Path, name: str) -> bool:
-    """Whether what a manifest names, which anybody may have written, is a file in its folder, whatever links there are."""
+    """Whether what a manifest names, which anybody may have written, is a file in its folder, links included."""
     if Path(name).is_absolute() or ".." in Path(name).parts or "\0" in name:
         return False
     try:
@@ -266,7 +266,7 @@ def _is_inside(out: Path, name: str) -> bool:
 
 
 def arrow_schema(kind: type[BaseModel], *, plain: bool, without: frozenset[str] = frozenset()) -> pa.Schema:
-    """The columns of a row type with their Arrow types: the same in every file, whatever is in it.
+    """The columns of a row type with their Arrow types: the same in every file, independent of its rows.
 
     Args:
         kind: the row type.

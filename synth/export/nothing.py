@@ -32,11 +32,11 @@ def nothing(store: Store, format_: Format, run: Path, options: ExportOptions, le
         return UserError(f"{head}: this run has no {need.what}", where=str(run), fix=need.maker)
     if not kept:
         reasons = ", ".join(f"{step} ({rule}) {n:,}" for step, rule, n in store.sql(_REASONS, [need.table]).fetchall())
-        what = f"{head}: all {made:,} records of the table {need.table} that could be are out, put out by {reasons}"
+        what = f"{head}: all {made:,} records of the table {need.table} that could be were rejected, by {reasons}"
         return UserError(what, where=str(run), fix=f"loosen that step and give the command of the run again; {look}")
     reasons = ", ".join(f"{step} ({rule}) {n:,}" for step, rule, n in store.sql(_REASONS, ["problems"]).fetchall())
     what = f"{head}: there are {kept:,} records that could be, but none of a problem that is kept with all it needs"
-    what += f"; problems are out by {reasons}" if reasons else ""
+    what += f"; problems were rejected by {reasons}" if reasons else ""
     return UserError(what, where=str(run), fix=look)
 
 

@@ -58,7 +58,7 @@ class ExportOptions:
     and `answer` over the same problems (arXiv:2305.02301; a comparison with and without rationales needs the two files). Where the
     corpus step `cot_share` has scheduled which rows have their rationale, `rationale` follows it, and the rows stand in its order."""
     ask: Mapping[str, str] = field(default_factory=dict)
-    """For `sft`: by task, a last paragraph of its prompts, by which the tasks are told apart. Where `target` is `both` each has one
+    """For `sft`: by task, a last paragraph of its prompts, which distinguishes the tasks. Where `target` is `both` each has one
     that can be replaced."""
     stages: Literal["one", "two"] = "one"
     """For `sft`. `two`: question to rationale, and question and rationale to answer, as rows of their own (arXiv:2311.14109)."""

@@ -78,7 +78,7 @@ MEDIA = "its problem has images or sounds, which these rows cannot carry"
 
 
 def tag_within(thoughts: Thoughts, writing: Writing) -> str | None:
-    """Why a text cannot have its thought in tags, if it cannot: nobody could tell where the thought ends."""
+    """Why a text cannot have its thought in tags, if it cannot: it would be unclear where the thought ends."""
     if thoughts.place == "tags":
         for tag in thoughts.tags:
             if tag in writing.response or tag in (writing.thought or ""):

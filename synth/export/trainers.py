@@ -46,7 +46,7 @@ def dataset_info(format_: Format, options: ExportOptions, files: Mapping[str, Pa
 
 
 def _data_set(file: str) -> str:
-    """What LLaMA-Factory is told a file is called: `sft_train` for `sft.train.jsonl`."""
+    """The name of a file for LLaMA-Factory: `sft_train` for `sft.train.jsonl`."""
     return file.rpartition(".")[0].replace(".", "_")
 
 

@@ -91,7 +91,7 @@ class Writing(NamedTuple):
 
 
 def prompt(row: dict[str, Any], options: ExportOptions, more: str = "") -> Conversation:
-    """The question with its passage, options and marking scheme, and `more` after them."""
+    """The question with its passage, options and rubric, and `more` after them."""
     choices = "".join(f"\n{chr(ord('A') + i)}) {text}" for i, text in enumerate(row["choices"] or ()))
     context = f"{row['context']}\n\n" if row["context"] else ""
     if row["rubric"]:  # then the question is the task, the context the answer to be marked

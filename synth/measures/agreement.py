@@ -132,11 +132,11 @@ def _mid_ranks(values: Counter[float]) -> dict[float, float]:
 def area_under_curve(
     scores: Sequence[float], truth: Sequence[bool], counts: Sequence[int] | None = None
 ) -> float | None:
-    """The probability that a true item is scored above a false one, ties counting half; 0.5 tells nothing.
+    """The probability that a true item is scored above a false one, ties counting half; 0.5 is chance.
 
     Args:
         scores: of the items.
-        truth: whether each is what the scores are to tell.
+        truth: whether each is what the scores are to detect.
         counts: how many items are so; one each, if not given.
 
     None where all are true or all are false. Source: Hanley and McNeil, 1982 (Mann-Whitney).

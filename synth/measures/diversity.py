@@ -30,7 +30,7 @@ def distinct_n(texts: Iterable[str], n: int = 2) -> float | None:
 def compression_ratio(texts: Iterable[str]) -> float | None:
     """Bytes of all texts over their bytes compressed by gzip: higher is more repetitive; English prose has 2 to 3.
 
-    Tells what self-BLEU tells, at a thousandth of its cost. gzip looks back 32 kB, so that texts in another order may
+    Measures what self-BLEU measures, at a thousandth of its cost. gzip looks back 32 kB, so that texts in another order may
     give another number. None where there is no text. Source: Shaib et al., 2024, arXiv:2403.00553.
     """
     whole = "\n".join(texts).encode("utf-8", "surrogatepass")

@@ -1,6 +1,6 @@
 """Whether an answer depends on the evidence given for it: ERASER's comprehensiveness and sufficiency, arXiv:1911.03429.
 
-All rest on the probability that whoever answers gives to the answer it gave to the whole input: from log-probabilities,
+All rest on the probability that the answering model gives to the answer it gave to the whole input: from log-probabilities,
 or from how often it gives that answer. Leaving words out makes inputs unlike those it knows; compare with evidence drawn
 at random.
 """

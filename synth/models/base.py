@@ -111,7 +111,7 @@ class Model(ABC):
     def attach_state(self, state: StateStore) -> None:
         """Take what outlives this process, for a model that must remember what is under way; before `start`."""
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """The run is being stopped: end the calls whose replies will not come soon, with `Stopped`."""
 
     async def __aenter__(self) -> Self:
@@ -129,7 +129,7 @@ class Model(ABC):
         return int(self.reasoning or 0)
 
     def wire_parameters(self, request: Request) -> dict[str, Any]:
-        """The parameters as they go over the wire: its own, and over them those of the request.
+        """The parameters as they are sent: its own, and over them those of the request.
 
         One that is None among its own is not sent, also where a step gives it. Where it has a limit under the newer name,
         `max_completion_tokens`, that of the request is not sent beside it.
@@ -171,13 +171,13 @@ class Model(ABC):
         )
 
     def wire_messages(self, request: Request) -> tuple[Message, ...]:
-        """The messages as they go over the wire; for media what stands for them."""
+        """The messages as they are sent; for media what stands for them."""
         given = (request.continue_from or "") + (request.score or "")
         return (*request.messages, {"role": "assistant", "content": given}) if given else request.messages
 
 
 def asks_to_think(parameters: Mapping[str, Any]) -> bool | None:
-    """Whether parameters switch thinking on, in the words of whatever endpoint, or off; None where they say nothing."""
+    """Whether parameters switch thinking on, in the words of any endpoint, or off; None where they say nothing."""
     template = parameters.get("chat_template_kwargs")
     given = {**parameters, **(template if isinstance(template, dict) else {})}
     if _budget(parameters):
@@ -199,7 +199,7 @@ def asks_to_think(parameters: Mapping[str, Any]) -> bool | None:
 
 
 def _budget(parameters: Mapping[str, Any]) -> int | None:
-    """The tokens that parameters allow for a thought, in the words of whatever endpoint."""
+    """The tokens that parameters allow for a thought, in the words of any endpoint."""
     for value in (
         parameters.get("thinking_budget"),  # DashScope
         parameters.get("thinking_token_budget"),  # vLLM

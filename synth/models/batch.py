@@ -160,7 +160,7 @@ class BatchModel(EndpointModel):
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await super().stop()
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         under_way = sum(key in self._batch_of for key in self._waiting)
         if under_way:
             self._kept.report(f"{under_way:,} calls are under way in batches; the same command takes up their replies")
@@ -266,7 +266,7 @@ class BatchModel(EndpointModel):
                 await self._submit(path, lines)
             except ModelError as error:
                 self._settle(lines, error)
-            except Exception as error:  # noqa: BLE001  # whatever it is, those who wait must hear of it
+            except Exception as error:  # noqa: BLE001  # any error must reach the waiting calls
                 self._settle(lines, ModelError("malformed", redact(f"the batch could not be sent: {error!r}")))
 
     def _take(self) -> tuple[str, dict[str, bytes]]:
@@ -407,7 +407,7 @@ class BatchModel(EndpointModel):
                 self._settle(mine, ModelError("server", what, retriable=True))
         except ModelError as error:
             self._stop(batch, error.what, error.fix)
-        except Exception as error:  # noqa: BLE001  # whatever it is, those who wait must hear of it
+        except Exception as error:  # noqa: BLE001  # any error must reach the waiting calls
             self._stop(batch, redact(repr(error)), None)
         finally:
             self._under_way.discard(batch)
@@ -507,7 +507,7 @@ class BatchModel(EndpointModel):
             where=f"model {self.name}",
             fix=(f"{fix}; " if fix else "")
             + "the same command takes the batch up again. Should its replies be lost for good, batch: {forget: ["
-            + f"{batch}]}} in the profile asks anew",
+            + f"{batch}]}} in the profile asks again",
         )
         self._stopped[batch] = stopped
         for key, waiting in self._waiting.items():

@@ -6,6 +6,7 @@ again. A repetition is cut off; a new beginning is no continuation. The lengths 
 
 from __future__ import annotations
 
+import re
 from os.path import commonprefix
 
 __all__ = ["Restarted", "strip_prefix"]
@@ -13,9 +14,10 @@ __all__ = ["Restarted", "strip_prefix"]
 LEAST_OVERLAP = 12
 """Characters that the end of the beginning and the start of the reply must share to count as repeated; fewer come about
 by chance."""
-LEAST_RESTART, MOST_RESTART = 24, 60
-"""Characters that the starts of both must share for the reply to count as begun again: half of the first line, within these bounds.
-Steps of one solution often begin with the same few words."""
+LEAST_RESTART = 24
+"""Characters that the starts of both must share for the reply to count as begun again, and all of the first sentence or line of the
+beginning: steps of one solution often begin with the same few words."""
+_FIRST = re.compile(r"\n|[.!?] ")
 
 
 class Restarted(ValueError):
@@ -26,7 +28,7 @@ def strip_prefix(prefix: str, reply: str) -> str:
     """What a reply adds to `prefix`.
 
     Raises:
-        Restarted: it begins anew instead of going on.
+        Restarted: it begins again instead of continuing.
     """
     given, said = prefix.strip(), reply.lstrip()
     space = prefix[len(prefix.rstrip()) :]
@@ -37,8 +39,9 @@ def strip_prefix(prefix: str, reply: str) -> str:
         return said[common:].removeprefix(space)
     if (length := _overlap(given, said)) >= LEAST_OVERLAP:
         return said[length:].removeprefix(space)
-    if common >= max(LEAST_RESTART, min(MOST_RESTART, given.find("\n") // 2 if "\n" in given else len(given) // 2)):
-        raise Restarted("the reply begins again instead of going on from what was given")
+    first = _FIRST.search(given)
+    if common >= max(LEAST_RESTART, first.start() if first else len(given)):
+        raise Restarted("the reply begins again instead of continuing what was given")
     return reply
 
 

@@ -202,7 +202,7 @@ class EndpointModel(Model):
         return self.read(reply, request)
 
     async def get(self, path: str) -> HttpReply:
-        """What the endpoint has at `path`, of whatever status.
+        """What the endpoint has at `path`, of any status.
 
         Raises:
             ModelError: nothing came back.

@@ -59,7 +59,7 @@ def fill(shape: type[BaseModel], rng: random.Random) -> dict[str, Any]:
     classes within it. Equal generators give equal objects.
 
     Raises:
-        UnfillableError: validators of the class, or a pattern, refuse whatever was tried.
+        UnfillableError: validators of the class, or a pattern, refuse all that was tried.
     """
     schema = _schema(shape)
     why = "its schema has no object that ends"

@@ -107,7 +107,7 @@ def _fit(key: str, where_from: str, whose: str) -> str:
     key = key.strip()
     if not re.fullmatch(r"[\x20-\x7e]+", key):
         what = f"what {where_from} holds is no key: it has characters that no header can carry"
-        raise SetupError(what, where=whose, fix="copy it anew: curly quotes, accents and line ends get in that way")
+        raise SetupError(what, where=whose, fix="copy it again: curly quotes, accents and line ends get in that way")
     return key
 
 

@@ -77,7 +77,7 @@ def _logprobs() -> Request:
     return _request("Reply with the word yes.", parameters={"logprobs": True})
 
 
-# A gap that no model leaves of itself: who begins anew counts without it.
+# A gap that no model leaves of itself: a model that begins again counts without it.
 _COUNTED = "one, two, three, four, seven,"
 
 
@@ -138,7 +138,7 @@ async def probe(
     declared, open_ = model.capabilities, dict[Capability, str]()
     for capability in sorted(model.unknown & wanted):
         question, shows = PROBES[capability]
-        model.capabilities = model.capabilities | {capability}  # so that it is put on the wire
+        model.capabilities = model.capabilities | {capability}  # so that it is sent
         try:
             has_it, why = await _shown(model, _roomy(question(), model), shows, ask)
             if has_it is False and why:  # it refused: that question, or all?

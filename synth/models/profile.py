@@ -81,7 +81,7 @@ class ModelProfile(BaseModel):
     capabilities: frozenset[Capability] | None = None
     """What the endpoint can do; found out by a few small questions where it is not said and a step has use for it."""
     continuation: Continuation = "prefill"
-    """How the beginning of a reply is given to it, where a step goes on from one."""
+    """How the beginning of a reply is given to it, where a step continues from one."""
     client: Client | None = None
     """`openai`: the official client of OpenAI carries the requests, at some twenty times the CPU a call."""
     client_certificate: str | None = None
@@ -152,7 +152,7 @@ def _as_json(name: str, value: Any) -> None:
     if isinstance(value, dict):
         for inner, one in value.items():
             if not isinstance(inner, str):
-                raise ValueError(f"{name}: {inner!r} is no name (put it in quotes)")  # noqa: TRY004  # pydantic wants it
+                raise ValueError(f"{name}: {inner!r} is not a name (put it in quotes)")  # noqa: TRY004  # pydantic wants it
             _as_json(f"{name}.{inner}", one)
     elif isinstance(value, list):
         for one in value:

@@ -1,6 +1,6 @@
 """What a server's reply means: a completion, or the reason why there is none.
 
-Servers send what they like: whatever JSON comes gives a completion whose fields are what they are said to be, or a
+Servers send what they like: any JSON gives a completion whose fields are what they are said to be, or a
 `ModelError`. A count that is none and a text that is none do not spoil a reply that was paid for.
 """
 

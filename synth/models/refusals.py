@@ -61,7 +61,7 @@ def refusal_of_server(
             if key_variable
             else "this endpoint wants a key: name its variable in the profile (key:)"
         )
-        # A 403 is sent for a key, a country and a single prompt: many in a row tell which (see `caller.py`).
+        # A 403 is sent for a key, a country and a single prompt: many in a row show which (see `caller.py`).
         return ModelError("auth", at, fatal=status == 401, fix=fix)
     if 300 <= status < 400:
         there = redact(reply.headers.get("location", "another address"))[:500]
@@ -71,7 +71,7 @@ def refusal_of_server(
         fix = f"check base_url and the model's name ({model})"
         return ModelError("not_found", at, fatal=_no_such_model(body), fix=fix)
     if status in {402, 429}:
-        # A spent quota comes as 429 too, and waiting does not mend it.
+        # A spent quota comes as 429 too, and waiting does not fix it.
         words = {str(error.get("code")), str(error.get("type"))}
         spent = status == 402 or bool({"insufficient_quota", "billing_hard_limit_reached"} & words)
         credit = "the account has no credit left: add some, or take another model"
@@ -159,7 +159,7 @@ def _about_the_prompt(error: Mapping[str, Any], said: str) -> bool:
 
 
 def _error_of(body: bytes) -> Mapping[str, Any]:
-    """The error object of a reply, in the shapes that are about."""
+    """The error object of a reply, in the formats in use."""
     try:
         found = orjson.loads(body)
     except orjson.JSONDecodeError:

@@ -35,9 +35,9 @@ COMPLETIONS = "/completions"
 KEY_VERSION = 1
 """Version of the replay key. Raised when what goes into the key changes; older replies are then asked again."""
 
-# The exclusion list: what is on the wire, or decides about it, and is not in the key.
+# The exclusion list: what is sent, or decides about it, and is not in the key.
 #   API key and other headers   who pays does not change what is asked
-#   port of the embedded server chosen anew at each start; the model's content hash stands in its place
+#   port of the embedded server chosen at each start; the model's content hash stands in its place
 #   time-out, concurrency, price  how we wait and what it costs, not what is asked
 
 
@@ -60,15 +60,15 @@ TaskKind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What a request is for. Not on the wire: it is for the scripted model, the ledger and error messages."""
+    """What a request is for. It is not sent: it is for the scripted model, the ledger and error messages."""
 
     kind: TaskKind
     """`solve`: write a rationale for `problem`. Of the rationale `subject`, `review`: rate it from 1 to 5; `judge`: say
-    yes or no to its being right; `critique`: explain its mistake; `revise`: write it anew without the mistake. Of a
+    yes or no to its being right; `critique`: explain its mistake; `revise`: write it again without the mistake. Of a
     tree, `propose`: a next step after the node `subject`; `evaluate`: that node. `same`: whether the
     record `subject` is the item `hint` of a benchmark, in other words. Of a problem, `judge` is yes or no to a question about it. `segment`: say where
     the steps of the text `hint` begin, which is of the rationale `subject`. `ask`:
-    whatever a step `ask`, or a step of a method's own, asks. `continue`: go on from the beginning of a solution, which the request
+    any question of a step `ask`, or of a step of a method's own. `continue`: continue from the beginning of a solution, which the request
     names."""
     problem: Problem
     subject: UnitRecord | None = None
@@ -102,11 +102,11 @@ class Request(NamedTuple):
     shape: type[Reply] | None = None
     """What the reply is held to; see `structured.py`."""
     repairs: str | None = None
-    """Ledger row of the reply this request asks to mend."""
+    """Ledger row of the reply this request asks to repair."""
     max_tokens_on_truncation: int | None = None
     """With this limit the same is asked once more where the reply was cut off."""
     continue_from: str | None = None
-    """The beginning of the reply; what comes goes on from there."""
+    """The beginning of the reply; what comes continues from there."""
     begun: str | None = None
     """The same, where the messages show the beginning in words; not sent."""
     score: str | None = None
@@ -156,7 +156,7 @@ class Completion(NamedTuple):
     notes: tuple[str, ...] = ()
     """What of the endpoint's reply was passed over or taken off; reported once a model."""
     value: Any = None
-    """The reply as an object of the shape that was asked for; filled in by the unit."""
+    """The reply as an object of the response schema; filled in by the unit."""
     key: str = ""
     """The replay key; filled in by the caller. What is made of a reply is identified by it: how many attempts it took
     differs from run to run."""
@@ -229,6 +229,6 @@ def replay_key(
     sample: int,
     path: str = CHAT,
 ) -> str:
-    """The key under which a reply is found again: everything on the wire less the exclusion list above, and the sample."""
-    wire: list[Any] = [KEY_VERSION, endpoint, model, list(messages), dict(parameters), sample]
-    return content_id(wire if path == CHAT else [*wire, path])
+    """The key under which a reply is found again: everything that is sent, less the exclusion list above, and the sample."""
+    sent: list[Any] = [KEY_VERSION, endpoint, model, list(messages), dict(parameters), sample]
+    return content_id(sent if path == CHAT else [*sent, path])

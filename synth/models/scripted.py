@@ -330,7 +330,7 @@ class World:
         )
 
     def _ask(self, request: Request, rng: random.Random) -> str | Completion:
-        """Whatever is asked for. Of a record it approves like a reviewer: yes, the first word, the highest grade; else the opposite.
+        """The reply that is asked for. Of a record it approves like a reviewer: yes, the first word, the highest grade; else the opposite.
         Where a reply has an item for each step, it approves each item by the soundness of its step alone.
         Fields called `quote` or `quotes` hold words of the passage.
         """

@@ -144,7 +144,7 @@ def _extend(lists: dict[str, Any], more: dict[str, Any]) -> None:
 
 
 def _extend_parts(parts: list[Any], more: list[Any]) -> None:
-    """Parts of a content: one that goes on with the last is put behind it."""
+    """Parts of a content: one that continues the last is put behind it."""
     for part in more:
         last = parts[-1] if parts else None
         if not (isinstance(part, dict) and isinstance(last, dict)) or any(

@@ -1,8 +1,8 @@
-"""Replies held to a shape: a Pydantic model, as JSON Schema where the endpoint takes one, else read with tolerance.
+"""Replies held to a response schema: a Pydantic model, as JSON Schema where the endpoint takes one, else read with tolerance.
 
 Tolerance is about wrapping only (a fence, tags, words before or after, LaTeX whose backslashes were not doubled, fields
 as lines `Name: value` instead of JSON): what is cut off or lacks a field is never patched up, because half a reply is no
-reply. One further call may mend it.
+reply. One further call may repair it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ NUMBERED_BY = "numbered_by"
 
 
 class Reply(BaseModel):
-    """The base of the shapes replies are held to. Fields a model adds of its own are passed over."""
+    """The base of the response schemas. Fields a model adds of its own are passed over."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -39,9 +39,9 @@ class Reply(BaseModel):
 
     @classmethod
     def fields_in(cls, text: str) -> Iterator[dict[str, Any]]:
-        """The fields of a reply that is no JSON: lines `Name: value`; a value goes on until the next name.
+        """The fields of a reply that is no JSON: lines `Name: value`; a value ends at the next name.
 
-        A shape with fields of fields says here how they are written.
+        A schema with fields of fields says here how they are written.
         """
         found = list(_label(cls).finditer(text))
         if found:
@@ -51,7 +51,7 @@ class Reply(BaseModel):
 
 
 def holds_itself(shape: type[BaseModel]) -> bool:
-    """Whether an object of a class can hold another of the same class, at whatever depth: no endpoint is held to such a schema."""
+    """Whether an object of a class can hold another of the same class, at any depth: no endpoint is held to such a schema."""
     try:
         schema = shape.model_json_schema()
     except PydanticUserError:  # it has no schema, which is found out where it is used
@@ -75,7 +75,7 @@ R = TypeVar("R", bound=Reply)
 
 
 class Unreadable(ValueError):
-    """A reply that does not have its shape; the message says why, in words a model can act on."""
+    """A reply that is not valid by its response schema; the message says why, in words a model can act on."""
 
 
 @cache
@@ -104,7 +104,7 @@ def _strict(schema: Any) -> Any:
 
 
 def read_structured(text: str, shape: type[R]) -> R:
-    """The last object in a reply that has the shape.
+    """The last object in a reply that is valid by the schema.
 
     Raises:
         Unreadable: there is none.
@@ -183,7 +183,7 @@ def _label(shape: type[BaseModel]) -> re.Pattern[str]:
 
 
 def repair_turn(reply: str, why: str, shape: type[Reply]) -> tuple[Message, ...]:
-    """The messages that ask a model to mend its reply; the wording is ours."""
+    """The messages that ask a model to repair its reply; the wording is ours."""
     fields = ", ".join(f'"{name}"' for name in shape.model_fields)
     ask = (
         f"That could not be read: {why}. Write the same content again as one JSON object with the fields {fields}, "

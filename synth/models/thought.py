@@ -1,6 +1,6 @@
 """The thought in an endpoint's reply: in a field beside the content, in parts of the content, or in tags within it.
 
-`docs/endpoints.md` says which provider does what. Whatever comes gives texts: a field of another type is passed over, with
+`docs/endpoints.md` says which provider does what. Any reply gives texts: a field of another type is passed over, with
 a note. No text stands in the thought and in the response.
 """
 

@@ -161,7 +161,7 @@ class HttpTransport(Transport):
         builder = (
             ClientBuilder()
             .default_headers(self._headers)
-            .user_agent("synth")  # a proxy is told it when it is asked for a tunnel, and no other header
+            .user_agent("synth")  # a proxy is sent it when it is asked for a tunnel, and no other header
             .follow_redirects(False)  # where one leads is not what the user approved; and a POST would become a GET
             .referer(False)
             .gzip(False).deflate(False).brotli(False).zstd(False)  # a small reply can be made to swell to any size

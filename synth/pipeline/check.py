@@ -125,7 +125,7 @@ class _Flow:
                 nobody = "asks nobody" if option == "by" else "names no step"
                 find(step.name, option, f"{option} {nobody}", f"name one, or leave {option} out")
         scores = frozenset[str]().union(*(made.scores for made in seen.values()))
-        named = None if self._draft.in_the_dark else scores
+        named = None if self._draft.incomplete else scores
         known = names_of(kind, named) | dict(step.sees())
         known |= {f"{part}.{of}": named for part in ("step", "option") if part in known for of in ("score", "label")}
         for option, source in {**({"where": step.where} if step.where else {}), **step.expressions()}.items():
@@ -150,7 +150,7 @@ class _Flow:
 
     def _known(self, scores: frozenset[str]) -> dict[str, frozenset[str] | None]:
         """The names that any expression sees, with the fields of each; None where it is not known which there are."""
-        named = None if self._draft.in_the_dark else scores
+        named = None if self._draft.incomplete else scores
         return {"problem": record_fields(Problem), "score": named, "label": named, "unit": UNIT_VARIABLES}
 
     def _check_references(self, step: Step, seen: Mapping[str, _Made]) -> None:
@@ -160,14 +160,14 @@ class _Flow:
             if name in self._made and name not in seen:
                 what = f"it works on what the step {name!r} makes, which is disabled (enabled: false)"
                 find(step.name, option, what, f"enable {name}, disable this step too, or name another step")
-            elif name not in seen and not self._draft.in_the_dark:
+            elif name not in seen and not self._draft.incomplete:
                 fix = near(name, seen) or f"earlier steps: {', '.join(seen)}"
                 find(step.name, option, f"there is no earlier step {name!r}", fix)
             elif name in seen and named not in seen[name].kinds:
                 makers = [n for n, made in seen.items() if named in made.kinds]
                 fix = f"steps that make one: {', '.join(makers) or 'none so far'}"
                 find(step.name, option, f"it works on a {named.alias}, and {name!r} makes none", fix)
-        if not self._draft.in_the_dark and not any(kind in made.kinds for made in seen.values()):
+        if not self._draft.incomplete and not any(kind in made.kinds for made in seen.values()):
             off = [n for n, made in self._made.items() if kind in made.kinds]
             fix = f"put a step that makes a {kind.alias} before it"
             if off:
@@ -224,7 +224,7 @@ class _Flow:
         if isinstance(own, str) and own not in step.gives_scores():
             wanted["score"] = (own,)
         for option, name in [(option, n) for option, names in wanted.items() for n in names if n not in scores]:
-            if self._draft.in_the_dark:
+            if self._draft.incomplete:
                 return
             fix = near(name, scores) or f"scores so far: {', '.join(sorted(scores)) or 'none'}"
             self._draft.find(step.name, option, f"no earlier step makes the score {name!r}", fix)
@@ -245,9 +245,9 @@ def check_corpus(steps: Sequence[Step], corpus: Sequence[CorpusStep], imports: S
         for option, what, fix in step.problems_with():
             draft.find(step.name, option, what, fix)
         if step.once and any(earlier.step == step.step for earlier in corpus[:index]):
-            what = f"a second {step.step}, and a record has room for what one says"
+            what = f"a second {step.step}, and a record holds the result of one"
             draft.find(step.name, "step", what, "leave one of them out")
-        for option, source in () if draft.in_the_dark else step.sources():
+        for option, source in () if draft.incomplete else step.sources():
             for name in scores_read(source):
                 if name not in scores and name != "human":  # which people give, in the browser
                     fix = near(name, [*scores, "length"]) or f"scores: {', '.join(scores) or 'none'}; or length"

@@ -37,8 +37,8 @@ class Draft:
 
     pipeline: Pipeline | None = None
     findings: list[Finding] = field(default_factory=list)
-    in_the_dark: bool = False
-    """Whether a step could not be told at all, so that nothing is known of what it would make."""
+    incomplete: bool = False
+    """Whether a step could not be recognized at all, so that nothing is known of what it would make."""
     places: dict[tuple[str, str], tuple[str, int]] = field(default_factory=dict)
     """File and line of each option, by step name and option."""
     originals: dict[str, str] = field(default_factory=dict)

@@ -170,7 +170,7 @@ class Reader:
         if prefix is not None and (not isinstance(prefix, str) or not prefix):
             self._find(document.at(*path, "name"), "the name of a block is not a text", "write name: PREFIX")
         elif prefix is not None:
-            # Names are prefixed before parameters are filled in: what a parameter names is a step of whoever uses the block.
+            # Names are prefixed before parameters are filled in: what a parameter names is a step of the pipeline that uses the block.
             _rename(items, {step.name: f"{prefix}_{step.name}" for step in walk(items)})
         used = self._check_parameters(block, block.data.get("steps"), ("steps",), known)
         for name in given:

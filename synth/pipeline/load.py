@@ -194,7 +194,7 @@ def _build(file: _File, draft: Draft, origin: str | tuple[dict[str, Any], Path],
 
 
 def _simulators(steps: Sequence[Step], code: Code) -> dict[str, Simulator]:
-    """How the scripted model answers steps, by their names. What is said of a step that the code defines holds whatever the
+    """How the scripted model answers steps, by their names. What is said of a step that the code defines holds for any name the
     pipeline calls it; what is said of a name goes before that.
     """
     own = {
@@ -215,7 +215,9 @@ def _with_sources(uses: Sequence[Use]) -> tuple[Step, ...]:
         makers = [
             (other, maker.name)
             for other, maker in enabled[:index]
-            if step.of is None and step.takes_type() in maker.gives_types()
+            if step.of is None
+            and step.takes_type() in maker.gives_types()
+            and step.takes_type() not in maker.by_products
         ]
         latest = makers[-1][0] if makers else None
         if latest is None or latest.repeat is None or latest.repeat == item.repeat:
@@ -233,7 +235,7 @@ def _run_code(name: str, reach: Reach, place: Place, draft: Draft, code: Code) -
     except UserError as error:
         what = f"{error.where}: {error.what}" if error.where else error.what
         draft.findings.append(Finding(*place, what, error.fix or "correct the file"))
-        draft.in_the_dark, code.whole = True, False
+        draft.incomplete, code.whole = True, False
 
 
 def code_of(given: str | Path | Mapping[str, Any], media_from: Sequence[str | Path] | None = None) -> list[CodeFile]:
@@ -278,7 +280,7 @@ def _head(file: _File, draft: Draft) -> PipelineHead | None:
 
 
 def _check_sample(sample: str, file: _File, draft: Draft) -> None:
-    """A pipeline may name a sample, and no file of whoever runs it."""
+    """A pipeline may name a sample, and no file of its user."""
     known = sorted(path.name for path in shipped("samples").glob("*.jsonl"))
     if sample not in known:
         fix = near(sample, known) or f"samples: {', '.join(known)}; a file of yours is given with --input"
@@ -319,10 +321,12 @@ def _step(
             _note(draft, item, "step", what, fix)
         alike = nearest(str(which), kinds, cutoff=_SURELY_MEANT)
         if not alike:
-            draft.in_the_dark = True
+            draft.incomplete = True
         if not alike or unknown:
             return None
-        which = options["step"] = alike[0]  # taken for it, so that its other mistakes are told too, and no false ones
+        which = options["step"] = alike[
+            0
+        ]  # taken for it, so that its other mistakes are reported too, and no false ones
     kind = kinds[which]
     if "folder" in kind.model_fields:
         if "folder" in options:
@@ -364,7 +368,7 @@ def _step(
             return kind.model_validate({k: v for k, v in options.items() if k not in wrong})
         except ValidationError:
             if not getattr(kind, "gives", ()):  # its options say what it makes
-                draft.in_the_dark = True
+                draft.incomplete = True
             return None
 
 

@@ -90,9 +90,9 @@ class Pipeline(PipelineHead):
         """Fields every problem must have."""
         return frozenset().union(*(s.needed() for s in self.steps), {"answer"} if _hints(self.steps) else set())
 
-    def unfit(self, problem: Problem) -> str | None:
+    def check_input(self, problem: Problem) -> str | None:
         """Why the pipeline cannot work on a problem of the input; None where it can."""
-        found = (step.unfit(problem) for step in self._choosy)
+        found = (step.check_input(problem) for step in self._choosy)
         return next((why for why in found if why is not None), None)
 
     @cached_property
@@ -101,7 +101,7 @@ class Pipeline(PipelineHead):
         return tuple(
             step
             for index, step in enumerate(self.steps)
-            if type(step).unfit is not Step.unfit and "input" in (self.sources_of(index) or ("input",))
+            if type(step).check_input is not Step.check_input and "input" in (self.sources_of(index) or ("input",))
         )
 
     def sources_of(self, index: int) -> tuple[str, ...] | None:
@@ -112,7 +112,7 @@ class Pipeline(PipelineHead):
         if step.of is not None:
             return (step.of,) if isinstance(step.of, str) else step.of
         kind = step.takes_type()
-        makers = [s.name for s in self.steps[:index] if kind in s.gives_types()]
+        makers = [s.name for s in self.steps[:index] if kind in s.gives_types() and kind not in s.by_products]
         return (makers[-1],) if makers else ("input",)
 
     def described(self) -> dict[str, Any]:

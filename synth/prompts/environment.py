@@ -1,7 +1,7 @@
-"""One Jinja2 environment for prompts and expressions, whoever wrote them: what they see, what they can call, and how much.
+"""One Jinja2 environment for prompts and expressions, untrusted ones too: what they see, what they can call, and how much.
 
 They see data: of a record its fields and our own properties, of a mapping its keys. They call roles, macros, functions that we
-give, and listed methods of text, lists and mappings. Everything else is undefined, by whatever way it is asked for.
+give, and listed methods of text, lists and mappings. Everything else is undefined, in any way it is asked for.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def value_tree(source: str) -> nodes.Template:
         parser = Parser(environment(), _ESCAPE.sub(_whole, source), state="variable")
         value = parser.parse_expression()
         if not parser.stream.eos:
-            raise TemplateSyntaxError("the expression goes on after its end", parser.stream.current.lineno)
+            raise TemplateSyntaxError("there is text after the end of the expression", parser.stream.current.lineno)
         return nodes.Template([nodes.Assign(nodes.Name("result", "store", lineno=1), value, lineno=1)], lineno=1)
 
     return _parsed(source, EXPRESSION_LETTERS, parse)
@@ -107,7 +107,7 @@ def compile_tree(tree: nodes.Template) -> Template:
 
 
 def _compiling(work: Callable[[], _T]) -> _T:
-    """What a step of compiling gives; whatever goes wrong in it is a mistake in the template."""
+    """What a step of compiling gives; any error in it is a mistake in the template."""
     from jinja2.exceptions import TemplateSyntaxError
 
     try:

@@ -341,7 +341,7 @@ def _remainder(value: Any, by: Any) -> Any:
 
 
 def _mentions(text: str | None, words: str | None) -> bool:
-    """`text is mentioning(answer)`: whether words, or a number in whatever grouping, stand in a text by themselves."""
+    """`text is mentioning(answer)`: whether words, or a number in any grouping of its digits, stand in a text by themselves."""
     if not text or not words:
         return False
     plain, wanted = (_GROUPING.sub("", t).lower() for t in (text, words.strip()))
@@ -359,7 +359,7 @@ def _mentions(text: str | None, words: str | None) -> bool:
 
 
 MOST_MENTIONED = 1000
-"""Characters up to which `mentioning` looks at what stands beside them: it may have to look at each place anew."""
+"""Characters up to which `mentioning` looks at what stands beside them: it may have to look at each place again."""
 _GROUPING = re.compile(r"(?<=\d),(?=\d{3})")
 _GOES_BEFORE = re.compile(r"[\w.]")
 _GOES_ON = re.compile(r"\w|\.\d")

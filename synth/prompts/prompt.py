@@ -54,7 +54,7 @@ class Prompt:
 
     @cached_property
     def own_words(self) -> tuple[str, ...]:
-        """The pieces of it that are the same whatever is filled in."""
+        """The pieces of it that are the same for all values."""
         from jinja2.nodes import TemplateData
 
         return tuple(piece.data for piece in template_tree(self.text).find_all(TemplateData))
@@ -139,7 +139,7 @@ def shipped_prompts() -> list[str]:
 
 
 def _fields(header: str) -> dict[str, str]:
-    """What the comment at the beginning of a prompt says, by field; a field goes on to the next."""
+    """What the comment at the beginning of a prompt says, by field; a field ends at the next."""
     fields: dict[str, list[str]] = {}
     of = ""
     for line in header.splitlines():

@@ -82,7 +82,7 @@ class Generator(CodeGenerator):
 
 
 class LightContext(Context):
-    """What an evaluation sees, made anew for each: without inheritance, imports and escaping there is little to it."""
+    """What an evaluation sees, made again for each: without inheritance, imports and escaping there is little to it."""
 
     def __init__(self, environment: Any, parent: dict[str, Any], name: Any, blocks: Any, globals: Any = None) -> None:  # noqa: A002, ARG002
         self.parent, self.vars, self.blocks, self.exported_vars = parent, {}, {}, set()

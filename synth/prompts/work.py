@@ -1,4 +1,4 @@
-"""What an evaluation may cost: steps are counted, and where there are too many it ends, whoever wrote it.
+"""What an evaluation may cost: steps are counted, and where there are too many it ends.
 
 Steps, not seconds: the same template ends at the same place on every machine, in every thread, and no signal is needed.
 """

@@ -120,7 +120,7 @@ def make_bundle(
 
 
 def pipeline_file(manifest: Manifest) -> str:
-    """The pipeline of a run as a file that can be run: every step with all its options, whatever it extended."""
+    """The pipeline of a run as a file that can be run: every step with all its options, also those it extends."""
     head: dict[str, Any] = {"pipeline": manifest.pipeline}
     if manifest.introduced is not None:
         head |= manifest.introduced.model_dump(exclude_unset=True)
@@ -131,8 +131,8 @@ def pipeline_file(manifest: Manifest) -> str:
     made = {**head, "steps": [_options(s) for s in manifest.described.steps]}
     if manifest.corpus:
         made["corpus"] = [_options(s) for s in manifest.corpus]
-    told = "# As it ran: all options are written out. Files that it names (prompts, Python, examples, benchmarks) are not here.\n"
-    return told + yaml.safe_dump(made, sort_keys=False, allow_unicode=True, width=120)
+    preface = "# As it ran: all options are written out. Files that it names (prompts, Python, examples, benchmarks) are not here.\n"
+    return preface + yaml.safe_dump(made, sort_keys=False, allow_unicode=True, width=120)
 
 
 def _options(step: StepNote) -> dict[str, Any]:

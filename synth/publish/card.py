@@ -33,7 +33,7 @@ _LARGEST = "10M<n<100M"
 BESIDE = {
     "pipeline.yaml": " (its steps with all their options)",
     "audits.json": " (what was checked, and the verdicts)",
-    "report.html": " (figures, and examples of what is in and what is out)",
+    "report.html": " (figures, and examples of what is kept and what is rejected)",
 }
 """Files that may lie beside the data, with what they are."""
 
@@ -204,7 +204,7 @@ def _header(facts: Facts, configs: Sequence[Config], licenses: Licenses, called:
 
 
 def _limits(facts: Facts, verdicts: Sequence[Verdict]) -> Iterator[str]:
-    """What whoever uses the rows should know, as far as the run tells it."""
+    """What a user of the rows should know, as far as the run shows it."""
     if facts.invented:
         yield facts.invented
     if facts.kept and facts.verified == facts.kept:
@@ -244,7 +244,7 @@ def _total(counts: Sequence[float | None]) -> float | None:
 
 @cache
 def _template() -> Any:
-    made = Environment(  # noqa: S701  # Markdown, not HTML: `finalize` escapes whatever is not ours
+    made = Environment(  # noqa: S701  # Markdown, not HTML: `finalize` escapes what is not ours
         loader=PackageLoader("synth.publish"),
         undefined=StrictUndefined,
         finalize=escaped,

@@ -1,4 +1,4 @@
-"""What a card tells of a run, asked of its store."""
+"""The facts of a run for its card, read from its store."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from synth.store.database import Store
 from synth.store.invented import invented_in
 from synth.store.manifest import Introduced, Manifest, read_manifest
 
-__all__ = ["Cited", "Facts", "Looked", "Prompted", "StepTold", "Taught", "facts_of", "languages_of"]
+__all__ = ["Cited", "Facts", "Looked", "Prompted", "StepInfo", "Taught", "facts_of", "languages_of"]
 
 
 class Taught(NamedTuple):
@@ -50,7 +50,7 @@ class Prompted(NamedTuple):
     hash: str
 
 
-class StepTold(NamedTuple):
+class StepInfo(NamedTuple):
     """A step of the pipeline."""
 
     name: str
@@ -69,7 +69,7 @@ class Looked(NamedTuple):
     """Files with their hashes; for near-duplicates none."""
     how: str
     out: int
-    """Records it put out."""
+    """Records it rejected."""
 
 
 class Cited(NamedTuple):
@@ -95,7 +95,7 @@ class Facts(NamedTuple):
     funnel: list[Stage]
     taught: list[Taught]
     prompts: list[Prompted]
-    steps: list[StepTold]
+    steps: list[StepInfo]
     reasons: list[tuple[str, str, str, int]]
     """Step, rule, table, how many."""
     failures: list[tuple[str, str, int]]
@@ -155,7 +155,7 @@ def facts_of(store: Store, run: Path, licenses: Mapping[str, str]) -> Facts:
         funnel=funnel_of(store),
         taught=taught,
         prompts=_prompts(store, manifest),
-        steps=[_told(*row) for row in store.sql(_STEPS).fetchall()],
+        steps=[_step_info(*row) for row in store.sql(_STEPS).fetchall()],
         reasons=store.sql(
             "SELECT step, rule, target_table, n FROM rejection_reasons ORDER BY n DESC, step, rule"
         ).fetchall(),
@@ -242,21 +242,21 @@ def _prompts(store: Store, manifest: Manifest) -> list[Prompted]:
     used = store.sql(
         "SELECT DISTINCT step, prompt FROM current_calls WHERE prompt IS NOT NULL AND step IS NOT NULL ORDER BY 1, 2"
     ).fetchall()
-    told = [(key.partition(".")[0], label) for key, label in manifest.described.prompts.items()]
+    listed = [(key.partition(".")[0], label) for key, label in manifest.described.prompts.items()]
     made = []
-    for step, label in dict.fromkeys([*used, *told]):
+    for step, label in dict.fromkeys([*used, *listed]):
         name, _, rest = label.rpartition("/")
         version, _, digest = rest.partition("#")
         made.append(Prompted(step, _file(name) if name.endswith(".j2") else name, version, digest))
     return made
 
 
-def _told(name: str, step: str, options: str) -> StepTold:
+def _step_info(name: str, step: str, options: str) -> StepInfo:
     given = orjson.loads(options)
     for hidden in ("step", "name", "version", "contents"):
         given.pop(hidden, None)
     given = {k: _shown(v) for k, v in given.items() if v not in (None, [], {}, "")}
-    return StepTold(name, step, orjson.dumps(given).decode() if given else "")
+    return StepInfo(name, step, orjson.dumps(given).decode() if given else "")
 
 
 def _shown(value: Any) -> Any:
@@ -267,7 +267,7 @@ def _shown(value: Any) -> Any:
 
 
 def _looked(store: Store, step: str) -> list[Looked]:
-    """The steps of this kind, and those by hand, which stand in no pipeline and are known by their rule."""
+    """The steps of this kind, and those added manually, which stand in no pipeline and are known by their rule."""
     made = []
     for name, options in store.sql(
         "SELECT name, options FROM pipeline_steps WHERE step = ? ORDER BY position", [step]

@@ -28,7 +28,7 @@ MOST_FILES = 100_000
 """Of a repository: what the Hub advises against."""
 MOST_BYTES = 2**26
 """Of the note of what was pushed; some 200 bytes a file."""
-_AGAIN = "give the same command again: it goes on, and sends only what is missing"
+_AGAIN = "give the same command again: it resumes, and sends only what is missing"
 
 
 class ThereFile(NamedTuple):
@@ -133,7 +133,7 @@ class Hub:
     def write(self, there: There, files: Sequence[Upload], gone: Sequence[str], message: str, *, public: bool) -> str:
         """Make the repository and the branch where they are not there, and change all files in one commit; returns its address.
 
-        Content that the Hub has is not sent again, so that whoever was cut off goes on.
+        Content that the Hub has is not sent again, so that an upload that was cut off resumes.
 
         Raises:
             Stopped: the connection was lost, or somebody else wrote meanwhile; the same can be done again.
@@ -165,7 +165,7 @@ class Hub:
 
 @cache
 def _keep_to_one_host() -> None:
-    """Let the library's client send nothing on to where a redirect leads; once for the process, over whatever client it has.
+    """Let the library's client send nothing on to where a redirect leads; once for the process, for any client it has.
 
     It takes the token off itself where a redirect leads to another host (the storage that downloads come from), and it would
     send the content of a 307 or 308 there all the same.
@@ -209,7 +209,7 @@ def _told(repo: str, *, writing: bool) -> Iterator[None]:
     except (SynthError, KeyboardInterrupt):
         raise
     except HFValidationError as error:
-        raise UserError(f"{repo!r} is no name for a repository: {_said(error)}", fix="OWNER/NAME") from None
+        raise UserError(f"{repo!r} is not a name for a repository: {_said(error)}", fix="OWNER/NAME") from None
     except Exception as error:
         chain = list(_chain(error))
         if answered := next((e for e in chain if isinstance(e, HfHubHTTPError)), None):
@@ -221,7 +221,7 @@ def _told(repo: str, *, writing: bool) -> Iterator[None]:
             raise SetupError(f"the Hub cannot be reached: {_said(lost)}", where=repo, fix=fix) from None
         if isinstance(error, ValueError):  # the Hub's verdict on a card, or an answer that it does not give
             raise UserError(f"the Hub does not take this: {_said(error)}", where=repo) from None
-        if isinstance(error, RuntimeError):  # how the library of large files tells that it was cut off
+        if isinstance(error, RuntimeError):  # how the library of large files reports that it was cut off
             raise Stopped(
                 f"the upload was cut off: {_said(error)} {_said(chain[-1])}", where=repo, fix=_AGAIN
             ) from None

@@ -1,4 +1,4 @@
-"""Words of others in Markdown: shown as they are, whatever they hold."""
+"""Words of others in Markdown: shown as text, with any markup escaped."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ def push(
         repo: `OWNER/NAME`, or `NAME` for one's own; made if it is not there.
         to: the format, or formats.
         options: how rows are written; what does not apply to one of the formats is passed over for that one. Files are
-            Parquet, whatever it says.
+            Parquet, regardless of it.
         public: whether a new repository is for everybody to see; needed too for one that already is.
         dry_run: only look; nothing is written anywhere.
         license: of the data set, as the Hub writes it (`apache-2.0`, `cc-by-4.0`…); unknown, if not given.
@@ -113,7 +113,7 @@ def push(
         ignore_audits: publish also where audits fail; the card says so.
         audits: a folder with audits of your own.
         thresholds: others than the audits say, by name.
-        not_secrets: marks of what looks like a secret and is none, as the refusal tells them.
+        not_secrets: fingerprints of what looks like a secret and is none, as the refusal shows them.
         approve: whether the token may go to a Hub that is not approved yet (`HF_ENDPOINT`), or what asks the user; it is
             remembered.
 
@@ -123,7 +123,7 @@ def push(
             are not ours would be overwritten (`options.replace` allows it), or the repository is public; the scripted model
             wrote text of the run.
         SetupError: there is no token, or it may not write there; the Hub cannot be reached, or is not approved.
-        Stopped: the connection was lost; the same call goes on.
+        Stopped: the connection was lost; the same call resumes.
     """
     run = Path(run)
     options = options or ExportOptions()
@@ -184,11 +184,11 @@ def push(
 def _refuse_failed(run: Path, verdicts: Sequence[Verdict]) -> None:
     failed = failing(verdicts)
     if failed:
-        told = "".join(f"\n  {v.name}: {v.value:.3g} {v.unit}, {v.bound} {v.threshold:g}" for v in failed)
+        shown = "".join(f"\n  {v.name}: {v.value:.3g} {v.unit}, {v.bound} {v.threshold:g}" for v in failed)
         raise CheckFailed(
-            f"{len(failed)} audits fail:{told}" if len(failed) > 1 else f"an audit fails:{told}",
+            f"{len(failed)} audits fail:{shown}" if len(failed) > 1 else f"an audit fails:{shown}",
             where=str(run),
-            fix=f"synth audit {quote(str(run))} tells what to do; --ignore-audits publishes all the same, and the card says so",
+            fix=f"synth audit {quote(str(run))} shows what to do; --ignore-audits publishes all the same, and the card says so",
         )
 
 

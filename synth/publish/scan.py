@@ -44,7 +44,7 @@ def secrets_here(names: Iterable[str] = ()) -> dict[str, str]:
     """The secrets this process knows, by value, with where each is from: environment variables, the login of the Hub, models.
 
     Args:
-        names: environment variables that hold one, whatever they are called.
+        names: environment variables that hold one, with any name.
     """
     from huggingface_hub import get_token
 
@@ -70,7 +70,7 @@ def _is_secret(value: str) -> bool:
 
 
 def secrets_in(files: Sequence[tuple[str, Path]], known: dict[str, str]) -> list[Found]:
-    """The secrets in files, Parquet or text: known values, and what has the shape of a key.
+    """The secrets in files, Parquet or text: known values, and what looks like a key.
 
     Args:
         files: each with its name.
@@ -83,13 +83,13 @@ def secrets_in(files: Sequence[tuple[str, Path]], known: dict[str, str]) -> list
 
 class _Wanted:
     def __init__(self, known: dict[str, str]) -> None:
-        import re2  # linear in the text, whatever it holds; and it reads shapes as Arrow does, which uses it too
+        import re2  # linear in any text; and it reads patterns as Arrow does, which uses it too
 
         self.known = known
         self.quick = "|".join([*map(re.escape, known), *KEY_SHAPES.values()])
         """For all of it at once."""
         self._quick = re2.compile(self.quick)
-        self._shapes = [(kind, re2.compile(shape)) for kind, shape in KEY_SHAPES.items()]
+        self._patterns = [(kind, re2.compile(pattern)) for kind, pattern in KEY_SHAPES.items()]
 
     def anything(self, text: str) -> bool:
         """Whether there is something in a text."""
@@ -101,10 +101,10 @@ class _Wanted:
             if value in text:
                 yield kind, _mark(value), True
                 text = text.replace(value, "")
-        for kind, shape in self._shapes:
-            for match in shape.findall(text):
+        for kind, pattern in self._patterns:
+            for match in pattern.findall(text):
                 yield kind, _mark(match), False
-            text = shape.sub("", text)
+            text = pattern.sub("", text)
 
 
 def _mark(secret: str) -> str:

@@ -47,7 +47,7 @@ def derive(
         version: version of the step.
         parents: the records it was made from, or their ids.
         replies: replay keys of the replies it was read from; none where it was computed.
-        key: tells apart what the same step reads more than once from the same replies; any JSON.
+        key: distinguishes what the same step reads more than once from the same replies; any JSON.
         unit: id of the root problem; that of the first parent if not given.
         fields: its other fields.
     """

@@ -6,6 +6,7 @@ Times and prices live in the ledger (`Call`) alone: everything else is equal bet
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
@@ -139,7 +140,7 @@ class Problem(UnitRecord):
     evidence: tuple[str, ...] = ()
     """Sentences or passages that bear on the answer."""
     rubric: JsonValue = None
-    """A marking scheme, where the answer is scored by one."""
+    """A rubric, where the answer is scored by one."""
     media: tuple[Media, ...] = ()
     """Images and sounds, in the order in which the question speaks of them."""
     meta: Annotated[dict[str, JsonValue], Field(default_factory=dict)]
@@ -187,7 +188,7 @@ class Problem(UnitRecord):
 
     @property
     def answer_shown(self) -> str | None:
-        """The gold answer as a reader is told it: a letter alone says little, so its text stands beside it."""
+        """The gold answer as it is shown to a reader: a letter alone says little, so its text stands beside it."""
         if self.answer is not None and self.choices and self.answer_kind == "choice":
             return f"{self.answer}) {self.answer_text}"
         return self.answer
@@ -238,7 +239,7 @@ class Rationale(UnitRecord):
     parent: str | None = None
     """The rationale this one revises, continues or perturbs."""
     node: str | None = None
-    """The leaf of a thought tree whose path it tells."""
+    """The leaf of a thought tree whose path it verbalizes."""
     call: str | None = None
     """The ledger row that made it."""
 
@@ -260,7 +261,7 @@ class Rationale(UnitRecord):
         """Whether the thought was cut into steps, and not the response."""
         return (self.segmenter or "").startswith("thought ")
 
-    @property
+    @cached_property
     def step_spans(self) -> tuple[tuple[int, int], ...] | None:
         """Where each step stands, as (start, end) in characters of the text that was cut: the thought if `steps_of_thought`, else
         the response. None where the steps are not slices of it in this order with nothing but white space and the statement of
@@ -398,13 +399,13 @@ class Pair(UnitRecord):
 
 
 class Rejection(UnitRecord):
-    """Why a record is out. The record itself stays."""
+    """Why a record was rejected. The record itself stays."""
 
     table: ClassVar[str] = "rejections"
     alias: ClassVar[str] = "rejection"
 
     target: str
-    """Id of the record that is out."""
+    """Id of the rejected record."""
     target_table: str
     """Table of that record."""
     rule: str
@@ -423,8 +424,8 @@ class Failure(UnitRecord):
     """Id of the record the step was working on."""
     cause: str
     """A stable word: `truncated`, `thought_cut`, `only_thought`, `refused`, `server`, …, how the last attempt ended (see the
-    status of calls); `shape` where a reply did not have the shape it was to have, `restarted` where it began again instead
-    of going on, `repeated` where a continuation is a loop."""
+    status of calls); `shape` where a reply was not valid by its response schema, `restarted` where it began again instead
+    of continuing, `repeated` where a continuation is a loop."""
     message: str
     """What happened, in words."""
     raw: str | None = None
@@ -434,16 +435,16 @@ class Failure(UnitRecord):
     retriable: bool = False
     """Whether asking again may succeed (`synth retry`)."""
     call: str | None = None
-    """The ledger row of the last attempt, where one reached the wire."""
+    """The ledger row of the last attempt, where one was sent."""
 
 
 class Call(Record):
-    """One attempt that reached the wire: a row of the ledger."""
+    """One attempt that was sent: a row of the ledger."""
 
     table: ClassVar[str] = "calls"
 
     key: str
-    """The replay key: hash of everything on the wire (less a short exclusion list) and the sample index."""
+    """The replay key: hash of everything that is sent (less a short exclusion list) and the sample index."""
     attempt: Annotated[int, Field(ge=1)]
     """Which attempt at this key, from 1, counted over the whole life of the run folder."""
     model: str
@@ -461,9 +462,9 @@ class Call(Record):
     prompt: str | None = None
     """Name, version and content hash of the prompt template."""
     shape: str | None = None
-    """The shape the reply was to have; None for free text."""
+    """The name of the response schema; None for free text."""
     repairs: str | None = None
-    """Ledger row of the reply this call asks to mend, because it did not have its shape."""
+    """Ledger row of the reply this call asks to repair, because it was not valid by its response schema."""
     messages: JsonValue
     """The messages as sent; for images and sounds their hashes."""
     parameters: Annotated[dict[str, JsonValue], Field(default_factory=dict)]
@@ -517,6 +518,8 @@ RECORD_TYPES: tuple[type[Record], ...] = (
 def record_fields(kind: type[UnitRecord]) -> frozenset[str]:
     """What templates and expressions may read of a record of this type."""
     properties = {
-        n for n in dir(kind) if not n.startswith(("_", "model_")) and isinstance(getattr(kind, n, None), property)
+        n
+        for n in dir(kind)
+        if not n.startswith(("_", "model_")) and isinstance(getattr(kind, n, None), (property, cached_property))
     }
     return frozenset(kind.model_fields) | properties

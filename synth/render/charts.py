@@ -1,4 +1,4 @@
-"""Shapes of charts: where each bar and each node stands. Templates draw them as SVG."""
+"""Layouts of charts: where each bar and each node stands. Templates draw them as SVG."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite
 from typing import Any, NamedTuple
 
-__all__ = ["Bar", "Histogram", "Leaf", "Tree", "Walk", "histogram", "tree_of"]
+__all__ = ["Bar", "Histogram", "Leaf", "Tree", "Visit", "histogram", "tree_of"]
 
 BINS = 24
 
@@ -74,11 +74,11 @@ class Leaf(NamedTuple):
     x: int
     y: float
     above: tuple[int, float] | None
-    told: bool
-    """Whether a rationale tells its path."""
+    verbalized: bool
+    """Whether a rationale verbalizes its path."""
 
 
-class Walk(NamedTuple):
+class Visit(NamedTuple):
     """One moment of a walk through a tree: a node begins, or the one begun last ends."""
 
     node: Mapping[str, Any] | None
@@ -93,16 +93,16 @@ class Tree(NamedTuple):
     leaves: tuple[Leaf, ...]
     rows: float
     depth: int
-    walk: tuple[Walk, ...]
+    visits: tuple[Visit, ...]
     """The same from top to bottom; not nested, for a tree of a model's making may be as deep as it likes."""
 
 
-def tree_of(nodes: Sequence[Mapping[str, Any]], told: Iterable[str] = ()) -> Tree:
+def tree_of(nodes: Sequence[Mapping[str, Any]], verbalized: Iterable[str] = ()) -> Tree:
     """Nodes in a tidy left-to-right layout: ends one row apart, each node amid those below it.
 
     Args:
         nodes: rows of the table `nodes`, of one problem; one whose parent is not among them is a root.
-        told: ids of leaves whose path a rationale tells; these paths are marked.
+        verbalized: ids of leaves whose path a rationale verbalizes; these paths are marked.
     """
     known = {n["id"]: n for n in nodes}
     below: dict[str | None, list[Mapping[str, Any]]] = {}
@@ -110,13 +110,13 @@ def tree_of(nodes: Sequence[Mapping[str, Any]], told: Iterable[str] = ()) -> Tre
         parent = node["parent"] if node["parent"] in known and node["parent"] != node["id"] else None
         below.setdefault(parent, []).append(node)
     marked: set[str] = set()
-    for leaf in told:
+    for leaf in verbalized:
         at: str | None = leaf
         while at is not None and at in known and at not in marked:
             marked.add(at)
             at = known[at]["parent"]
     places: dict[str, tuple[int, float]] = {}
-    walk: list[Walk] = []
+    visits: list[Visit] = []
     order: list[Mapping[str, Any]] = []
     row = 0.0
     todo: list[tuple[Mapping[str, Any], int, bool]] = [(r, 0, False) for r in reversed(below.get(None, []))]
@@ -124,11 +124,11 @@ def tree_of(nodes: Sequence[Mapping[str, Any]], told: Iterable[str] = ()) -> Tre
         node, depth, after = todo.pop()
         mine = below.get(node["id"], [])
         if not after:
-            walk.append(Walk(node, not mine))
+            visits.append(Visit(node, not mine))
             todo.append((node, depth, True))
             todo += [(b, depth + 1, False) for b in reversed(mine)]
             continue
-        walk.append(Walk(None, not mine))
+        visits.append(Visit(None, not mine))
         if mine:
             y = sum(places[b["id"]][1] for b in mine) / len(mine)
         else:
@@ -139,4 +139,4 @@ def tree_of(nodes: Sequence[Mapping[str, Any]], told: Iterable[str] = ()) -> Tre
         Leaf(n, *places[n["id"]], places.get(n["parent"]) if n["parent"] != n["id"] else None, n["id"] in marked)
         for n in order
     )
-    return Tree(leaves, row, max((depth for depth, _ in places.values()), default=0), tuple(walk))
+    return Tree(leaves, row, max((depth for depth, _ in places.values()), default=0), tuple(visits))

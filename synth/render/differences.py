@@ -29,7 +29,7 @@ class Piece(NamedTuple):
 def differences(left: str, right: str) -> tuple[list[Piece], list[Piece]]:
     """Both texts cut into stretches the other has too, and stretches it has not.
 
-    By words; by lines where there are many words, or the same ones again and again; else each differs as a whole.
+    By words; by lines where there are many words, or the same ones many times; else each differs as a whole.
     """
     words, lines = (_WORDS.findall(left), _WORDS.findall(right)), (left.splitlines(True), right.splitlines(True))
     for a, b in (words, lines) if max(map(len, words)) <= _MOST_WORDS else (lines,):

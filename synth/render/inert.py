@@ -37,9 +37,9 @@ def restored(shown: str, original: str) -> str:
     A sign that the original text has as such stays a sign.
     """
     signs = {sign(found): found[0] for found in ACTS.finditer(original.replace("\r\n", "\n"))}
-    for shape, character in signs.items():
-        if shape not in original:
-            shown = shown.replace(shape, character)
+    for form, character in signs.items():
+        if form not in original:
+            shown = shown.replace(form, character)
     return shown
 
 

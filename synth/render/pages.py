@@ -55,9 +55,7 @@ def stated(
         statement: the statement, or its beginning, where `text` may end before it.
     """
     whole = len(text) if length is None else length
-    if (
-        span is None or len(span) != 2 or not 0 <= span[0] < span[1] <= whole
-    ):  # as a journal changed by hand may have it
+    if span is None or len(span) != 2 or not 0 <= span[0] < span[1] <= whole:  # as an edited journal may have it
         return as_html(text, most, length)
     start, end = span
     shown = min(most, len(text))
@@ -148,7 +146,7 @@ def _environment(package: str) -> Environment:
 
 
 def page(template: str, /, package: str = _OURS, **values: Any) -> str:
-    """A template, filled in; whatever is not markup of ours is escaped and inert.
+    """A template, filled in; what is not markup of ours is escaped and inert.
 
     Args:
         template: its file.

@@ -1,4 +1,4 @@
-"""Records as they are told: a rationale with all that was said of it, a pair with its sides, a tree."""
+"""Records as pages show them: a rationale with all that was said of it, a pair with its sides, a tree."""
 
 from __future__ import annotations
 
@@ -84,12 +84,12 @@ def rationales_of(store: Store, ids: Iterable[str]) -> dict[str, dict[str, Any]]
 
 
 def stories(store: Store, ids: Sequence[str]) -> list[Story]:
-    """What there is to tell of some rationales, in the order given; those that are not there are left out."""
+    """Some rationales with all that was said of them, in the order given; those that are not there are left out."""
     found = rationales_of(store, ids)
     problems = {p["id"]: p for p in _of(store, "problems", "id", {r["problem"] for r in found.values()})}
-    told = [_by(_of(store, table, "target", found), "target") for table in ("scores", "critiques", "rejections")]
+    by_target = [_by(_of(store, table, "target", found), "target") for table in ("scores", "critiques", "rejections")]
     return [
-        Story(found[i], problems.get(found[i]["problem"]), *(table.get(i, []) for table in told))
+        Story(found[i], problems.get(found[i]["problem"]), *(table.get(i, []) for table in by_target))
         for i in ids
         if i in found
     ]
@@ -116,19 +116,19 @@ def sides_of(store: Store, ids: Sequence[str]) -> list[Sides]:
 
 
 _MOST_NODES = 400
-"""Of one tree; a drawing of more tells nothing."""
+"""Of one tree; a drawing of more cannot be read."""
 
 
 def trees_of(store: Store, problems: Sequence[str]) -> list[Drawn]:
     """The trees of some problems, in the order given."""
     known = {p["id"]: p for p in _of(store, "problems", "id", problems)}
     nodes = _by(_of(store, "nodes", "problem", problems), "problem")
-    told = store.sql(
+    leaves = store.sql(
         """SELECT r.node FROM rationales r WHERE r.problem IN (SELECT unnest($1::VARCHAR[])) AND r.node IS NOT NULL
         AND r.id IN (SELECT id FROM kept_rationales)""",
         [list(problems)],
     ).fetchall()
-    paths = [node for (node,) in told]
+    paths = [node for (node,) in leaves]
     made = []
     for problem in problems:
         if mine := nodes.get(problem):

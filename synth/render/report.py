@@ -1,4 +1,4 @@
-"""One HTML file that tells what a run is: figures, and examples of what is in and what is out."""
+"""One HTML file that shows what a run is: figures, and examples of what is kept and what is rejected."""
 
 from __future__ import annotations
 

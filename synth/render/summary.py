@@ -95,7 +95,7 @@ class Thoughts(NamedTuple):
 
 
 class Figures(NamedTuple):
-    """What was put out, spent, scored, and how long texts are."""
+    """What was rejected, spent, scored, and how long texts are."""
 
     reasons: list[dict[str, Any]]
     failures: list[dict[str, Any]]
@@ -148,7 +148,7 @@ def summary_of(store: Store, run: Path, verdicts: Sequence[Verdict] | None = Non
 
 
 def figures_of(store: Store) -> Figures:
-    """What was put out, spent, scored, and how long texts are."""
+    """What was rejected, spent, scored, and how long texts are."""
     spending = [Spending(*row) for row in store.sql(_SPENDING).fetchall()]
     return Figures(
         reasons=store.rows("SELECT step, rule, target_table, n FROM rejection_reasons ORDER BY n DESC, step, rule"),

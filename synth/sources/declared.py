@@ -32,7 +32,7 @@ def read_row(
 ) -> tuple[Problem, list[UnitRecord]] | None:
     """The problem of a row, and what was written about it; None where the row is none of those the mapping reads.
 
-    Records of equal content have equal ids, in whatever file and order they stand; of several equal ones in one row each
+    Records of equal content have equal ids, in any file and order; of several equal ones in one row each
     is one of its own.
 
     Args:

@@ -78,7 +78,7 @@ def read_rows(path: Path, notes: Counter[str] | None = None) -> Iterator[Row]:
     reader = _READERS.get(ending)
     if reader is None:
         raise InputError(
-            f"cannot tell what kind of file this is from {''.join(path.suffixes[-2:] if packing else path.suffixes[-1:])!r}",
+            f"the kind of this file does not follow from {''.join(path.suffixes[-2:] if packing else path.suffixes[-1:])!r}",
             where=str(path),
             fix=f"use {', '.join(ENDINGS)}, also with {' or '.join(PACKED)} behind it",
         )
@@ -87,7 +87,7 @@ def read_rows(path: Path, notes: Counter[str] | None = None) -> Iterator[Row]:
 
 
 def kind_of_bytes(beginning: bytes) -> str:
-    """The ending that fits what a file begins with; packed ones are told by their packing alone."""
+    """The ending that fits what a file begins with; packed ones are known by their packing alone."""
     for magic, ending in _MAGIC:
         if beginning.startswith(magic):
             return ending

@@ -48,6 +48,6 @@ def hub_rows(name: str) -> Iterator[Row]:
     try:
         for number, row in enumerate(data, 1):
             yield number, TOO_DEEP if too_deep(row) else dict(row)
-    except Exception as error:  # of whatever library decodes it
+    except Exception as error:  # of the library that decodes it
         what = f"the data set cannot be read after row {number:,}: {error}"
         raise InputError(what, where=f"hub:{name}", fix="look at it with the library datasets") from error

@@ -36,7 +36,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "audio": ("audio",),
     "media": ("media",),
 }
-"""Fields of a problem that rows can give, each with the names of columns taken for it (in whatever case) unless a mapping says
+"""Fields of a problem that rows can give, each with the names of columns taken for it (in any case) unless a mapping says
 otherwise. `answer_index` counts from 0, `answer_number` from 1."""
 
 _LETTERED = re.compile(r"\A\s*\(?([A-Za-z])[).:]\s*(.*)\Z", re.DOTALL)
@@ -280,7 +280,7 @@ def _kind_of(uri: str, said: Any) -> Literal["image", "audio"]:
     if said is None:
         said = (mimetypes.guess_type(uri.partition("?")[0])[0] or "").partition("/")[0]
     if said not in {"image", "audio"}:
-        raise InputError(f"whether {uri!r} is an image or a sound cannot be told: give {{kind: image, uri: …}}")
+        raise InputError(f"whether {uri!r} is an image or a sound is not known: give {{kind: image, uri: …}}")
     return "image" if said == "image" else "audio"
 
 
@@ -337,12 +337,12 @@ def _letter(answer: str, choices: Sequence[str], labels: Sequence[str] = ()) -> 
     bare = answer.strip().strip("().").casefold()
     named = [label.casefold() for label in labels or letters]
     by_label = letters[named.index(bare)] if bare in named else None
-    folded = [c.casefold() for c in choices]
+    lowered = [c.casefold() for c in choices]
     by_text = (
         letters[choices.index(answer)]
         if answer in choices
-        else letters[folded.index(answer.casefold())]
-        if folded.count(answer.casefold()) == 1
+        else letters[lowered.index(answer.casefold())]
+        if lowered.count(answer.casefold()) == 1
         else None
     )
     if by_label is not None and by_text not in {None, by_label} and not labels:

@@ -1,4 +1,4 @@
-"""A source: rows, a mapping, and problems with every bad row told before anything is asked."""
+"""A source: rows, a mapping, and problems with every bad row reported before any call."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Source:
         declared: how whole rows are read; rows of one problem are then one unit. It goes before `mapping`.
         references: where no mapping is declared: whether the worked solutions of rows are records too.
         needs: fields the pipeline cannot do without.
-        unfit: says why the pipeline cannot work on a problem, or None.
+        check_input: says why the pipeline cannot work on a problem, or None.
         media_from: folders from which images and sounds may be taken, beside the folder of the file and those below.
 
     Raises:
@@ -86,14 +86,14 @@ class Source:
         declared: Declared | None = None,
         references: bool = False,
         needs: frozenset[str] = frozenset(),
-        unfit: Callable[[Problem], str | None] | None = None,
+        check_input: Callable[[Problem], str | None] | None = None,
         media_from: Sequence[str | Path] = (),
     ) -> None:
         self.name = name
         self.declared = declared
         self.references = references
         self.needs = needs
-        self._unfit = unfit
+        self._check_input = check_input
         self._label = Path(name).name
         allowed = tuple(Path(folder).expanduser() for folder in media_from)
         self.media = Reach(Path(name).parent if _made_by(name) is None else None, allowed)
@@ -142,7 +142,7 @@ class Source:
             if found is None:
                 return None
             given = Given(found[0], tuple(found[1]))
-        if self._unfit is not None and (why := self._unfit(given.problem)) is not None:
+        if self._check_input is not None and (why := self._check_input(given.problem)) is not None:
             raise InputError(why)
         return given
 
@@ -341,7 +341,7 @@ def open_source(
     declared: Declared | None = None,
     references: bool = False,
     needs: frozenset[str] = frozenset(),
-    unfit: Callable[[Problem], str | None] | None = None,
+    check_input: Callable[[Problem], str | None] | None = None,
     media_from: Sequence[str | Path] = (),
 ) -> Source:
     """The source of that name; see `Source`."""
@@ -351,6 +351,6 @@ def open_source(
         declared=declared,
         references=references,
         needs=needs,
-        unfit=unfit,
+        check_input=check_input,
         media_from=media_from,
     )

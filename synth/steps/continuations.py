@@ -74,6 +74,6 @@ class ValuingStep(ContinuingStep, VerifyingStep):
                 continue
             rationale = self.read_on(problem, beginning, model, request, reply)
             verdict = await self.verify(rationale, unit)
-            if verdict.label != "timeout":
+            if verdict.decided:
                 verified.append((rationale, verdict))
         return Continuations(tuple(verified), len(asked) - len(verified))

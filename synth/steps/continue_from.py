@@ -1,7 +1,8 @@
-"""`continue`: models go on from some step of a rationale."""
+"""`continue`: models continue a rationale from one of its steps."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Annotated, ClassVar, Literal
@@ -18,13 +19,15 @@ from synth.steps.unit import Unit
 
 __all__ = ["Continue"]
 
+_OF_NOTHING = 50_000
+"""Samples of a continuation of nothing begin here: the question is that of `generate`, whose samples these are not to be."""
 _compiled = lru_cache(maxsize=256)(Expression)
 
 
 class Continue(ContinuingStep):
-    """Keep the first steps of a rationale and have models go on from there, on request after a text that is inserted.
+    """Keep the first steps of a rationale and have models continue from there, on request after a text that is inserted.
 
-    A continuation is a rationale whose `parent` is the one it goes on from, whose text begins with that one's, byte for byte, and
+    A continuation is a rationale whose `parent` is the one it continues, whose text begins with that one's, byte for byte, and
     whose `given` says how many leading steps are not its own; `parts.spans` says who wrote which characters. Verify it like any
     rationale. Sources: continuations as in arXiv:2312.08935 (Math-Shepherd); inserted feedback as in arXiv:2508.07616 (ThinkTuning).
     """
@@ -34,8 +37,8 @@ class Continue(ContinuingStep):
 
     step: Literal["continue"] = "continue"
     at: Expr | None = None
-    """How many leading steps are kept, as an expression: `score.step_value_first_zero`, `2`. 0: none. Where it has no value,
-    nothing is continued. All steps if not given."""
+    """How many leading steps are kept, as an expression: `score.step_value_first_zero`, `2`. 0: none. Where it has no value, or the rationale has
+    fewer steps, nothing is continued. All steps if not given."""
     whole: bool = False
     """Instead of `at`: keep all of its text, with the statement of its answer, which is then a step of its own. `insert` says what
     follows it."""
@@ -66,10 +69,16 @@ class Continue(ContinuingStep):
     async def run(self, records: Sequence[Rationale], unit: Unit) -> Iterable[UnitRecord]:
         asked: list[tuple[Model, Request, UnitRecord]] = []
         beginnings: list[Beginning] = []
+        times: Counter[str] = Counter()
         for rationale in records:
             for beginning in self._beginnings(rationale, unit):
                 for model in unit.models(self.by):
                     requests = self.going_on(unit.problem_of(rationale), beginning, model, self.samples)
+                    # What two rationales begin alike, and what `generate` was asked already, gets samples of its own.
+                    key = model.key(requests[0])
+                    offset = times[key] + (0 if beginning.given else _OF_NOTHING)
+                    times[key] += self.samples
+                    requests = [r._replace(sample=r.sample + offset) for r in requests]
                     asked += [(model, request, rationale) for request in requests]
                     beginnings += [beginning] * len(requests)
         replies = await self.ask_all(asked, unit)
@@ -89,9 +98,10 @@ class Continue(ContinuingStep):
         if isinstance(kept, bool) or not isinstance(kept, (int, float)) or kept != int(kept):
             what = f"at is to be a number of steps, and {self.at} is {kept!r:.100}"
             raise UserError(what, where=where, fix="give an expression of a whole number")
-        if not 0 <= kept <= len(rationale.steps):
-            what = f"at is {int(kept)}, and the rationale has {len(rationale.steps)} steps"
-            raise UserError(what, where=where, fix="give a number from 0 to the number of its steps")
+        if kept < 0:
+            raise UserError(f"at is {int(kept)}", where=where, fix="give a number of steps, from 0")
+        if kept > len(rationale.steps):
+            return []
         if self.insert is None:
             return [Beginning.of(rationale, int(kept))]
         inserted = _compiled(self.insert).value(seen, where)

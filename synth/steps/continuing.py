@@ -1,4 +1,4 @@
-"""What the steps share that go on from the beginning of a solution: the beginning, the request, and the reading."""
+"""What the steps share that continue the beginning of a solution: the beginning, the request, and the reading."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from synth.verify import find_answer
 
 __all__ = ["Beginning", "ContinuingStep"]
 
-Form = Literal["text"]
+_BARE = 4
+"""Characters, such as `**` on both sides, that a bare answer may have around it."""
 
 
 class Beginning(NamedTuple):
@@ -62,11 +63,11 @@ class Beginning(NamedTuple):
             seam = next((s for s in between if s and s.isspace()), "\n")
         return cls(rationale, kept, whole[:end], seam, inserted)
 
-    @property
-    def states_answer(self) -> bool:
-        """Whether its author states the answer within it, so that a continuation has no choice left."""
-        span = self.rationale.answer_span
-        return span is not None and not self.rationale.steps_of_thought and span[0] < len(self.text)
+    def states_answer(self, problem: Problem) -> bool:
+        """Whether its author states an answer within it, so that a continuation has no choice left."""
+        answer, span = find_answer(self.text, kind=problem.compared_as, choices=problem.choices)
+        # A short step may be read as a bare answer; a statement has words or marks around it.
+        return answer is not None and span is not None and span[1] - span[0] > len(answer) + _BARE
 
     @property
     def steps(self) -> tuple[str, ...]:
@@ -112,7 +113,7 @@ class Beginning(NamedTuple):
 
 
 class ContinuingStep(WritingStep):
-    """A step that has models go on from the beginning of a solution.
+    """A step that has models continue the beginning of a solution.
 
     A model that takes the beginning of its reply (`prefill`) is asked as `generate` asks, with the beginning as the start of its
     reply. Others are shown the beginning and asked for what comes next. A reply that repeats the beginning loses the repetition;
@@ -182,7 +183,8 @@ class ContinuingStep(WritingStep):
         response, start = beginning.joined(reply.text)
         own = response[start:]
         answer, place = find_answer(own, kind=problem.compared_as, choices=problem.choices)
-        steps, segmenter = cut(None, own, place, self.segment, "response")
+        thought = reply.thought if self.thought == "keep" else None
+        steps, segmenter = cut(thought, own, place, self.segment)
         return self.read(
             problem,
             model,

@@ -18,7 +18,7 @@ _REPLY: JsonValue = {"explanation": "text", "first_wrong_step": "int?", "kind": 
 class Critique(Ask):
     """Each model explains what is wrong in a rationale: which step errs first, how, and what it should have been.
 
-    It is `ask` with a prompt, a reply and a critique of its own. The critic is not told who wrote the rationale. A step number that the
+    It is `ask` with a prompt, a reply and a critique of its own. The critic does not see who wrote the rationale. A step number that the
     rationale does not have is passed over; the explanation stays. Source: mistake-aware feedback of arXiv:2410.03663, whose models see
     the gold answer.
     """

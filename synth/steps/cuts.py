@@ -77,7 +77,7 @@ def piece_starts(text: str, n: int) -> list[int]:
 
 
 def marked_sentences(text: str, markers: Sequence[str]) -> Iterator[int]:
-    """Where a sentence or a line begins with one of these words, whatever its case."""
+    """Where a sentence or a line begins with one of these words, in any case."""
     known = [(marker.casefold(), len(marker)) for marker in markers]
     for place in _beginnings(text):
         at = place

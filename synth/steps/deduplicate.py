@@ -16,7 +16,7 @@ __all__ = ["Deduplicate"]
 
 
 class Deduplicate(Step):
-    """Put out rationales that (nearly) repeat an earlier one of the same problem; the rejection names it and the similarity."""
+    """Reject rationales that (nearly) repeat an earlier one of the same problem; the rejection names it and the similarity."""
 
     takes: ClassVar[type[UnitRecord]] = Rationale
     gives: ClassVar[tuple[type[UnitRecord], ...]] = (Rejection,)

@@ -1,4 +1,4 @@
-"""`filter`: put out what does not satisfy an expression."""
+"""`filter`: reject what does not satisfy an expression."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SCORE = re.compile(r"\b(score|label)\.(\w+)")
 
 
 class Filter(Step):
-    """Reject records for which an expression is not true. A record that lacks a score the expression compares is out too."""
+    """Reject records for which an expression is not true. A record that lacks a score the expression compares is rejected too."""
 
     gives: ClassVar[tuple[type[UnitRecord], ...]] = (Rejection,)
 

@@ -19,7 +19,7 @@ class Generate(WritingStep):
     """Models solve the problem and show their work; each sample is a rationale.
 
     Source: zero-shot and few-shot chain of thought as in arXiv:2212.10071 (k samples of a model); with `hint: answer`
-    the rationalization of arXiv:2203.14465 (the solver is told the gold answer; the hint never enters the record).
+    the rationalization of arXiv:2203.14465 (the solver is given the gold answer; the hint never enters the record).
     """
 
     takes: ClassVar[type[UnitRecord]] = Problem

@@ -139,7 +139,7 @@ class Make(BaseModel, ABC):
 
     @abstractmethod
     def records(self, source: Source, seen: Lazy, key: list[Any]) -> Iterable[UnitRecord]:
-        """The records, in front of a set of variables; `key` tells them apart from others of the same reply."""
+        """The records, in front of a set of variables; `key` distinguishes them from others of the same reply."""
 
     def _value(self, expression: str, source: Source, seen: Lazy) -> Any:
         return _compiled(expression).value(seen, f"step {source.step.name}, {source.subject}")

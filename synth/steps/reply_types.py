@@ -35,7 +35,7 @@ class _Field(NamedTuple):
 
     annotation: Any
     words: str
-    """What it is, as a model is told."""
+    """What it is, in the words for a model."""
     line: str
     """The same, where it is written on a line of its own."""
     flat: bool
@@ -53,7 +53,7 @@ class ReplyType(NamedTuple):
 
     Attributes:
         kind: `text`: all of it, as it comes; `probability`: how probable a yes is; `value`: a value alone; `object`: named fields.
-        shape: the class it is held to; None for `text` and `probability`.
+        shape: the response schema, a class; None for `text` and `probability`.
         fields: names of the fields of an object, with what each is.
         flat: whether a model that cannot be held to a schema writes it as lines instead of JSON.
         answers: the fields that hold an answer to the problem; `""` where the reply itself is one.
@@ -337,7 +337,7 @@ def _per_step(written: Any, place: str, level: int, steps: int | None) -> _Field
 
 
 def _bare(word: str) -> str:
-    """A word without quotes and marks around it, whatever its case."""
+    """A word without quotes and marks around it, in any case."""
     return word.strip().strip("\"'`*.()[]").strip().casefold()
 
 

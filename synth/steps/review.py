@@ -25,7 +25,7 @@ from synth.steps.unit import Unit
 from synth.steps.yes_or_no import YES_OR_NO, probability_of_yes
 from synth.verify import compare_answers
 
-__all__ = ["Leniency", "Review", "Verdict", "judge_reviews"]
+__all__ = ["RaterCalibration", "Review", "Verdict", "judge_reviews"]
 
 LOWEST, HIGHEST = 1, 5
 """The scale of spoken scores, arXiv:2410.03663."""
@@ -34,7 +34,7 @@ _RATING = re.compile(r"\[?\s*+(\d++)\s*+\]?(?:\s*+(?:/|out of)\s*+5)?\.?")
 
 
 def _rating(value: Any) -> Any:
-    """`4`, `[4]`, `4/5` and `4 out of 5` are 4; whatever else is no number."""
+    """`4`, `[4]`, `4/5` and `4 out of 5` are 4; anything else is not a number."""
     if isinstance(value, str) and (found := _RATING.fullmatch(value.strip())):
         return int(found[1])
     return value
@@ -50,7 +50,7 @@ class _Rated(Reply):
     score: Annotated[int, BeforeValidator(_rating)]
 
 
-class Leniency(NamedTuple):
+class RaterCalibration(NamedTuple):
     """How one reviewer scores: mean and standard deviation of its valid scores."""
 
     mean: float
@@ -79,7 +79,7 @@ def judge_reviews(
     strict: bool = True,
     min_valid: int = 1,
     aggregate: Literal["mean", "median", "min"] = "mean",
-    calibration: Mapping[str, Leniency] | None = None,
+    calibration: Mapping[str, RaterCalibration] | None = None,
 ) -> Verdict:
     """What the reviews of one record come to.
 
@@ -114,7 +114,7 @@ class _Opinion(NamedTuple):
 
 
 class Review(ModelStep):
-    """Reviewers judge records one by one, without being told who wrote them; nobody reviews what is his own.
+    """Reviewers judge records one by one, without seeing who wrote them; no model reviews its own work.
 
     Each review is a score `NAME_single` with its reviewer as judge; what they come to is one score `NAME` with the label
     `accepted`, `rejected` or `too_few` (valid reviews). Three modes: a spoken `score` from 1 to 5 (the peer review of
@@ -153,7 +153,7 @@ class Review(ModelStep):
     calibration: str | None = None
     """A JSON file with each reviewer's mean and standard deviation, `{"gpt": {"mean": 3.9, "std": 1.6}}`: scores then
     count by their distance from it. `synth audit RUN --save-calibration FILE` writes one from a run; running again with it
-    asks nothing anew."""
+    asks nothing again."""
 
     def takes_type(self) -> type[UnitRecord]:
         return _TYPES[self.target]
@@ -206,7 +206,7 @@ class Review(ModelStep):
             yield "prompt", what, "prompt: review/safe (with mode: probability), or one of your own"
         if self.calibration is not None:
             try:
-                known = _leniency(str(self._calibration_path()))
+                known = _rater_calibration(str(self._calibration_path()))
             except UserError as error:
                 yield "calibration", error.what, error.fix or ""
             else:
@@ -283,7 +283,7 @@ class Review(ModelStep):
                 opinions.append(None)
                 continue
             same = [s for s in own if _agree(s.answer, record.answer, problem)]
-            reason = f"solved anew {len(own)} times: {', '.join(s.answer or '-' for s in own)}"
+            reason = f"solved again {len(own)} times: {', '.join(s.answer or '-' for s in own)}"
             key = "+".join(s.id for s in own)
             opinions.append(_Opinion(len(same) / len(own), None, reason, own[0].call, key))
         return opinions
@@ -328,7 +328,7 @@ class Review(ModelStep):
             strict=self.strict,
             min_valid=min(self.min_valid, max(1, len(opinions))),
             aggregate=self.aggregate,
-            calibration=_leniency(str(self._calibration_path())) if self.calibration is not None else None,
+            calibration=_rater_calibration(str(self._calibration_path())) if self.calibration is not None else None,
         )
         valid = [f"{v:g}" for v in values.values() if v is not None]
         rule = f"{self.aggregate} {'>' if self.strict else '>='} {threshold:g}"
@@ -382,11 +382,14 @@ _MOST_BYTES = 2**20
 
 
 @cache
-def _leniency(path: str) -> dict[str, Leniency]:
+def _rater_calibration(path: str) -> dict[str, RaterCalibration]:
     fix = 'write {"REVIEWER": {"mean": 3.9, "std": 1.6}}, or let synth audit RUN --save-calibration write it'
     try:
-        return TypeAdapter(dict[str, Leniency]).validate_python(
-            {name: Leniency(**numbers) for name, numbers in orjson.loads(read_file(Path(path), _MOST_BYTES)).items()}
+        return TypeAdapter(dict[str, RaterCalibration]).validate_python(
+            {
+                name: RaterCalibration(**numbers)
+                for name, numbers in orjson.loads(read_file(Path(path), _MOST_BYTES)).items()
+            }
         )
     except UserError as error:
         raise UserError(f"the calibration cannot be read: {error.what}", where=path, fix=fix) from error

@@ -1,4 +1,4 @@
-"""`revise`: models write a rationale anew, with what its critics said."""
+"""`revise`: models write a rationale again, with what its critics said."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Revise"]
 
 
 class Revise(WritingStep):
-    """Each model writes a rationale anew, seeing it and the live critiques of it; the revision names it as its parent.
+    """Each model writes a rationale again, seeing it and the live critiques of it; the revision names it as its parent.
 
     Verify the revision like any rationale; `pair` with `reason: revision` then prefers it to its parent.
     Source: feedback and refinement as in arXiv:2303.17651 (Self-Refine).

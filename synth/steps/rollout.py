@@ -18,7 +18,7 @@ from synth.steps.continuing import Beginning
 from synth.steps.make import Expr
 from synth.steps.step import ScoreName
 from synth.steps.unit import Unit
-from synth.verify import Verdict
+from synth.verify import ANSWER, Verdict
 
 __all__ = ["Rollout", "first_zero_by_halving"]
 
@@ -29,7 +29,8 @@ class Rollout(ValuingStep):
     """Score each step of a rationale by continuations from it: `step_value` is the share of them that the verifier calls right.
 
     The value of step i is that of the beginning which ends with it; that of the last step is the outcome of the rationale itself.
-    A continuation that does not come, or that is cut off, is missing and not wrong. Beginnings that rationales of a problem share are
+    A continuation that does not come, that is cut off, or of which the verifier cannot say whether it is right, is missing and not wrong.
+    Rationales of problems without a gold answer are left alone by the verifier `answer`. Beginnings that rationales of a problem share are
     continued once. `step_value_known` says how many continuations a value rests on, `step_value_first_zero` the index of the first step from which no
     continuation is right, from 0.
 
@@ -38,6 +39,7 @@ class Rollout(ValuingStep):
     """
 
     takes: ClassVar[type[UnitRecord]] = Rationale
+    by_products: ClassVar[frozenset[type[UnitRecord]]] = frozenset({Rationale})
 
     step: Literal["rollout"] = "rollout"
     samples: Annotated[int, Field(ge=1, le=1024)] = 8
@@ -49,13 +51,15 @@ class Rollout(ValuingStep):
     `binary`: by halving, at most ⌈log2 n⌉ of n steps, as if no later beginning could be better. The last two leave alone rationales
     that are right themselves: there is no first wrong step to find."""
     at: Expr | None = None
-    """Which beginnings, as an expression: a list of numbers of steps (`[1, 2]`). With `probe: all`."""
+    """Which beginnings, as an expression: a list of numbers of steps (`[1, 2]`). With `probe: all`. Those that a rationale does not have
+    are left out."""
     start: bool = False
     """Whether the bare question is continued as well; `step_value` of the problem is then how often it is solved."""
     enough: Annotated[int, Field(ge=1)] | None = None
     """Stop at so many right continuations of a beginning, which are then asked for one after the other."""
     keep: Literal["none", "one_right", "all"] = "none"
-    """Which continuations become rationales, each with its verdict as the score `correct`."""
+    """Which continuations become rationales, each with its verdict as the score `correct`. A later step works on them where its `of`
+    names this one."""
     score: ScoreName = "step_value"
     """Name of the score."""
 
@@ -87,6 +91,8 @@ class Rollout(ValuingStep):
             yield "at", f"probe: {self.probe} finds the beginnings itself", "leave out at, or set probe: all"
 
     async def run(self, records: Sequence[Rationale], unit: Unit) -> Iterable[UnitRecord]:
+        if self.verifier == ANSWER:
+            records = [r for r in records if unit.problem_of(r).answer is not None]
         under_way: dict[tuple[str, str, int, str], asyncio.Task[Continuations]] = {}
         made: list[UnitRecord] = []
         async with asyncio.TaskGroup() as group:
@@ -107,14 +113,27 @@ class Rollout(ValuingStep):
             ]
             problems = {unit.problem_of(r).id: unit.problem_of(r) for r in records} if self.start else {}
             starts = [(p, m, continued(m, p, None)) for p in problems.values() for m in unit.models(self.by)]
+        firsts: dict[str, int] = {}
         for rationale, model, values in scored:
             made += self._scores(rationale, model, values.result())
-        for problem, model, found in starts:
-            judge, share = self._judge(model), found.result()
+            first = self._first_zero(rationale, values.result())
+            if first is not None:
+                firsts[rationale.id] = min(first, firsts.get(rationale.id, first))
+        for rationale in records:
+            if (first := firsts.get(rationale.id)) is not None:
+                last = first == len(rationale.steps)
+                reason = "only the outcome is wrong" if last else f"no continuation is right from step {first} on"
+                judge = f"{self.name}/{self.version}"
+                made.append(self._score(rationale, None, first - 1, reason, judge, "_first_zero"))
+        for problem, model, under in starts:
+            judge, share = self._judge(model), under.result()
             made.append(self._score(problem, None, share.value, share.reason, judge))
-        for task in under_way.values():
-            made += self._kept(task.result())
-        return made
+        unlike: dict[int, Continuations] = {}
+        for _, _, values in scored:  # in the order of the records, and not of the replies
+            for _, found in sorted(values.result()[1].items(), key=lambda item: item[0]):
+                if found is not None:
+                    unlike.setdefault(id(found), found)
+        return [*made, *(record for one in unlike.values() for record in self._kept(one))]
 
     async def _values(
         self,
@@ -131,7 +150,7 @@ class Rollout(ValuingStep):
 
         async def value(kept: int) -> float | None:
             beginning = Beginning.of(rationale, kept)
-            found[kept] = None if beginning.states_answer else await continued(model, problem, beginning)
+            found[kept] = None if beginning.states_answer(problem) else await continued(model, problem, beginning)
             return None if (share := found[kept]) is None else share.value
 
         last = len(rationale.steps)
@@ -194,16 +213,19 @@ class Rollout(ValuingStep):
                 made.append(self._score(rationale, kept - 1, len(share.verified), "continuations", judge, "_known"))
         if not rationale.steps:
             return made
-        last = None if outcome.label == "timeout" else float(outcome.label == "right")
+        last = float(outcome.label == "right") if outcome.decided else None
         made.append(self._score(rationale, len(rationale.steps) - 1, last, f"the outcome: {outcome.detail}", judge))
-        values_ = {kept: share.value for kept, share in found.items() if share is not None}
-        if last is not None:
-            values_[len(rationale.steps)] = last
-        first = next((kept for kept in sorted(values_) if values_[kept] == 0), None)
-        if first is not None:
-            reason = f"no continuation is right from step {first} on" if first in found else "only the outcome is wrong"
-            made.append(self._score(rationale, None, first - 1, reason, judge, "_first_zero"))
         return made
+
+    def _first_zero(self, rationale: Rationale, values: tuple[Verdict, dict[int, Continuations | None]]) -> int | None:
+        """The number of steps of the shortest beginning of value 0; None where there is none, or a shorter one has no known value."""
+        outcome, found = values
+        known = {kept: share.value for kept, share in found.items() if share is not None}
+        if outcome.decided:
+            known[len(rationale.steps)] = float(outcome.label == "right")
+        first = min((kept for kept, value in known.items() if value == 0 and kept), default=None)
+        before = known if self.probe == "binary" else range(1, first or 1)
+        return None if first is None or any(known.get(k) is None for k in before if k < first) else first
 
     def _judge(self, model: Model) -> str:
         return f"{self.name}/{self.version} of {model.name}, k={self.samples}"
@@ -230,26 +252,16 @@ class Rollout(ValuingStep):
             chosen = tuple(pair for pair in chosen if pair[1].label == "right")[:1]
         made: list[UnitRecord] = []
         for rationale, verdict in chosen:
-            right = float(verdict.label == "right")
-            made += [
-                rationale,
-                self.derive(
-                    Score,
-                    [rationale],
-                    target=rationale.id,
-                    name="correct",
-                    value=right,
-                    label=verdict.label,
-                    judge=verdict.method,
-                    reason=verdict.detail,
-                ),
-            ]
+            made += [rationale, self.verdict(rationale, verdict)]
         return made
 
 
 def _shared(rationale: Rationale, problem: Problem, kept: int, text: str) -> Beginning | None:
     """The beginning of a rationale, where it is this one."""
+    spans = rationale.step_spans
     if not kept or rationale.problem != problem.id or len(rationale.steps) < kept:
+        return None
+    if spans is not None and spans[kept - 1][1] != len(text):  # cheaper than to compare the texts
         return None
     beginning = Beginning.of(rationale, kept)
     return beginning if beginning.text == text else None

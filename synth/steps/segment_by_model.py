@@ -30,7 +30,7 @@ class SegmentByModel(ModelStep):
     rejected with the rule `superseded`; where the reply cannot be used it keeps its old steps, and a failure says why.
 
     By `reply: numbers` the model sees the text as numbered units, and writes for each chunk its purpose and the number of its first unit:
-    whatever it writes, no character can change, and a chunk takes some 25 tokens. By `reply: chunks` it copies the text with each chunk in tags, as
+    no reply can change a character, and a chunk takes some 25 tokens. By `reply: chunks` it copies the text with each chunk in tags, as
     arXiv:2508.19229 has it, which takes as many tokens as the text, needs a model that copies well, and can cut anywhere; the copy is compared with
     the text character by character, white space between chunks aside. A text of one unit is not asked about.
     """
@@ -180,7 +180,7 @@ class _Purposes(Reply):
 
 @cache
 def _purposes(n: int) -> type[Reply]:
-    """The reply that names some of `n` units. The purpose comes first: whoever has named it knows where it ends."""
+    """The reply that names some of `n` units. The purpose comes first: a model that has named it knows where it ends."""
     number: Any = {"type": "integer"}
     number |= {"enum": list(range(1, n + 1))} if n <= _LISTED else {"minimum": 1, "maximum": n}
     first: Any = Annotated[int, Field(ge=1, le=n), WithJsonSchema(number)]

@@ -19,7 +19,7 @@ _TYPES: dict[str, type[UnitRecord]] = {k.alias: k for k in (Rationale, Critique,
 
 
 class Select(Step):
-    """Keep the best few records of each problem, or some at random, and put out the rest."""
+    """Keep the best few records of each problem, or some at random, and reject the rest."""
 
     gives: ClassVar[tuple[type[UnitRecord], ...]] = (Rejection,)
 

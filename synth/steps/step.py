@@ -41,6 +41,8 @@ class Step(BaseModel, ABC):
     """The types of record it makes."""
     version: ClassVar[int] = 1
     """Raised when the same inputs would give other records; stands in their ids."""
+    by_products: ClassVar[frozenset[type[UnitRecord]]] = frozenset()
+    """Types of record among `gives` that later steps work on only where their `of` names this step."""
     needs: ClassVar[frozenset[str]] = frozenset()
     """Fields of the problem without which it cannot work, such as `answer`."""
     names_steps: ClassVar[tuple[str, ...]] = ("of",)
@@ -55,7 +57,8 @@ class Step(BaseModel, ABC):
     name: str = ""
     """What this use of it is called in the results; the step's own name if not given."""
     of: str | tuple[str, ...] | None = None
-    """The earlier step or steps whose records it works on; `"*"` for all. Default: the latest that made such records."""
+    """The earlier step or steps whose records it works on; `"*"` for all. Default: the latest that made such records, other than as
+    by-products (the continuations that `rollout` keeps)."""
     where: str | None = None
     """An expression; the step leaves alone the records for which it is not true."""
     when: str | None = None
@@ -142,8 +145,8 @@ class Step(BaseModel, ABC):
         """The type of record that the steps make which an option of `names_steps` names."""
         return self.takes_type()
 
-    def unfit(self, problem: Problem) -> str | None:  # noqa: ARG002
-        """Why it cannot work on a problem of the input, beyond fields it lacks; told before anything is asked."""
+    def check_input(self, problem: Problem) -> str | None:  # noqa: ARG002
+        """Why it cannot work on a problem of the input, beyond fields it lacks; reported before any call."""
         return None
 
     def described(self) -> dict[str, Any]:
@@ -267,7 +270,7 @@ class ModelStep(Step):
             variables: what it is filled in with.
             task: what is asked about.
             sample: which of several samples of this prompt in this iteration, from 0.
-            shape: what the reply is read as; None for a text.
+            shape: the response schema; None for a text.
             parameters: further parameters, which go before those of the step.
 
         Raises:

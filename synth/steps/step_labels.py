@@ -379,6 +379,6 @@ class StepLabels(Step):
 
 
 def _prefixes(record: Rationale) -> list[Prefix]:
-    """For each step the beginning of the rationale that ends with it, which white space does not tell apart from others."""
+    """For each step the beginning of the rationale that ends with it, regardless of white space."""
     steps = [" ".join(step.split()) for step in record.steps]
     return [(record.problem, *steps[: index + 1]) for index in range(len(steps))]

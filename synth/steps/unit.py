@@ -35,9 +35,8 @@ _MENDED_BY_OTHERS = frozenset(
         "repeated",
     }
 )
-"""Causes that asking at once would not mend, and a larger limit, another model behind the address, or a mended server
-or function may.
-"""
+"""Failures that an immediate retry cannot fix, but a higher token limit, another model or a repaired server or function
+might."""
 
 
 class Unit:
@@ -208,8 +207,8 @@ class Unit:
     async def ask(self, model: Model, request: Request, target: UnitRecord) -> Completion | None:
         """One reply; or None, and a `Failure` on `target` that says why there is none.
 
-        A reply that was cut off is asked for once more where the request says with which limit; one that lacks the
-        shape it was to have is to be mended once, and `value` is the object.
+        A reply that was cut off is asked for once more where the request says with which limit; one that
+        does not fit its response schema is sent back once for repair, and `value` is the object.
 
         Raises:
             SetupError: no call to this model can succeed.
@@ -286,7 +285,7 @@ class Unit:
         except ModelError as error:
             raise _Failed(error, repair) from error
         except Unreadable as why:
-            what = f"the reply does not have its shape, and could not be mended: {why}"
+            what = f"the reply does not fit its response schema, and could not be repaired: {why}"
             raise _Failed(ModelError("shape", what, raw=repaired.text), repair) from why
 
     async def _longer(self, model: Model, request: Request) -> Completion:
@@ -351,7 +350,7 @@ def _continuation(prefix: str, text: str) -> str:
     except Restarted as restarted:
         raise ModelError("restarted", str(restarted), raw=text) from restarted
     if repeated_share(added) >= _LOOPS:
-        raise ModelError("repeated", "the continuation says the same again and again", raw=text)
+        raise ModelError("repeated", "the continuation repeats itself", raw=text)
     return added
 
 
@@ -374,5 +373,5 @@ def _two_with_one_id(known: UnitRecord, record: UnitRecord) -> StepError:
     return StepError(
         f"{differ} have the id {record.id}",
         where=f"step {record.step}",
-        fix="a step that makes several records from the same replies tells them apart by `key` (Step.derive)",
+        fix="a step that makes several records from the same replies distinguishes them by `key` (Step.derive)",
     )

@@ -9,13 +9,13 @@ from synth.records import Rationale, Score, UnitRecord
 from synth.steps.step import ScoreName
 from synth.steps.unit import Unit
 from synth.steps.verifying import VerifyingStep
-from synth.verify import Verdict
 
 __all__ = ["VerifyAnswer"]
 
 
 class VerifyAnswer(VerifyingStep):
-    """Score each rationale 1 (`right`) or 0 (`wrong`, `unparsed`, `timeout`) against the gold answer, or by another verifier.
+    """Score each rationale 1 (`right`) or 0 (`wrong`, `unparsed`, `timeout`) against the gold answer, or by another verifier; null where
+    the verifier cannot say, or there is no gold answer (`undecided`).
 
     How answers are compared follows the problem's kind of answer: as numbers, choices, mathematics, words or yes/no.
     """
@@ -31,17 +31,4 @@ class VerifyAnswer(VerifyingStep):
         return (self.score,)
 
     async def run(self, records: Sequence[Rationale], unit: Unit) -> Iterable[UnitRecord]:
-        return [self.verdict(rationale, await self.verify(rationale, unit)) for rationale in records]
-
-    def verdict(self, rationale: Rationale, verdict: Verdict) -> Score:
-        """A verdict as a score."""
-        return self.derive(
-            Score,
-            [rationale],
-            target=rationale.id,
-            name=self.score,
-            value=1.0 if verdict.label == "right" else 0.0,
-            label=verdict.label,
-            judge=verdict.method,
-            reason=verdict.detail,
-        )
+        return [self.verdict(rationale, await self.verify(rationale, unit), self.score) for rationale in records]

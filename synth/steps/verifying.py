@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+import os
+import threading
+import traceback
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from contextlib import suppress
+from functools import cached_property
 from typing import Annotated, Any
+from weakref import WeakKeyDictionary
 
 from pydantic import Field, InstanceOf
 from pydantic.json_schema import SkipJsonSchema
 
+from synth.errors import StepError
 from synth.models import Model
-from synth.records import Rationale
+from synth.records import Problem, Rationale, Score
 from synth.steps.step import Step
 from synth.steps.unit import Unit
 from synth.verify import ANSWER, Verdict, Verifier, all_verifiers, as_verdict, verify_by_answer
@@ -53,16 +60,69 @@ class VerifyingStep(Step):
         problem = unit.problem_of(rationale)
         if self.verifier == ANSWER:
             options: dict[str, Any] = {"tolerance": self.tolerance, "timeout": self.timeout, "f1_threshold": self.f1}
-            if (
-                problem.compared_as != "math"
-            ):  # mathematics may take as long as the time-out, the others take microseconds
+            # Mathematics may take as long as the time-out; the others take microseconds.
+            if problem.compared_as != "math":
                 return verify_by_answer(rationale, problem, **options)
             return await asyncio.to_thread(verify_by_answer, rationale, problem, **options)
-        verifier = self.known_verifiers()[self.verifier]
         try:
-            async with asyncio.timeout(self.timeout):
-                said = await asyncio.to_thread(verifier, rationale, problem)
+            said = await self._in_thread(self.known_verifiers()[self.verifier], rationale, problem)
+            return as_verdict(self.verifier, said, rationale, problem)
         except TimeoutError:
             what = f"{self.verifier}: not decided within {self.timeout:g} s"
             return Verdict("timeout", rationale.answer, problem.answer or "", self.verifier, what)
-        return as_verdict(self.verifier, said, rationale, problem)
+        except Exception as error:
+            frame = traceback.extract_tb(error.__traceback__)[-1]
+            raise StepError(
+                f"the verifier {self.verifier} raised {type(error).__name__}: {error}"[:1000],
+                where=f"step {self.name}, problem {problem.source or problem.id}, {frame.filename}:{frame.lineno}",
+                fix="correct the verifier and run the same command again: what was paid for is kept",
+            ) from error
+
+    async def _in_thread(self, verifier: Verifier, rationale: Rationale, problem: Problem) -> Verdict | bool | None:
+        """What a verifier says, in a thread of its own. The time-out begins when the thread does, whatever else the machine has to do
+        before; a verifier that does not end is left behind, and ends with the process.
+
+        Raises:
+            TimeoutError: it took longer.
+        """
+        loop = asyncio.get_running_loop()
+        async with self._turns.setdefault(loop, asyncio.Semaphore(_AT_ONCE)):
+            said: asyncio.Future[Verdict | bool | None] = loop.create_future()
+
+            def deliver(value: Verdict | bool | None, error: BaseException | None) -> None:
+                if not said.done():
+                    said.set_result(value) if error is None else said.set_exception(error)
+
+            def work() -> None:
+                value, raised = None, None
+                try:
+                    value = verifier(rationale, problem)
+                except Exception as error:  # noqa: BLE001  # it is raised where the verifier was asked
+                    raised = error
+                with suppress(RuntimeError):  # the loop has ended, and nobody waits
+                    loop.call_soon_threadsafe(deliver, value, raised)
+
+            threading.Thread(target=work, name=f"verifier {self.verifier}", daemon=True).start()
+            async with asyncio.timeout(self.timeout):
+                return await said
+
+    @cached_property
+    def _turns(self) -> MutableMapping[asyncio.AbstractEventLoop, asyncio.Semaphore]:
+        return WeakKeyDictionary()
+
+    def verdict(self, rationale: Rationale, verdict: Verdict, name: str = "correct") -> Score:
+        """A verdict as a score of the rationale: null where the verifier could not say."""
+        return self.derive(
+            Score,
+            [rationale],
+            target=rationale.id,
+            name=name,
+            value=None if verdict.label == "undecided" else float(verdict.label == "right"),
+            label=verdict.label,
+            judge=verdict.method,
+            reason=verdict.detail,
+        )
+
+
+_AT_ONCE = max(2, os.cpu_count() or 1)
+"""Verifiers that run at the same time: more would wait for each other, and their time-outs would count it."""

@@ -78,7 +78,7 @@ class WritingStep(ModelStep):
         """The request for a rationale; `variables` go to the prompt that an option names, beside `problem`, `format` and `examples`."""
         form = task.format
         shown = {"problem": problem, "format": form, "examples": self._examples(problem, model, form), **variables}
-        shape = _shape_for(problem) if form == "json" else None
+        shape = _schema_for(problem) if form == "json" else None
         asked = LOGPROBS if self.logprobs else None
         return self.request(self.load(option), shown, task, shape=shape, parameters=asked)
 
@@ -225,14 +225,14 @@ class _Written(Reply):
 
 @cache
 def _shape(answers: tuple[str, ...]) -> type[_Written]:
-    """The shape with the answers that there can be; held to them by the endpoint's grammar, not when it is read."""
+    """The response schema with the answers that there can be; held to them by the endpoint's grammar, not when it is read."""
     if not answers:
         return _Written
     answer = (str, Field(json_schema_extra={"enum": list(answers)}))
     return create_model("Written", __base__=_Written, answer=answer)
 
 
-def _shape_for(problem: Problem) -> type[_Written]:
+def _schema_for(problem: Problem) -> type[_Written]:
     if problem.choices:
         return _shape(tuple(letter for letter, _ in problem.lettered_choices))
     return _shape(("yes", "no") if problem.answer_kind == "boolean" else ())

@@ -1,1 +1,1 @@
-"""Where a run lives: the journal (the truth), its fold into DuckDB, and the views people ask questions of."""
+"""Where a run lives: the journal (the truth), what is materialized of it in DuckDB, and the views people ask questions of."""

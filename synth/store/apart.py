@@ -136,7 +136,7 @@ class Asker:
             self._start()
 
     def end(self) -> None:
-        """Kill the process, if there is one; safe to call from any thread. Whoever waits for an answer gets an error."""
+        """Kill the process, if there is one; safe to call from any thread. A caller that waits for an answer gets an error."""
         process, self._process = self._process, None
         temporary, self._temporary = self._temporary, None
         self._busy = False

@@ -64,7 +64,7 @@ def _say(**message: Any) -> None:
 
 
 def _batches(result: Any) -> Iterator[list[tuple[Any, ...]]]:
-    """Rows, some `_BATCH_BYTES` at once as far as the rows before tell."""
+    """Rows, some `_BATCH_BYTES` at once judged by the rows before."""
     n = 1
     while rows := result.fetchmany(n):
         yield rows
@@ -132,7 +132,7 @@ def main() -> None:
         for line in sys.stdin.buffer:
             questions.put(line)
         shutil.rmtree(start["temporary"], ignore_errors=True)
-        os._exit(0)  # the parent is gone; whatever is being computed is of no use
+        os._exit(0)  # the parent is gone; its result is of no use
 
     threading.Thread(target=read, daemon=True).start()
     try:

@@ -1,7 +1,7 @@
-"""How a commit stands in the journal: what an owner made, in the stead of what it made before.
+"""How a commit stands in the journal: what an owner made, instead of what it made before.
 
 It is one JSON object. A tab stands before and after each row: JSON allows one between its parts and never has one within
-a text, so that the fold takes a commit apart without reading it.
+a text, so that a commit is taken apart without parsing it.
 """
 
 from __future__ import annotations

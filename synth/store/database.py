@@ -19,10 +19,10 @@ from synth.records import Critique, Pair, Problem, Rationale, Record, UnitRecord
 from synth.store.answer import Answer, create_function, typed
 from synth.store.columns import TABLES, columns, recorded, stored_columns
 from synth.store.entries import find_damage
-from synth.store.fold import BATCH_BYTES, BLOCK_BYTES, folded_up_to
 from synth.store.incoming import Rows, Seen
 from synth.store.journal import START, reaches, read_blocks
 from synth.store.manifest import read_manifest
+from synth.store.materialize import BATCH_BYTES, BLOCK_BYTES, materialized_up_to
 from synth.store.sealed import (
     DATABASE,
     Held,
@@ -85,7 +85,7 @@ class Store:
         self._functions: dict[str, tuple[Callable[..., Any], Sequence[str], str]] = {}
         self._asked: duckdb.DuckDBPyConnection | None = None
         """What somebody else's last question is asked of."""
-        self._folded = False
+        self._materialized = False
         """Whether `corpus.duckdb` is read, and only what is newer from the journal."""
         try:
             self._con = self._open(derived=True)
@@ -108,7 +108,7 @@ class Store:
             )
 
     def _set_aside(self) -> None:
-        """Set the damaged database aside: the next fold would go on with it, as it reads little of it."""
+        """Set the damaged database aside: the next `materialize` would continue with it, as it reads little of it."""
         path = self.run / DATABASE
         with suppress(OSError):  # the folder may not be written
             if os.access(path, os.R_OK):
@@ -128,7 +128,7 @@ class Store:
         with temporary_folder() as rows:
             con = connect((*files_of(path), Path(rows)) if derived else [Path(rows)], memory=self._memory)
             try:
-                self._folded = derived and self._attach(con, path)
+                self._materialized = derived and self._attach(con, path)
                 self._make_tables(con, Path(rows))
                 self._make_steps(con)
                 con.execute(VIEWS.read_text(encoding="utf-8"))
@@ -141,27 +141,27 @@ class Store:
         return con
 
     def _make_tables(self, con: duckdb.DuckDBPyConnection, rows: Path) -> None:
-        begin = folded_up_to(con, "folded") if self._folded else START
+        begin = materialized_up_to(con, "folded") if self._materialized else START
         blocks = read_blocks(self.run / "journal", begin, BLOCK_BYTES)
         first = next(blocks, None)
-        newer = first is not None or not self._folded
+        newer = first is not None or not self._materialized
         if newer:
             self._read_tail(con, rows, (lines for _, lines in chain([first] if first is not None else [], blocks)))
         for table, kind in TABLES.items():
             names = ", ".join(f'"{c}"' for c in columns(kind))
-            # Where all is folded, DuckDB is to see the bare table: it then reads texts only of rows that are asked for.
-            old = f'SELECT {names} FROM folded.main."{table}"' if self._folded else ""
+            # Where all is materialized, DuckDB is to see the bare table: it then reads texts only of rows that are asked for.
+            old = f'SELECT {names} FROM folded.main."{table}"' if self._materialized else ""
             if old and newer:
                 old += " WHERE owner IS NULL OR owner NOT IN (SELECT owner FROM tail.newer) UNION ALL "
             new = f'SELECT {names} FROM tail."{table}"' if newer else ""
             con.execute(f'CREATE VIEW "{table}" AS {old}{new}')
 
     def _read_tail(self, con: duckdb.DuckDBPyConnection, folder: Path, blocks: Iterable[bytes]) -> None:
-        """Take in what is not folded yet, beside what is."""
+        """Take in what is not materialized yet, beside what is."""
         con.execute("CREATE SCHEMA tail")
         make_tables(con, "tail")
         seen = Seen()
-        seen.begin(con, "folded.main", folded_up_to(con, "folded") if self._folded else START)
+        seen.begin(con, "folded.main", materialized_up_to(con, "folded") if self._materialized else START)
         try:
             with Rows(con, "tail", folder, seen) as rows:
                 size = 0
@@ -185,9 +185,9 @@ class Store:
             return False
         try:
             found = attach(con, path, "folded", read_only=True)
-        except Held:  # being folded this moment, here or elsewhere: the journal has it all
+        except Held:  # being written this moment, here or elsewhere: the journal has it all
             return False
-        return found and reaches(self.run / "journal", folded_up_to(con, "folded"))
+        return found and reaches(self.run / "journal", materialized_up_to(con, "folded"))
 
     def _make_steps(self, con: duckdb.DuckDBPyConnection) -> None:
         steps = [*self.manifest.described.steps, *self.manifest.corpus, *self.manifest.curated]
@@ -223,7 +223,7 @@ class Store:
 
     def fall_back(self, error: Exception) -> bool:
         """Read all from the journal from now on, where a damaged database is why a question failed. False where it is not."""
-        if not self._folded or type(error) not in _OF_DAMAGE or is_sound(self._con, "folded"):
+        if not self._materialized or type(error) not in _OF_DAMAGE or is_sound(self._con, "folded"):
             return False
         self._report(error)
         self._con.close()
@@ -327,10 +327,10 @@ class Store:
 
         Raises:
             duckdb.Error: the condition is none.
-            ValueError: calls are neither kept nor put out.
+            ValueError: calls are neither kept nor rejected.
         """
         if kept and not issubclass(kind, UnitRecord):
-            raise ValueError(f"{kind.table} are neither kept nor put out")
+            raise ValueError(f"{kind.table} are neither kept nor rejected")
         table, among = kind.table, "true"
         if kept and kind in _HAS_VIEW:
             table = f"kept_{table}"

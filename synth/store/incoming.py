@@ -39,7 +39,7 @@ class Seen:
         self._end = START
 
     def begin(self, con: duckdb.DuckDBPyConnection, before: str, end: Position) -> None:
-        """Go on with tables that hold the journal up to a place. Where not all of that was seen here, they are asked for the rest.
+        """Continue with tables that hold the journal up to a place. Where not all of that was seen here, they are asked for the rest.
 
         Args:
             con: where they are.
@@ -113,7 +113,7 @@ class Rows:
         self._longest: dict[str, int] = {}
         """The longest row in the file of each table."""
         self._replaced: list[str] = []
-        """Whose commits come in the stead of earlier ones, if they have made any."""
+        """Owners whose new commit replaces their earlier one."""
         self._owners: set[bytes] = set()
         self._waiting: set[bytes] = set()
         """Owners of the rows that are not in the tables yet."""

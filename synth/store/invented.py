@@ -35,7 +35,7 @@ class Invented(NamedTuple):
 def invented_in(store: Store) -> Invented | None:
     """What the scripted model has to do with the records of a run; None where it has nothing to do with them.
 
-    The ledger says so, whatever command made the run. Calls of units and pipelines of earlier sessions do not count where
+    The ledger says so, for any command that made the run. Calls of units and pipelines of earlier sessions do not count where
     nothing stems from them any more. Where the last session had a scripted model at work, all its calls count: not every step
     notes each of the calls that a record comes from.
     """

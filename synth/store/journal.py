@@ -131,7 +131,7 @@ def has_entries(folder: Path) -> bool:
 
 
 def reaches(folder: Path, position: Position) -> bool:
-    """Whether an entry of a journal ends at this place; not where its end was lost, with the power or by hand. One that was taken
+    """Whether an entry of a journal ends at this place; not where its end was lost, with the power or by an edit. One that was taken
     away as a whole holds against nothing.
     """
     path = folder / _NAME.format(position.segment)
@@ -146,7 +146,7 @@ def reaches(folder: Path, position: Position) -> bool:
 
 
 def make_safe(folder: Path, start: Position, end: Position) -> None:
-    """Return when all between two places is safe against a power cut, whoever wrote it."""
+    """Return when all between two places is safe against a power cut, also what others wrote."""
     for path in _segments(folder):
         if start.segment <= int(path.stem) <= end.segment:
             with path.open("rb+") as file:  # "+": Windows makes nothing safe that is only read
@@ -355,7 +355,7 @@ class Journal:
                     return
                 descriptor = os.dup(self._file.fileno())  # the segment may be closed meanwhile
             try:
-                _sync(descriptor)  # without the lock: whoever appends need not wait for the disk
+                _sync(descriptor)  # without the lock: an append need not wait for the disk
             except OSError as error:
                 with self._lock:
                     self._fail(error)
@@ -368,5 +368,5 @@ def _write_failed(error: OSError, folder: Path) -> Stopped:
     return Stopped(
         f"the run folder can no longer be written: {error.strerror}",
         where=str(folder.parent),
-        fix="make room (or mend the folder) and give the same command again: everything written so far is kept",
+        fix="make room (or repair the folder) and give the same command again: everything written so far is kept",
     )

@@ -105,7 +105,7 @@ class Manifest(Note):
     introduced: Introduced | None = None
     corpus: list[StepNote] = Field(default_factory=list)
     curated: list[StepNote] = Field(default_factory=list)
-    """Corpus steps that were added by hand."""
+    """Corpus steps that were added manually."""
     curated_signature: str | None = None
     """The user's, under `curated`."""
     writers: list[str] = Field(default_factory=list)
@@ -118,7 +118,7 @@ class Manifest(Note):
     signature: str | None = None
     """The user's, under `words`: that they are the user's own (`synth.engine.signature`)."""
     kept_no_more: dict[str, Any] | None = None
-    """The state in which the corpus steps kept no more, whatever was made."""
+    """The state in which the corpus steps kept no more, even if more was made."""
 
     @classmethod
     def of(cls, **words: Any) -> Manifest:
@@ -176,7 +176,7 @@ _AGAIN = (
 
 
 def is_run(run: Path) -> bool:
-    """Whether there is a manifest in a folder that is JSON. One that is empty or cut short says nothing, and is written anew.
+    """Whether there is a manifest in a folder that is JSON. One that is empty or cut short says nothing, and is written again.
 
     Raises:
         RunFolderError: it is not a file of this folder, or is too large.

@@ -82,8 +82,8 @@ def _refuse_links(run: Path) -> None:
 class RunFolder:
     """A run folder, held for writing.
 
-    A folder with a journal and without a readable `run.json` is taken as it is: its journal goes on. Whether it is a journal of the
-    same pipeline stands in the journal itself, and whoever reads it must check.
+    A folder with a journal and without a readable `run.json` is taken as it is: its journal is continued. Whether it is a journal of the
+    same pipeline stands in the journal itself, and its reader must check.
 
     Args:
         path: the folder; made if absent.
@@ -163,7 +163,7 @@ class RunFolder:
         (self.path / INPUT_BEFORE).unlink(missing_ok=True)
 
     def note(self, manifest: Manifest) -> None:
-        """Note what this run is, in the stead of what was noted.
+        """Note what this run is, instead of what was noted.
 
         Raises:
             RunFolderError: it cannot be written.

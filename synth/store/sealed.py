@@ -51,7 +51,7 @@ class Held(Exception):  # not an error: nothing is lost, and it passes
     """Another connection has the database open."""
 
 
-class Unusable(Exception):  # not told to anybody as it is
+class Unusable(Exception):  # not shown to a user as it is
     """A database that is not ours as it stands: of another version, of somebody else, or no file at all."""
 
 
@@ -141,7 +141,7 @@ def attach(con: duckdb.DuckDBPyConnection, path: Path, name: str, *, read_only: 
 
 
 _checked: dict[Path, tuple[int, ...]] = {}
-"""Databases that this process wrote or has looked at, and their state then: to look costs as much as a small fold."""
+"""Databases that this process wrote or has looked at, and their state then: to look costs as much as a small `materialize`."""
 _MOST_CHECKED = 100
 
 
@@ -158,7 +158,7 @@ def _note_checked(path: Path, state: tuple[int, ...] | None) -> None:
 
 
 def _state_of(path: Path) -> tuple[int, ...] | None:
-    """What tells a file from another one, and from itself when it was changed; None where there is none, or changes beside it."""
+    """What distinguishes a file from another one, and from itself when it was changed; None where there is none, or changes beside it."""
     whole, *logs = files_of(path)
     if any(map(os.path.lexists, logs)):
         return None

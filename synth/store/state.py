@@ -49,7 +49,7 @@ Activity = Literal[
     "stopped",
 ]
 """What a session is doing. `asking`: calls are made; `replaying`: all replies so far came from the ledger; `retrying`: calls that
-failed are made again; `waiting`: for an endpoint; `stopping`: for calls in flight; `storing`: the last fold into DuckDB. `finished` and
+failed are made again; `waiting`: for an endpoint; `stopping`: for calls in flight; `storing`: the results in DuckDB. `finished` and
 `stopped` are how it ended."""
 
 

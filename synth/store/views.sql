@@ -1,7 +1,7 @@
 -- Views over the record tables. `synth sql RUN --schema` shows the comment of each view and the line of each column; a column
 -- without one is that of the table named after "as in".
 
--- Whether a reply came for a call: it used tokens and is paid for, whatever it was worth. Errors of the connection and of the server
+-- Whether a reply came for a call: it used tokens and is paid for, valid or not. Errors of the connection and of the server
 -- (HTTP 4xx and 5xx, also where a filter refuses the prompt) bring none, and cost nothing; of calls that were given up nobody knows.
 -- The ledger counts by the same words, `got_reply` in synth/calls/ledger.py.
 CREATE MACRO got_reply(status, completion_tokens, finish) AS
@@ -78,7 +78,7 @@ CREATE VIEW current_scores AS
 --   label_NAME: the label of its score NAME
 -- CREATE VIEW wide_rationales, made by database.py
 
--- the ledger rows records and failures of today come from; calls of units put aside, or of earlier prompts, are not there; as in
+-- the ledger rows records and failures of today come from; calls of excluded units, or of earlier prompts, are not there; as in
 -- calls
 CREATE VIEW current_calls AS
   SELECT * FROM calls WHERE id IN (
@@ -91,7 +91,7 @@ CREATE VIEW current_calls AS
 --   call: id of the ledger row
 --   step: the step that asked
 --   record: the rationale it made, the first of several; else the failure
---   answered: whether a reply came, of whatever worth: also one that was cut off, empty, refused or not in its format
+--   answered: whether a reply came, valid or not: also one that was cut off, empty, refused or not in its format
 --   parsed: whether an answer could be read out of the reply, and compared where it was verified
 CREATE VIEW rationale_calls AS
   WITH outcomes AS (
@@ -130,7 +130,7 @@ CREATE VIEW funnel AS
   WHERE CASE WHEN stage IN ('imported', 'made without a call') THEN n > 0
     WHEN stage IN ('asked', 'answered') THEN EXISTS (FROM asked) OR NOT EXISTS (FROM made WHERE call IS NULL) ELSE true END;
 
--- why records are out
+-- why records were rejected
 --   step: name of the step that put them out
 --   rule: the rule it went by
 --   target_table: table of the records
@@ -138,7 +138,7 @@ CREATE VIEW funnel AS
 CREATE VIEW rejection_reasons AS
   SELECT step, rule, target_table, count(*) AS n FROM rejections GROUP BY ALL ORDER BY n DESC;
 
--- records that were put out as items of a benchmark, or like one
+-- records that were rejected as items of a benchmark, or as like one
 --   record: id of the record
 --   record_table: its table
 --   step: name of the step that put it out
@@ -165,7 +165,7 @@ CREATE VIEW contamination AS
 --   model_id: the model that was asked, as its endpoint names it
 --   endpoint: where it was asked
 --   invented: whether it is the scripted model, which invents its texts: a rehearsal, or a test
---   attempts: calls that reached the wire, failed ones too
+--   attempts: calls that were sent, failed ones too
 --   ok: calls whose reply was of use
 --   failed: the other calls
 --   prompt_tokens: tokens read, as the endpoint counts them
@@ -186,15 +186,15 @@ CREATE VIEW models AS
     median(latency) FILTER (got_reply(status, completion_tokens, finish)) AS median_latency_s
   FROM calls GROUP BY ALL ORDER BY model, model_id;
 
--- of replies that were to have a shape: how many were plain JSON, were mended by a further call, or could not be read
+-- of replies that have a response schema: how many were plain JSON, were repaired by a further call, or could not be read
 --   model: name in the profile
 --   model_id: the model that was asked, as its endpoint names it
 --   step: the step that asked
---   shape: the shape the reply was to have
---   replies: first replies, those that ask to mend one left out
+--   shape: the name of the response schema
+--   replies: first replies, without those to a repair request
 --   plain_json: first replies that are JSON and nothing else
---   sent_back: replies to a request to mend one
---   unreadable: replies that never had the shape, and became a failure
+--   sent_back: replies to a repair request
+--   unreadable: replies that were never valid, and became a failure
 CREATE VIEW reply_shapes AS
   SELECT c.model, c.model_id, c.step, c.shape,
     count(*) FILTER (c.repairs IS NULL) AS replies,
@@ -225,7 +225,7 @@ CREATE VIEW reviews AS
   FROM scores s LEFT JOIN rationales r ON r.id = s.target LEFT JOIN critiques q ON q.id = s.target
   WHERE s.name LIKE '%\_single' ESCAPE '\';
 
--- how each reviewer scores: its leniency beside that of the others
+-- how each reviewer scores: its rater calibration beside that of the others
 --   review: name of the review
 --   reviewer: the model that judged
 --   reviews: how many it gave

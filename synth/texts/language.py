@@ -10,7 +10,7 @@ __all__ = ["language_of"]
 
 _NO_WORDS = re.compile(r"\\[a-zA-Z]+|\$[^$]*\$|https?://\S+|[^\w\s]|[\d_]+")
 SHORTEST = 20
-"""Letters below which a text is too short to tell its language."""
+"""Letters below which a text is too short to detect its language."""
 
 
 def language_of(text: str) -> tuple[str | None, float]:

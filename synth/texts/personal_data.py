@@ -82,7 +82,7 @@ def _is_public(address: str) -> bool:
 def _phones(text: str, regions: tuple[str, ...]) -> Iterator[PersonalData]:
     from phonenumbers import Leniency
 
-    # With a + and the code of a country, or the code of a place set off, in whatever groups; else only as that country
+    # With a + and the code of a country, or the code of a place set off, in any groups; else only as that country
     # writes it, for all the rest are numbers.
     if _ABROAD.search(text):
         yield from _matches(text, None, Leniency.VALID, _ABROAD)

@@ -423,7 +423,7 @@ class _Reading:
         return begin, closed or in_code
 
     def _end_of_another_family(self, begin: int) -> re.Match[str] | None:
-        """The first closing mark of whatever family: some models open with `<think>` and close with `</thinking>`."""
+        """The first closing mark of any family: some models open with `<think>` and close with `</thinking>`."""
         for found in self.table.alone.finditer(self.text, begin, self.end):
             if not (self._quoted(found) or self._fenced(found)):
                 return found

@@ -227,7 +227,7 @@ def _doubt(one: Run, other: Run, pairs: Sequence[tuple[Fraction, Fraction]], exa
     if len({family for family, _ in units}) < len(units):
         return "several units of one kind"
     if other.first_operand and _first_value(other) in {a for a, _ in pairs}:
-        return "a calculation that goes on after its result"
+        return "a calculation that continues after its result"
     for a, b in pairs:
         for stated, value, read in ((_stated(other), a, b), (_stated(one), b, a)):
             if stated is not None and stated.decimals == 0 and stated.value is not None:

@@ -15,7 +15,7 @@ __all__ = ["CLOSING", "Kind", "Token", "Unvalued", "matched", "shown", "value_of
 
 Kind = Literal["number", "operator", "open", "close", "postfix", "fraction", "relation", "word", "sign", "unknown", "comma", "break"]  # fmt: skip
 """`postfix`: `%` and `!`; `fraction`: the LaTeX command, before its two groups; `sign`: of a currency; `unknown`: a variable, a function or
-whatever else has no value here; `break`: what ends a clause."""
+anything else has no value here; `break`: what ends a clause."""
 
 CLOSING = {"(": ")", "[": "]", "{": "}"}
 _MOST_TOKENS = 400

@@ -92,7 +92,7 @@ def read_choice(text: str, choices: Sequence[str]) -> str | None:
     """The letter a short statement names, by letter or by the option's text; None where it names none or several."""
     plain = _HTML.sub("", unwrap(to_halfwidth(text[:2000]))).strip()
     by_text = _by_whole_text(plain, choices)
-    # A capital alone is a letter whatever the options say; a small one only where it is no option itself.
+    # A capital alone is a letter regardless of the options; a small one only where it is no option itself.
     if by_text is not None and not re.fullmatch(r"\W*[A-Z]\W*", plain):
         return by_text
     letters = _letters(choices)

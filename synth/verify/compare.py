@@ -49,10 +49,10 @@ def compare_answers(
         f1_threshold: token F1 from which on words count as right; equal after normalisation if None.
     """
     method = f"{kind}/2"
+    if not gold or not gold.strip():
+        return Verdict("undecided", found, gold or "", method, "there is no gold answer")
     if found is None or not found.strip():
         return Verdict("unparsed", None, gold, method, "no answer found")
-    if not gold or not gold.strip():
-        return Verdict("unparsed", found, gold or "", method, "there is no gold answer")
 
     def verdict(right: bool, detail: str | None = None) -> Verdict:
         sign = "=" if right else "≠"
@@ -64,7 +64,7 @@ def compare_answers(
             # `5:30` is no number, yet it is what it is.
             if (re.search(r"\d", gold) and same_text(found, gold)) or (a is not None and a == read_scaled(gold)[0]):
                 return verdict(True)
-            return Verdict("unparsed", found, gold, method, f"the gold answer {gold[:80]!r} is not one number")
+            return Verdict("undecided", found, gold, method, f"the gold answer {gold[:80]!r} is not one number")
         if a is None:
             if b == read_scaled(found)[0]:
                 return verdict(True)
@@ -79,14 +79,14 @@ def compare_answers(
         if letter is None:
             return Verdict("unparsed", found, gold, method, f"{found[:80]!r} names none of the choices")
         if right is None:
-            return Verdict("unparsed", found, gold, method, f"the gold answer {gold[:80]!r} names none of the choices")
+            return Verdict("undecided", found, gold, method, f"the gold answer {gold[:80]!r} names none of the choices")
         return verdict(letter == right, f"{letter} {'=' if letter == right else '≠'} {right}")
     if kind == "boolean":
         said, true = read_boolean(found), read_boolean(gold)
         if said is None:
             return Verdict("unparsed", found, gold, method, f"{found[:80]!r} is neither yes nor no")
         if true is None:
-            return Verdict("unparsed", found, gold, method, f"the gold answer {gold[:80]!r} is neither yes nor no")
+            return Verdict("undecided", found, gold, method, f"the gold answer {gold[:80]!r} is neither yes nor no")
         return verdict(said == true)
     if kind == "math":
         return _compare_math(found, gold, timeout)

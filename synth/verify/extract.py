@@ -111,7 +111,7 @@ class _Stated(NamedTuple):
     shown: bool = True
     """Whether it has a place of its own in the text."""
     marked: bool = False
-    """Whether it has the form of an answer whatever it says, so that nothing before it can be one."""
+    """Whether it has the form of an answer, regardless of its content, so that nothing before it can be one."""
     element: bool = False
     """Whether it has an end of its own on both sides."""
     rival: str | None = None
@@ -274,7 +274,7 @@ def _states_something(text: str, kind: AnswerKind) -> bool:
 
 
 def _own_part(text: str, kind: AnswerKind) -> str:
-    """A reply up to where its turn ends, or where it goes on with a problem of its own after it stated an answer."""
+    """A reply up to where its turn ends, or where it continues with a problem of its own after it stated an answer."""
     if (
         ("<|" in text or "</s>" in text or "<" in text)
         and (end := _END_OF_TURN.search(text)) is not None

@@ -28,7 +28,7 @@ _MATH = re.compile(
 _WORDS = re.compile(
     r"\A(?:n/a|a/c|i/o|w/o|y/n|b/w)\Z|(?<![^\W\d_])[^\W\d_]{4,}\s[^\W\d_]{3,}\s[^\W\d_]{2,}", re.IGNORECASE
 )
-"""Words of everyday language: not mathematics, whatever signs are among them."""
+"""Words of everyday language: not mathematics, even with signs among them."""
 
 
 def infer_kind(answer: str, choices: Sequence[str] = ()) -> AnswerKind:

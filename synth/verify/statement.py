@@ -21,7 +21,7 @@ class Stated(NamedTuple):
 
 
 def answer_sentence(answer: str, *, boxed: bool = False) -> str:
-    """The sentence that states an answer; one full stop at its end, whatever the answer ends in."""
+    """The sentence that states an answer; one full stop at its end, also where the answer ends in one."""
     if boxed:
         return rf"The answer is \boxed{{{answer}}}."
     return f"The answer is {answer}" + ("" if answer.endswith((".", "!", "?", "。")) else ".")

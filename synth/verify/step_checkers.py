@@ -1,7 +1,7 @@
 """Checkers of steps: what a step of a rationale claims, and whether it holds, without a model.
 
 A checker is a function `(step, problem, before) -> claims`: the text of the step, its problem and the texts of the steps before it. It gives one
-`Claim` for whatever it could look at, with `holds` None where it does not know; a claim called wrong must be wrong. Other packages register
+`Claim` for each claim it could check, with `holds` None where it does not know; a claim called wrong must be wrong. Other packages register
 theirs under the entry point `synth.step_checkers`.
 """
 

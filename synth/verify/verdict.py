@@ -7,8 +7,9 @@ from typing import Literal
 
 __all__ = ["Label", "Verdict"]
 
-Label = Literal["right", "wrong", "unparsed", "timeout"]
-"""`unparsed`: no answer could be read; `timeout`: the comparison took too long. Neither counts as right."""
+Label = Literal["right", "wrong", "unparsed", "timeout", "undecided"]
+"""`unparsed`: no answer could be read; `timeout`: the comparison took too long; `undecided`: there is nothing to compare with, or the
+verifier cannot say. None of them counts as right, and the last two do not count as wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +25,8 @@ class Verdict:
     """Name and version of the comparison: `number/2`, `choice/2`, `math/2`, `text/2`, `boolean/2`."""
     detail: str
     """Why, in a few words."""
+
+    @property
+    def decided(self) -> bool:
+        """Whether it says that the answer is right or that it is not."""
+        return self.label not in {"timeout", "undecided"}

@@ -79,5 +79,5 @@ def as_verdict(name: str, said: Verdict | bool | None, rationale: Rationale, pro
         return said
     if said is not None and not isinstance(said, bool):
         raise TypeError(f"the verifier {name!r} gave a {type(said).__name__}, and is to give a Verdict, a bool or None")
-    label = "unparsed" if said is None else "right" if said else "wrong"
+    label = "undecided" if said is None else "right" if said else "wrong"
     return Verdict(label, rationale.answer, problem.answer or "", name, f"{name}: {label}")  # type: ignore[arg-type]

@@ -31,7 +31,7 @@ def _limit_memory() -> None:
 def _near(a: Any, b: Any) -> bool:
     """Whether the numbers in two expressions are near each other in proportion to their size.
 
-    `math_verify` compares to so many decimal places: to it 2^-98 is 2^-99. Where this cannot tell, it says yes.
+    `math_verify` compares to so many decimal places: to it 2^-98 is 2^-99. Where this cannot decide, it says yes.
     """
     import sympy
 
@@ -76,7 +76,7 @@ def _answer(found: str, gold: str, timeout: float) -> str:
         return "right" if _near(parsed[0][0], parsed[1][0]) else "wrong"
     except (TimeoutException, MemoryError):
         return "timeout"
-    except Exception:  # noqa: BLE001 - whatever a hostile expression does to the parser, it is no right answer
+    except Exception:  # noqa: BLE001 - if a hostile expression breaks the parser, it is no right answer
         return "unparsed"
 
 
@@ -94,7 +94,7 @@ def _main() -> None:
     def read() -> None:
         for line in sys.stdin.buffer:
             questions.put(line)
-        os._exit(0)  # the parent is gone; whatever is being computed is of no use
+        os._exit(0)  # the parent is gone; its result is of no use
 
     threading.Thread(target=read, daemon=True).start()
     sys.stdout.write('"ready"\n')

@@ -78,7 +78,7 @@ class Links:
 
 
 class Guard:
-    """Lets through what comes from the address it was told to serve, with the cookie; adds the headers above to replies.
+    """Lets through what comes from the address it serves, with the cookie; adds the headers above to replies.
 
     Args:
         app: what is guarded.

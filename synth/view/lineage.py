@@ -77,14 +77,14 @@ def opened(store: Store, table: str, record: str) -> Opened | None:
     of_problem = _ids(
         store, f"SELECT id FROM rationales WHERE problem = ? AND id <> ? ORDER BY id LIMIT {_MOST}", problem, record
     )
-    told = (
+    rationales = (
         stories(store, [record, *of_problem])
         if table == "rationales"
         else stories(store, of_problem)
         if table == "problems"
         else []
     )
-    story = told.pop(0) if table == "rationales" else None
+    story = rationales.pop(0) if table == "rationales" else None
     made_by = [row["call"]] if row.get("call") else []
     made_by += [s["call"] for s in (*story.scores, *story.critiques) if s["call"]] if story is not None else []
     return Opened(
@@ -99,7 +99,7 @@ def opened(store: Store, table: str, record: str) -> Opened | None:
         calls_of(store, [record] if table == "calls" else list(dict.fromkeys(made_by))),
         _links(store, ups),
         _links(store, down),
-        told,
+        rationales,
     )
 
 

@@ -18,7 +18,7 @@ __all__ = ["Counts", "LiveRun"]
 FRESH_SECONDS = 1.0
 """How old what is shown of a run at work may be."""
 IDLE_SECONDS = 5.0
-"""After which the files are let go, so that a run at work can fold its journal."""
+"""After which the files are released, so that a run at work can materialize its journal."""
 QUESTION_SECONDS = 20.0
 """Longest any one request may ask the store."""
 CONDITION_SECONDS = 8.0
@@ -73,7 +73,7 @@ class LiveRun:
                 self._idle.cancel()
             state = self.state()
             if self._store is not None and state != self._state and time.monotonic() - self._opened > seconds_old:
-                self.let_go()
+                self.release()
             if self._store is None:
                 self._store = open_store(self.run)
                 self._state, self._opened = state, time.monotonic()
@@ -84,7 +84,7 @@ class LiveRun:
                 yield self._store
             finally:
                 alarm.cancel()
-                self._idle = threading.Timer(IDLE_SECONDS, self.let_go)
+                self._idle = threading.Timer(IDLE_SECONDS, self.release)
                 self._idle.daemon = True
                 self._idle.start()
 
@@ -92,10 +92,10 @@ class LiveRun:
     def alone(self) -> Iterator[None]:
         """Nobody asks meanwhile, the files are let go, and what is asked afterwards is new."""
         with self._lock:
-            self.let_go()
+            self.release()
             yield
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Close the files until somebody asks again."""
         with self._lock:
             self.asker.end()
@@ -112,7 +112,7 @@ class LiveRun:
         try:
             if self._idle is not None:
                 self._idle.cancel()
-            self.let_go()
+            self.release()
         finally:
             self._lock.release()
 

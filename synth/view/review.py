@@ -1,4 +1,4 @@
-"""Judging by hand: what people say of rationales and of pairs, written to the journal like everything else.
+"""Manual review: what people say of rationales and of pairs, written to the journal like everything else.
 
 A person's verdict on a record has an owner of its own in the journal, `human:NAME:RECORD`; what an owner commits replaces
 what it committed before, so a later verdict wins, an empty one withdraws it, and the journal keeps them all.
@@ -58,7 +58,7 @@ def reviewer_name(text: str) -> str:
     name = " ".join(text.split())
     if not name or len(name) > 60 or not all(c.isalnum() or c in " ._@+-" for c in name):
         raise UserError(
-            f"{text!r} is no name to judge under", fix="letters, digits and . _ @ + -, at most 60: --as NAME"
+            f"{text!r} is not a name to judge under", fix="letters, digits and . _ @ + -, at most 60: --as NAME"
         )
     return f"human:{name}"
 
@@ -129,7 +129,7 @@ def queue(store: Store, order: str, state: str, me: str, table: str = "rationale
 def records_of_verdict(
     store: Store, target: str, me: str, kind: str, comment: str = "", response: str = "", answer: str = ""
 ) -> list[UnitRecord]:
-    """What a verdict is made of: a score; for a rejected or revised rationale why it is out, and the pairs that prefer it
+    """What a verdict is made of: a score; for a rejected or revised rationale why it is rejected, and the pairs that prefer it
     with it; for a revised one the new rationale, which is accepted by who wrote it; for a rejected or reversed pair why it is
     out. A revision keeps the thought of what it revises.
 

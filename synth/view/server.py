@@ -108,18 +108,18 @@ class Served:
             try:
                 return await run_in_threadpool(handler, request, given)
             except SynthError as error:
-                return self._told(
+                return self._message(
                     error.what, error.fix, 409 if isinstance(error, UserError) and request.method == "POST" else 400
                 )
             except duckdb.InterruptException:
-                return self._told("this took too long and was stopped", "narrow it: a facet, or a condition", 503)
+                return self._message("this took too long and was stopped", "narrow it: a facet, or a condition", 503)
 
         return answer
 
     async def _not_found(self, _request: Request, _error: Exception) -> Response:
-        return self._told("there is no such page", None, 404)
+        return self._message("there is no such page", None, 404)
 
-    def _told(self, what: str, fix: str | None, status: int) -> Response:
+    def _message(self, what: str, fix: str | None, status: int) -> Response:
         return self._html("message.html", status, what=what, fix=fix)
 
     def _html(self, template: str, status: int = 200, **values: Any) -> Response:
@@ -139,7 +139,7 @@ class Served:
     def _static(self, request: Request, _given: dict[str, str]) -> Response:
         name = request.path_params["name"]
         if name not in _ASSETS:
-            return self._told("there is no such page", None, 404)
+            return self._message("there is no such page", None, 404)
         kind, package = _ASSETS[name]
         return Response(asset(name, package), media_type=kind)
 
@@ -149,7 +149,7 @@ class Served:
     def _figures(self, request: Request, _given: dict[str, str]) -> Response:
         part = request.path_params["part"]
         if part not in _FIGURES:
-            return self._told("there is no such page", None, 404)
+            return self._message("there is no such page", None, 404)
         counts = self._slow_counts if part in _SLOW else self._counts
         return self._html("figures.html", part=part, counted=counts.of(part, _FIGURES[part]))
 
@@ -210,7 +210,7 @@ class Served:
         with self.run.open() as store:
             table = table_of(store, record)
         if table is None:
-            return self._told(
+            return self._message(
                 "there is no such record", "it may be of another run, or of a unit that was done again", 404
             )
         return RedirectResponse(f"{self.root}/record/{table}/{record}", 303)
@@ -220,7 +220,7 @@ class Served:
         with self.run.open() as store:
             found = opened(store, table, record) if table in TABLES else None
         if found is None:
-            return self._told(
+            return self._message(
                 "there is no such record", "it may be of another run, or of a unit that was done again", 404
             )
         return self._html("record.html", here=table, o=found)
@@ -228,17 +228,17 @@ class Served:
     def _raw(self, request: Request, _given: dict[str, str]) -> Response:
         table, record, column = (request.path_params[n] for n in ("table", "id", "column"))
         if table not in TABLES or column not in columns(TABLES[table]):
-            return self._told("there is no such column", None, 404)
+            return self._message("there is no such column", None, 404)
         with self.run.open() as store:
             row = store.sql(f'SELECT "{column}"::VARCHAR FROM "{table}" WHERE id = ? LIMIT 1', [record]).fetchone()
         if row is None:
-            return self._told("there is no such record", None, 404)
+            return self._message("there is no such record", None, 404)
         return PlainTextResponse(
             plain(row[0]).encode("utf-8", errors="replace"),
             headers={"Content-Security-Policy": "sandbox; default-src 'none'"},
         )
 
-    # Judging by hand
+    # Manual review
 
     def _review(self, _request: Request, given: dict[str, str]) -> Response:
         order = given.get("queue", "disagreement")
@@ -261,7 +261,7 @@ class Served:
                 "SELECT verdict, comment FROM human_verdicts WHERE reviewer = ? AND target = ?", [self.me, target]
             )
         if given.get("target") is not None and o is None:
-            return self._told("there is no such record", "rationales and pairs are judged", 404)
+            return self._message("there is no such record", "rationales and pairs are judged", 404)
         return self._html(
             "review.html",
             here="review",
@@ -379,7 +379,7 @@ class Served:
             ]
             known = both[0].rows("SELECT * FROM problems WHERE id = ? LIMIT 1", [problem])
         if not known:
-            return self._told("there is no such problem", None, 404)
+            return self._message("there is no such problem", None, 404)
         return self._html("compare_problem.html", here="compare", problem=known[0], left=found[0], right=found[1])
 
     def close(self) -> None:

@@ -570,7 +570,7 @@ def test_contamination_that_nobody_looked_for_is_not_called_clean(tmp_path: Path
     assert "not looked for" in verdict.note
     looked = {"corpus": [{"step": "decontaminate", "name": "clean"}]}
     (verdict,) = run_audits(write(tmp_path / "s", sound(), looked), only=["contamination"])
-    assert (verdict.status, verdict.note) == ("passed", "0 records were put out")
+    assert (verdict.status, verdict.note) == ("passed", "0 records were rejected")
 
 
 @pytest.mark.parametrize("dirty", ["r3", "r103"])
@@ -578,7 +578,7 @@ def test_either_side_of_a_pair_carries_contamination(tmp_path: Path, dirty: str)
     made = [*pairs(15), out(dirty, "may be an item of a benchmark, rephrased", "decontaminate", observed=FOUND)]
     (verdict,) = run_audits(write(tmp_path / "r", made), only=["contamination"])
     assert verdict.examples == ("a3",)
-    assert verdict.note == f'1 records were put out: {dirty}, by row 7 of gsm8k.jsonl ("how many goats"); all: --look'
+    assert verdict.note == f'1 records were rejected: {dirty}, by row 7 of gsm8k.jsonl ("how many goats"); all: --look'
 
 
 def test_contamination_is_told_with_record_item_and_words_whoever_found_it(tmp_path: Path):

@@ -138,7 +138,7 @@ async def test_a_pause_of_everybody_is_told_once(ledger: Ledger):
 
     model = Told(lambda _: does(), concurrency=20)
     await everything(caller, model, [request(i) for i in range(20)])
-    assert notes == ["model t: no quota is left, going on in 60 s"]
+    assert notes == ["model t: no quota is left, resuming in 60 s"]
 
 
 async def test_quick_refusals_do_not_stop_what_is_slow_to_answer(ledger: Ledger):

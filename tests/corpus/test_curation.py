@@ -176,7 +176,7 @@ async def test_what_a_benchmark_holds_is_out_with_item_and_words(tmp_path: Path)
         ("{step: filter_range, lowest: 0.9, highest: 0.1}", "lowest is above highest"),
         ("{step: filter_range}", "the band has no end"),
         ("{step: select_diverse, keep: 5, quality: 0.5}", "none is named"),
-        ("{step: split, shares: {train: 0.9, ../test: 0.1}}", "is no name for a split"),
+        ("{step: split, shares: {train: 0.9, ../test: 0.1}}", "is not a name for a split"),
         ("{step: limit_per_group, per: model, at_most: {problem: 2}}", "at_most says of what already"),
         ("{step: limit_per_group, at_most: {modle: 2}}", "did you mean 'model'?"),
         ("{step: limit_per_group, at_most: {model: 0}}", "greater than or equal to 1"),

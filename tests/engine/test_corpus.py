@@ -59,7 +59,7 @@ async def test_what_is_added_comes_after_the_pipelines_own_is_judged_anew_and_ca
     assert ask(folder, out) == [("limit_per_group_2", 8)]
     assert take_off(folder, print) == "limit_per_group_2"
     assert ask(folder, out) == []
-    with pytest.raises(UserError, match="no corpus step was added by hand"):
+    with pytest.raises(UserError, match="no corpus step was added manually"):
         take_off(folder, print)
     await run(made, rows, folder, model, limit=4, replace_input=True)
     assert contents(folder) == plain
@@ -206,4 +206,4 @@ async def test_a_mistake_changes_nothing(tmp_path: Path):
         add_by_hand(tmp_path / "absent", {"step": "limit_per_group", "at_most": 1, "per": "problem"}, print)
     assert (folder / "run.json").read_bytes() == note
     assert contents(folder) == plain
-    assert "no corpus step was added by hand" in CliRunner().invoke(cli, ["curate", str(folder)]).output
+    assert "no corpus step was added manually" in CliRunner().invoke(cli, ["curate", str(folder)]).output

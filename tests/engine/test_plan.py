@@ -52,7 +52,7 @@ async def planned(
     pipeline: str | Path | Pipeline, rows: Path | str, models: Any = None, limit: int | None = None, **given: Any
 ) -> Plan:
     made = pipeline if isinstance(pipeline, Pipeline) else load_pipeline(str(pipeline))
-    source = open_source(str(rows), needs=made.needs, unfit=made.unfit)
+    source = open_source(str(rows), needs=made.needs, check_input=made.check_input)
     total = min(source.scan().problems, limit or 10**9)
     if not isinstance(models, dict):
         models = {role: [models or Untouched()] for role in made.role_names}
@@ -81,7 +81,7 @@ async def test_calls_and_prompts_are_those_of_a_rehearsal(tmp_path: Path, name: 
     models, n = rehearsing(made), FEWEST_PROBLEMS
     rows = shipped("samples") / str(made.sample)
     plan = await planned(made, rows, models, limit=n)
-    source = open_source(str(rows), needs=made.needs, unfit=made.unfit)
+    source = open_source(str(rows), needs=made.needs, check_input=made.check_input)
     await run_pipeline(made, source, tmp_path / "run", models, limit=n)
     found = asked(tmp_path / "run")
     assert counts(plan) == found

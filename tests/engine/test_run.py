@@ -412,49 +412,49 @@ async def test_a_run_is_what_its_input_says(tmp_path: Path):
     assert contents(folder) == before
 
 
-async def test_folding_along_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+async def test_materializing_along_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     rows = sums(tmp_path / "in.jsonl", 40)
     await run("fine-tune-cot", rows, tmp_path / "plain", ScriptedModel(World(), latency=0.02, concurrency=4))
     module = sys.modules["synth.engine.run"]  # the name in the package is the function
-    folds = []
-    plain = module.fold
-    monkeypatch.setattr(module, "FOLD_SECONDS", 0.03)
-    monkeypatch.setattr(module, "fold", lambda path, since: folds.append(path) or plain(path, since))
+    calls = []
+    plain = module.materialize
+    monkeypatch.setattr(module, "MATERIALIZE_SECONDS", 0.03)
+    monkeypatch.setattr(module, "materialize", lambda path, since: calls.append(path) or plain(path, since))
     await run("fine-tune-cot", rows, tmp_path / "along", ScriptedModel(World(), latency=0.02, concurrency=4))
-    assert len(folds) > 1  # the last is that of the end
+    assert len(calls) > 1  # the last is that of the end
     assert contents(tmp_path / "along") == contents(tmp_path / "plain")
 
 
-async def test_what_is_there_is_folded_while_the_last_calls_are_waited_for_and_nothing_is_folded_twice(
+async def test_the_rest_is_materialized_while_the_last_calls_are_in_flight_and_nothing_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """At the end there is the last answer to fold, and no more; a long wait costs no folds."""
+    """At the end there is the last answer to materialize, and no more; a long wait costs no more calls of it."""
     module = sys.modules["synth.engine.run"]
     script = World()
     last = asyncio.Event()
-    folded: list[int] = []
-    plain = module.fold
+    stored: list[int] = []
+    plain = module.materialize
 
-    def fold(path: Path, since: Position | None = None) -> bool:
+    def counted(path: Path, since: Position | None = None) -> bool:
         done = plain(path, since)
         with duckdb.connect(str(path / "corpus.duckdb"), read_only=True) as con:
-            folded.append(con.execute("SELECT count(*) FROM calls").fetchall()[0][0])
+            stored.append(con.execute("SELECT count(*) FROM calls").fetchall()[0][0])
         return bool(done)
 
     class Slow(ScriptedModel):
         async def complete(self, request: Request) -> Completion:
             if "Zoe" in str(request.messages):
-                await asyncio.sleep(1.0)  # long enough for ten folds, were there anything to fold
+                await asyncio.sleep(1.0)  # long enough for ten calls, were there anything new
                 last.set()
             return await super().complete(request)
 
-    monkeypatch.setattr(module, "fold", fold)
+    monkeypatch.setattr(module, "materialize", counted)
     rows = [{"question": f"What is {i} + {i}?", "answer": str(2 * i)} for i in range(20)]
     path = write_rows(tmp_path / "in.jsonl", [*rows, {"question": "Zoe has 2 apples. How many?", "answer": "2"}])
     await run(pipeline(tmp_path, samples=1), path, tmp_path / "run", Slow(script, concurrency=4))
     assert last.is_set()
-    assert folded[-2:] == [20, 21]
-    assert len(folded) <= 4
+    assert stored[-2:] == [20, 21]
+    assert len(stored) <= 4
 
 
 async def test_where_no_corpus_step_ever_was_none_is_noted(tmp_path: Path):

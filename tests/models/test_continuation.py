@@ -43,10 +43,24 @@ def test_what_is_repeated_is_cut_off(said: str, added: str):
     assert strip_prefix(GIVEN, said) == added
 
 
-@pytest.mark.parametrize("said", ["First we count the apples: 3 + 5 = 8.", "First we count the apples and pears."])
+@pytest.mark.parametrize(
+    "said", ["First we count the apples: 3 + 4 = 7.\nNow 8.", "First we count the apples: 3 + 4 = 7. So 8."]
+)
 def test_a_new_beginning_is_no_continuation(said: str):
     with pytest.raises(Restarted):
         strip_prefix(GIVEN, said)
+
+
+@pytest.mark.parametrize(
+    ("begun", "said"),
+    [
+        ("The number of apples in the first basket is 5.\n", "The number of apples in the second basket is 6."),
+        ("We multiply the number of boxes by 3. ", "We multiply the number of bags by 4."),
+        (GIVEN, "First we count the apples and pears."),
+    ],
+)
+def test_a_step_that_begins_like_the_first_one_is_a_step(begun: str, said: str):
+    assert strip_prefix(begun, said) == said
 
 
 @given(st.text(min_size=1), st.text())
@@ -123,7 +137,7 @@ async def test_a_given_text_is_scored_token_by_token(tmp_path: Path, continuatio
             for _ in range(2):  # the second is replayed
                 got = await Caller(ledger).ask(model, asked(score=" five."), unit="u")
                 assert got.text == " five."
-                assert [tuple(t) for t in got.token_logprobs] == [(" five", -2.0), (".", -0.25)]
+                assert [(t.token, t.logprob) for t in got.token_logprobs] == [(" five", -2.0), (".", -0.25)]
                 assert math.isclose(sum(t.logprob for t in got.token_logprobs), -2.25)
             assert len(seen) == 1
             for unscored in (" six.", "The answer is five."):  # not there; the first token of all has no probability

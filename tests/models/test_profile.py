@@ -129,7 +129,7 @@ def test_the_largest_seed_still_fits_on_the_wire():
         (f"models: {{a: {{base_url: http://x, model: m, parameters: {{seed: {2**62}}}}}}}", "seed is a whole number"),
         (f"models: {{a: {{base_url: http://x, model: m, parameters: {{top_k: {2**64}}}}}}}", "more than 64 bits"),
         ("models: {a: {base_url: http://x, model: m, parameters: {stop: [2024-01-01]}}}", "is a date"),
-        ("models: {a: {base_url: http://x, model: m, parameters: {a: {1: b}}}}", "is no name"),
+        ("models: {a: {base_url: http://x, model: m, parameters: {a: {1: b}}}}", "is not a name"),
         ("models: {a: {base_url: http://x, model: m, parameters: {temperature: .nan}}}", "JSON cannot say"),
         ("models: [", "not a profile"),
         ("- a\n- b", "not a profile"),

@@ -20,8 +20,8 @@ from synth.models.base import Model
 from synth.models.reading import MOST_TOKENS, read_reply
 from synth.models.transport import HttpReply
 from synth.records import Problem
-from synth.store.fold import fold
 from synth.store.journal import Journal
+from synth.store.materialize import materialize
 
 QUESTION = Problem.root(question="1 + 1?", answer="2", answer_kind="number")
 ANY = st.recursive(
@@ -125,7 +125,7 @@ def test_whatever_a_server_says_is_a_reply_or_a_failed_call_and_a_row(tmp_path: 
     say()
     loop.close()
     journal.close()
-    assert fold(tmp_path)
+    assert materialize(tmp_path)
     rows = ask(tmp_path, "SELECT count(*), min(price), min(prompt_tokens), max(prompt_tokens) FROM calls")
     assert rows[0][0] == ledger.calls > 200
     assert rows[0][1] >= 0

@@ -30,6 +30,7 @@ FILES = {
 WRITES = "  - {step: generate}\n"
 NAMING = {
     "prompt": "steps:\n  - {step: generate, prompt: PLACE/prompt.j2}\n",
+    "propose_prompt": "steps:\n  - {step: search, by: teacher, propose_prompt: PLACE/prompt.j2}\n",
     "examples": "steps:\n  - {step: generate, examples: PLACE/examples.jsonl}\n",
     "prompts": f"steps:\n{WRITES}  - {{step: text_stats, measures: [prompt_in_reply], prompts: [PLACE/prompt.j2]}}\n",
     "calibration": f"steps:\n{WRITES}  - {{step: review, by: teacher, calibration: PLACE/leniency.json, exclude_author: false}}\n",
@@ -88,7 +89,7 @@ def test_no_option_names_a_file_beside_these():
     steps = [d for d in pipeline_schema()["$defs"].values() if "step" in d.get("properties", {})]
     told = {name for step in steps for name, option in step["properties"].items() if _FILES.search(option.get("description", ""))}  # fmt: skip
     label = {"per", "by"}  # which tell records apart by their input file
-    assert told - label == {"prompt", "prompts", "examples", "calibration", "against", "index"}
+    assert told - label == {"prompt", "propose_prompt", "prompts", "examples", "calibration", "against", "index"}
 
 
 _FILES = re.compile(r"\bfiles?\b|\bfolder\b|\.j2", re.IGNORECASE)
@@ -96,7 +97,7 @@ _FILES = re.compile(r"\bfiles?\b|\bfolder\b|\.j2", re.IGNORECASE)
 
 @pytest.mark.parametrize("sample", ["/etc/passwd", "../samples/arithmetic.jsonl", "private.jsonl", "gym:leg_counting"])
 def test_a_sample_is_a_shipped_one(sample: str, tmp_path: Path):
-    """A pipeline names a shipped sample, and no file of whoever runs it, nor one of its own folder."""
+    """A pipeline names a shipped sample, and no file of the user, nor one of its own folder."""
     write_rows(tmp_path / "private.jsonl", [{"question": "What is 1 + 1?", "answer": "2"}])
     path = yaml_file(tmp_path / "p.yaml", f"pipeline: my/p\nextends: fine-tune-cot\nsample: {sample}\n")
     with pytest.raises(PipelineError, match=r"p\.yaml:3: there is no sample"):

@@ -86,7 +86,7 @@ def test_the_body_says_what_the_store_says(run_in_splits: Path, tmp_path: Path):
     (model,) = table(body, "### Models")
     assert model[3] == f"{calls:,}"
     assert model[5:7] == [f"{read:,}" if read else "unknown", f"{written:,}" if written else "unknown"]
-    assert [(s, r, n) for s, r, _, n in table(body, "### What was put out")] == [
+    assert [(s, r, n) for s, r, _, n in table(body, "### What was rejected")] == [
         (s, r, f"{n:,}") for s, r, n in reasons
     ]
     assert [(s[0], s[1]) for s in table(body, "### Steps")] == steps
@@ -165,7 +165,7 @@ def test_what_was_compared_with_benchmarks_and_in_which_languages_is_said(tmp_pa
     assert re.search(
         r"`clean`: problems were compared with `bench.jsonl` \(content `[0-9a-f]{32}`\) by runs of 13 words", said
     )
-    assert "; 1 were put out." in said
+    assert "; 1 were rejected." in said
     assert "`once`: among problems, Jaccard similarity of 0.9 or more" in body
     assert str(tmp_path) not in body
 
@@ -364,5 +364,5 @@ def test_the_command_writes_it_beside_the_rows(run_in_splits: Path, tmp_path: Pa
     assert header["license"] == "mit"
     assert [c["config_name"] for c in header["configs"]] == ["sft", "dpo"]
     told = synth("export", run_in_splits, "--to", "sft", "--out", tmp_path / "out", "--license", "mit", check=2)
-    assert "licences are told by a card" in told.stderr
+    assert "--license only affects the dataset card" in told.stderr
     assert package.write_card is write_card

@@ -228,8 +228,8 @@ def test_a_name_alone_is_ones_own(hub: FakeHub, run_in_splits: Path):
 @pytest.mark.parametrize(
     ("repo", "error", "told"),
     [
-        ("me/a b", UserError, "no name for a repository"),
-        ("me/a/b", UserError, "no name for a repository"),
+        ("me/a b", UserError, "not a name for a repository"),
+        ("me/a/b", UserError, "not a name for a repository"),
         ("me/well-refused", UserError, r"refuses \(HTTP 400\): Invalid repo name"),
         ("them/cot", SetupError, "the token may not do this: You don't have the rights"),
     ],
@@ -274,7 +274,11 @@ def test_no_hub_at_all(hub: FakeHub, run_in_splits: Path, monkeypatch: pytest.Mo
     [
         ("stf", ExportOptions(), "no format 'stf'"),
         ([], ExportOptions(), "nothing is to be published"),
-        (["sft", "judge"], ExportOptions(), "this run has no spoken review(.|\n)*a step 'review' makes them"),
+        (
+            ["sft", "judge"],
+            ExportOptions(),
+            "this run has no verdict of a model with a number(.|\n)*a step 'review' makes them",
+        ),
         (["sft", "dpo"], ExportOptions(margin=True), "--margin does not apply to sft or dpo"),
         ("sft", ExportOptions(trainer="openai"), "OpenAI takes JSONL only"),
     ],

@@ -197,7 +197,7 @@ def test_csv_rows_with_too_many_or_too_few_cells(tmp_path: Path):
         ("empty.jsonl", b"", "the input is empty"),
         ("blank.jsonl", b"\n\n  \n", "the input is empty"),
         ("header.csv", b"question,answer\n", "the input is empty"),
-        ("a.txt", b"hello", "cannot tell what kind of file"),
+        ("a.txt", b"hello", "the kind of this file does not follow"),
         ("a.parquet", b"hello", "not a Parquet file"),
         ("all-bad.jsonl", b"{\n[\n", "not one row of the input can be read: line 1: this is not JSON"),
         ("pretty.jsonl", b'{\n "question": "?"\n}\n', "(?s)line 1: this is not JSON.*name the file .json"),
@@ -218,7 +218,7 @@ def test_csv_rows_with_too_many_or_too_few_cells(tmp_path: Path):
         ),
         ("none.jsonl.gz", b"hello", "the gz file is damaged"),
         ("none.jsonl.zst", b"hello", "the zst file is damaged"),
-        ("a.txt.gz", b"hello", r"cannot tell what kind of file this is from '\.txt\.gz'"),
+        ("a.txt.gz", b"hello", r"the kind of this file does not follow from '\.txt\.gz'"),
         (
             "two.json",
             b'{"train": [{"question": "?"}], "test": [{"question": "!"}]}',

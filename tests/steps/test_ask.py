@@ -662,7 +662,7 @@ def test_what_is_known_of_a_record_is_not_gone_through():
             Expression(source).value(seen, "here")
 
 
-async def test_units_are_let_go(tmp_path: Path):
+async def test_units_are_released(tmp_path: Path):
     """What expressions have seen keeps no unit alive."""
     unit = Unit(PROBLEM, None, {})
     records = [rationale(n) for n in range(3)]

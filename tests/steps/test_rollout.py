@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
+import random
 
 import hypothesis.strategies as st
 import pytest
@@ -10,14 +12,15 @@ from hypothesis import given, settings
 from methods import near
 from support import ask, run, sums, write_rows, yaml_file
 
-from synth.errors import UserError
+from synth.errors import StepError, UserError
 from synth.models import Completion, ScriptedModel, World
 from synth.models.scripted import _claim
-from synth.pipeline import read_pipeline
-from synth.records import Rationale
+from synth.pipeline import allow_code, load_pipeline, read_pipeline
+from synth.records import Problem, Rationale
 from synth.steps.continuing import Beginning
 from synth.steps.rollout import Rollout, first_zero_by_halving
 from synth.steps.segmentation import segment
+from synth.store.database import open_store
 
 HEAD = "pipeline: my/rollouts\ntitle: t\nsample: arithmetic.jsonl\nroles: {student: solves}\nsteps:\n"
 SOLVE = "  - {step: generate, name: solve, by: student, temperature: 0.7}\n  - {step: verify_answer}\n"
@@ -111,8 +114,18 @@ def test_a_beginning_of_sentences_ends_without_a_blank_and_one_of_lines_with_its
         {"by": "model", "start": 13, "end": 20},
     ]
     stated = rationale("The answer is 7. For 3 + 4 = 7.", ["For 3 + 4 = 7."], answer="7", answer_span=(0, 16))
-    assert Beginning.of(stated, 1).states_answer
-    assert not Beginning.of(stated, 0).states_answer
+    problem = Problem.root(question="q", answer="7", answer_kind="number")
+    assert Beginning.of(stated, 1).states_answer(problem)
+    assert not Beginning.of(stated, 0).states_answer(problem)
+    twice = rationale("The answer is 7.\nLet me check.\nThe answer is 7.", ["The answer is 7.", "Let me check."])
+    assert Beginning.of(twice, 1).states_answer(problem)
+    thought = rationale(
+        "7",
+        ["It is 7.", "The answer is 7.", "Or 8."],
+        thought="It is 7.\nThe answer is 7.\nOr 8.",
+        segmenter="thought lines/1",
+    )
+    assert [Beginning.of(thought, kept).states_answer(problem) for kept in range(4)] == [False, False, True, True]
 
 
 async def test_values_are_what_arithmetic_says(tmp_path):
@@ -282,10 +295,10 @@ async def test_the_bare_question_is_a_beginning_too(tmp_path):
 
 async def test_what_does_not_come_is_missing_and_not_wrong(tmp_path):
     """Cut off, begun again and looping continuations are failures with their reason; the share is of those that are known."""
-    begun = "We begin with what is known of them: 2.\nWe know that 2 + 2 = 4.\nThe answer is 0."
+    begun = "We begin with what is known of them: 2.\nWe know that 2 + 2 = 4.\nSo it is.\nThe answer is 0."
     replies = {
         0: "We know that 3 + 3 = 6.\nThe answer is 5.",
-        1: "We begin with what is known of them, 3.\nThe answer is 5.",
+        1: "We begin with what is known of them: 2.\nOr not.\nThe answer is 5.",
         2: "so it is and so it was " * 40,
         3: Completion(text="We go on and", finish="length"),
     }
@@ -294,12 +307,12 @@ async def test_what_does_not_come_is_missing_and_not_wrong(tmp_path):
         return begun if request.task.kind == "solve" else replies[request.sample]
 
     rows = [{"question": "How many are there of them all?", "answer": "5"}]
-    preset = pipeline(tmp_path / "p.yaml", "  - {step: rollout, by: student, samples: 4, mode: prompt}\n")
+    preset = pipeline(tmp_path / "p.yaml", "  - {step: rollout, by: student, samples: 4, mode: prompt, at: '[2]'}\n")
     await go(tmp_path / "run", preset, write_rows(tmp_path / "in.jsonl", rows), ScriptedModel(script, name="student"))
     causes = ask(tmp_path / "run", "SELECT cause FROM failures ORDER BY 1")
     assert [c for (c,) in causes] == ["repeated", "restarted", "truncated"]
     value, reason = ask(
-        tmp_path / "run", "SELECT value, reason FROM scores WHERE name = 'step_value' AND part.index = 0"
+        tmp_path / "run", "SELECT value, reason FROM scores WHERE name = 'step_value' AND part.index = 1"
     )[0]
     assert value == 1.0
     assert reason.startswith("1 of 1 right, 3 missing")
@@ -379,7 +392,7 @@ def test_mistakes_are_found_before_any_call(tmp_path, steps, says):
     assert any(says in f.what for f in draft.findings), draft.findings
 
 
-@pytest.mark.parametrize("at", ["'two'", "7", "-1", "1.5"])
+@pytest.mark.parametrize("at", ["'two'", "-1", "1.5"])
 async def test_a_number_of_steps_that_is_none_is_named_with_its_step(tmp_path, at):
     steps = f'  - {{step: continue, by: student, at: "{at}"}}\n'
     with pytest.raises(UserError) as caught:
@@ -405,9 +418,7 @@ async def test_a_verifier_of_ones_own(tmp_path):
         + "  - {step: rollout, by: student, samples: 3, verifier: even, timeout: 0.5}\n"
     )
     preset = yaml_file(tmp_path / "p.yaml", text)
-    import synth
-
-    synth.allow_code(preset)
+    allow_code(preset)
 
     def script(request, rng):
         return "One.\nTwo.\nThe answer is 4." if request.task.kind == "solve" else "Three.\nThe answer is 5."
@@ -432,3 +443,172 @@ async def test_a_verifier_of_ones_own(tmp_path):
 def test_more_right_continuations_than_samples_are_refused():
     found = [[o for o, _, _ in Rollout(samples=4, enough=n).problems_with({}, ())] for n in (4, 5)]
     assert found == [[], ["enough"]]
+
+
+VERIFIERS = """
+import time
+import synth
+
+@synth.verifies("never")
+def never(rationale, problem):
+    return None
+
+@synth.verifies("busy")
+def busy(rationale, problem):
+    time.sleep(0.3)
+    return True
+
+@synth.verifies("broken")
+def broken(rationale, problem):
+    return int("seven")
+
+@synth.verifies("words")
+def words(rationale, problem):
+    return "yes"
+"""
+
+
+def own(path, verifier):
+    """A pipeline that verifies and rolls out by a verifier of its own, which is allowed."""
+    (path / "own.py").write_text(VERIFIERS)
+    text = HEAD.replace("steps:\n", "code: [own.py]\nsteps:\n") + SOLVE.replace(
+        "{step: verify_answer}", f"{{step: verify_answer, verifier: {verifier}}}"
+    )
+    preset = yaml_file(
+        path / "p.yaml", f"{text}  - {{step: rollout, by: student, samples: 2, verifier: {verifier}, timeout: 0.8}}\n"
+    )
+    allow_code(preset)
+    return preset
+
+
+async def test_what_a_verifier_cannot_say_is_missing(tmp_path):
+    await go(tmp_path / "run", own(tmp_path, "never"), sums(tmp_path / "in.jsonl", 4), scripted(World(solve_rate=0.5)))
+    found = ask(
+        tmp_path / "run",
+        "SELECT DISTINCT value, label FROM scores WHERE name IN ('correct', 'step_value') ORDER BY label",
+    )
+    assert found == [(None, "undecided"), (None, None)]
+    assert ask(tmp_path / "run", "SELECT count(*) FROM scores WHERE name = 'step_value_first_zero'") == [(0,)]
+
+
+async def test_waiting_for_a_turn_is_no_time_out(tmp_path):
+    """Forty verdicts of 0.3 s each, of which two or more run at the same time: none is late at 0.8 s."""
+    await go(tmp_path / "run", own(tmp_path, "busy"), sums(tmp_path / "in.jsonl", 8), scripted(World(solve_rate=0.5)))
+    assert ask(tmp_path / "run", "SELECT DISTINCT label FROM scores WHERE name = 'correct'") == [("right",)]
+    assert ask(tmp_path / "run", "SELECT DISTINCT value FROM scores WHERE name = 'step_value'") == [(1.0,)]
+
+
+@pytest.mark.parametrize(("verifier", "says"), [("broken", "ValueError"), ("words", "gave a str")])
+async def test_a_verifier_that_raises_is_named_with_its_line(tmp_path, verifier, says):
+    with pytest.raises(StepError) as caught:
+        await go(tmp_path / "run", own(tmp_path, verifier), sums(tmp_path / "in.jsonl", 2), scripted(World()))
+    assert says in str(caught.value)
+    assert "step verify_answer, problem" in str(caught.value)
+    assert verifier != "broken" or "own.py:16" in str(caught.value)
+
+
+async def test_problems_without_a_gold_answer_are_left_alone(tmp_path):
+    """Derived problems may have none: nothing is asked, and no step of theirs is called wrong."""
+    steps = "  - {step: rollout, by: student, samples: 2}\n"
+    preset = pipeline(tmp_path / "p.yaml", steps)
+    derived = "  - {step: ask, name: more, each: problem, by: student, prompt: more.j2, make: [{problem: reply}]}\n"
+    (tmp_path / "more.j2").write_text(
+        "{#- version: 1 purpose: p -#}\n{% call user() %}{{ problem.question }}{% endcall %}\n"
+    )
+    text = preset.read_text().replace("  - {step: verify_answer}\n", "").replace("steps:\n", "steps:\n" + derived)
+    preset.write_text(text.replace("name: solve,", "name: solve, of: [input, more],"))
+    await go(tmp_path / "run", preset, sums(tmp_path / "in.jsonl", 3), scripted(World(solve_rate=0.5)))
+    rows = ask(
+        tmp_path / "run",
+        "SELECT p.parent IS NULL, count(*) FROM scores s JOIN rationales r ON r.id = s.target "
+        "JOIN problems p ON p.id = r.problem WHERE s.name = 'step_value' GROUP BY 1",
+    )
+    assert rows == [(True, 9)]
+    assert calls_of(tmp_path / "run", "rollout") == 3 * 2 * 2
+
+
+async def test_what_came_first_decides_nothing(tmp_path):
+    """Whichever reply is quick: the same records in the same order, also where beginnings are looked at one after the other."""
+
+    class Fickle(ScriptedModel):
+        async def complete(self, request):
+            await asyncio.sleep(
+                random.Random(
+                    f"{self.pace}{request.messages}{request.continue_from}{request.begun}{request.sample}"
+                ).random()
+                / 20
+            )
+            return await super().complete(request)
+
+    steps = (
+        "  - {step: rollout, of: solve, by: student, samples: 3, probe: first_zero, keep: all}\n"
+        "  - {step: pair, reason: first_error, of: [solve, rollout], over: solve, step_score: step_value, limit: 2}\n"
+    )
+    preset = pipeline(tmp_path / "p.yaml", steps)
+    preset.write_text(preset.read_text().replace("temperature: 0.7}", "temperature: 0.7, samples: 4}", 1))
+    found = []
+    for pace in "abc":
+        model = Fickle(World(solve_rate=0.3, steps=5, finish_rate=0.5), name="student")
+        model.pace = pace
+        await go(tmp_path / pace, preset, sums(tmp_path / "in.jsonl", 6), model)
+        with open_store(tmp_path / pace) as store:
+            found.append([store.sql(f"SELECT id FROM {table}").fetchall() for table in ("rationales", "pairs")])
+    assert sorted(found[0][1]) == sorted(found[1][1]) == sorted(found[2][1])
+    assert [sorted(f[0]) for f in found[1:]] == [sorted(found[0][0])] * 2
+
+
+async def test_the_first_zero_is_known_only_where_all_before_it_is(tmp_path):
+    """Of `at: [2]` nothing is known of the first step: what is 0 after the second may be so after the first."""
+    for name, at in (("two", "'[2]'"), ("both", "'[1, 2]'")):
+        preset = pipeline(tmp_path / f"{name}.yaml", f"  - {{step: rollout, by: student, samples: 2, at: {at}}}\n")
+        await go(tmp_path / name, preset, sums(tmp_path / "in.jsonl", 12), scripted(World(solve_rate=0, lucky_rate=0)))
+    query = "SELECT count(*) FROM scores WHERE name = 'step_value_first_zero'"
+    assert ask(tmp_path / "two", query) == [(0,)]
+    assert ask(tmp_path / "both", query) == [(12,)]
+
+
+async def test_continuations_of_equal_beginnings_are_samples_of_their_own(tmp_path):
+    """Four solutions with one first step, continued twice each: eight replies; and none that `generate` had already."""
+
+    def solve(request, rng):
+        return f"We know that 1 + 1 = 2.\n{_claim(rng, sound=True)}.\nThe answer is -1."
+
+    steps = "  - {step: continue, of: solve, by: student, at: '%d', samples: 2, temperature: 0.7}\n"
+    for kept in (0, 1, 9):
+        preset = pipeline(tmp_path / f"{kept}.yaml", steps % kept)
+        preset.write_text(preset.read_text().replace("temperature: 0.7}", "temperature: 0.7, samples: 4}", 1))
+        await go(
+            tmp_path / f"run{kept}",
+            preset,
+            sums(tmp_path / "in.jsonl", 3),
+            scripted(World(simulators={"solve": solve})),
+        )
+        made = ask(
+            tmp_path / f"run{kept}", "SELECT count(*), count(DISTINCT call) FROM rationales WHERE step = 'continue'"
+        )
+        assert made == [(24, 24) if kept < 9 else (0, 0)]
+        assert calls_of(tmp_path / f"run{kept}", "continue") == made[0][0]
+
+
+async def test_steps_in_the_thought_of_a_continuation_are_its_steps(tmp_path):
+    def script(request, rng):
+        if request.task.kind == "solve":
+            return "We add.\nIt is 8.\nThe answer is 8."
+        return Completion(
+            text="The answer is 7.", finish="stop", thought="No, 3 + 4 = 7.\nSo it is 7.", thought_kind="raw"
+        )
+
+    rows = [{"question": "What is 3 + 4?", "answer": "7"}]
+    preset = pipeline(tmp_path / "p.yaml", "  - {step: continue, of: solve, by: student, at: '1'}\n")
+    await go(tmp_path / "run", preset, write_rows(tmp_path / "in.jsonl", rows), ScriptedModel(script, name="student"))
+    assert ask(tmp_path / "run", "SELECT steps, given FROM rationales WHERE step = 'continue'") == [
+        (["We add.", "No, 3 + 4 = 7.", "So it is 7."], 1)
+    ]
+
+
+def test_kept_continuations_are_no_default(tmp_path):
+    """What follows a rollout works on the solutions, and on the continuations where it names them."""
+    steps = "  - {step: rollout, by: student, keep: all}\n  - {step: verify_answer, name: again, score: other}\n"
+    steps += "  - {step: verify_answer, name: named, of: rollout, score: third}\n"
+    made = load_pipeline(str(pipeline(tmp_path / "p.yaml", steps)))
+    assert [made.sources_of(i) for i in range(5)] == [("input",), ("solve",), ("solve",), ("solve",), ("rollout",)]

@@ -96,9 +96,9 @@ async def test_a_reply_that_was_cut_off_is_asked_for_once_more_with_the_larger_l
 
 
 async def test_a_continuation_is_what_was_added(ledger: Ledger):
-    begun = "First we count the apples, and"
+    begun = "First we count all the apples.\nThen"
     got, _, _ = await outcome(lambda *_: f"{begun} there are 5.", ledger, asking(continue_from=begun))
     assert got.text == " there are 5."
-    anew = "First we count the apples, or the pears."
+    anew = "First we count all the apples.\nNow the pears."
     got, _, (failure,) = await outcome(lambda *_: anew, ledger, asking(continue_from=begun, sample=1))
     assert (got, failure.cause, failure.raw) == (None, "restarted", anew)

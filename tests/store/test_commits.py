@@ -16,8 +16,8 @@ from support import ask, contents, manifest
 from synth.records import Problem, Rationale, Score, UnitRecord
 from synth.store import incoming
 from synth.store.commits import commit_body, cut_commit
-from synth.store.fold import fold
 from synth.store.journal import Journal
+from synth.store.materialize import materialize
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40) | st.sampled_from(
     ["\t", '","fingerprint":', ',"first":true', '\t,\t{"x":1}\t]', "],\t", '"problems":[', "\\", '\\"']
@@ -82,13 +82,13 @@ def test_a_commit_of_any_layout_gives_the_same_rows(owner: str, made: list[UnitR
             journal.append("commit", body)
             journal.close()
             tables.append(contents(Path(name)))
-            assert fold(Path(name))
+            assert materialize(Path(name))
             tables.append(contents(Path(name)))
     assert tables[0] == tables[1] == tables[2] == tables[3]
 
 
 def test_the_fold_parses_no_commit_of_this_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """What this process wrote since it opened the journal is cut apart; the same fold without that knowledge parses it."""
+    """What this process wrote since it opened the journal is cut apart; the same `materialize` without that knowledge parses it."""
     parsed: list[bytes] = []
     real = incoming.parse_entry
     journal = Journal(tmp_path / "journal")
@@ -97,11 +97,11 @@ def test_the_fold_parses_no_commit_of_this_process(tmp_path: Path, monkeypatch: 
         journal.append("commit", commit_body(f"u{i}", "f", [problem(f"q{i}", f"u{i}")], first=True))
     journal.close()
     monkeypatch.setattr(incoming, "parse_entry", lambda line: (parsed.append(line), real(line))[1])
-    fold(tmp_path, journal.began)
+    materialize(tmp_path, journal.began)
     assert not parsed
     assert ask(tmp_path, "SELECT count(*), count(DISTINCT unit) FROM problems") == [(200, 200)]
     (tmp_path / "corpus.duckdb").unlink()
-    fold(tmp_path)
+    materialize(tmp_path)
     assert len(parsed) == 200
     assert ask(tmp_path, "SELECT count(*), count(DISTINCT unit) FROM problems") == [(200, 200)]
 
@@ -113,7 +113,7 @@ def test_the_fold_parses_no_commit_of_this_process(tmp_path: Path, monkeypatch: 
     )
 )
 def test_what_an_owner_commits_last_is_what_is_there(steps: list[tuple[int, list[int], bool]]):
-    """However the commits are spread over folds; the tail that is not folded counts too."""
+    """However the commits are spread over several calls of `materialize`; the tail that is not materialized counts too."""
     with TemporaryDirectory() as name:
         folder = Path(name)
         manifest(folder)
@@ -125,11 +125,11 @@ def test_what_an_owner_commits_last_is_what_is_there(steps: list[tuple[int, list
             journal.append("commit", commit_body(owner, "f", made, first=owner not in last))
             last[owner] = [p.question for p in made]
             if folds:
-                fold(folder)
+                materialize(folder)
         journal.close()
         wanted = sorted(q for questions in last.values() for q in questions)
         assert sorted(q for (q,) in ask(folder, "SELECT question FROM problems")) == wanted
-        fold(folder)
+        materialize(folder)
         assert sorted(q for (q,) in ask(folder, "SELECT question FROM problems")) == wanted
 
 
@@ -145,7 +145,7 @@ def test_units_that_were_done_twice_do_not_take_a_statement_each(tmp_path: Path,
     journal.close()
     assert ask(tmp_path, "SELECT count(*), min(question) FROM problems") == [(50, "q1 0")]
     assert len(inserts) == 2
-    fold(tmp_path)
+    materialize(tmp_path)
     assert len(inserts) == 4
     assert ask(tmp_path, "SELECT count(*), min(question) FROM problems") == [(50, "q1 0")]
 
@@ -155,9 +155,9 @@ def test_a_store_that_was_left_half_made_is_made_anew(tmp_path: Path):
     manifest(tmp_path)
     journal.append("commit", commit_body("u", "f", [problem("q", "u")], first=True))
     journal.close()
-    fold(tmp_path)
+    materialize(tmp_path)
     with duckdb.connect(str(tmp_path / "corpus.duckdb")) as con:
         con.execute("DROP TABLE folded")
     assert ask(tmp_path, "SELECT question FROM problems") == [("q",)]
-    assert fold(tmp_path)
+    assert materialize(tmp_path)
     assert ask(tmp_path, "SELECT question FROM problems") == [("q",)]

@@ -16,12 +16,12 @@ from support import ask, manifest, run, sums, yaml_file
 from synth.errors import RunFolderError
 from synth.models import ScriptedModel, World
 from synth.records import RECORD_TYPES
-from synth.store import fold as folding
 from synth.store import journal as journal_module
+from synth.store import materialize as materializing
 from synth.store.columns import TABLES, columns
 from synth.store.database import open_store
-from synth.store.fold import fold
 from synth.store.journal import Journal
+from synth.store.materialize import materialize
 
 PIPELINE = """
     pipeline: my/small
@@ -55,12 +55,12 @@ def test_every_field_has_a_typed_column():
 
 def test_the_journal_alone_answers_as_its_fold_does(folder: Path):
     tables = [*TABLES, "funnel", "wide_rationales", "models", "lineage", "rejection_reasons", "kept_rationales"]
-    folded = {t: sorted(map(repr, ask(folder, f"SELECT * FROM {t}"))) for t in tables}
+    materialized = {t: sorted(map(repr, ask(folder, f"SELECT * FROM {t}"))) for t in tables}
     (folder / "corpus.duckdb").unlink()
-    assert {t: sorted(map(repr, ask(folder, f"SELECT * FROM {t}"))) for t in tables} == folded
-    assert fold(folder)
-    assert {t: sorted(map(repr, ask(folder, f"SELECT * FROM {t}"))) for t in tables} == folded
-    assert fold(folder)  # nothing new
+    assert {t: sorted(map(repr, ask(folder, f"SELECT * FROM {t}"))) for t in tables} == materialized
+    assert materialize(folder)
+    assert {t: sorted(map(repr, ask(folder, f"SELECT * FROM {t}"))) for t in tables} == materialized
+    assert materialize(folder)  # nothing new
     assert len(ask(folder, "SELECT * FROM calls")) == 100
 
 
@@ -139,15 +139,15 @@ def test_questions_cannot_reach_files_or_change_a_run(folder: Path, query: str):
 
 
 def test_reading_works_while_the_file_is_held(folder: Path):
-    with duckdb.connect(str(folder / "corpus.duckdb")):  # as a fold does
+    with duckdb.connect(str(folder / "corpus.duckdb")):  # as `materialize` does
         assert ask(folder, "SELECT count(*) FROM problems") == [(25,)]
     hold = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print(1, flush=True); sys.stdin.read()"
     with python(hold, folder / "corpus.duckdb", stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         other.stdout.readline()
         assert ask(folder, "SELECT count(*) FROM problems") == [(25,)]
-        assert not fold(folder)
+        assert not materialize(folder)
         other.stdin.close()
-    assert fold(folder)
+    assert materialize(folder)
 
 
 def test_a_folder_without_a_run_is_told(tmp_path: Path):
@@ -161,7 +161,7 @@ def test_a_fold_that_was_killed_is_read_and_taken_up(folder: Path):
     whole = {t: sorted(map(repr, ask(folder, f"SELECT * FROM {t}"))) for t in tables}
     (folder / "corpus.duckdb").unlink()
     kill = (
-        "import os, sys, duckdb; from pathlib import Path; import synth.store.fold as d\n"
+        "import os, sys, duckdb; from pathlib import Path; import synth.store.materialize as d\n"
         "real = duckdb.connect\n"
         "class C:\n"
         "    def __init__(self, c): self.c = c\n"
@@ -172,18 +172,18 @@ def test_a_fold_that_was_killed_is_read_and_taken_up(folder: Path):
         "        if sys.argv[2] == 'after': self.c.commit()\n"
         "        os._exit(9)\n"
         "d.duckdb.connect = lambda p: C(real(p))\n"
-        "d.fold(Path(sys.argv[1]))\n"
+        "d.materialize(Path(sys.argv[1]))\n"
     )
     for when in ("before", "after"):
         with python(kill, folder, when) as process:
             assert process.wait(60) == 9
         assert {t: sorted(map(repr, ask(folder, f"SELECT * FROM {t}"))) for t in tables} == whole
-    assert fold(folder)
+    assert materialize(folder)
     assert {t: sorted(map(repr, ask(folder, f"SELECT * FROM {t}"))) for t in tables} == whole
 
 
 def test_a_database_of_another_version_is_made_anew_from_the_journal(folder: Path):
-    fold(folder)
+    materialize(folder)
     with open_store(folder) as store:
         before = store.sql("SELECT count(*) FROM problems").fetchall()
     with duckdb.connect(str(folder / "corpus.duckdb")) as con:
@@ -192,14 +192,14 @@ def test_a_database_of_another_version_is_made_anew_from_the_journal(folder: Pat
     with open_store(folder) as store:  # read straight from the journal
         assert store.sql("SELECT count(*) FROM problems").fetchall() == before
         store.sql("SELECT shape FROM calls").fetchall()
-    fold(folder)
+    materialize(folder)
     with duckdb.connect(str(folder / "corpus.duckdb"), read_only=True) as con:
         assert con.execute("SELECT count(*) FROM problems").fetchall() == before
         con.execute("SELECT shape FROM calls")
 
 
 def test_a_unit_far_larger_than_usual_is_folded_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(folding, "_MEMORY", ("8MB",))
+    monkeypatch.setattr(materializing, "_MEMORY", ("8MB",))
     rows = [
         {"id": f"r{i}", "unit": "p", "step": "s", "problem": "p", "author": "human", "response": "word " * 400}
         for i in range(3000)
@@ -209,7 +209,7 @@ def test_a_unit_far_larger_than_usual_is_folded_too(tmp_path: Path, monkeypatch:
     body = {"owner": "p", "fingerprint": "f", "records": {"problems": [problem], "rationales": rows}}
     journal.append("commit", orjson.dumps(body))
     journal.close()
-    fold(tmp_path)
+    materialize(tmp_path)
     with duckdb.connect(str(tmp_path / "corpus.duckdb")) as con:
         assert con.execute("SELECT count(*), min(length(response)) FROM rationales").fetchall() == [(3000, 2000)]
 
@@ -227,7 +227,7 @@ def test_long_texts_are_folded_though_a_checkpoint_of_them_takes_more_memory_tha
         body = {"owner": unit, "fingerprint": "f", "records": {"problems": [problem], "rationales": [row]}}
         journal.append("commit", orjson.dumps(body))
     journal.close()
-    assert fold(tmp_path)
+    assert materialize(tmp_path)
     with duckdb.connect(str(tmp_path / "corpus.duckdb")) as con:
         assert con.execute("SELECT text FROM rationales ORDER BY id").fetchall() == [(text,) for text in texts]
 
@@ -253,7 +253,7 @@ def test_what_is_folded_is_safe_in_the_journal_first(tmp_path: Path, monkeypatch
         safe[found.st_ino] = found.st_size
 
     monkeypatch.setattr(journal_module, "_sync", sync)
-    assert fold(tmp_path)
+    assert materialize(tmp_path)
     file = (tmp_path / "journal/000001.jsonl").stat()
     assert safe == {file.st_ino: file.st_size}
 
@@ -261,13 +261,13 @@ def test_what_is_folded_is_safe_in_the_journal_first(tmp_path: Path, monkeypatch
 def test_a_journal_that_lost_its_end_is_folded_anew(tmp_path: Path):
     manifest(tmp_path)
     _noted(tmp_path, "a", "b", "c")
-    assert fold(tmp_path)
+    assert materialize(tmp_path)
     path = tmp_path / "journal/000001.jsonl"
     path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:1]))
     assert ask(tmp_path, "SELECT id FROM problems") == [("a",)]
     _noted(tmp_path, "d")
     assert ask(tmp_path, "SELECT id FROM problems ORDER BY id") == [("a",), ("d",)]
-    assert fold(tmp_path)
+    assert materialize(tmp_path)
     assert ask(tmp_path, "SELECT id FROM problems ORDER BY id") == [("a",), ("d",)]
     with duckdb.connect(str(tmp_path / "corpus.before.duckdb"), read_only=True) as con:  # nothing is thrown away
         assert con.execute("SELECT id FROM problems ORDER BY id").fetchall() == [("a",), ("b",), ("c",)]
@@ -276,14 +276,14 @@ def test_a_journal_that_lost_its_end_is_folded_anew(tmp_path: Path):
 def test_a_database_whose_journal_was_taken_away_is_read_and_left(tmp_path: Path):
     manifest(tmp_path)
     _noted(tmp_path, "a", "b")
-    fold(tmp_path)
+    materialize(tmp_path)
     shutil.rmtree(tmp_path / "journal")
-    assert fold(tmp_path)
+    assert materialize(tmp_path)
     assert ask(tmp_path, "SELECT id FROM problems ORDER BY id") == [("a",), ("b",)]
 
 
 def test_what_is_committed_again_replaces_what_was_there_before(tmp_path: Path):
-    """Within one batch of the fold, and over two."""
+    """Within one batch of `materialize`, and over two."""
 
     def commit(journal: Journal, *questions: str) -> None:
         rows = [{"id": q, "unit": "p", "step": "input", "question": q} for q in questions]
@@ -294,10 +294,10 @@ def test_what_is_committed_again_replaces_what_was_there_before(tmp_path: Path):
     commit(journal, "first", "and more")
     commit(journal, "second")
     assert ask(tmp_path, "SELECT question FROM problems") == [("second",)]
-    fold(tmp_path)
+    materialize(tmp_path)
     assert ask(tmp_path, "SELECT question FROM problems") == [("second",)]
     commit(journal, "third")
-    fold(tmp_path)
+    materialize(tmp_path)
     assert ask(tmp_path, "SELECT question FROM problems") == [("third",)]
     commit(journal)
     journal.close()
@@ -313,13 +313,13 @@ def test_every_text_comes_back_as_it_was(tmp_path: Path, text: str):
     row = {"id": text, "unit": "p", "step": "input", "question": text, "choices": [text], "meta": {"x": text}}
     journal.append("commit", orjson.dumps({"owner": "p", "fingerprint": "f", "records": {"problems": [row]}}))
     journal.close()
-    fold(tmp_path)
+    materialize(tmp_path)
     [(question, choices, meta)] = ask(tmp_path, "SELECT question, choices, meta FROM problems")
     assert (question, choices, orjson.loads(meta)) == (text, [text], {"x": text})
 
 
 def test_times_of_calls_are_times_in_utc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Seconds since the epoch in the journal and in records, TIMESTAMPTZ in UTC in the tables, folded or not, wherever the machine is."""
+    """Seconds since the epoch in the journal and in records, TIMESTAMPTZ in UTC in the tables, materialized or not, wherever the machine is."""
     from datetime import UTC, datetime
 
     from synth.records import Call
@@ -352,4 +352,4 @@ def test_times_of_calls_are_times_in_utc(tmp_path: Path, monkeypatch: pytest.Mon
             ]
             with pytest.raises(RunFolderError, match="a row of calls cannot be read: started"):
                 list(store.records(Call))
-        assert fold(tmp_path)
+        assert materialize(tmp_path)

@@ -16,8 +16,8 @@ from support import contents, manifest, run, sums, yaml_file
 from synth.errors import RunFolderError
 from synth.models import ScriptedModel, World
 from synth.store.database import open_store
-from synth.store.fold import fold
 from synth.store.journal import Journal
+from synth.store.materialize import materialize
 from synth.store.run_folder import hold
 
 PIPELINE = """
@@ -47,17 +47,17 @@ def folder(made: Path, tmp_path: Path) -> Path:
 
 
 def _as_before(folder: Path, made: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Reading says in one line that the database is not used, and gives the same rows; folding makes it again."""
+    """Reading says in one line that the database is not used, and gives the same rows; `materialize` makes it again."""
     wanted = contents(made)
     caplog.clear()
     assert contents(folder) == wanted
     assert len([r for r in caplog.records if "All is read from the journal" in r.getMessage()]) == 1
-    assert fold(folder)
+    assert materialize(folder)
     caplog.clear()
     assert contents(folder) == wanted
     assert not caplog.records
     with open_store(folder) as store:
-        assert store._folded
+        assert store._materialized
 
 
 ADDED = {
@@ -84,12 +84,12 @@ ADDED = {
 def test_a_database_with_anything_beside_our_tables_is_not_used(
     what: str, folder: Path, made: Path, caplog: pytest.LogCaptureFixture
 ):
-    """It is read from the journal, set aside by the next fold, and made again."""
+    """It is read from the journal, set aside by the next `materialize`, and made again."""
     with duckdb.connect(str(folder / "corpus.duckdb")) as con:
         con.execute(ADDED[what])
     if what.startswith("place within"):  # as if the journal had lost its end: readers do so every day, and say nothing
         assert contents(folder) == contents(made)
-        assert fold(folder)
+        assert materialize(folder)
         assert contents(folder) == contents(made)
     else:
         _as_before(folder, made, caplog)
@@ -107,7 +107,7 @@ def test_what_a_log_adds_is_found_too(folder: Path, made: Path, caplog: pytest.L
 
 
 def test_a_view_reads_no_file_before_it_is_found(folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture):
-    """A view of the name of a table, that reads a file of ours: neither a question nor the fold evaluates it."""
+    """A view of the name of a table, that reads a file of ours: neither a question nor `materialize` evaluates it."""
     secret = tmp_path / "id_secret"
     secret.write_text(SECRET)
     with duckdb.connect(str(folder / "corpus.duckdb")) as con:
@@ -124,7 +124,7 @@ def test_a_view_reads_no_file_before_it_is_found(folder: Path, tmp_path: Path, c
                 store.sql(query)
         with pytest.raises(duckdb.Error, match="locked"):
             store.sql("SET enable_external_access = true")
-    assert fold(folder)
+    assert materialize(folder)
 
 
 def _cut(content: bytes) -> bytes:
@@ -170,7 +170,7 @@ def test_flipped_bytes_change_no_answer(folder: Path, made: Path, caplog: pytest
                 content[at] ^= chance.randrange(1, 256)
         path.write_bytes(content)
         assert contents(folder) == wanted
-        assert fold(folder)
+        assert materialize(folder)
         assert contents(folder) == wanted
         path.write_bytes(whole)
 
@@ -179,7 +179,7 @@ def test_an_empty_file_is_filled(folder: Path, made: Path):
     """A database of no bytes is a new one."""
     (folder / "corpus.duckdb").write_bytes(b"")
     assert contents(folder) == contents(made)
-    assert fold(folder)
+    assert materialize(folder)
     assert contents(folder) == contents(made)
 
 
@@ -187,7 +187,7 @@ def test_what_was_set_aside_is_not_overwritten(folder: Path, made: Path):
     """Each database that is set aside has a name of its own."""
     for _ in range(2):
         (folder / "corpus.duckdb").write_bytes(b"x" * 5000)
-        assert fold(folder)
+        assert materialize(folder)
     assert {p.name for p in folder.glob("corpus.*")} == {
         "corpus.duckdb",
         "corpus.before.duckdb",
@@ -227,7 +227,7 @@ def test_a_journal_that_leads_out_is_not_read_nor_written(name: str, folder: Pat
     shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     path.symlink_to(outside if name == "journal" else outside / "000001.jsonl")
     (folder / "corpus.duckdb").unlink()
-    for use in (open_store, fold, lambda f: Journal(f / "journal")):
+    for use in (open_store, materialize, lambda f: Journal(f / "journal")):
         with pytest.raises(RunFolderError, match="leads out of its folder"):
             use(folder)
     assert (outside / "000001.jsonl").read_text() == "mine, without a line end"
@@ -260,7 +260,7 @@ def test_a_link_to_a_run_folder_is_fine(folder: Path, made: Path, tmp_path: Path
     assert contents(tmp_path / "link") == contents(made)
     hold(tmp_path / "link").release()
     (tmp_path / "link/corpus.duckdb").unlink()
-    assert fold(tmp_path / "link")
+    assert materialize(tmp_path / "link")
 
 
 def test_hostile_rows_are_reported(tmp_path: Path):

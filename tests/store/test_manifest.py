@@ -24,9 +24,9 @@ from synth.errors import RunFolderError, SynthError
 from synth.models import ScriptedModel, World
 from synth.publish.bundle import pipeline_file
 from synth.store.database import open_store
-from synth.store.fold import fold
 from synth.store.journal import Journal
 from synth.store.manifest import FORMAT, Manifest, read_manifest
+from synth.store.materialize import materialize
 from synth.store.run_folder import RunFolder
 
 PIPELINE = """
@@ -281,4 +281,4 @@ def test_a_journal_that_does_not_name_its_pipeline(made: Path, tmp_path: Path):
     held.close()
     journal = Journal(folder / "journal")
     journal.close()
-    assert fold(folder)
+    assert materialize(folder)

@@ -18,8 +18,8 @@ from synth.errors import RunFolderError
 from synth.store.commits import commit_body
 from synth.store.database import open_store
 from synth.store.entries import read_journal
-from synth.store.fold import fold
 from synth.store.journal import START, Journal
+from synth.store.materialize import materialize
 
 CALL = {"model": "t", "endpoint": "e", "model_id": "m", "messages": [{"role": "user", "content": "?"}], "started": 0.5}
 
@@ -117,7 +117,7 @@ def repeated(draw: st.DrawFn) -> tuple[list[bytes], list[bytes], int, int]:
 @given(repeated())
 def test_however_often_an_entry_stands_there_it_counts_once(given: tuple[list[bytes], list[bytes], int, int]):
     """Copies of a journal that were joined, or of segments, in any mixture: the ledger and the tables are those of the journal,
-    whether it was folded before, in part, or not at all. An old commit that stands there again does not bring back what it was.
+    whether it was materialized before, in part, or not at all. An old commit that stands there again does not bring back what it was.
     """
     lines, more, segments, place = given
     with TemporaryDirectory() as name:
@@ -128,14 +128,14 @@ def test_however_often_an_entry_stands_there_it_counts_once(given: tuple[list[by
         often = write(Path(name) / "often", more, segments)
         assert tables(often) == wanted
         assert ledger(often) == noted
-        assert fold(often)
+        assert materialize(often)
         assert tables(often) == wanted
         partly = write(Path(name) / "partly", more[:place])
-        assert fold(partly)
+        assert materialize(partly)
         with (partly / "journal/000001.jsonl").open("ab") as file:
             file.writelines(more[place:])
         assert tables(partly) == wanted
-        assert fold(partly)
+        assert materialize(partly)
         assert tables(partly) == wanted
 
 
@@ -159,7 +159,7 @@ def test_copies_of_a_run_that_went_apart(tmp_path: Path):
         with open_store(folder) as store:
             assert store.sql("SELECT id, reply FROM calls").fetchall() == [("c1.1", "here")]
             assert store.sql("SELECT question FROM problems").fetchall() == [("there",)]
-        assert fold(folder)
+        assert materialize(folder)
 
 
 def test_an_attempt_whose_entry_is_lost_keeps_its_number(tmp_path: Path):
@@ -199,7 +199,7 @@ DAMAGED = {
 
 @pytest.mark.parametrize("what", READ)
 def test_odd_json_is_read_alike(what: str, tmp_path: Path):
-    """JSON that our writer would not write means one thing, to the ledger, to a reader and to the fold."""
+    """JSON that our writer would not write means one thing, to the ledger, to a reader and to `materialize`."""
     body, wanted = READ[what]
     folder = write(tmp_path, lines_of([("commit", body)]))
     [(_, records)] = ledger(folder)[4].items()
@@ -207,14 +207,14 @@ def test_odd_json_is_read_alike(what: str, tmp_path: Path):
     for _ in range(2):
         with open_store(folder) as store:
             assert store.sql("SELECT question FROM problems").fetchall() == [(wanted,)]
-        assert fold(folder)
+        assert materialize(folder)
 
 
 @pytest.mark.parametrize("what", DAMAGED)
 def test_what_is_damaged_is_damaged_for_everybody(what: str, tmp_path: Path):
-    """A reader and the fold report the line; so does the ledger, but where only the type of a column is wrong."""
+    """A reader and `materialize` report the line; so does the ledger, but where only the type of a column is wrong."""
     folder = write(tmp_path, lines_of([commit("x", "a"), ("commit", DAMAGED[what])]))
-    readers: list[Callable[[Path], object]] = [open_store, fold, *([] if what == "another type" else [ledger])]
+    readers: list[Callable[[Path], object]] = [open_store, materialize, *([] if what == "another type" else [ledger])]
     for use in readers:
         with pytest.raises(RunFolderError, match=r"line 2 of 000001\.jsonl is damaged"):
             use(folder)
@@ -250,13 +250,13 @@ def test_a_journal_of_a_newer_version_is_reported_as_such(tmp_path: Path):
 
 
 def test_what_this_process_wrote_is_known_to_stand_there_once(tmp_path: Path):
-    """The fold of a run at work does not parse what the run itself wrote; what stood there before is."""
+    """`materialize` of a run at work does not parse what the run itself wrote; what stood there before is."""
     folder = write(tmp_path, lines_of([call(1, 1), commit("u", "a", first=True)]) * 2)
     journal = Journal(folder / "journal")
     assert journal.began > START
     for kind, body in (call(2, 1), commit("v", "b", first=True), commit("u", "c")):
         journal.append(kind, body)
     journal.close()
-    assert fold(folder, journal.began)
+    assert materialize(folder, journal.began)
     calls, problems = tables(folder)
     assert ([c[0] for c in calls], [q for _, q in problems]) == (["c1.1", "c2.1"], ["c", "b"])

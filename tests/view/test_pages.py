@@ -91,11 +91,11 @@ def node(name: str, parent: str | None, **more: object) -> dict[str, object]:
 
 
 def test_a_tree_is_laid_out_with_each_node_amid_those_below():
-    tree = tree_of([node("r", None), node("a", "r"), node("b", "r"), node("c", "b"), node("d", "b")], told=["c"])
+    tree = tree_of([node("r", None), node("a", "r"), node("b", "r"), node("c", "b"), node("d", "b")], verbalized=["c"])
     places = {leaf.node["id"]: (leaf.x, leaf.y) for leaf in tree.leaves}
     assert places == {"a": (1, 0), "c": (2, 1), "d": (2, 2), "b": (1, 1.5), "r": (0, 0.75)}
-    assert {leaf.node["id"] for leaf in tree.leaves if leaf.told} == {"r", "b", "c"}
-    assert [w.node["id"] if w.node else None for w in tree.walk] == [
+    assert {leaf.node["id"] for leaf in tree.leaves if leaf.verbalized} == {"r", "b", "c"}
+    assert [w.node["id"] if w.node else None for w in tree.visits] == [
         "r",
         "a",
         None,

@@ -15,7 +15,7 @@ from synth.errors import RunFolderError, UserError
 from synth.records import Problem, Rationale, Score
 from synth.render.summary import HUMAN
 from synth.store.database import open_store
-from synth.store.fold import fold
+from synth.store.materialize import materialize
 from synth.store.run_folder import RunFolder
 from synth.view.review import queue, records_of_verdict, reviewer_name, verdicts_of, withdraw, write
 
@@ -43,7 +43,7 @@ def test_a_later_verdict_wins_and_an_empty_one_withdraws(mine: Path, folded: boo
 
     def settle() -> None:
         if folded:
-            assert fold(mine)
+            assert materialize(mine)
 
     judge(mine, ANN, target, "accept")
     settle()

@@ -20,7 +20,7 @@ from view_support import HOSTILE, Client, viewing
 from synth.errors import UserError
 from synth.store.apart import Asker
 from synth.store.database import open_store
-from synth.store.fold import fold
+from synth.store.materialize import materialize
 from synth.view.browse import LISTS, PAGE, Asked, facets, find
 
 
@@ -277,16 +277,16 @@ def test_the_page_grows_with_a_run_at_work(tmp_path: Path):
     live.close()
 
 
-def test_files_are_let_go_so_that_a_run_can_fold(mine: Path, monkeypatch: pytest.MonkeyPatch):
+def test_files_are_released_so_that_a_run_can_materialize(mine: Path, monkeypatch: pytest.MonkeyPatch):
     from synth.view.live import LiveRun
 
-    assert fold(mine)
+    assert materialize(mine)
     monkeypatch.setattr("synth.view.live.IDLE_SECONDS", 0.1)
     live = LiveRun(mine)
     with live.open() as store:
         assert len(find(store, Asked("problems"), live.asker).rows) == 12
     deadline = time.monotonic() + 10
-    while (live._store is not None or not fold(mine)) and time.monotonic() < deadline:
+    while (live._store is not None or not materialize(mine)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert live._store is None
     with live.open() as store:
@@ -296,7 +296,7 @@ def test_files_are_let_go_so_that_a_run_can_fold(mine: Path, monkeypatch: pytest
 
 def test_mistakes_of_the_command_line(finished: Path, tmp_path: Path):
     assert "there is no run" in command("view", tmp_path, check=2).stderr
-    assert "no name to judge under" in command("view", finished, "--as", "<b>", check=2).stderr
+    assert "not a name to judge under" in command("view", finished, "--as", "<b>", check=2).stderr
     with viewing(finished) as address:
         port = Client(address).host.split(":")[1]
         assert "cannot be used" in command("view", finished, "--port", port, "--no-browser", check=2).stderr

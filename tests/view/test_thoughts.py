@@ -24,7 +24,7 @@ from synth.render.report import write_report
 from synth.render.summary import thoughts_of
 from synth.store.apart import Asker
 from synth.store.database import open_store
-from synth.store.fold import fold
+from synth.store.materialize import materialize
 from synth.view.browse import Asked, facets, find
 from synth.view.compare import totals
 from synth.view.review import records_of_verdict, write
@@ -335,7 +335,7 @@ def test_a_revision_keeps_the_thought_and_says_where_it_states_its_answer(
     assert ask(run, f"SELECT {columns} FROM human_verdicts") == [
         (" Hm.\n", "The answer is 7.", "7", new.response, new.answer)
     ]
-    assert fold(run)
+    assert materialize(run)
 
 
 def test_a_revision_of_a_choice(tmp_path: Path):

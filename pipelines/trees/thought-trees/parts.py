@@ -245,7 +245,7 @@ class RubricTree(synth.ModelStep):
     def gives_scores(self) -> tuple[str, ...]:
         return ("path_weight", "quoted", "max_path", "sum_by_answer", "pruned_mass")
 
-    def unfit(self, problem: Problem) -> str | None:
+    def check_input(self, problem: Problem) -> str | None:
         try:
             read_rubric(problem, self.rule)
         except UserError as error:

@@ -3,10 +3,10 @@
 -- unit: mentions of its own gold answer in a prompt beyond those of another problem's; 10,000 problems at random where there are more
 -- least: 10
 -- meaning: Prompts of kept rationales name the gold answer outside the question and its passage, though these are not marked as hinted:
---   they explain an answer they were told, and teach nothing about finding it.
+--   they explain an answer they were given, and teach nothing about finding it.
 -- fix: Read one: synth calls RUN CALL. Look for the answer in the prompt template and in the worked examples; set
 --   `hint` on the step where showing it is the method.
--- skipped: no kept rationale was asked for with a gold answer at hand and without being told it
+-- skipped: no kept rationale was asked for with a gold answer at hand and without seeing it
 WITH asked AS (
   SELECT r.id, r.problem, p.answer, p.answer_kind AS kind, replace(replace(array_to_string(json_extract_string(c.messages, '$[*].content'), chr(10)),
     p.question, ' '), coalesce(p.context, ''), ' ') AS rest

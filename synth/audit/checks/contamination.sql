@@ -1,7 +1,7 @@
 -- severity: error
 -- threshold: at most 0
--- unit: kept records that rest on one put out as a benchmark's
--- meaning: Something that gives away an item of a benchmark was put out, and a kept record still carries it.
+-- unit: kept records that derive from one rejected as a benchmark's
+-- meaning: Something that gives away an item of a benchmark was rejected, and a kept record still carries it.
 -- fix: Put the record out too: a corpus step `decontaminate` for its kind (target: problem, and target: rationale).
 -- skipped: not looked for: no step `decontaminate` or `contamination` ran
 WITH ran AS (SELECT name FROM pipeline_steps WHERE step IN ('decontaminate', 'contamination')),
@@ -15,6 +15,6 @@ carried AS (
 such AS (FROM contamination ORDER BY share DESC, record LIMIT 1)
 SELECT CASE WHEN (SELECT count(*) FROM ran) + (SELECT count(*) FROM dirty) > 0 THEN count(*) END AS value,
   (SELECT count(*) FROM problems) AS n, list(id ORDER BY id) AS examples,
-  format('{} records were put out', (SELECT count(*) FROM dirty)) || coalesce(
+  format('{} records were rejected', (SELECT count(*) FROM dirty)) || coalesce(
     (SELECT format(': {}, by row {} of {} ("{}"); all: --look', record, item_row, benchmark, left(words, 80)) FROM such), '') AS note
 FROM carried

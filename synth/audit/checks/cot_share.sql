@@ -3,7 +3,7 @@
 -- unit: standard deviations (of one row at least) between rows that have their rationale and those that were to have it
 -- least: 20
 -- meaning: Rows are learnt with a rationale more or less often than the schedule of `cot_share` says, over all or in a tenth of it.
--- fix: Put `cot_share` last among the corpus steps, so that none puts out rows of one sort after it; where rows have no
+-- fix: Put `cot_share` last among the corpus steps, so that none rejects rows of one sort after it; where rows have no
 --   schedule, give the command of the run again. Rationales that state no answer cannot stand for the answer alone: filter them.
 -- skipped: no step cot_share has scheduled rationales
 WITH rows AS (

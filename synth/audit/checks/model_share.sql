@@ -4,7 +4,7 @@
 -- least: 20
 -- meaning: Nearly all that was kept is by one of several models: the others cost and add nothing, and its habits are what
 --   is learnt.
--- fix: See why the others' are out: SELECT model, rejected_by, count(*) FROM wide_rationales GROUP BY ALL. Cap each
+-- fix: See why the others' were rejected: SELECT model, rejected_by, count(*) FROM wide_rationales GROUP BY ALL. Cap each
 --   model with the corpus step `limit_per_group`, or do without the others.
 -- skipped: a single model wrote them
 WITH written AS (

@@ -1,8 +1,8 @@
 -- severity: error
 -- threshold: at most 0
 -- unit: records
--- meaning: Records name a parent, a problem or a call that is not in the run: it can no longer be told what they were made from.
--- fix: This is damage, not a setting: was the journal edited, or copied in part? Fold it anew: delete corpus.duckdb and
+-- meaning: Records name a parent, a problem or a call that is not in the run: what they were made from is lost.
+-- fix: This is damage, not a setting: was the journal edited, or copied in part? Materialize it again: delete corpus.duckdb and
 --   run the same command again.
 -- skipped: the run is empty
 WITH known AS (

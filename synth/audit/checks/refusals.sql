@@ -3,7 +3,7 @@
 -- unit: share of calls
 -- least: 20
 -- meaning: Models refuse to answer.
--- fix: Read some: SELECT id, model, step, reply, error FROM calls WHERE status = 'refused'. Mend the prompt, leave such
+-- fix: Read some: SELECT id, model, step, reply, error FROM calls WHERE status = 'refused'. Fix the prompt, leave such
 --   problems out, or take another model.
 -- skipped: no call was made
 WITH looked AS (

@@ -1,6 +1,6 @@
 -- severity: warning
 -- threshold: at least 0.6
--- unit: chance that a reviewer scores a right answer above a wrong one, of the reviewer that tells least
+-- unit: chance that a reviewer scores a right answer above a wrong one, of the least informative reviewer
 -- least: 20
 -- meaning: A reviewer's scores say next to nothing about whether the answer is right (0.5 says nothing).
 -- fix: Do without that reviewer, or let it compare with the gold answer; read some of its reasons.

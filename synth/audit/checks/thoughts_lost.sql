@@ -8,7 +8,7 @@
 --   to hand the thought of its reply on: Rationale.make(…, thought=reply.thought, thought_kind=reply.thought_kind).
 -- skipped: no call that was to make a rationale has a thought
 WITH dropping AS (SELECT name FROM pipeline_steps WHERE options->>'thought' = 'drop'),
--- A thought tree is told by a step that asks nobody: its rationales name the calls of another step.
+-- A thought tree is verbalized by a step that asks no model: its rationales name the calls of another step.
 made AS MATERIALIZED (
   SELECT c.id, c.unit, c.step, bool_or(coalesce(r.thought, '') <> '') AS thinks
   FROM rationales r JOIN calls c ON c.id = r.call AND c.step = r.step GROUP BY ALL

@@ -105,7 +105,7 @@ class Kto(Format):
             "SELECT count(*) FROM rationales WHERE trim(text) <> ''",
             "SELECT count(*) FROM kept_rationales",
             "rationales",
-            "a step such as 'generate' makes them, 'verify_answer' or 'review' tells the bad ones",
+            "a step such as 'generate' makes them, 'verify_answer' or 'review' finds the bad ones",
         )
 
     def rows(self, store: Store, options: ExportOptions, left_out: LeftOut) -> Iterator[BaseModel]:

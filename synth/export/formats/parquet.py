@@ -23,7 +23,7 @@ TABLE_FILES = rf"({'|'.join(_NAMES)})\.parquet"
 def draft_tables(store: Store, folder: Folder) -> list[Part]:
     """Every table of a run, and `wide_rationales`, as `TABLE.parquet` in a folder that has yet to be kept.
 
-    What no step has put out is what `wide_rationales` calls kept; why the others are out stands in `rejections`.
+    What no step has rejected is what `wide_rationales` calls kept; why the others were rejected stands in `rejections`.
     """
     import pyarrow as pa
 

@@ -21,7 +21,7 @@ PAIRS = Need(
     "SELECT count(*) FROM pairs",
     "SELECT count(*) FROM kept_pairs",
     "pairs",
-    "a step 'pair' makes them, of rationales that were scored (such as by 'verify_answer') and before the losers are put out",
+    "a step 'pair' makes them, of rationales that were scored (such as by 'verify_answer') and before the losers are rejected",
 )
 SIDES = ("chosen", "rejected")
 

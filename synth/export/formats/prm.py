@@ -169,7 +169,7 @@ _VERDICTS = ExportOptions().verdicts
 
 
 def check_verdicts(options: ExportOptions) -> None:
-    """Raise for words of a verdict that a reader could not tell apart.
+    """Raise for words of a verdict that a reader could not distinguish.
 
     Raises:
         UserError: one is empty or of several lines, or both are the same.

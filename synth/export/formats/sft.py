@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 ASKS = {"rationale": "Give your reasoning, then the answer.", "answer": "Give the answer alone."}
-"""What tells the tasks apart where both are to be learnt."""
+"""What distinguishes the tasks where both are to be learnt."""
 
 RATIONALES = Need(
     "rationale",
@@ -235,7 +235,7 @@ class Sft(Format):
             turn = said(answer_alone(writing.answer, options), None, thoughts)
             if options.stages == "two":
                 yield made(row, "answer", f"\n\nReasoning:\n{_shown(writing, thoughts)}", turn, *author)
-            elif scheduled or row["problem"] not in answered:  # the answer alone is the same whoever reasoned
+            elif scheduled or row["problem"] not in answered:  # the answer alone is the same for every model
                 answered.add(row["problem"])
                 yield made(row, "answer", "", turn, *author)
 
@@ -273,7 +273,7 @@ def _wrong(row: dict[str, Any]) -> str:
 
 
 def _check_step_weight(options: ExportOptions) -> None:
-    """Raise for options that steps with weights leave no room for.
+    """Raise for options that cannot be combined with weights of steps.
 
     Raises:
         UserError: with what to leave out.

@@ -18,18 +18,18 @@ __all__ = ["TwinRow", "Twins"]
 
 
 class TwinRow(Row):
-    """A question of an evaluation set of twins: whoever reads the passage gets both right."""
+    """A question of a counterfactual pair, for evaluation: a model that reads the passage gets both right."""
 
     prompt: list[Message]
     """Passage, question and options."""
     answer: str
     """The letter of the right option."""
     kind: Literal["original", "counterfactual"]
-    """Which of the twins this is."""
+    """Which side of the pair this is."""
     problem_id: str
     """Id of the problem."""
     unit: str
-    """Id of the root problem, which twins share."""
+    """Id of the root problem, which both sides share."""
     source: str
     """Where the problem came from; empty where that is not known."""
 

@@ -15,7 +15,7 @@ def main() -> None:
     """Serve until the parent is gone, however it went."""
     config = json.loads(sys.stdin.readline())
     out = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # whatever the library prints goes to the log, not between our lines
+    os.dup2(2, 1)  # what the library prints goes to the log, not between our lines
     try:
         import xllamacpp
     except ImportError as error:
@@ -36,7 +36,7 @@ def main() -> None:
         params.api_keys = [config["api_key"]]
         server = xllamacpp.Server(params)
         address = server.listening_address
-    except Exception as error:  # noqa: BLE001 - told to the parent in one line, which tells the user
+    except Exception as error:  # noqa: BLE001 - sent to the parent in one line, which shows it to the user
         out.write(json.dumps({"error": "start", "what": str(error)}) + "\n")
         out.flush()
         os._exit(1)

@@ -1,4 +1,4 @@
-"""Fetching a model by its content: from whatever source has it, verified before use, resumable."""
+"""Fetching a model by its content: from any source that has it, verified before use, resumable."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class _Thought(Reply):
     """A proposal."""
 
     thought: Annotated[str, Field(min_length=1)]
-    finished: bool = True  # asked for in JSON: small models fill every string of a shape, also an answer they have not
+    finished: bool = True  # asked for in JSON: small models fill every string of a schema, also an answer they have not
     answer: str = ""
 
 
@@ -57,7 +57,9 @@ async def _replies(
 
 def _grown(growth: Growth, parent: Branch, node: Node, beginning: Beginning | None) -> Branch:
     branch = Branch(node, parent, beginning)
-    branch.abandoned = node.depth + 1 >= growth.step.depth_limit or (beginning is not None and beginning.states_answer)
+    branch.abandoned = node.depth + 1 >= growth.step.depth_limit or (
+        beginning is not None and beginning.states_answer(growth.problem)
+    )
     parent.attach(branch)
     growth.branches.append(branch)
     return branch

@@ -149,7 +149,7 @@ class Omega:
         async def probe(steps: Prefix) -> State:
             first = next(c.rationale for c in chosen if c.rationale.steps[: len(steps)] == steps)
             beginning = Beginning.of(first, len(steps))
-            if beginning.states_answer:
+            if beginning.states_answer(growth.problem):
                 return State(steps, beginning, Continuations((), 0))
             return State(steps, beginning, await continuations(growth, beginning, step.samples))
 
@@ -181,7 +181,9 @@ class Omega:
             tasks = [group.create_task(locate(candidate)) for candidate in chosen]
         self.searched += [task.result() for task in tasks]
         made = [task.result() for task in under_way.values()]
-        asked = sum(state.beginning is not None and not state.beginning.states_answer for state in made)
+        asked = sum(
+            state.beginning is not None and not state.beginning.states_answer(self.growth.problem) for state in made
+        )
         growth.budget.calls -= (reserved - asked) * step.samples * len(growth.unit.models(step.by))
         for candidate in chosen:  # in their order, and along each, whichever came back first
             of_candidate = [s for s in made if candidate.rationale.steps[: len(s.steps)] == s.steps]

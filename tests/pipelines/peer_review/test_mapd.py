@@ -51,9 +51,9 @@ def test_a_higher_threshold_never_accepts_more(scores, thresholds):
 
 
 def test_a_lenient_reviewer_counts_for_less_when_calibrated():
-    from synth.steps.review import Leniency
+    from synth.steps.review import RaterCalibration
 
-    known = {"mild": Leniency(4.5, 0.4), "strict": Leniency(2.5, 0.8)}
+    known = {"mild": RaterCalibration(4.5, 0.4), "strict": RaterCalibration(2.5, 0.8)}
     plain = judge_reviews({"mild": 4, "strict": 3}, threshold=3.6)
     assert (plain.value, plain.label) == (3.5, "rejected")
     same = judge_reviews({"mild": 4.5, "strict": 2.5}, threshold=3, calibration=known)

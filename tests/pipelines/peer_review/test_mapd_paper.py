@@ -152,7 +152,7 @@ async def test_calibration_by_the_run_itself_asks_nothing_anew(tmp_path: Path):
     saved.unlink()
     from synth.steps import review
 
-    review._leniency.cache_clear()
+    review._rater_calibration.cache_clear()
     draft = read_pipeline(str(preset))
     draft.check_models(asked)
     assert "cannot be read" in draft.findings[0].what

@@ -1,4 +1,4 @@
-"""The fold: what the journal says, brought into `corpus.duckdb`."""
+"""What the journal says, materialized into `corpus.duckdb`."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from synth.store.sealed import (
     set_aside,
 )
 
-__all__ = ["BATCH_BYTES", "BLOCK_BYTES", "fold", "folded_up_to"]
+__all__ = ["BATCH_BYTES", "BLOCK_BYTES", "materialize", "materialized_up_to"]
 
 _LOG = logging.getLogger(__name__)
 BLOCK_BYTES = 2**19
 """Of the journal, read at once."""
 BATCH_BYTES = 4 * 2**20
-"""Of the journal, folded at once."""
+"""Bytes of the journal that are materialized at once."""
 _MEMORY = ("48MB", "256MB")
-"""What a fold may take; and where that was not enough, as for texts of 60 kB. Half of the first is what DuckDB needs at least."""
+"""Memory for it; and where that was not enough, as for texts of 60 kB. Half of the first is what DuckDB needs at least."""
 
 
-def fold(run: Path, since: Position | None = None) -> bool:
+def materialize(run: Path, since: Position | None = None) -> bool:
     """Bring `corpus.duckdb` up to date with the journal.
 
     A database that is damaged, of another version or not ours is set aside, and made again from the journal.
@@ -54,7 +54,7 @@ def fold(run: Path, since: Position | None = None) -> bool:
     path, journal = run / DATABASE, run / "journal"
     try:
         try:
-            _fold_in_memory(path, journal, since)
+            _materialize_in_memory(path, journal, since)
         except (duckdb.Error, Unusable, ValueError, OSError) as error:
             if (damage := find_damage(journal)) is not None:
                 raise damage from error
@@ -75,7 +75,7 @@ def _make_again(path: Path, journal: Path) -> None:
     with draft(path) as new:
         new.unlink()  # the name is what is wanted: DuckDB makes the file
         try:
-            _fold_in_memory(new, journal, None)
+            _materialize_in_memory(new, journal, None)
             aside = set_aside(path) or aside
         finally:
             for file in files_of(new)[1:]:
@@ -84,20 +84,20 @@ def _make_again(path: Path, journal: Path) -> None:
         _LOG.warning("%s could not be used: it was moved to %s, and made again from the journal", path, aside.name)
 
 
-def _fold_in_memory(path: Path, journal: Path, since: Position | None) -> None:
-    """Fold, in as much memory as it takes: the usual, more, or DuckDB's own limit."""
+def _materialize_in_memory(path: Path, journal: Path, since: Position | None) -> None:
+    """Materialize, in as much memory as it takes: the usual, more, or DuckDB's own limit."""
     seen = Seen()
     for memory in _MEMORY:
         try:
-            _fold_within(path, journal, memory, since, seen)
+            _materialize_within(path, journal, memory, since, seen)
         except duckdb.Error:  # out of memory: there are several that say so, and in a checkpoint it is fatal
             continue  # with what is not committed
         return
-    _fold_within(path, journal, None, since, seen)
+    _materialize_within(path, journal, None, since, seen)
 
 
-def _fold_within(path: Path, journal: Path, memory: str | None, since: Position | None, seen: Seen) -> None:
-    """Fold, and take so much memory; None for DuckDB's own limit, most of the machine's.
+def _materialize_within(path: Path, journal: Path, memory: str | None, since: Position | None, seen: Seen) -> None:
+    """Materialize, and take so much memory; None for DuckDB's own limit, most of the machine's.
 
     Raises:
         Held: somebody else has the database open.
@@ -105,7 +105,7 @@ def _fold_within(path: Path, journal: Path, memory: str | None, since: Position 
         duckdb.Error: memory does not suffice, the disk is full, or the database is damaged.
     """
     settings = {"threads": "1"}  # a second one costs more than it gives
-    if memory != _MEMORY[0]:  # long texts: each checkpoint would write anew those of some hundred MB
+    if memory != _MEMORY[0]:  # long texts: each checkpoint would write again those of some hundred MB
         settings["wal_autocheckpoint"] = "'128MB'"
     with (
         temporary_folder() as rows,
@@ -116,7 +116,7 @@ def _fold_within(path: Path, journal: Path, memory: str | None, since: Position 
             make_tables(con, "corpus.main")
             con.commit()
             path.chmod(0o600)
-        if not reaches(journal, folded_up_to(con, "corpus")):
+        if not reaches(journal, materialized_up_to(con, "corpus")):
             raise Unusable("the journal has lost its end")
         _add(con, journal, Path(rows), since, seen)
     note_written(path)
@@ -124,7 +124,7 @@ def _fold_within(path: Path, journal: Path, memory: str | None, since: Position 
 
 def _add(con: duckdb.DuckDBPyConnection, journal: Path, folder: Path, since: Position | None, seen: Seen) -> None:
     """Add what the tables lack of the journal."""
-    begin = folded_up_to(con, "corpus")
+    begin = materialized_up_to(con, "corpus")
     blocks = read_blocks(journal, begin, BLOCK_BYTES)
     seen.begin(con, "corpus.main", begin)
     while (first := next(blocks, None)) is not None:
@@ -147,7 +147,7 @@ def _add(con: duckdb.DuckDBPyConnection, journal: Path, folder: Path, since: Pos
         seen.settle(position)
 
 
-def folded_up_to(con: duckdb.DuckDBPyConnection, database: str) -> Position:
+def materialized_up_to(con: duckdb.DuckDBPyConnection, database: str) -> Position:
     """The place in the journal up to which a database has it all.
 
     Raises:
