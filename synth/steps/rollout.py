@@ -85,6 +85,8 @@ class Rollout(ValuingStep):
     ) -> Iterable[tuple[str, str, str]]:
         yield from super().problems_with(models, authors)
         yield from self.equal_samples(self.samples, models)
+        if self.enough is not None and self.enough > self.samples:
+            yield "enough", f"{self.enough} right ones of {self.samples} samples cannot be", "samples or fewer"
         if self.at is not None and self.probe != "all":
             yield "at", f"probe: {self.probe} finds the beginnings itself", "leave out at, or set probe: all"
 

@@ -37,7 +37,7 @@ def test_a_search_that_is_killed_continues_where_it_was(tmp_path: Path, policy: 
         pipeline: my/kill
         roles: {{teacher: writes}}
         steps:
-          - {{step: search, policy: {policy}, samples: 4, width: 4, max_searches: 12, max_calls: 120}}
+          - {{step: search, policy: {policy}, {"samples" if policy == "omega" else "width"}: 4, max_searches: 12, max_calls: 120}}
         """,
     )
     rows = sums(tmp_path / "in.jsonl", 1)

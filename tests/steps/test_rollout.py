@@ -18,7 +18,7 @@ from synth.models.scripted import _claim
 from synth.pipeline import allow_code, load_pipeline, read_pipeline
 from synth.records import Problem, Rationale
 from synth.steps.continuing import Beginning
-from synth.steps.rollout import first_zero_by_halving
+from synth.steps.rollout import Rollout, first_zero_by_halving
 from synth.steps.segmentation import segment
 from synth.store.database import open_store
 
@@ -438,6 +438,11 @@ async def test_a_verifier_of_ones_own(tmp_path):
         ("slow", "step_value", 0, None, None),
         ("slow", "step_value", 1, None, None),
     ]
+
+
+def test_more_right_continuations_than_samples_are_refused():
+    found = [[o for o, _, _ in Rollout(samples=4, enough=n).problems_with({}, ())] for n in (4, 5)]
+    assert found == [[], ["enough"]]
 
 
 VERIFIERS = """

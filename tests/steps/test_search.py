@@ -53,13 +53,16 @@ SEARCH = """
 pipeline: my/search
 roles: {teacher: solves, judge: judges}
 steps:
-  - {step: search, segment: lines, OPTIONS}
+  - {step: search, OPTIONS}
 """
 
 
 async def grown(path: Path, options: str, n: int = 6, name: str = "run", **world: Any) -> Path:
     """The run folder of a search over `n` problems by a world with these abilities."""
-    made = yaml_file(path / f"{name}.yaml", SEARCH.replace("OPTIONS", options))
+    made = yaml_file(
+        path / f"{name}.yaml",
+        SEARCH.replace("OPTIONS", options if "propose" in options else f"segment: lines, {options}"),
+    )
     model = ScriptedModel(World(**{"steps": 4, "solve_rate": 0.5, **world}))
     await run(made, sums(path / "in.jsonl", n), path / name, {"teacher": [model], "judge": [model]})
     return path / name
@@ -221,3 +224,81 @@ async def test_a_search_by_outcomes_needs_answers_and_one_by_verdicts_none(tmp_p
     made = yaml_file(tmp_path / "p.yaml", SEARCH.replace("OPTIONS", "policy: breadth").replace(", judge: judges", ""))
     await run(made, rows, tmp_path / "run", ScriptedModel(World()))
     assert ask(tmp_path / "run", "SELECT count(*) > 3 FROM nodes") == [(True,)]
+
+
+VERDICTS = "policy: best, expand: next_step, width: 2, max_nodes: 12, evaluations: 1"
+
+
+async def test_solutions_of_a_search_by_verdicts_have_their_outcome_as_well(tmp_path: Path):
+    folder = await grown(tmp_path, VERDICTS)
+    solutions = ask(folder, "SELECT r.answer, p.answer, s.value FROM rationales r JOIN problems p ON p.id = r.problem "
+                    "LEFT JOIN scores s ON s.target = r.id AND s.name = 'correct'")  # fmt: skip
+    assert {right for _, _, right in solutions} == {0.0, 1.0}
+    assert all(right == (own == gold) for own, gold, right in solutions)
+    without = yaml_file(tmp_path / "p.yaml", SEARCH.replace("OPTIONS", VERDICTS).replace(", judge: judges", ""))
+    rows = write_rows(tmp_path / "open.jsonl", [{"question": "What is 2 + 2?"}])
+    said = {"evaluate": '{"verdict": "sure"}'}
+    model = ScriptedModel(lambda request, _: said.get(request.task.kind, "The answer is 4."))
+    await run(without, rows, tmp_path / "open", model)
+    assert ask(tmp_path / "open", "SELECT count(*) > 0 FROM rationales") == [(True,)]
+    assert ask(tmp_path / "open", "SELECT count(*) FROM scores WHERE name = 'correct'") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        (VERDICTS, "step_worth"),
+        ("policy: uct, max_searches: 3, evaluate: verdicts", "step_worth"),
+        ("policy: uct, max_searches: 3, evaluate: rollout + 1, samples: 2", "step_worth"),
+        ("policy: uct, max_searches: 3", "step_value"),
+        ("policy: uct, max_searches: 3, evaluate: rollout, samples: 2", "step_value"),
+        (VERDICTS.replace("evaluations: 1", "evaluate: none"), None),
+    ],
+)
+async def test_only_shares_are_called_values(tmp_path: Path, options: str, name: str | None):
+    folder = await grown(tmp_path, options, n=4)
+    found = ask(folder, "SELECT DISTINCT name FROM scores WHERE part IS NOT NULL")
+    assert found == ([(name,)] if name else [])
+    (step,) = load_pipeline(str(tmp_path / "run.yaml")).steps
+    assert {"step_value", "step_worth"} & set(step.gives_scores()) == ({name} if name else set())
+    if name == "step_value":
+        assert ask(folder, "SELECT min(value) >= 0 AND max(value) <= 1 FROM scores WHERE part IS NOT NULL") == [(True,)]
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"policy": "breadth", "c": 1, "alpha": 0.5, "length": 9, "max_searches": 3, "root_samples": 2, "samples": 4},
+         {"c", "alpha", "length", "max_searches", "root_samples", "samples"}),
+        ({"evaluate": "none", "judge": "judge", "evaluations": 2, "evaluate_prompt": "no.j2"}, {"judge", "evaluations", "evaluate_prompt"}),
+        ({"policy": "uct", "beam": 2, "samples": 3, "propose_prompt": "no.j2"}, {"beam", "samples", "propose_prompt"}),
+        ({"policy": "omega", "c": 1, "width": 2, "max_depth": 3, "min_value": 0.1}, {"c", "width", "max_depth", "min_value"}),
+        ({"continue_prompt": "no.j2", "keep": "all"}, {"continue_prompt", "keep"}),
+        ({"policy": "uct", "root_samples": 5, "max_calls": 4}, {"max_calls"}),
+        ({"policy": "uct", "evaluate": "rollout", "samples": 1022}, {"samples"}),
+        ({"evaluate": "0 - verdicts", "evaluations": 0}, {"evaluations"}),
+        ({"policy": "uct", "alpha": None, "samples": None, "beam": None}, set()),
+        ({"evaluations": 0, "judge": "judge"}, set()),
+    ],
+)  # fmt: skip
+def test_an_option_that_the_search_does_not_use_is_a_mistake(options: dict[str, Any], named: set[str]):
+    found = list(Search(**options).problems_with({"teacher": [ScriptedModel(World())]}, ()))
+    assert {option for option, _, _ in found} == named
+
+
+async def test_negative_values_end_no_search(tmp_path: Path):
+    below = "policy: best, expand: next_step, width: 2, max_nodes: 12, evaluate: 0 - (steps | length)"
+    free = await grown(tmp_path, below, n=2, name="free")
+    assert ask(free, "SELECT min(value) <= -2 AND sum(visits) > 2 FROM nodes") == [(True,)]
+    held = await grown(tmp_path, below + ", min_value: -0.5", n=2, name="held")
+    assert ask(held, "SELECT sum(visits), min(value) FROM nodes") == [(0, -1.0)]
+
+
+async def test_expansions_are_other_samples_than_those_that_gave_the_value(tmp_path: Path):
+    folder = await grown(
+        tmp_path, "policy: uct, evaluate: rollout, samples: 2, width: 2, root_samples: 6, max_searches: 4", n=3
+    )
+    spent = (
+        "SELECT sum(CAST(regexp_extract(reason, '([0-9]+) calls', 1) AS INT)) FROM scores WHERE name = 'search_ended'"
+    )
+    assert ask(folder, "SELECT count(DISTINCT key) FROM calls") == ask(folder, spent)

@@ -20,7 +20,7 @@ from synth.steps.search.expand import as_rationale
 from synth.steps.search.tree import Branch, End, Growth, reward_of
 from synth.verify import Verdict
 
-__all__ = ["EVALUATORS", "WORTH", "Evaluator", "combined", "continuations", "evaluators_in"]
+__all__ = ["EVALUATORS", "WORTH", "Evaluator", "combined", "continuations", "evaluators_in", "outcomes"]
 
 Evaluator = Callable[[Growth, Sequence[Branch]], Awaitable[list[float | None]]]
 """Asks about new branches, all at once; the value of each, None where there is none."""
@@ -73,17 +73,17 @@ async def rollout(growth: Growth, new: Sequence[Branch]) -> list[float | None]:
             if not growth.budget.take(growth.step.samples * len(growth.unit.models(growth.step.by))):
                 break
             asked[branch] = group.create_task(continuations(growth, _beginning(growth, branch), growth.step.samples))
-    await _outcomes(growth)
-    outcomes = {end.branch: reward_of(verdict) for end, verdict in growth.ended}
+    await outcomes(growth)
+    of_ends = {end.branch: reward_of(verdict) for end, verdict in growth.ended}
     for branch, task in asked.items():
         for rationale, verdict in task.result().verified if growth.step.keep == "all" and branch.beginning else ():
             growth.solutions.setdefault(rationale.id, (rationale, verdict, None))
-    return [asked[branch].result().value if branch in asked else outcomes.get(branch) for branch in new]
+    return [asked[branch].result().value if branch in asked else of_ends.get(branch) for branch in new]
 
 
 async def outcome(growth: Growth, new: Sequence[Branch]) -> list[float | None]:
     """The mean of what became of all solutions that go through each, so far."""
-    for end, verdict in await _outcomes(growth):
+    for end, verdict in await outcomes(growth):
         reward = reward_of(verdict)
         if reward is not None:
             end.branch.back_up(reward)
@@ -113,7 +113,7 @@ def _beginning(growth: Growth, branch: Branch) -> Beginning:
     return Beginning.of(path, len(path.steps))
 
 
-async def _outcomes(growth: Growth) -> list[tuple[End, Verdict]]:
+async def outcomes(growth: Growth) -> list[tuple[End, Verdict]]:
     """The outcomes of the solutions that ended since it was asked last."""
     ends, growth.ends = growth.ends, []
     verdicts_ = await asyncio.gather(*(growth.step.verify(end.rationale, growth.unit) for end in ends))

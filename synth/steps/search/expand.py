@@ -137,7 +137,10 @@ async def _continue(growth: Growth, chosen: Sequence[Branch], *, whole: bool) ->
     def requests(branch: Branch, model: Model) -> list[Request]:
         samples = step.samples_of_root if branch.node is None else step.width
         limits = {} if whole else {"stop": ["\n"]}
-        return step.going_on(problem, branch.beginning, model, samples, **limits)
+        requests = step.going_on(problem, branch.beginning, model, samples, **limits)
+        # Its continuations gave the branch its value; the same ones again would be no new solutions.
+        before = step.samples if whole and branch.node is not None and "rollout" in step.evaluators else 0
+        return [request._replace(sample=request.sample + before) for request in requests]
 
     new: list[Branch] = []
     for branch, model, request, reply in await _replies(growth, chosen, requests):

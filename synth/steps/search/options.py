@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Literal
+from collections.abc import Set as AbstractSet
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from synth.errors import UserError
 from synth.models import Capability, Model
@@ -19,6 +20,34 @@ __all__ = ["OMEGA", "SearchOptions"]
 
 OMEGA = "omega"
 """The policy that chooses solutions with a mistake, and not nodes."""
+
+_WRITING = ("prompt", "continue_prompt", "mode", "thought", "segment", "examples", "format", "logprobs")
+_OF_POLICY: Mapping[str, AbstractSet[str]] = {
+    "beam": {"breadth"},
+    "at_once": {"depth", "best", "uct", OMEGA},
+    "c": {"uct"},
+    **dict.fromkeys(("alpha", "beta", "length", "c_puct"), frozenset({OMEGA})),
+    "max_searches": {"uct", OMEGA},
+    **dict.fromkeys(("width", "max_depth", "max_answers", "min_value"), frozenset({"breadth", "depth", "best", "uct"})),
+}
+"""Options that some policies use, and which."""
+_OF_SOME = frozenset(
+    {
+        *_OF_POLICY,
+        *_WRITING,
+        "root_samples",
+        "samples",
+        "keep",
+        "judge",
+        "evaluations",
+        "propose_prompt",
+        "evaluate_prompt",
+    }
+)
+"""All options that some searches do not use."""
+
+_SAMPLES = 1024
+"""Samples of one question, at most."""
 
 _DEEP, _MANY = 5, 60
 """Depth and nodes of a tree of proposals; arXiv:2305.10601 goes 4 and 3 deep."""
@@ -69,8 +98,8 @@ class SearchOptions(ValuingStep):
     """For `omega`: L, in tokens."""
     c_puct: Annotated[float, Field(ge=0)] = 0.125
     """For `omega`: weight of exploration in U = c_puct sqrt(sum of N) / (1 + N). This and the three above are those of arXiv:2406.06592."""
-    cut: float = 0.0
-    """A node of lower value is not expanded; not for `omega`."""
+    min_value: float | None = None
+    """A node of lower value is not expanded. One without a value comes last. Not for `omega`."""
     max_depth: Annotated[int, Field(ge=1)] | None = None
     """Steps of a path; deeper nodes are not expanded. Of proposals 5 if not given; else any number."""
     max_nodes: Annotated[int, Field(ge=1)] | None = None
@@ -85,6 +114,14 @@ class SearchOptions(ValuingStep):
     """For `uct` expansions, for `omega` solutions searched; 100 in arXiv:2406.06592."""
     keep: Literal["none", "paths", "all"] = "paths"
     """Which solutions become rationales, where models continue them: those whose steps are nodes, or all that were written."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_null(cls, given: Any) -> Any:
+        """A preset that takes another policy sets what the policy of its base had to null."""
+        if not isinstance(given, dict):
+            return given
+        return {k: v for k, v in given.items() if v is not None or k not in _OF_SOME}
 
     @property
     def expander(self) -> str:
@@ -117,8 +154,20 @@ class SearchOptions(ValuingStep):
         return not self.proposes or "rollout" in self._named()
 
     @property
+    def keeps(self) -> bool:
+        """Whether it makes rationales."""
+        return not self.proposes and self.keep != "none"
+
+    @property
+    def value_name(self) -> str | None:
+        """The name of the values of steps: `step_value` only where they are shares of right solutions; None where there are none."""
+        if self.evaluator == "none":
+            return None
+        return "step_value" if self.evaluator in {"rollout", "outcome"} else "step_worth"
+
+    @property
     def verifies(self) -> bool:
-        """Whether it asks the verifier."""
+        """Whether it cannot go on without the verifier."""
         return self.policy == OMEGA or bool({"rollout", "outcome"} & set(self._named()))
 
     @property
@@ -176,7 +225,7 @@ class SearchOptions(ValuingStep):
         known = (*POLICIES, OMEGA)
         if self.policy not in known:
             yield "policy", f"there is no policy {self.policy!r}", f"name one of {', '.join(known)}"
-        asked = max(self.width, self.samples_of_root if self.policy == OMEGA else 1)
+        asked = max(self.samples, self.samples_of_root) if self.policy == OMEGA else self.width
         if asked > 1 and any(self.is_greedy(m) for role in super().roles() for m in models.get(role, ())):
             yield (
                 "temperature",
@@ -190,8 +239,47 @@ class SearchOptions(ValuingStep):
             what = f"rollouts make many levels at once, and {self.policy} goes by nodes"
             yield "expand", what, "expand: next_step, or policy: uct"
         yield from self._wrong_with_evaluate()
+        yield from self._not_used()
+        yield from self._wrong_with_numbers(models)
+
+    def _not_used(self) -> Iterable[tuple[str, str, str]]:
+        """Options that were set and that this search has no use for."""
+        unused: dict[str, tuple[str, str]] = {}
+        for option, policies in _OF_POLICY.items():
+            own = self.policy not in {*_OF_POLICY["at_once"], "breadth"} and policies != {OMEGA}
+            if self.policy not in policies and not own:
+                unused[option] = f"the policy {self.policy}", f"policy: {' or '.join(sorted(policies))}"
+        if self.proposes:
+            unused |= dict.fromkeys(("root_samples", "keep"), ("expand: propose", "expand: next_step"))
+        else:
+            unused["propose_prompt"] = f"expand: {self.expander}", "expand: propose"
+        if not self.continues:
+            unused |= dict.fromkeys(_WRITING, ("a search without continuations", "expand: next_step"))
+        named = self._named()
+        valued = f"evaluate: {self.evaluator}"
+        if self.policy != OMEGA and "rollout" not in named:
+            unused["samples"] = valued, "evaluate: rollout"
+        if self.evaluator == "none":
+            unused["min_value"] = valued, "evaluate: verdicts"
+        if "verdicts" not in named and (self.evaluate or self.evaluator != "none"):
+            unused |= dict.fromkeys(("judge", "evaluations", "evaluate_prompt"), (valued, "evaluate: verdicts"))
+        for option in sorted(self.model_fields_set & unused.keys()):
+            who, other = unused[option]
+            yield option, f"{who} has no {option}", f"leave it out (`{option}: null` in a preset), or {other}"
+
+    def _wrong_with_numbers(self, models: Mapping[str, Sequence[Model]]) -> Iterable[tuple[str, str, str]]:
+        of_root = self.width if self.proposes else self.samples_of_root
+        first = of_root * max(1, sum(len(models.get(role, ())) for role in super().roles()))
+        if self.max_calls is not None and self.max_calls < first:
+            what = f"the first {first} calls are made together or not at all"
+            yield "max_calls", what, f"{first} or more"
+        again = self.expander == "rollouts" and self.policy != OMEGA and "rollout" in self._named()
+        if again and self.samples + self.width > _SAMPLES:
+            yield "samples", f"samples and width are {_SAMPLES} at most, together", "ask for fewer"
 
     def _wrong_with_evaluate(self) -> Iterable[tuple[str, str, str]]:
+        if not self.evaluations and self.evaluator not in EVALUATORS and "verdicts" in self._named():
+            yield "evaluations", "evaluate names verdicts, and none are asked for", "1 or more, or leave verdicts out"
         if self.evaluator in EVALUATORS:
             return
         fix = f"one of {', '.join(EVALUATORS)}, or an expression over them: docs/search.md"

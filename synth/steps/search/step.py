@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import ClassVar, Literal
 
 from synth.records import Node, Part, Problem, Rationale, Score, UnitRecord
-from synth.steps.search.evaluate import EVALUATORS, combined
+from synth.steps.search.evaluate import EVALUATORS, combined, outcomes
 from synth.steps.search.expand import EXPANDERS
 from synth.steps.search.omega import Omega, State
 from synth.steps.search.options import OMEGA, SearchOptions
 from synth.steps.search.policy import POLICIES, Scored
 from synth.steps.search.tree import Branch, Budget, Growth, reward_of
 from synth.steps.unit import Unit
-from synth.verify import Verdict
+from synth.verify import ANSWER, Verdict
 
 __all__ = ["Search"]
 
 VALUE = "step_value"
-"""The name of the values of steps."""
+"""The name of the values of steps that are shares of right solutions."""
 
 
 class Search(SearchOptions):
@@ -27,8 +28,9 @@ class Search(SearchOptions):
     Every node is kept with its parent, its `value` and its `visits`. Of `uct` and `evaluate: outcome` these are Q = W / N and N, the
     outcomes backed up through it; of `omega` the share of right continuations and how often it was chosen; else what the evaluator
     says, and 1 where it was expanded. Equal steps after the same steps are one node. `path_to_rationale` makes rationales of the ends
-    of proposals; continued solutions are rationales themselves, with `step_value` on their steps, `correct`, and with `omega`
-    `step_correct` up to the first wrong one. `search_ended` on the problem says why the search ended, and how many nodes there are. The
+    of proposals; continued solutions are rationales themselves, with `correct` where the verifier can say it, the values of their nodes
+    on their steps (`step_value` if they are shares of right solutions, else `step_worth`), and with `omega` `step_correct` up to the first
+    wrong one. `search_ended` on the problem says why the search ended, and how many nodes there are. The
     same replies make the same tree: there is no other chance in it.
 
     Sources: `breadth` and `depth` over proposals, arXiv:2305.10601; `uct`, Kocsis and Szepesvári, 2006, over steps as in
@@ -41,10 +43,11 @@ class Search(SearchOptions):
     step: Literal["search"] = "search"
 
     def gives_types(self) -> tuple[type[UnitRecord], ...]:
-        return (Node, Score) if self.proposes or self.keep == "none" else (Node, Rationale, Score)
+        return (Node, Rationale, Score) if self.keeps else (Node, Score)
 
     def gives_scores(self) -> tuple[str, ...]:
-        of_steps = () if self.proposes or self.keep == "none" else (VALUE, "correct")
+        worth = (self.value_name,) if self.value_name else ()
+        of_steps = (*worth, "correct") if self.keeps else ()
         labels = ("step_correct",) if self.policy == OMEGA and of_steps else ()
         return tuple(dict.fromkeys(("search_ended", *of_steps, *labels, *self.gives_problem_scores())))
 
@@ -62,7 +65,9 @@ class Search(SearchOptions):
             return [*self._of_omega(omega), self._end(growth, ended, len(omega.states) - 1 + len(omega.searched))]
         ended = await self._grow(growth)
         nodes = [branch.record(backed_up=self._backed_up) for branch in growth.branches]
-        solutions = self._solutions(growth) if not self.proposes else []
+        if self.keeps and (self.verifier != ANSWER or problem.answer is not None):
+            await outcomes(growth)
+        solutions = self._solutions(growth) if self.keeps else []
         return [*nodes, *solutions, self._end(growth, ended, len(nodes))]
 
     @property
@@ -96,7 +101,7 @@ class Search(SearchOptions):
             if growth.budget.ended is not None:
                 return growth.budget.ended
             going = [branch for branch in new if not branch.terminal and not branch.abandoned]
-            policy.add([Scored(branch.value or 0.0, branch) for branch in going])
+            policy.add([Scored(branch.value if branch.value is not None else -math.inf, branch) for branch in going])
         return "done"
 
     async def _evaluate(self, growth: Growth, new: Sequence[Branch], *, backs_up: bool) -> None:
@@ -104,7 +109,7 @@ class Search(SearchOptions):
         values = await (EVALUATORS[self.evaluator](growth, new) if known else combined(growth, new, self.evaluator))
         for branch, value in zip(new, values, strict=True):
             branch.value = value
-            if (value or 0.0) < self.cut:
+            if self.min_value is not None and value is not None and value < self.min_value:
                 branch.abandoned = True
             if backs_up and self.evaluator != "outcome" and value is not None:
                 branch.back_up(value)
@@ -117,10 +122,13 @@ class Search(SearchOptions):
                 rationale.model_copy(update={"node": path[-1].node.id}) if path and path[-1].node else rationale
             )
             made += self._verdict(rationale, verdict)
+            if self.value_name is None:
+                continue
+            what = "outcomes" if self.evaluator == "outcome" else "values"
             values = [(b.mean, b.visits) if self._backed_up else (b.value, 0) for b in path[: len(rationale.steps)]]
             for index, (value, visits) in enumerate(values):
-                reason = f"mean of {visits} outcomes" if visits else None
-                made.append(self._of_step(rationale, index, VALUE, value, reason=reason))
+                reason = f"mean of {visits} {what}" if visits else None
+                made.append(self._of_step(rationale, index, self.value_name, value, reason=reason))
         return made
 
     def _kept(self, growth: Growth, on_paths: set[str]) -> list[tuple[Rationale, Verdict | None, Branch | None]]:
