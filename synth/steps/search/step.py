@@ -121,7 +121,7 @@ class Search(SearchOptions):
             made.append(
                 rationale.model_copy(update={"node": path[-1].node.id}) if path and path[-1].node else rationale
             )
-            made += self._verdict(rationale, verdict)
+            made += [] if verdict is None else [self.verdict(rationale, verdict)]
             if self.value_name is None:
                 continue
             what = "outcomes" if self.evaluator == "outcome" else "values"
@@ -163,7 +163,7 @@ class Search(SearchOptions):
         labels = {s.rationale.id: s for s in omega.searched}
         for rationale, verdict, _ in self._kept(growth, set(labels)):
             made.append(rationale.model_copy(update={"node": ends.get(rationale.id)}))
-            made += self._verdict(rationale, verdict)
+            made += [] if verdict is None else [self.verdict(rationale, verdict)]
             for index in range(len(rationale.steps) - 1):
                 found = omega.states.get(rationale.steps[: index + 1])
                 if found is not None:
@@ -202,12 +202,6 @@ class Search(SearchOptions):
     def _end(self, growth: Growth, reason: str, nodes: int) -> Score:
         spent = f"{growth.budget.calls} calls, {growth.budget.tokens} tokens"
         return self._score_of(growth.problem, "search_ended", float(nodes), reason, f"{nodes} nodes, {spent}")
-
-    def _verdict(self, rationale: Rationale, verdict: Verdict | None) -> list[Score]:
-        if verdict is None:
-            return []
-        right = float(verdict.label == "right")
-        return [self._score_of(rationale, "correct", right, verdict.label, verdict.detail, judge=verdict.method)]
 
     def _of_step(
         self,
