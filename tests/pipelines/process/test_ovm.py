@@ -47,4 +47,4 @@ async def test_calls_are_the_samples_alone_and_duplicates_go_after_they_were_cou
     assert ask(tmp_path / "run", "SELECT count(*) FROM calls") == [(32,)]
     assert ask(tmp_path / "run", "SELECT count(*) FROM kept_rationales") == [(2,)]
     reasons = ask(tmp_path / "run", "SELECT DISTINCT reason FROM scores WHERE name = 'step_value'")
-    assert all("over 16 samples" in reason for (reason,) in reasons)
+    assert all("16 samples" in reason for (reason,) in reasons)
