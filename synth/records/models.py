@@ -6,7 +6,6 @@ Times and prices live in the ledger (`Call`) alone: everything else is equal bet
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
@@ -261,7 +260,7 @@ class Rationale(UnitRecord):
         """Whether the thought was cut into steps, and not the response."""
         return (self.segmenter or "").startswith("thought ")
 
-    @cached_property
+    @property
     def step_spans(self) -> tuple[tuple[int, int], ...] | None:
         """Where each step stands, as (start, end) in characters of the text that was cut: the thought if `steps_of_thought`, else
         the response. None where the steps are not slices of it in this order with nothing but white space and the statement of
@@ -520,6 +519,6 @@ def record_fields(kind: type[UnitRecord]) -> frozenset[str]:
     properties = {
         n
         for n in dir(kind)
-        if not n.startswith(("_", "model_")) and isinstance(getattr(kind, n, None), (property, cached_property))
+        if not n.startswith(("_", "model_")) and isinstance(getattr(kind, n, None), property)
     }
     return frozenset(kind.model_fields) | properties

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from functools import lru_cache
 
 __all__ = ["BLANKS", "OWN_BEGINNING", "OWN_END", "solution_of", "spans_of"]
 
@@ -34,7 +34,8 @@ def solution_of(response: str, span: tuple[int, int] | None) -> str:
     return response.strip(BLANKS)
 
 
-def spans_of(steps: Sequence[str], text: str, statement: tuple[int, int] | None) -> tuple[tuple[int, int], ...] | None:
+@lru_cache(maxsize=256)
+def spans_of(steps: tuple[str, ...], text: str, statement: tuple[int, int] | None) -> tuple[tuple[int, int], ...] | None:
     """Where steps stand in a text, as (start, end) in characters; None where they are not slices of it in this order.
 
     Args:
@@ -46,6 +47,8 @@ def spans_of(steps: Sequence[str], text: str, statement: tuple[int, int] | None)
     end = 0
     for step in steps:
         start = text.find(step, end)
+        if statement is not None and statement[0] <= start < statement[1] and start + len(step) < statement[1]:
+            start = text.find(step, max(end, statement[1]))  # the statement is no step, and may hold the same words
         if start < 0 or not step:
             return None
         between = text[end:start]

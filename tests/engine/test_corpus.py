@@ -168,7 +168,7 @@ async def test_what_somebody_else_added_reads_nothing_outside_of_the_run(tmp_pat
     with pytest.raises(RunFolderError, match="not by you"):
         await run(made, rows, folder, model)
     assert before == (path.read_bytes(), (folder / "journal" / "000001.jsonl").read_bytes())
-    assert curate("--undo") == "theirs is taken off\n"
+    assert curate("--undo") == "theirs is removed\n"
     assert by_hand(folder) == ()
     path.write_bytes(before[0])
     if step["step"] == "decontaminate":

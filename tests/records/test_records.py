@@ -104,5 +104,7 @@ def test_the_statement_of_the_answer_may_stand_between_steps_and_nothing_else_ma
     assert _rationale(**cut, answer_span=(5, 21)).step_spans == ((0, 4), (22, 26))
     assert _rationale(**cut).step_spans is None
     assert _rationale(response="Two. One.", steps=("One.", "Two.")).step_spans is None
+    inside = _rationale(response="The answer is 5.\ne.", steps=("e", "."), answer="5", answer_span=(0, 16))
+    assert inside.step_spans == ((17, 18), (18, 19))
     thought = _rationale(response="7", thought="One.\nTwo.", steps=("One.", "Two."), segmenter="thought lines/1")
     assert thought.step_spans == ((0, 4), (5, 9))
