@@ -374,7 +374,10 @@ FUNCTIONS: dict[str, tuple[str, Callable[[str], object]]] = {
     "synth.measures.diversity.compression_ratio": ("any", lambda t: compression_ratio([t])),
     "synth.measures.diversity.distinct_n": ("any", lambda t: distinct_n([t])),
     "synth.records.identity.canonical_json": ("any", canonical_json),
-    "synth.records.parts.spans_of": ("any", lambda t: spans_of(tuple(t.splitlines()), t, (len(t) // 2, len(t) // 2 + 3))),
+    "synth.records.parts.spans_of": (
+        "any",
+        lambda t: spans_of(tuple(t.splitlines()), t, (len(t) // 2, len(t) // 2 + 3)),
+    ),
     "synth.records.parts.solution_of": ("any", lambda t: solution_of(t, (len(t) // 2, len(t) // 2 + 3))),
     "synth.rewards.think_format": ("thoughts", lambda t: think_format([t])),
     "synth.sources.chats": (

@@ -517,8 +517,6 @@ RECORD_TYPES: tuple[type[Record], ...] = (
 def record_fields(kind: type[UnitRecord]) -> frozenset[str]:
     """What templates and expressions may read of a record of this type."""
     properties = {
-        n
-        for n in dir(kind)
-        if not n.startswith(("_", "model_")) and isinstance(getattr(kind, n, None), property)
+        n for n in dir(kind) if not n.startswith(("_", "model_")) and isinstance(getattr(kind, n, None), property)
     }
     return frozenset(kind.model_fields) | properties

@@ -35,7 +35,9 @@ def solution_of(response: str, span: tuple[int, int] | None) -> str:
 
 
 @lru_cache(maxsize=256)
-def spans_of(steps: tuple[str, ...], text: str, statement: tuple[int, int] | None) -> tuple[tuple[int, int], ...] | None:
+def spans_of(
+    steps: tuple[str, ...], text: str, statement: tuple[int, int] | None
+) -> tuple[tuple[int, int], ...] | None:
     """Where steps stand in a text, as (start, end) in characters; None where they are not slices of it in this order.
 
     Args:

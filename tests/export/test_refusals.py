@@ -128,7 +128,9 @@ async def test_the_filter_that_took_all_is_named(tmp_path: Path):
         """,
     )
     await run_pipeline(made, sums(tmp_path / "in.jsonl", 3), tmp_path / "run", ScriptedModel(World()))
-    with pytest.raises(UserError, match=r"all 3 records of the table rationales that could be were rejected, by never \(.*\) 3"):
+    with pytest.raises(
+        UserError, match=r"all 3 records of the table rationales that could be were rejected, by never \(.*\) 3"
+    ):
         export_run(tmp_path / "run", "sft", tmp_path / "out")
 
 

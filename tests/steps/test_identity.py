@@ -186,7 +186,9 @@ def test_one_model_under_two_names_gives_one_record_a_reply():
 def test_a_step_that_makes_two_records_of_one_id_ends_the_run_with_its_name(tmp_path: Path, monkeypatch):
     """The mistake is in the code of a step: it is reported, and nothing of the unit is kept."""
 
-    def scores_alike(step: VerifyAnswer, target: Rationale, _verdict: Verdict, _name: str) -> Score:  # one id, other values
+    def scores_alike(
+        step: VerifyAnswer, target: Rationale, _verdict: Verdict, _name: str
+    ) -> Score:  # one id, other values
         return derive(Score, step="v", version=1, parents=[target], replies=["k"], target=target.id, name="correct",
                       judge="j", value=float(len(step.name)))  # fmt: skip
 
