@@ -266,9 +266,8 @@ class Rationale(UnitRecord):
         the response. None where the steps are not slices of it in this order with nothing but white space and the statement of
         the answer between them, such as imported ones.
         """
-        if self.steps_of_thought:
-            return spans_of(self.steps, self.thought or "", None)
-        return spans_of(self.steps, self.response, self.answer_span)
+        text, statement = (self.thought or "", None) if self.steps_of_thought else (self.response, self.answer_span)
+        return spans_of(self.steps, text, statement)
 
 
 class Node(UnitRecord):

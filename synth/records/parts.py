@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 __all__ = ["BLANKS", "OWN_BEGINNING", "OWN_END", "solution_of", "spans_of"]
@@ -34,10 +35,7 @@ def solution_of(response: str, span: tuple[int, int] | None) -> str:
     return response.strip(BLANKS)
 
 
-@lru_cache(maxsize=256)
-def spans_of(
-    steps: tuple[str, ...], text: str, statement: tuple[int, int] | None
-) -> tuple[tuple[int, int], ...] | None:
+def spans_of(steps: Sequence[str], text: str, statement: Sequence[int] | None) -> tuple[tuple[int, int], ...] | None:
     """Where steps stand in a text, as (start, end) in characters; None where they are not slices of it in this order.
 
     Args:
@@ -45,6 +43,13 @@ def spans_of(
         text: what was cut.
         statement: where the text states the answer. Only it and white space may stand between steps.
     """
+    return _spans_of(tuple(steps), text, None if statement is None else (statement[0], statement[1]))
+
+
+@lru_cache(maxsize=256)
+def _spans_of(
+    steps: tuple[str, ...], text: str, statement: tuple[int, int] | None
+) -> tuple[tuple[int, int], ...] | None:
     spans: list[tuple[int, int]] = []
     end = 0
     for step in steps:
