@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -21,7 +20,6 @@ __all__ = ["Continue"]
 
 _OF_NOTHING = 50_000
 """Samples of a continuation of nothing begin here: the question is that of `generate`, whose samples these are not to be."""
-_compiled = lru_cache(maxsize=256)(Expression)
 
 
 class Continue(ContinuingStep):
@@ -92,7 +90,7 @@ class Continue(ContinuingStep):
         where, seen = f"step {self.name}, {rationale.id}", unit.variables(rationale)
         kept: object = len(rationale.steps)
         if self.at is not None:
-            kept = _compiled(self.at).value(seen, where)
+            kept = Expression(self.at).value(seen, where)
         if kept is None:
             return []
         if isinstance(kept, bool) or not isinstance(kept, (int, float)) or kept != int(kept):
@@ -104,7 +102,7 @@ class Continue(ContinuingStep):
             return []
         if self.insert is None:
             return [Beginning.of(rationale, int(kept))]
-        inserted = _compiled(self.insert).value(seen, where)
+        inserted = Expression(self.insert).value(seen, where)
         texts = inserted if isinstance(inserted, (list, tuple)) else [] if inserted is None else [inserted]
         if not all(isinstance(text, str) for text in texts):
             raise UserError("insert is to be a text, or a list of texts", where=where, fix="correct the expression")

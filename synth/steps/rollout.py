@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from functools import lru_cache
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -21,8 +20,6 @@ from synth.steps.unit import Unit
 from synth.verify import ANSWER, Verdict
 
 __all__ = ["Rollout", "first_zero_by_halving"]
-
-_compiled = lru_cache(maxsize=256)(Expression)
 
 
 class Rollout(ValuingStep):
@@ -174,7 +171,7 @@ class Rollout(ValuingStep):
         if self.at is None:
             return list(range(1, last))
         where = f"step {self.name}, {rationale.id}"
-        places = _compiled(self.at).value(unit.variables(rationale), where)
+        places = Expression(self.at).value(unit.variables(rationale), where)
         if places is None:
             return []
         if not isinstance(places, (list, tuple)) or not all(type(p) is int for p in places):

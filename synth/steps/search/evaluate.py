@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from functools import lru_cache
 from statistics import fmean
 from typing import Annotated, Literal
 
@@ -27,8 +26,6 @@ Evaluator = Callable[[Growth, Sequence[Branch]], Awaitable[list[float | None]]]
 
 WORTH = {"sure": 20.0, "likely": 1.0, "impossible": 0.001}
 """What a verdict counts, arXiv:2305.10601, released code."""
-
-compiled = lru_cache(maxsize=256)(Expression)
 
 
 class _Verdict(Reply):
@@ -135,7 +132,7 @@ def evaluators_in(source: str) -> tuple[str, ...]:
     Raises:
         UserError: it does not compile.
     """
-    unknown = set(compiled(source).unknown_names({"problem": None, "node": None, "steps": None}))
+    unknown = set(Expression(source).unknown_names({"problem": None, "node": None, "steps": None}))
     return tuple(name for name in ("outcome", "rollout", "verdicts") if name in unknown)
 
 
@@ -157,7 +154,7 @@ async def combined(growth: Growth, new: Sequence[Branch], source: str) -> list[f
             "steps": branch.texts,
             **{n: values[n][i] for n in names},
         }
-        value = compiled(source).value(seen, where)
+        value = Expression(source).value(seen, where)
         if value is not None and (isinstance(value, str) or not isinstance(value, (int, float))):
             raise UserError(
                 f"evaluate is to be a number, and is {value!r:.100}", where=where, fix="correct the expression"

@@ -11,9 +11,10 @@ from pydantic import Field, model_validator
 
 from synth.errors import UserError
 from synth.models import Capability, Model
+from synth.prompts import Expression
 from synth.records import Problem, record_fields
 from synth.steps.continuations import ValuingStep
-from synth.steps.search.evaluate import EVALUATORS, compiled, evaluators_in
+from synth.steps.search.evaluate import EVALUATORS, evaluators_in
 from synth.steps.search.policy import POLICIES
 
 __all__ = ["OMEGA", "SearchOptions"]
@@ -284,7 +285,7 @@ class SearchOptions(ValuingStep):
             return
         fix = f"one of {', '.join(EVALUATORS)}, or an expression over them: docs/search.md"
         try:
-            compiled(self.evaluator)
+            Expression(self.evaluator)
         except UserError:
             return  # the check of expressions reports it
         if not self.evaluators and self.evaluator.isidentifier() and self.evaluator not in {"node", "steps", "problem"}:
