@@ -19,6 +19,7 @@ __all__ = [
     "Author",
     "Call",
     "CallStatus",
+    "Constraint",
     "Critique",
     "Failure",
     "Media",
@@ -118,6 +119,20 @@ class Media(BaseModel):
     """What is said or written in it, where known."""
 
 
+class Constraint(BaseModel):
+    """Something that a reply has to comply with, beside being right, such as a length, a language or words that it may not use."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: Annotated[str, Field(pattern=r"^[a-z_]+:[a-z_]+$")]
+    """Which constraint of the catalogue, such as `punctuation:no_comma`; those of IFEval (arXiv:2311.07911) have its ids."""
+    args: Annotated[dict[str, JsonValue], Field(default_factory=dict)]
+    """Its arguments by name; empty where it has none."""
+    on: Literal["response", "reasoning", "both"] = "response"
+    """What has to comply: the visible reply, the reasoning (a thought, or of a reply without one what it says before its answer), or
+    each of them."""
+
+
 class Problem(UnitRecord):
     """Something to reason about."""
 
@@ -142,6 +157,8 @@ class Problem(UnitRecord):
     """A rubric, where the answer is scored by one."""
     media: tuple[Media, ...] = ()
     """Images and sounds, in the order in which the question speaks of them."""
+    constraints: tuple[Constraint, ...] = ()
+    """What a reply has to comply with; the question says it in words."""
     meta: Annotated[dict[str, JsonValue], Field(default_factory=dict)]
     """The other columns of the input row, untouched."""
     parent: str | None = None
@@ -157,6 +174,8 @@ class Problem(UnitRecord):
         content = {name: value for name in fields if (value := made.__dict__[name]) != known[name].default}
         if made.media:
             content["media"] = [[m.kind, m.sha256 or m.uri, m.transcript] for m in made.media]
+        if made.constraints:
+            content["constraints"] = [[c.id, c.args, c.on] for c in made.constraints]
         # Its content is known only now that it is validated; nobody has seen it yet.
         made.__dict__["id"] = made.__dict__["unit"] = content_id(["problems", content])
         return made
