@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import ValidationError
 
+from synth.constraints import why_unfit
 from synth.errors import InputError
 from synth.files import Reach
 from synth.media import check_media
@@ -267,6 +268,8 @@ def _constraints(value: Any) -> tuple[Constraint, ...]:
             first = error.errors(include_input=False, include_url=False)[0]
             place = ".".join(map(str, first["loc"]))
             raise InputError(f"constraint {number}{f', {place}' if place else ''}: {first['msg']}") from None
+    if (why := why_unfit(found)) is not None:
+        raise InputError(why)
     return tuple(found)
 
 
