@@ -15,8 +15,8 @@ from synth.texts import Count
 
 __all__ = ["CONTENT", "Bullets", "Highlights", "Numbered", "Placeholders", "Postscript", "Sections", "Title"]
 
-_BULLET = re.compile(r"[^\S\n]*+[*+-][^\S\n]++(?=[^\s])")
-_ITEM = re.compile(r"[^\S\n]*+(\d{1,4})[.)][^\S\n]++(?=[^\s])")
+_BULLET = re.compile(r"(?m)^[^\S\n]*+[*+-][^\S\n]++(\S[^\n]*+)")
+_ITEM = re.compile(r"(?m)^[^\S\n]*+(\d{1,4})[.)][^\S\n]++\S")
 _TITLE = re.compile(r"<<(?=[^\S\n]*+[^\s<>])[^\n<>]++>>")
 _HIGHLIGHT = re.compile(r"\*\*(?=[^\s*])[^\n*]++(?<!\s)\*\*|(?<!\*)\*(?=[^\s*])[^\n*]++(?<!\s)\*(?!\*)")
 _PLACEHOLDER = re.compile(r"\[(?=[^\[\]\n]*+\])([^\[\]\n]++)\](?!\()")
@@ -24,13 +24,9 @@ Number = Annotated[int, Field(ge=1, le=1000)]
 """How many."""
 
 
-def _lines_with(pattern: re.Pattern[str], text: str) -> int:
-    """How many lines begin with a pattern, and have a letter or a digit after it."""
-    found = 0
-    for line in text.splitlines():
-        match = pattern.match(line)
-        found += match is not None and any(c.isalnum() for c in line[match.end() :])
-    return found
+def _says(text: str) -> bool:
+    """Whether a text has a letter or a digit."""
+    return any(c.isalnum() for c in text)
 
 
 def _exactly(found: int, wanted: int, what: str) -> Finding:
@@ -45,7 +41,7 @@ class Bullets(ConstraintKind):
     """Exactly so many."""
 
     def check(self, text: str) -> Finding:
-        return _exactly(_lines_with(_BULLET, text), self.num_bullets, "bullet points")
+        return _exactly(sum(_says(match[1]) for match in _BULLET.finditer(text)), self.num_bullets, "bullet points")
 
     def sentence(self) -> str:
         return f"Write exactly {self.num_bullets} bullet points in markdown, such as: * This is a point."
@@ -70,7 +66,7 @@ class Numbered(ConstraintKind):
     """Exactly so many, numbered from 1."""
 
     def check(self, text: str) -> Finding:
-        found = [int(match[1]) for line in text.splitlines() if (match := _ITEM.match(line))]
+        found = [int(match[1]) for match in _ITEM.finditer(text)]
         right = found == list(range(1, self.num_items + 1))
         return Finding.of(
             right, f"items {', '.join(map(str, found[:20])) or 'none'}, and 1 to {self.num_items} are asked for"
@@ -182,7 +178,7 @@ class Sections(ConstraintKind):
             head = piece.lstrip(" ")[:8]
             digits = len(head) - len(head.lstrip("0123456789"))
             rest = piece.lstrip(" ")[digits:]
-            found += bool(digits) and not before[-1:].isalnum() and any(c.isalnum() for c in rest)
+            found += bool(digits) and not before[-1:].isalnum() and _says(rest)
         return compared(Count(found, found), "at least", self.num_sections, f"sections that begin with {mark}")
 
     def sentence(self) -> str:
@@ -218,7 +214,7 @@ class Postscript(ConstraintKind):
         at = loose.rfind(mark)
         while at > 0 and (loose[at - 1].isalnum() or loose[at - 2 : at] == "p."):
             at = loose.rfind(mark, 0, at)
-        said = any(c.isalnum() for c in loose[at + len(mark) :]) if at >= 0 else False
+        said = _says(loose[at + len(mark) :]) if at >= 0 else False
         return Finding.of(
             said, f"it {'has' if said else 'does not have'} a postscript that begins with {self.postscript_marker}"
         )

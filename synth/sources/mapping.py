@@ -12,13 +12,11 @@ from shlex import quote
 from types import NoneType
 from typing import Any, Literal, get_args
 
-from pydantic import ValidationError
-
-from synth.constraints import why_unfit
 from synth.errors import InputError
 from synth.files import Reach
 from synth.media import check_media
-from synth.records import AnswerKind, Constraint, Media, Problem
+from synth.records import AnswerKind, Media, Problem
+from synth.sources.constraints import read_constraints
 from synth.sources.json_values import NotJson, Written, parse_json
 from synth.verify import infer_kind
 
@@ -159,7 +157,7 @@ def to_problem(
         "evidence": tuple(map(str, evidence)) if isinstance(evidence, list) else (),
         "rubric": got.get("rubric"),
         "media": _all_media(got, media),
-        "constraints": _constraints(got.get("constraints")),
+        "constraints": read_constraints(got.get("constraints"), _plain),
     }
     used = mapping.values()
     problem = Problem.root(
@@ -247,30 +245,6 @@ def _final(solution: str) -> str | None:
         if depth == 0:
             return rest[1:at].strip() or None
     return None
-
-
-def _constraints(value: Any) -> tuple[Constraint, ...]:
-    """What replies have to comply with: objects with `id`, `args` and `on`, as `Constraint` has them."""
-    if isinstance(value, str):  # a list in a cell of CSV
-        try:
-            value = parse_json(value.encode("utf-8", "surrogatepass"))
-        except NotJson:
-            raise InputError("constraints is text, not a list of objects with id and args") from None
-    if value is None:
-        return ()
-    if not isinstance(value, (list, tuple)):
-        raise InputError(f"constraints is a {type(value).__name__}, not a list of objects with id and args")
-    found = []
-    for number, one in enumerate(value, 1):
-        try:
-            found.append(Constraint.model_validate(_plain(one)))
-        except ValidationError as error:
-            first = error.errors(include_input=False, include_url=False)[0]
-            place = ".".join(map(str, first["loc"]))
-            raise InputError(f"constraint {number}{f', {place}' if place else ''}: {first['msg']}") from None
-    if (why := why_unfit(found)) is not None:
-        raise InputError(why)
-    return tuple(found)
 
 
 def _all_media(got: Mapping[str, Any], reach: Reach) -> tuple[Media, ...]:

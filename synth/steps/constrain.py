@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from random import Random
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from synth.constraints import Composition, draw_constraints, named, question_with
 from synth.models import Model
@@ -16,6 +16,20 @@ from synth.steps.step import Step
 from synth.steps.unit import Unit
 
 __all__ = ["Constrain"]
+
+
+def _known(name: str) -> str:
+    """A name of constraints.
+
+    Raises:
+        ValueError: there is no such id or group.
+    """
+    named([name])
+    return name
+
+
+Named = Annotated[str, AfterValidator(_known)]
+"""An id of the catalogue, or a group: what stands before the colon."""
 
 
 class Constrain(Step):
@@ -36,10 +50,10 @@ class Constrain(Step):
     """Whether there is one problem with all constraints, or one for each number of constraints from 1."""
     copies: Annotated[int, Field(ge=1, le=100)] = 1
     """How often constraints are drawn for each problem."""
-    kinds: tuple[str, ...] = ()
+    kinds: tuple[Named, ...] = ()
     """The ids (`punctuation:no_comma`) or groups (`keywords`) that are drawn from. Without it all of the catalogue that fit any question; those
     that need a library which is not installed are then left out."""
-    without: tuple[str, ...] = ()
+    without: tuple[Named, ...] = ()
     """Ids or groups that are not drawn."""
     on: Literal["response", "reasoning", "both"] = "response"
     """What has to comply: the visible reply, the reasoning, or each of them."""
@@ -56,18 +70,11 @@ class Constrain(Step):
         models: Mapping[str, Sequence[Model]],  # noqa: ARG002
         authors: Sequence[Model],  # noqa: ARG002
     ) -> Iterable[tuple[str, str, str]]:
-        known = "synth.constraints.all_constraints() lists them; a group is what stands before the colon"
-        for option, names in (("kinds", self.kinds), ("without", self.without)):
-            for name in names:
-                try:
-                    kinds = named([name])
-                except ValueError as error:
-                    yield option, str(error), known
-                    continue
-                for kind in kinds if option == "kinds" else ():
-                    if name == kind.id and (lacking := [one for one in kind.libraries if find_spec(one) is None]):
-                        what = f"{kind.id} needs {' and '.join(lacking)}, not installed"
-                        yield option, what, "pip install 'synth-rationales[curate]'"
+        for name in self.kinds:
+            for kind in named([name]):
+                if name == kind.id and (lacking := [one for one in kind.libraries if find_spec(one) is None]):
+                    what = f"{kind.id} needs {' and '.join(lacking)}, not installed"
+                    yield "kinds", what, "pip install 'synth-rationales[curate]'"
 
     async def run(self, records: Sequence[Problem], unit: Unit) -> Iterable[UnitRecord]:  # noqa: ARG002
         left_out = {kind.id for kind in (named(self.without) if self.without else ())}
