@@ -91,4 +91,6 @@ def _columns(problem: Problem, number: int) -> dict[str, Any]:
             columns[name] = some
     if problem.constraints:
         columns["constraints"] = [one.model_dump() for one in problem.constraints]
+    if problem.reward is not None:
+        columns["reward_function"] = problem.reward.model_dump()
     return {**problem.meta, **columns}

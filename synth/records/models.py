@@ -30,6 +30,7 @@ __all__ = [
     "Rationale",
     "Record",
     "Rejection",
+    "Reward",
     "Score",
     "ThoughtKind",
     "UnitRecord",
@@ -133,6 +134,17 @@ class Constraint(BaseModel):
     each of them."""
 
 
+class Reward(BaseModel):
+    """What rewards the completions of a problem in reinforcement learning, where it is not whether their answer is right."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Annotated[str, Field(pattern=r"^\w+$")]
+    """Name of a function of `synth.rewards`, such as `numeric_smooth`."""
+    args: Annotated[dict[str, JsonValue], Field(default_factory=dict)]
+    """Its options by name; empty for their defaults."""
+
+
 class Problem(UnitRecord):
     """Something to reason about."""
 
@@ -159,6 +171,8 @@ class Problem(UnitRecord):
     """Images and sounds, in the order in which the question speaks of them."""
     constraints: tuple[Constraint, ...] = ()
     """What a reply has to comply with; the question says it in words."""
+    reward: Reward | None = None
+    """What rewards its completions in reinforcement learning; None: whether their answer is right."""
     meta: Annotated[dict[str, JsonValue], Field(default_factory=dict)]
     """The other columns of the input row, untouched."""
     parent: str | None = None
@@ -176,6 +190,8 @@ class Problem(UnitRecord):
             content["media"] = [[m.kind, m.sha256 or m.uri, m.transcript] for m in made.media]
         if made.constraints:
             content["constraints"] = [[c.id, c.args, c.on] for c in made.constraints]
+        if made.reward is not None:
+            content["reward"] = [made.reward.name, made.reward.args]
         # Its content is known only now that it is validated; nobody has seen it yet.
         made.__dict__["id"] = made.__dict__["unit"] = content_id(["problems", content])
         return made
