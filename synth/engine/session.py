@@ -20,9 +20,10 @@ from synth.engine.forget import forget
 from synth.engine.loop import run_to_end
 from synth.engine.progress import Progress
 from synth.engine.rows import Rows, keep_rows, restore_rows
-from synth.engine.run import Summary, run_pipeline
+from synth.engine.run import run_pipeline
 from synth.engine.signature import is_signed, sign
 from synth.engine.stdin import keep_stdin
+from synth.engine.summary import Summary
 from synth.engine.target import Target
 from synth.errors import UserError
 from synth.models import FunctionModel, Model, Profile, ScriptedModel, bind_roles, load_profile, make_model
