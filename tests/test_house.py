@@ -219,7 +219,7 @@ MOST_LINES = 400
 LONG = {
     "synth/cli/status.py", "synth/engine/plan.py", "synth/engine/session.py",
     "synth/files.py", "synth/models/batch.py",
-    "synth/models/scripted.py", "synth/models/transport.py", "synth/pipeline/expand.py", "synth/prompts/filters.py",
+    "synth/models/transport.py", "synth/pipeline/expand.py", "synth/prompts/filters.py",
     "synth/records/models.py", "synth/steps/make.py", "synth/steps/reply_types.py", "synth/texts/thoughts.py",
     "synth/verify/extract.py", "synth/view/server.py",
 }  # fmt: skip
