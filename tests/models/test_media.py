@@ -199,7 +199,7 @@ def test_there_are_not_too_many_media(folder: Path, monkeypatch: pytest.MonkeyPa
     assert [b.why for b in open_source(str(rows)).scan().bad] == [
         "it has 65 images and sounds, and at most 64 are taken"
     ]
-    monkeypatch.setattr(mapping, "MOST_MEDIA_BYTES", 2 * len(RED))
+    monkeypatch.setattr(media_values, "MOST_MEDIA_BYTES", 2 * len(RED))
     write_rows(
         rows, [{"question": "Which?", "images": ["red.png"] * 3}, {"question": "What?", "images": ["red.png"] * 2}]
     )
