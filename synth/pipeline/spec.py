@@ -88,7 +88,12 @@ class Pipeline(PipelineHead):
     @property
     def needs(self) -> frozenset[str]:
         """Fields every problem must have."""
-        return frozenset().union(*(s.needed() for s in self.steps), {"answer"} if _hints(self.steps) else set())
+        needed: set[str] = {"answer"} if _hints(self.steps) else set()
+        filled: set[str] = set()
+        for step in self.steps:
+            needed |= step.needed() - filled
+            filled |= step.fills
+        return frozenset(needed)
 
     def check_input(self, problem: Problem) -> str | None:
         """Why the pipeline cannot work on a problem of the input; None where it can."""

@@ -20,7 +20,7 @@ from synth.models import Model
 from synth.records import Problem, Rationale, Score
 from synth.steps.step import Step
 from synth.steps.unit import Unit
-from synth.verify import ANSWER, Verdict, Verifier, all_verifiers, as_verdict, verify_by_answer
+from synth.verify import ANSWER, CONSTRAINTS, Verdict, Verifier, all_verifiers, as_verdict, verify_by_answer
 
 __all__ = ["VerifyingStep"]
 
@@ -42,7 +42,7 @@ class VerifyingStep(Step):
     """Set by the loader: verifiers of the pipeline's own Python, by name."""
 
     def needed(self) -> frozenset[str]:
-        return super().needed() | ({"answer"} if self.verifier == ANSWER else frozenset())
+        return super().needed() | {ANSWER: {"answer"}, CONSTRAINTS: {"constraints"}}.get(self.verifier, set())
 
     def known_verifiers(self) -> Mapping[str, Verifier]:
         """The verifiers it can name."""

@@ -20,7 +20,7 @@ from synth.models import Request, Task
 from synth.models.endpoint import EndpointModel
 from synth.models.media import attach
 from synth.records import Media, Problem
-from synth.sources import mapping, open_source
+from synth.sources import media_values, open_source
 from synth.store.journal import Journal, read_entries
 
 RED = (ROOT / "synth" / "models" / "red.png").read_bytes()
