@@ -107,7 +107,7 @@ async def test_without_an_answer_to_compare_with_every_thought_passes(tmp_path: 
 
 
 async def test_the_judge_decides_the_soft_constraint(tmp_path: Path):
-    """Its yes counts as one constraint more; it is asked once a reply, and code is not asked about it."""
+    """Its yes counts as one constraint more. It is asked once about each text: the direct reply is that of the first sample."""
 
     def judge(request: Any, rng: Any) -> str:
         return "yes" if request.task.subject.sample % 2 == 0 else "no"
@@ -131,7 +131,7 @@ async def test_the_judge_decides_the_soft_constraint(tmp_path: Path):
     found = ask(tmp_path / "run", """SELECT r.sample, m.value, s.value FROM scores s JOIN scores m ON m.target = s.target AND m.name = 'met'
         JOIN rationales r ON r.id = s.target WHERE s.name = 'reward'""")  # fmt: skip
     assert {(sample, met, value) for sample, met, value in found} == {(0, 4, 2), (1, 3, 0.75)}
-    assert ask(tmp_path / "run", "SELECT count(*) FROM calls WHERE step = 'judged'") == [(18,)]
+    assert ask(tmp_path / "run", "SELECT count(*) FROM calls WHERE step = 'judged'") == [(12,)]
 
 
 async def test_every_composed_instruction_can_be_satisfied(tmp_path: Path):
