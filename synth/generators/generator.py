@@ -62,7 +62,7 @@ several ranges they take every combination in turn, the last option fastest."""
 
 
 def within(least: int, most: int) -> AfterValidator:
-    """Bounds of a `Range`, both included, as in `people: Annotated[Range, within(2, 12)] = Values(3, 3)`."""
+    """Bounds of a `Range`, both included: part of the annotation of an option."""
 
     def check(given: Values) -> Values:
         if given.low < least or given.high > most:
