@@ -14,9 +14,9 @@ from synth.generators.generator import At, Generator, Item, NotUnique, Twin, Val
 
 __all__ = ["made_rows"]
 
-MOST_TRIES = 2_000
-"""Draws in a row that give no new problem, before a world counts as used up. Of a world in which a share p of the draws is still new, one
-is missed with probability (1-p)^2000: below e^-10 from p = 0.5 % on."""
+MOST_TRIES = 10_000
+"""Draws in a row that give no new problem, before a world counts as used up. A world in which a share p of the draws is
+still new is taken for used up with probability (1-p)^10000: below e^-10 from p = 0.1 % on."""
 
 _OWN = ("size", "seed", "twins")
 """Options that every generator has."""
