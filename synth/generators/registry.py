@@ -12,14 +12,16 @@ from pydantic import ValidationError
 from synth.bounded import nearest
 from synth.documented import field_docs
 from synth.errors import InputError
+from synth.generators.deduction import Deduction
 from synth.generators.generator import Generator
 from synth.generators.knights import Knights
+from synth.generators.rules import Rules
 from synth.generators.transit import Transit
 from synth.plugins import plugins
 
 __all__ = ["BUILT_IN", "all_generators", "generator_of", "list_generators"]
 
-BUILT_IN: tuple[type[Generator], ...] = (Knights, Transit)
+BUILT_IN: tuple[type[Generator], ...] = (Deduction, Knights, Rules, Transit)
 """Those of this package."""
 
 
