@@ -49,7 +49,7 @@ class Generate(WritingStep):
 
     def requests(self, problem: Problem, models: Sequence[Model]) -> list[tuple[Model, Request]]:
         """All there is to ask of these models for a problem."""
-        hint = problem.answer if self.hint == "answer" else None
+        hint = problem.answer_stated if self.hint == "answer" else None
         asked: list[tuple[Model, Request]] = []
         for model in models:
             task = Task("solve", problem, hint=hint, format=self.form_for(model))
