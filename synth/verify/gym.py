@@ -19,6 +19,7 @@ GYM = "gym"
 """The name of the verifier."""
 
 _LONGEST = 4_000
+_NEARLY = 1 - 1e-9
 _MOST_POWER = 100
 _EVALUATES = {
     "eval": "data",
@@ -37,7 +38,8 @@ _FORMULA_NAMES = frozenset(
 def verify_by_gym(rationale: Rationale, problem: Problem) -> Verdict:
     """Whether a solution is right by the scoring function of the task that the problem is of (`meta.gym_task`).
 
-    The problem is generated again from its task, options, seed and index, and scored as reasoning-gym does: right from a score of 1 on. Scoring
+    The problem is generated again from its task, options, seed and index, and scored as reasoning-gym does: right from a score of 1 on;
+    a smaller score is the grade. Scoring
     functions of some tasks run the answer as Python, directly or within sympy. These are only given answers that are plain data (numbers, texts and
     lists of such, or no Python at all) or plain formulas; all other answers to such tasks are `undecided`.
 
@@ -51,7 +53,7 @@ def verify_by_gym(rationale: Rationale, problem: Problem) -> Verdict:
     if not isinstance(options, Mapping):
         options = {"seed": problem.meta.get("gym_seed"), "size": index + 1}
     dataset = _dataset(task, tuple(sorted((str(k), v) for k, v in options.items())))
-    entry = dataset[index] if dataset is not None and 0 <= index < len(dataset) else None
+    entry = _entry(dataset, index)
     if entry is None or str(entry["question"]).strip() != problem.question:
         return _undecided(rationale, problem, f"this version of reasoning-gym does not make this problem of {task}")
     answer = rationale.answer
@@ -64,7 +66,16 @@ def verify_by_gym(rationale: Rationale, problem: Problem) -> Verdict:
         )
     score = float(dataset.score_answer(answer, entry))
     label: Literal["right", "wrong"] = "right" if score >= 1 else "wrong"
-    return Verdict(label, answer, problem.answer or "", _method(), f"{task} scores it {score:.3g} of 1")
+    partial = min(max(score, 0.0), _NEARLY) if label == "wrong" else None
+    return Verdict(label, answer, problem.answer or "", _method(), f"{task} scores it {score:.3g} of 1", partial)
+
+
+def _entry(dataset: Any, index: int) -> Any:
+    """The item of a task; None where it has no such."""
+    try:
+        return dataset[index] if dataset is not None and 0 <= index < len(dataset) else None
+    except (TypeError, ValueError, IndexError):  # of options that are none
+        return None
 
 
 def _undecided(rationale: Rationale, problem: Problem, why: str) -> Verdict:
@@ -134,42 +145,46 @@ def is_plain(text: str, form: Literal["data", "formula"]) -> bool:
 
     Args:
         text: the text, which a model wrote.
-        form: `data`: numbers, texts, and lists of such, a single word, or text that is no Python; `formula`: numbers, letters and calls of mathematical functions under the four operations
-            and powers of at most 100, without texts.
+        form: `data`: numbers, texts, and lists of such, a single word, or text that is no Python; `formula`: numbers, letters and calls of
+            mathematical functions under the four operations and powers of at most 100.
     """
     if len(text) > _LONGEST:
         return False
     try:
+        return _is_formula(ast.parse(text.strip(), mode="eval").body, 1) if form == "formula" else _is_data(text)
+    except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
+        return False
+
+
+def _is_data(text: str) -> bool:
+    """Whether a text is plain data.
+
+    Raises:
+        ValueError: it is something else, as `ast.literal_eval` says it.
+    """
+    try:
         tree = ast.parse(text.strip(), mode="eval").body
-        if form == "formula":
-            return _is_formula(tree, 1)
         if isinstance(tree, ast.Name):  # it is looked up, and nothing is done with it
             return True
         ast.literal_eval(tree)
     except SyntaxError:
-        return form == "data" and _is_no_python(text)
-    except (ValueError, TypeError, MemoryError, RecursionError):
-        return False
+        return _is_no_python(text)
     return True
 
 
 def _is_no_python(text: str) -> bool:
-    """Whether no line of a text, nor the whole, can be run."""
+    """Whether a text cannot be run, and no line of it does more than to give a value."""
     for part in (text, *text.splitlines()):
         try:
-            ast.parse(part.strip())
+            body = ast.parse(part.strip()).body
         except SyntaxError:
             continue
-        except (ValueError, MemoryError, RecursionError):
-            return False
-        if part.strip() and not _names_and_numbers(part):
-            return False
+        for statement in body:
+            if not isinstance(statement, ast.Expr):
+                return False
+            if not isinstance(statement.value, ast.Name):
+                ast.literal_eval(statement.value)
     return True
-
-
-def _names_and_numbers(text: str) -> bool:
-    """Whether a line that can be run is a word or a number."""
-    return text.strip().replace("_", "").replace("-", "").replace(".", "").isalnum()
 
 
 def _is_formula(node: ast.expr, power: float) -> bool:
