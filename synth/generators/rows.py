@@ -143,6 +143,7 @@ def _row(item: Item, meta: Mapping[str, Any]) -> dict[str, Any]:
         "answer": item.answer,
         "answer_kind": item.answer_kind,
         "reference_solution": "\n".join([*item.solution, f"The answer is {_stated(item)}."]),
+        "reward_function": item.reward,
         **meta,
         "difficulty": item.difficulty,
         **item.meta,
