@@ -63,7 +63,8 @@ from synth.texts import (
     repeated_share,
     split_thought,
 )  # fmt: skip
-from synth.texts.thoughts import END_OF_TURN, TABLE, _Table
+from synth.texts.marks import END_OF_TURN, TABLE
+from synth.texts.thoughts import _Table
 from synth.verify import (
     arithmetic_claims,
     compare_answers,
@@ -342,8 +343,8 @@ FUNCTIONS: dict[str, tuple[str, Callable[[str], object]]] = {
     "synth.texts.phrases.boilerplate": ("data", boilerplate),
     "synth.texts.phrases.refusal": ("data", refusal),
     "synth.texts.repetition.repeated_share": ("any", repeated_share),
-    "synth.texts.thoughts.control_tokens": ("thoughts", control_tokens),
-    "synth.texts.thoughts.half_tags": ("thoughts", half_tags),
+    "synth.texts.control.control_tokens": ("thoughts", control_tokens),
+    "synth.texts.control.half_tags": ("thoughts", half_tags),
     "synth.texts.thoughts.split_thought": ("thoughts", split_thought),
     "synth.bounded.nfkc": ("data", nfkc),
     "synth.bounded.nearest": ("any", lambda t: nearest(t, [t + "x", "abc"])),
