@@ -22,8 +22,9 @@ from synth.errors import InputError, UserError
 from synth.files import Reach
 from synth.models import Task
 from synth.prompts import Expression, Prompt, Rule, patterns, rule, work
+from synth.prompts.conditions import TESTS
 from synth.prompts.environment import EXPRESSION_LETTERS, TEMPLATE_LETTERS
-from synth.prompts.filters import FILTERS, MOST_DIGITS, MOST_WIDTH, TESTS
+from synth.prompts.filters import FILTERS, MOST_DIGITS, MOST_WIDTH
 from synth.prompts.rewrite import MOST_DEPTH, MOST_NODES
 from synth.prompts.sandbox import MOST_RANGE, MOST_TOKENS
 from synth.prompts.values import METHODS, MOST_BITS
