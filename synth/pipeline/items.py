@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, get_args, get_origin
 
-from synth.files import Reach
 from synth.pipeline.document import Document, Place
+from synth.reach import Reach
 from synth.steps import Step, all_steps
 from synth.yaml_text import Path as YamlPath
 

@@ -12,7 +12,6 @@ from pydantic import ValidationError
 from synth.bounded import nearest
 from synth.corpus import CorpusStep, all_corpus_steps
 from synth.errors import UserError
-from synth.files import Reach
 from synth.models import Simulator
 from synth.pipeline.blocks import MOST_DEPTH, Reader
 from synth.pipeline.catalogue import catalogue, find_pipeline
@@ -24,6 +23,7 @@ from synth.pipeline.expand import expand
 from synth.pipeline.extend import CHANGES, change
 from synth.pipeline.items import Item
 from synth.pipeline.spec import Pipeline, PipelineHead
+from synth.reach import Reach
 from synth.shipped import shipped
 from synth.steps import Step, all_steps
 from synth.yaml_text import Path as YamlPath

@@ -13,8 +13,8 @@ from types import NoneType
 from typing import Any, Literal, get_args
 
 from synth.errors import InputError
-from synth.files import Reach
 from synth.media import check_media
+from synth.reach import Reach
 from synth.records import AnswerKind, Media, Problem
 from synth.sources.json_values import NotJson, Written, parse_json
 from synth.verify import infer_kind

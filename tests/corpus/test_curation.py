@@ -24,9 +24,9 @@ from synth.corpus.shingles import normalise
 from synth.corpus.split import Split
 from synth.errors import UserError
 from synth.export import ExportOptions, export_run
-from synth.files import Reach
 from synth.models import ScriptedModel, World
 from synth.pipeline import read_pipeline
+from synth.reach import Reach
 
 
 def pipeline(path: Path, *corpus: str) -> Path:

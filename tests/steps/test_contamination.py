@@ -13,9 +13,9 @@ from support import ask, run, write_rows, yaml_file
 from synth.corpus.coverage import meanings
 from synth.corpus.shingles import normalise
 from synth.errors import ModelError, UserError
-from synth.files import Reach
 from synth.models import ScriptedModel, World
 from synth.pipeline import read_pipeline
+from synth.reach import Reach
 
 THINGS = ["goats", "candles", "stamps", "bricks", "violins", "lemons", "ladders", "kites", "coins", "tents"]
 PLACES = ["harbour", "castle", "school", "market", "bakery", "forest", "station", "museum", "island", "valley"]
