@@ -25,6 +25,8 @@ class Example:
     """Completions that do not, in the most pleasing shapes."""
     each: Mapping[str, Callable[[str], Any]] = field(default_factory=dict)
     """Columns whose value depends on the completion, such as scores of its steps."""
+    padding: float = 0.0
+    """By how much it is known to pay for an answer that is repeated; of no reward that is new."""
     form_only: bool = False
     """Whether it looks at the form alone: then it is at most 1, so that with a weight below 1 it is less than the answer."""
 
@@ -49,5 +51,41 @@ EXAMPLES: dict[str, Example] = {
         ["<think>Hm.</think> Five.", f"<think>{LONG}</think>\nFive."],
         ["Five.", "<think>Hm.", "<think></think>Five.", "Hm.</think> Five."],
         form_only=True,
+    ),
+    "length_band": Example(
+        {**CHOICE, "reward_args": '{"low": 5, "high": 10}'},
+        ["The answer is B.", "Blue is seen at once. The answer is B.", f"{LONG * 9}\nThe answer is B."],
+        ["Blue is seen at once. The answer is A.", "It is one of these, I do not know.", LONG],
+    ),
+    "segments_penalty": Example(
+        CHOICE,
+        [
+            "The answer is B.",
+            "Wait. But wait. Hmm.\n" * 30 + "The answer is B.",
+            "It is blue. However, see.\nThe answer is B.",
+        ],
+        ["The answer is A.", "It is red.", LONG, "Wait.\nThe answer is C."],
+    ),
+    "majority": Example(
+        {key: CHOICE[key] for key in ("answer_kind", "choices")},
+        ["The answer is B.", "It is seen at once. The answer is B.", "\\boxed{B}"],
+        ["The answer is A.", "The answer is C.", "I do not know.", LONG],
+    ),
+    "majority_share": Example(
+        {key: CHOICE[key] for key in ("answer_kind", "choices")},
+        ["The answer is B.", "It is seen at once. The answer is B.", "\\boxed{B}"],
+        ["The answer is A.", "The answer is C.", "I do not know.", LONG],
+    ),
+    "step_aggregate": Example(
+        {**CHOICE, "reward_args": '{"how": "min"}'},
+        ["The answer is B.", "One.\nTwo.\nThe answer is B."],
+        ["The answer is A.", "One.\nTwo.\nThe answer is A.", LONG],
+        each={"step_scores": lambda said: [0.5] * len(said.splitlines()) if "is B" in said else "[1.0]"},
+    ),
+    "length_shape": Example(
+        CHOICE,
+        ["The answer is B.", "One.\nTwo.\nThree.\nThe answer is B.", "Step.\n" * 20 + "The answer is B."],
+        ["The answer is A.", "One.\nTwo.\nThree.\nThe answer is A.", LONG],
+        each={"step_scores": lambda said: [0.5 if "is B" in said else 1.0] * len(said.splitlines())},
     ),
 }

@@ -42,7 +42,7 @@ from synth.redact import redact, scrub
 from synth.render.differences import differences
 from synth.render.inert import brief, inert, inert_lines, plain, restored
 from synth.render.pages import as_html, stated
-from synth.rewards import think_format
+from synth.rewards import segments_penalty, think_format
 from synth.sources.chats import context_of, question_of, reply_of, thought_of
 from synth.sources.formats import math_shepherd_steps, prm800k_steps, turns
 from synth.sources.json_values import parse_json
@@ -381,6 +381,10 @@ FUNCTIONS: dict[str, tuple[str, Callable[[str], object]]] = {
     ),
     "synth.records.parts.solution_of": ("any", lambda t: solution_of(t, (len(t) // 2, len(t) // 2 + 3))),
     "synth.rewards.answers.think_format": ("thoughts", lambda t: think_format([t])),
+    "synth.rewards.lengths.segments_penalty": (
+        "steps",
+        lambda t: segments_penalty([t, "The answer is 5."], answer=["5", "5"], prompts=["", ""]),
+    ),
     "synth.sources.chats": (
         "any",
         lambda t: [
@@ -461,6 +465,13 @@ BOUNDED_OTHERWISE = {
     "synth.verify.statement.state_answer": "find_answer",
     "synth.rewards.answers.choices_of": "orjson",
     "synth.rewards.answers.correct": "verify_answer",
+    "synth.rewards.answers.correct_or_unknown": "verify_answer",
+    "synth.rewards.groups.majority": "extract_answer, then answer_clusters",
+    "synth.rewards.groups.majority_share": "extract_answer, then answer_clusters",
+    "synth.rewards.lengths.length_band": "verify_answer",
+    "synth.rewards.steps.length_shape": "verify_answer",
+    "synth.rewards.steps.step_aggregate": "verify_answer",
+    "synth.verify.clusters.answer_clusters": "compare_answers, of each wording with the first of each cluster",
     "synth.rewards.answers.judged": "verify_answer",
     "synth.rewards.columns.by_column": "the rewards that it calls",
     "synth.rewards.completions.text_of": "looks at no text",
@@ -474,7 +485,7 @@ BOUNDED_OTHERWISE = {
     "synth.records.derive.derive": "a record made, and its content_id",
     **dict.fromkeys(
         (
-            f"synth.steps.cuts.{n}"
+            f"synth.texts.cuts.{n}"
             for n in (
                 "code_lines",
                 "line_starts",
@@ -528,7 +539,7 @@ TEXTS = (
     "synth.verify", "synth.texts", "synth.measures", "synth.records", "synth.redact", "synth.rewards", "synth.bounded",
     "synth.alignment", "synth.corpus.shingles", "synth.corpus.overlap", "synth.cli.tables", "synth.publish.markdown", "synth.publish.scan",
     "synth.sources.chats", "synth.sources.formats", "synth.sources.json_values", "counterfactual.poda.parts",
-    "synth.steps.segmentation", "synth.steps.cuts", "synth.steps.segment_by_model", "synth.steps.token_spans",
+    "synth.steps.segmentation", "synth.steps.segment_by_model", "synth.steps.token_spans",
     "synth.models.continuation", "synth.models.reading", "synth.models.refusals", "synth.models.stream", "synth.models.structured",
     "synth.models.thought", "synth.render.differences", "synth.render.inert", "synth.render.pages",
 )  # fmt: skip

@@ -52,7 +52,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "calls": {"records", "models", "store"},
     "sources": {"records", "media", "verify", "prompts", "texts", "approvals"},
     "export": {"records", "store", "verify"},
-    "rewards": {"records", "texts", "verify"},
+    "rewards": {"records", "texts", "verify", "measures"},
     "audit": {"store", "corpus", "verify", "measures", "texts"},
     "render": {"records", "store", "audit"},
     "view": {"records", "store", "audit", "verify", "render"},

@@ -16,9 +16,23 @@ from __future__ import annotations
 from synth.plugins import functions
 from synth.rewards.answers import correct, think_format
 from synth.rewards.columns import by_column
+from synth.rewards.groups import majority, majority_share
+from synth.rewards.lengths import length_band, segments_penalty
 from synth.rewards.registry import BatchReward, our_rewards
+from synth.rewards.steps import length_shape, step_aggregate
 
-__all__ = ["all_rewards", "by_column", "correct", "think_format"]
+__all__ = [
+    "all_rewards",
+    "by_column",
+    "correct",
+    "length_band",
+    "length_shape",
+    "majority",
+    "majority_share",
+    "segments_penalty",
+    "step_aggregate",
+    "think_format",
+]
 
 
 def all_rewards() -> dict[str, BatchReward]:

@@ -5,6 +5,7 @@ measured agreement with published labels is printed by `benchmarks/verify_agreem
 """
 
 from synth.verify.arithmetic import Claim, arithmetic_claims
+from synth.verify.clusters import answer_clusters
 from synth.verify.compare import compare_answers, verify_answer
 from synth.verify.extract import FoundAnswer, extract_answer, find_answer
 from synth.verify.kinds import infer_kind
@@ -25,6 +26,7 @@ __all__ = [
     "Verifier",
     "all_step_checkers",
     "all_verifiers",
+    "answer_clusters",
     "answer_sentence",
     "arithmetic_claims",
     "as_verdict",
