@@ -205,7 +205,7 @@ def test_reach_ends_at_the_folder(tree, name):
 
 
 @pytest.mark.parametrize("name", ["a\0b", "circle"])
-def test_names_that_are_none_are_told(tree, name):
+def test_names_that_are_none_are_reported(tree, name):
     """A NUL, and a circle of links, are a UserError."""
     with pytest.raises(UserError, match="not the name of a file"):
         Reach(tree / "own").find(name)

@@ -271,7 +271,7 @@ async def test_reference_solutions_become_rationales_by_humans():
     assert not list(await Reference().run([Problem.root(question="?")], unit_of()))
 
 
-async def test_a_reference_solution_that_states_no_answer_has_the_gold_one_unless_told_otherwise():
+async def test_a_reference_solution_that_states_no_answer_has_the_gold_one_unless_asked_otherwise():
     """With `answer: stated` it has none; one that states another answer has that, in both cases."""
     silent = Problem.root(question="?", answer="5", answer_kind="number", reference_solution="We think.")
     other = Problem.root(

@@ -224,7 +224,7 @@ def test_a_condition_that_never_ends_is_stopped(finished: Path, monkeypatch: pyt
     live.close()
 
 
-def test_wrong_conditions_and_places_are_told(served: Client):
+def test_wrong_conditions_and_places_are_reported(served: Client):
     status, _, text = served.ask("/browse/rationales?where=" + quote("<b>nope</b> ="))
     assert status == 400
     assert "DuckDB says" in text
