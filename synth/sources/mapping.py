@@ -37,6 +37,8 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "images": ("images", "image"),
     "audio": ("audio",),
     "media": ("media",),
+    "begun": ("begun",),
+    "stage": ("stage",),
     "reward": ("reward_function",),  # a column `reward` is a number in most data sets
 }
 """Fields of a problem that rows can give, each with the names of columns taken for it (in any case) unless a mapping says
@@ -158,9 +160,11 @@ def to_problem(
         "evidence": tuple(map(str, evidence)) if isinstance(evidence, list) else (),
         "rubric": got.get("rubric"),
         "media": _all_media(got, media),
+        "begun": _begun(got.get("begun"), mapping),
+        "stage": _stage(got.get("stage"), mapping),
         "reward": _reward(got.get("reward")),
     }
-    used = mapping.values()
+    used = {column for name, column in mapping.items() if name != "stage" or fields["stage"] is not None}
     problem = Problem.root(
         source=source,
         question=question.strip(),
@@ -176,6 +180,24 @@ def to_problem(
                 else f"no column gives the {name}, which the pipeline needs (--map {name}=COLUMN)"
             )
     return problem
+
+
+def _begun(value: Any, mapping: Mapping[str, str]) -> str | None:
+    """The beginning of a reply, as it stands in the row."""
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str) or not value.strip():
+        raise InputError(f"{mapping['begun']!r} is to be the text with which a reply begins, and is {value!r:.60}")
+    return value
+
+
+def _stage(value: Any, mapping: Mapping[str, str]) -> int | None:
+    """A position in a curriculum. A column that is only called `stage` and holds something else stays one of the other columns."""
+    if type(value) is int and value >= 0:
+        return value
+    if value is not None and mapping["stage"].casefold() != "stage":
+        raise InputError(f"{mapping['stage']!r} is to be a whole number from 0, and is {value!r:.60}")
+    return None
 
 
 def _answer(
