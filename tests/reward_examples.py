@@ -65,6 +65,7 @@ EXAMPLES: dict[str, Example] = {
             "It is blue. However, see.\nThe answer is B.",
         ],
         ["The answer is A.", "It is red.", LONG, "Wait.\nThe answer is C."],
+        padding=0.1,  # a long segment costs less than a short one: arXiv:2510.09535
     ),
     "majority": Example(
         {key: CHOICE[key] for key in ("answer_kind", "choices")},
