@@ -117,6 +117,7 @@ _EMPTY = re.compile(r"(?i)(?:\\emptyset|\\varnothing|∅|(?:the\s)?empty\s(?:set
 _MARKER = re.compile(r"[ \t]{0,8}(?:[-•*+–]|\(?\d{1,3}[.):]|\(?[a-z][.)])[ \t]{1,4}(?=\S)")
 _NAMED = re.compile(r"\\?[A-Za-z](?:_\{?\w{1,3}\}?)?\s{0,2}(?:=|∈|\\in(?![a-z]))\s{0,2}(?=\S)")
 _GROUPED = re.compile(r"(?<![\d,])\d{1,3}(?:,\d{3})+(?![\d,])")
+_OR = re.compile(r"(?i)\bor\b")
 _NUMERAL = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d{1,3})?")
 _TOKEN = re.compile(r"[(\[{]|[)\]}]|[,;\n]|(?<![^\W_])(?:and|or)(?![^\W_])|[\"“'‘]")
 _QUOTES = "\"“'‘"
@@ -129,12 +130,16 @@ _AFTER = re.compile(r"[\s.,;*_`$]*(?:[^\W\d_]{1,20}[\s.,;*_`$]*){0,3}")
 _LISTING = re.compile(r"(?i)\b(?:and|or|nor|not|but|is|are|was|isn|wrong|incorrect|false|then|if)\b")
 
 
-def read_items(said: str) -> list[Value] | None:
+def read_items(said: str, *, ordered: bool = False) -> list[Value] | None:
     """The items that a text lists: as JSON, in brackets or braces of any kind, with commas, semicolons, `and` or `or` between them, or one a
     line; None where that cannot be said. A text without any of these is one item.
+
+    Args:
+        said: the text.
+        ordered: whether their order counts. Then an `or` outside of brackets stands between several answers, and none of them is given.
     """
     text = _FENCE.sub("", said.strip()).removesuffix("```").strip()
-    if not text or len(text) > LONGEST:
+    if not text or len(text) > LONGEST or (ordered and text[0] not in _PAIRS and _OR.search(text) is not None):
         return None
     try:
         value = parse_value(text)

@@ -108,6 +108,14 @@ def poor(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_no_rationale_is_missing_from_kto_without_a_reason(poor: Path, tmp_path: Path):
+    """One that states an answer and gives no reasoning has a row, as it has one for `sft`; those without a text are counted."""
+    rows, reasons = rows_and_reasons(poor, "kto", tmp_path)
+    assert len(rows) + sum(reasons.values()) == 7
+    assert "The answer is 5." in [row["completion"][0]["content"] for row in rows]
+    assert reasons["it has no text"] == 2
+
+
 WORDS: Sequence[dict[str, Any]] = (
     {},
     {"layout": "plain"},

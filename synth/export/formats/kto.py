@@ -32,7 +32,7 @@ QUERY = f"""
 SELECT r.id, r.problem, r.unit, r.model, {WRITTEN.format("r", "")}, {PROBLEM}, k.id IS NOT NULL AS kept,
   {SCORES.format("r")}
 FROM rationales r JOIN problems p ON p.id = r.problem LEFT JOIN kept_rationales k ON k.id = r.id
-WHERE r.reasoning <> '' AND r.problem NOT IN (FROM excluded)
+WHERE r.problem NOT IN (FROM excluded)
   AND (k.id IS NOT NULL OR r.id IN (SELECT target FROM scores WHERE part IS NULL AND label IN ('wrong', 'rejected')))
 ORDER BY p.source, r.problem, r.id
 """
@@ -102,7 +102,7 @@ class Kto(Format):
     def need(self, options: ExportOptions) -> Need:  # noqa: ARG002
         return Need(
             "rationale that was kept or found wrong",
-            "SELECT count(*) FROM rationales WHERE trim(text) <> ''",
+            "SELECT count(*) FROM rationales",
             "SELECT count(*) FROM kept_rationales",
             "rationales",
             "a step such as 'generate' makes them, 'verify_answer' or 'review' finds the bad ones",

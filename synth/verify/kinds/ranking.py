@@ -29,7 +29,7 @@ class RankingKind(ListedKind):
 
     def items(self, said: str) -> list[Value] | None:
         if _BEFORE.search(said) is None or said.lstrip().startswith('["'):
-            items = read_items(said)
+            items = read_items(said, ordered=True)
         elif _TIE.search(said.replace("->", "")) is not None:
             return None
         else:

@@ -1,0 +1,97 @@
+"""For each registered reward, completions that it must tell apart; `test_rewards_rules.py` holds all rewards to the same rules.
+
+Whoever registers a reward adds its example here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+
+@dataclass(frozen=True)
+class Example:
+    """One problem, and completions of it."""
+
+    row: Mapping[str, Any]
+    """The columns of its row, the same for every completion."""
+    good: Sequence[str]
+    """Completions that fulfil what the reward is for, in every shape that it distinguishes: the worst of them must be worth more than
+    the best one of the others."""
+    bad: Sequence[str]
+    """Completions that do not, in the most pleasing shapes."""
+    each: Mapping[str, Callable[[str], Any]] = field(default_factory=dict)
+    """Columns whose value depends on the completion, such as scores of its steps."""
+    form_only: bool = False
+    """Whether it looks at the form alone: then it is at most 1, so that with a weight below 1 it is less than the answer."""
+
+    def columns(self, completions: Sequence[str]) -> dict[str, list[Any]]:
+        """The columns of these completions."""
+        row = {"problem_id": "b2:1", "prompts": "How many?", **self.row}
+        same = {name: [value] * len(completions) for name, value in row.items()}
+        return {**same, **{name: [of(said) for said in completions] for name, of in self.each.items()}}
+
+
+CHOICE = {"answer": "B", "answer_kind": "choice", "choices": orjson.dumps(["red", "blue", "green"]).decode()}
+LONG = "Let us see. " * 40
+
+EXAMPLES: dict[str, Example] = {
+    "correct": Example(
+        CHOICE,
+        ["The answer is B.", f"{LONG}\nThe answer is B.", "<think>Hm.</think>\n\\boxed{B}"],
+        ["The answer is A.", "<think>It is B.</think>\nThe answer is A.", "I do not know.", LONG],
+    ),
+    "numeric_smooth": Example(
+        {"answer": "100", "answer_kind": "number"},
+        ["The answer is 100.", "The answer is 104.", f"{LONG}\nThe answer is 112.5."],
+        [
+            "The answer is 121.",
+            "<think>It is 100.</think>\nThe answer is 3.",
+            "I do not know.",
+            LONG,
+            "The answer is -100.",
+        ],
+    ),
+    "set_match": Example(
+        {"answer": '["move(cube, left)", "red", 3]', "answer_kind": "set"},
+        ['The answer is [3, "red", "move(cube, left)"].', 'The answer is [3, "red", "move(cube, right)"].'],
+        [
+            'The answer is ["red", "red", "red"].',
+            "The answer is [1, 2].",
+            'The answer is ["move(ball, right)"].',
+            "I do not know.",
+            LONG,
+        ],
+    ),
+    "ranking": Example(
+        {"answer": '["B", "A", "C"]', "answer_kind": "ranking"},
+        ['The answer is ["B", "A", "C"].', "The answer is [B] > [C] > [A].", f"{LONG}\nThe answer is A, B, C."],
+        ["The answer is C, A, B.", "The answer is B, A.", "The answer is B, A, C, B.", "I do not know.", LONG],
+    ),
+    "action": Example(
+        {
+            "answer": '{"type": "click", "name": "Add to cart", "$compare": {"name": {"rouge_l": 0.75}}}',
+            "answer_kind": "action",
+        },
+        [
+            '{"type": "click", "name": "Add to cart"}',
+            f'{LONG}\n{{"action": {{"type": "click", "name": "Add it to cart"}}}}',
+        ],
+        [
+            '{"type": "terminate"}',
+            '{"type": "click", "name": "Checkout"}',
+            '{"name": "Add to cart"}',
+            "click Add to cart",
+            LONG,
+        ],
+    ),
+    "think_format": Example(
+        {},
+        ["<think>Hm.</think> Five.", f"<think>{LONG}</think>\nFive."],
+        ["Five.", "<think>Hm.", "<think></think>Five.", "Hm.</think> Five."],
+        form_only=True,
+    ),
+}
