@@ -152,6 +152,10 @@ class Problem(UnitRecord):
     """A rubric, where the answer is scored by one."""
     media: tuple[Media, ...] = ()
     """Images and sounds, in the order in which the question speaks of them."""
+    begun: str | None = None
+    """The beginning of a reply, verbatim, from which a solver continues; None where it begins itself."""
+    stage: Annotated[int, Field(ge=0)] | None = None
+    """Position in a curriculum, from 0: what a trainer sees first has the lowest. None where there is none."""
     reward: Reward | None = None
     """What rewards its completions in reinforcement learning; None: whether their answer is right."""
     meta: Annotated[dict[str, JsonValue], Field(default_factory=dict)]

@@ -319,7 +319,8 @@ def test_an_action_with_a_field_answer_is_read_as_a_whole():
     [
         ("[3, 1, 2]", "right", 1), ("[3] > [1] > [2]", "right", 1), ("3 > 1 > 2", "right", 1), ('["3", "1", "2"]', "right", 1), ("3, 1, 2", "right", 1),
         ("1. 3\n2. 1\n3. 2", "right", 1), ("[3, 2, 1]", "wrong", 2 / 3), ("[2, 1, 3]", "wrong", 0), ("[3, 1]", "unparsed", 0), ("[3, 1, 2, 2]", "unparsed", 0),
-        ("[3, 1, 4]", "unparsed", 0), ("3 > 1 = 2", "unparsed", 0), ("[3] > [1] > [2] > [3]", "unparsed", 0), ("3, 1 or 2", "unparsed", 0), ("[3, 1, 2, 4]", "unparsed", 0),
+        ("[3, 1, 4]", "unparsed", 0), ("3 > 1 = 2", "unparsed", 0), ("[3] > [1] > [2] > [3]", "unparsed", 0),
+        ("3, 1 or 2", "unparsed", 0), ("[3, 1, 2, 4]", "unparsed", 0),
     ],
 )  # fmt: skip
 def test_rankings(reply: str, label: str, grade: float):
