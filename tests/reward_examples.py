@@ -46,6 +46,50 @@ EXAMPLES: dict[str, Example] = {
         ["The answer is B.", f"{LONG}\nThe answer is B.", "<think>Hm.</think>\n\\boxed{B}"],
         ["The answer is A.", "<think>It is B.</think>\nThe answer is A.", "I do not know.", LONG],
     ),
+    "numeric_smooth": Example(
+        {"answer": "100", "answer_kind": "number"},
+        ["The answer is 100.", "The answer is 104.", f"{LONG}\nThe answer is 112.5."],
+        [
+            "The answer is 121.",
+            "<think>It is 100.</think>\nThe answer is 3.",
+            "I do not know.",
+            LONG,
+            "The answer is -100.",
+        ],
+    ),
+    "set_match": Example(
+        {"answer": '["move(cube, left)", "red", 3]', "answer_kind": "set"},
+        ['The answer is [3, "red", "move(cube, left)"].', 'The answer is [3, "red", "move(cube, right)"].'],
+        [
+            'The answer is ["red", "red", "red"].',
+            "The answer is [1, 2].",
+            'The answer is ["move(ball, right)"].',
+            "I do not know.",
+            LONG,
+        ],
+    ),
+    "ranking": Example(
+        {"answer": '["B", "A", "C"]', "answer_kind": "ranking"},
+        ['The answer is ["B", "A", "C"].', "The answer is [B] > [C] > [A].", f"{LONG}\nThe answer is A, B, C."],
+        ["The answer is C, A, B.", "The answer is B, A.", "The answer is B, A, C, B.", "I do not know.", LONG],
+    ),
+    "action": Example(
+        {
+            "answer": '{"type": "click", "name": "Add to cart", "$compare": {"name": {"rouge_l": 0.75}}}',
+            "answer_kind": "action",
+        },
+        [
+            '{"type": "click", "name": "Add to cart"}',
+            f'{LONG}\n{{"action": {{"type": "click", "name": "Add it to cart"}}}}',
+        ],
+        [
+            '{"type": "terminate"}',
+            '{"type": "click", "name": "Checkout"}',
+            '{"name": "Add to cart"}',
+            "click Add to cart",
+            LONG,
+        ],
+    ),
     "think_format": Example(
         {},
         ["<think>Hm.</think> Five.", f"<think>{LONG}</think>\nFive."],

@@ -76,16 +76,25 @@ from synth.verify import (
     quotes_in,
     token_f1,
 )  # fmt: skip
+from synth.verify.assignments import read_assignment, resolve, statement_end
 from synth.verify.booleans import last_boolean, read_boolean
 from synth.verify.calculations import tokens_of
 from synth.verify.choices import _by_part, last_named_choice, read_choice
 from synth.verify.formulas import as_interval, formula, ordered_values, unlike
 from synth.verify.hypotheses import suppositions
+from synth.verify.items import as_json, bracket_end, key, last_object, parse_value, read_items
+from synth.verify.kinds.action import read_action, read_gold
+from synth.verify.kinds.interval import read_intervals
+from synth.verify.kinds.kind import only_line
+from synth.verify.kinds.listed import end_of_values
 from synth.verify.latex import last_box, repair_escapes, unwrap
 from synth.verify.numbers import find_numbers, is_number, last_number, read_number, read_scaled
+from synth.verify.places import own_part, statements
+from synth.verify.reading import plain_statement, without_display
+from synth.verify.rouge import rouge_l
 from synth.verify.scripts import to_halfwidth
 from synth.verify.statements import find_statements, value_after, widen
-from synth.verify.text import normalise_text, same_text
+from synth.verify.text import normalise_text, same_text, words_of
 
 PODA = code_of("poda")
 TREES = code_of("thought-trees")
@@ -222,6 +231,11 @@ KINDS: dict[str, tuple[str, ...]] = {
         "\\frac", "\\frac12", "\\left(", "\\text{a}", "{", "\\times ", "\\\\ &= 1", "\n= 1", "<<1+1=2>>", "<<", ">>", "1. 1 + ", "- 1\n",
         "1 times 1 ", "divided by ", "is equal to ", "/a", "1/a ", "a/1", "²", "½", "…", "...", " -- ", "=~", "≈", "(a) ", "1 (a) ", "1-a", "km ",
     ),
+    "values": (
+        "[1, 2]", "[1,", "{1} ", '{"a": 1}\n', '{"a": ', '"a": ', '", "', "', '", "'a, ", "- a\n", "(1) a\n", "(1) Ann is a knight\n", "Ann is a knight, ",
+        "Ann is a knave. ", "Ann and ", " are knights", " is ", "a is b ", ": ", " = ", "a > b > ", "[3] > ", "(0, 1) \\cup ", "(-∞, ", " U ", "x < 1 or ",
+        "\\{", "\\text{and}", "The answer is [1", "The answer is {", "The answer is Ann is a knight. ", "<answer>[", "1,234", "and ", "“", "a, “", ", '", "so ",
+    ),
     "steps": ("Step 1: ", "Step 1: a ки\n", "ки", "\nStep 2 :", "Human: ", "\n\nHuman: a", "\n\nAssistant:", "a. A", ". ", "。", '." ', "[a]", "{a}"),
 }  # fmt: skip
 NESTED = (
@@ -231,7 +245,19 @@ NESTED = (
 """What comes many times, and then what as many times."""
 
 CHOICES = ("red", "green fish", "3", "4")
-GOLD = {"number": "3", "math": "x+1", "choice": "B", "boolean": "yes", "text": "green fish"}
+GOLD = {
+    "number": "3",
+    "math": "x+1",
+    "choice": "B",
+    "boolean": "yes",
+    "text": "green fish",
+    "set": "[1, 2]",
+    "list": '["a", 1]',
+    "interval": "(-∞, 1]",
+    "assignment": '{"Ann": "knight", "Bob": "knave"}',
+    "action": '{"type": "a", "name": "b", "$compare": {"name": {"rouge_l": 0.5}}}',
+    "ranking": "[3, 1, 2]",
+}
 
 
 def message(text: str) -> bytes:
@@ -304,8 +330,40 @@ FUNCTIONS: dict[str, tuple[str, Callable[[str], object]]] = {
                 compare_answers(GOLD[kind], t or "-", kind=kind, choices=CHOICES if kind == "choice" else ()),
             ),
         )
-        for kind in ("number", "choice", "boolean", "text")
+        for kind in (
+            "number",
+            "choice",
+            "boolean",
+            "text",
+            "set",
+            "list",
+            "interval",
+            "assignment",
+            "action",
+            "ranking",
+        )
     },
+    "synth.verify.assignments.read_assignment": (
+        "values",
+        lambda t: (read_assignment(t), read_assignment(t, strict=True)),
+    ),
+    "synth.verify.assignments.resolve": ("values", lambda t: resolve({t: "a"}, ("Ann", t[:20] or "b"))),
+    "synth.verify.assignments.statement_end": ("values", lambda t: statement_end(t, 0)),
+    "synth.verify.items.read_items": ("values", lambda t: key(read_items(t))),
+    "synth.verify.items.parse_value": ("values", lambda t: as_json(parse_value(t))),
+    "synth.verify.items.bracket_end": ("values", lambda t: bracket_end("[" + t, 0)),
+    "synth.verify.items.last_object": ("values", last_object),
+    "synth.verify.kinds.action.read_action": ("values", read_action),
+    "synth.verify.kinds.action.read_gold": ("values", read_gold),
+    "synth.verify.kinds.interval.read_intervals": ("values", read_intervals),
+    "synth.verify.kinds.listed.end_of_values": ("values", lambda t: end_of_values(t, 0)),
+    "synth.verify.kinds.kind.only_line": ("answers", only_line),
+    "synth.verify.reading.plain_statement": ("answers", plain_statement),
+    "synth.verify.reading.without_display": ("answers", without_display),
+    "synth.verify.places.own_part": ("answers", lambda t: own_part(t, "text")),
+    "synth.verify.places.statements": ("values", lambda t: [*statements(t, "assignment")]),
+    "synth.verify.rouge.rouge_l": ("any", lambda t: rouge_l(t, t + " x")),
+    "synth.verify.text.words_of": ("answers", words_of),
     "synth.verify.text.token_f1": ("any", lambda t: token_f1(t, t + " x")),
     "synth.verify.text.normalise_text": ("data", normalise_text),
     "synth.verify.text.same_text": ("answers", lambda t: same_text(t, t + "x")),
@@ -313,7 +371,7 @@ FUNCTIONS: dict[str, tuple[str, Callable[[str], object]]] = {
     "synth.verify.choices.last_named_choice": ("answers", lambda t: last_named_choice(t, CHOICES)),
     "synth.verify.booleans.last_boolean": ("answers", last_boolean),
     "synth.verify.booleans.read_boolean": ("answers", read_boolean),
-    "synth.verify.kinds.infer_kind": ("answers", infer_kind),
+    "synth.verify.kinds.infer.infer_kind": ("answers", infer_kind),
     "synth.verify.latex.last_box": ("answers", last_box),
     "synth.verify.latex.repair_escapes": ("answers", repair_escapes),
     "synth.verify.latex.unwrap": ("answers", unwrap),
@@ -460,6 +518,13 @@ BOUNDED_OTHERWISE = {
     "synth.measures.best_of_n.vote_of_n": "at most MOST_SUBSETS subsets",
     "synth.verify.verifiers.as_verdict": "looks at no text",
     "synth.verify.verifiers.verifies": "looks at no text",
+    "synth.verify.items.as_json": "within parse_value",
+    "synth.verify.items.key": "within read_items",
+    "synth.verify.kinds.registry.kind_of": "a name of ours",
+    "synth.verify.kinds.near.near": "within compare_answers",
+    "synth.verify.kinds.near.number_of": "read_number",
+    "synth.verify.kinds.action.compare_fields": "within compare_answers",
+    "synth.verify.kinds.number.smooth": "numbers",
     "synth.verify.formulas.is_interval": "within compare_answers, of at most 2,000 signs",
     "synth.verify.latex.last_boxed": "last_box",
     "synth.verify.statement.state_answer": "find_answer",

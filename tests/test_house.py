@@ -221,7 +221,6 @@ def test_ci_runs_the_test_command_of_the_readme():
 MOST_LINES = 400
 LONG = {
     "synth/records/models.py", "synth/steps/make.py",
-    "synth/verify/extract.py",
 }  # fmt: skip
 """Files that were longer when the limit was set. No further one; one that is split is taken off."""
 
