@@ -41,6 +41,11 @@ CHOICE = {"answer": "B", "answer_kind": "choice", "choices": orjson.dumps(["red"
 LONG = "Let us see. " * 40
 
 EXAMPLES: dict[str, Example] = {
+    "constraints": Example(
+        {"constraints": orjson.dumps([{"id": "punctuation:no_comma"}, {"id": "detectable_format:title"}]).decode()},
+        ["<<Joy>> The answer is B.", "<think>Well, yes.</think>\n<<Joy>> It is so.", f"{LONG}\n<<Joy>>"],
+        ["<<Joy>> Well, yes.", "It is so.", "<think><<Joy>></think>\nIt is so.", LONG],
+    ),
     "correct": Example(
         CHOICE,
         ["The answer is B.", f"{LONG}\nThe answer is B.", "<think>Hm.</think>\n\\boxed{B}"],

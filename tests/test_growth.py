@@ -13,6 +13,7 @@ from time import monotonic, sleep
 
 import hypothesis.strategies as st
 import pytest
+from constraint_cases import CASES
 from growth import PROSE, UNITS, Found, attacks, modules, name_of, patterns, probe, scan, seconds_of, size_for
 from hypothesis import given
 from methods import code_of
@@ -21,6 +22,11 @@ from synth import redact as secrets
 from synth.alignment import TooAlikeError, aligned
 from synth.bounded import SharedRuns, _runs, nearest, nfkc
 from synth.cli.tables import is_formula
+from synth.constraints import kind_of
+from synth.constraints.keywords import count_phrase
+from synth.constraints.lengths import blocks_of
+from synth.constraints.letters import language_found
+from synth.constraints.whole import said_in
 from synth.corpus.near_duplicates import near_duplicates
 from synth.corpus.overlap import common_words, resembling, shared_words, sharing_runs
 from synth.corpus.shingles import hash_shingles, normalise, shingle_set
@@ -36,7 +42,7 @@ from synth.models.thought import part
 from synth.models.transport import HttpReply
 from synth.publish.markdown import code, escaped, title
 from synth.publish.scan import _Wanted
-from synth.records import Rationale, solution_of, spans_of
+from synth.records import Constraint, Rationale, solution_of, spans_of
 from synth.records.identity import canonical_json
 from synth.redact import redact, scrub
 from synth.render.differences import differences
@@ -55,6 +61,8 @@ from synth.texts import (
     announces_answer,
     boilerplate,
     control_tokens,
+    count_sentences,
+    count_words,
     half_tags,
     language_of,
     longest_shared_run,
@@ -62,6 +70,7 @@ from synth.texts import (
     refusal,
     repeated_share,
     split_thought,
+    words_of,
 )  # fmt: skip
 from synth.texts.marks import END_OF_TURN, TABLE
 from synth.texts.thoughts import _Table
@@ -94,7 +103,8 @@ from synth.verify.reading import plain_statement, without_display
 from synth.verify.rouge import rouge_l
 from synth.verify.scripts import to_halfwidth
 from synth.verify.statements import find_statements, value_after, widen
-from synth.verify.text import normalise_text, same_text, words_of
+from synth.verify.text import normalise_text, same_text
+from synth.verify.text import words_of as words_compared
 
 PODA = code_of("poda")
 TREES = code_of("thought-trees")
@@ -236,6 +246,11 @@ KINDS: dict[str, tuple[str, ...]] = {
         "Ann is a knave. ", "Ann and ", " are knights", " is ", "a is b ", ": ", " = ", "a > b > ", "[3] > ", "(0, 1) \\cup ", "(-∞, ", " U ", "x < 1 or ",
         "\\{", "\\text{and}", "The answer is [1", "The answer is {", "The answer is Ann is a knight. ", "<answer>[", "1,234", "and ", "“", "a, “", ", '", "so ",
     ),
+    "constraints": (
+        "***", "******", "\n***\n", "* a\n", "- ", "\n1. a", "*a* ", "**a**", "*a", "<<", "<<a>>", "[a]", "[a](", "SECTION 1 a ", "SECTION ", "P.S. ",
+        "p. ", "p.p.s", "~~~~", "cat", "red fish ", "a, b", "Elm\n\n", "\n\n", "My answer is yes. ", "```json", '{"a":', "e.g. ", "Dr. ", "我", "๐", "ก",
+        "I A ",
+    ),
     "steps": ("Step 1: ", "Step 1: a ки\n", "ки", "\nStep 2 :", "Human: ", "\n\nHuman: a", "\n\nAssistant:", "a. A", ". ", "。", '." ', "[a]", "{a}"),
 }  # fmt: skip
 NESTED = (
@@ -363,7 +378,21 @@ FUNCTIONS: dict[str, tuple[str, Callable[[str], object]]] = {
     "synth.verify.places.own_part": ("answers", lambda t: own_part(t, "text")),
     "synth.verify.places.statements": ("values", lambda t: [*statements(t, "assignment")]),
     "synth.verify.rouge.rouge_l": ("any", lambda t: rouge_l(t, t + " x")),
-    "synth.verify.text.words_of": ("answers", words_of),
+    "synth.verify.text.words_of": ("answers", words_compared),
+    **{
+        f"synth.constraints {name}": ("constraints", kind_of(Constraint(id=name, args=args)).judge)
+        for name, (args, _, _) in CASES.items()
+    },
+    "synth.constraints.keywords.count_phrase": (
+        "constraints",
+        lambda t: (count_phrase(t, "aa"), count_phrase("a" + t[:99] + t, t[:99])),
+    ),
+    "synth.constraints.lengths.blocks_of": ("constraints", blocks_of),
+    "synth.constraints.whole.said_in": ("any", said_in),
+    "synth.constraints.letters.language_found": ("constraints", lambda t: language_found(t, "en")),
+    "synth.texts.counts.count_words": ("constraints", count_words),
+    "synth.texts.counts.count_sentences": ("constraints", count_sentences),
+    "synth.texts.counts.words_of": ("constraints", words_of),
     "synth.verify.text.token_f1": ("any", lambda t: token_f1(t, t + " x")),
     "synth.verify.text.normalise_text": ("data", normalise_text),
     "synth.verify.text.same_text": ("answers", lambda t: same_text(t, t + "x")),
@@ -509,6 +538,34 @@ FUNCTIONS: dict[str, tuple[str, Callable[[str], object]]] = {
 """Each with the kind of texts it is tried with, beside those of any kind."""
 
 BOUNDED_OTHERWISE = {
+    **dict.fromkeys(
+        (
+            f"synth.constraints.{n}"
+            for n in (
+                "check.check_constraints",
+                "check.check_rationale",
+                "check.share_of",
+                "check.judge_of",
+                "compose.draw_constraints",
+                "compose.question_with",
+                "compose.sentence_of",
+                "published.ifeval_constraints",
+                "published.reasonif_constraints",
+                "catalogue.named",
+                "catalogue.kind_of",
+                "catalogue.misfit",
+                "catalogue.all_constraints",
+                "kind.compared",
+                "passages.filler",
+                "satisfy.draft_of",
+                "satisfy.satisfying_text",
+                "conflicts.conflicts",
+                "conflicts.why_unfit",
+            )
+        ),
+        "the checkers of the catalogue, each tried by itself, and short arguments",
+    ),
+    "synth.verify.verifiers.verify_by_constraints": "the checkers of the catalogue",
     "synth.alignment.aligned": "counts its steps: below",
     "counterfactual.poda.parts.share_changed": "by synth.alignment: below",
     "synth.render.differences.differences": "by synth.alignment: below",
@@ -601,7 +658,7 @@ BOUNDED_OTHERWISE = {
 """Public functions that take texts and are not in the table, with the reason."""
 
 TEXTS = (
-    "synth.verify", "synth.texts", "synth.measures", "synth.records", "synth.redact", "synth.rewards", "synth.bounded",
+    "synth.verify", "synth.texts", "synth.constraints", "synth.measures", "synth.records", "synth.redact", "synth.rewards", "synth.bounded",
     "synth.alignment", "synth.corpus.shingles", "synth.corpus.overlap", "synth.cli.tables", "synth.publish.markdown", "synth.publish.scan",
     "synth.sources.chats", "synth.sources.formats", "synth.sources.json_values", "counterfactual.poda.parts",
     "synth.steps.segmentation", "synth.steps.segment_by_model", "synth.steps.token_spans",

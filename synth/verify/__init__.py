@@ -14,10 +14,20 @@ from synth.verify.statement import answer_sentence, state_answer
 from synth.verify.step_checkers import StepChecker, all_step_checkers, quote_claims
 from synth.verify.text import token_f1
 from synth.verify.verdict import Label, Verdict
-from synth.verify.verifiers import ANSWER, Verifier, all_verifiers, as_verdict, verifies, verify_by_answer
+from synth.verify.verifiers import (
+    ANSWER,
+    CONSTRAINTS,
+    Verifier,
+    all_verifiers,
+    as_verdict,
+    verifies,
+    verify_by_answer,
+    verify_by_constraints,
+)
 
 __all__ = [
     "ANSWER",
+    "CONSTRAINTS",
     "KINDS",
     "Claim",
     "FoundAnswer",
@@ -45,4 +55,5 @@ __all__ = [
     "verifies",
     "verify_answer",
     "verify_by_answer",
+    "verify_by_constraints",
 ]
