@@ -35,9 +35,11 @@ __all__ = [
     "majority_share",
     "numeric_smooth",
     "ranking",
+    "route",
     "segments_penalty",
     "set_match",
     "step_aggregate",
+    "tags",
     "think_format",
 ]
 

@@ -10,6 +10,7 @@ from synth.constraints import check_rationale, share_of
 from synth.plugins import functions
 from synth.records import Problem, Rationale
 from synth.verify.compare import compare_answers
+from synth.verify.gym import GYM, verify_by_gym
 from synth.verify.verdict import Label, Verdict
 
 __all__ = [
@@ -24,7 +25,7 @@ __all__ = [
 ]
 
 ANSWER = "answer"
-"""The name of the built-in verifier: the final answer against the gold one."""
+"""The name of the usual verifier: the final answer against the gold one."""
 
 
 CONSTRAINTS = "constraints"
@@ -92,8 +93,8 @@ def verifies(name: str) -> Callable[[Verifier], Verifier]:
 
 @cache
 def all_verifiers() -> dict[str, Verifier]:
-    """Every verifier by its name: `answer`, `constraints`, and those that other packages register under the entry point `synth.verifiers`."""
-    found: dict[str, Verifier] = {ANSWER: verify_by_answer, CONSTRAINTS: verify_by_constraints}
+    """Every verifier by its name: `answer`, `constraints`, `gym`, and those that other packages register under the entry point `synth.verifiers`."""
+    found: dict[str, Verifier] = {ANSWER: verify_by_answer, CONSTRAINTS: verify_by_constraints, GYM: verify_by_gym}
     return {**functions("synth.verifiers", tuple(found)), **found}
 
 
