@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import parse_qsl
 
 from synth.bounded import nearest
 from synth.errors import InputError, SetupError
 from synth.sources.files import Row
+from synth.sources.query import name_and_options
 
 __all__ = ["gym_rows"]
 
@@ -27,7 +27,7 @@ def gym_rows(name: str) -> Iterator[Row]:
         raise SetupError(
             "procedural problems need an extra", where=f"gym:{name}", fix="pip install 'synth-rationales[gym]'"
         ) from error
-    task, _, query = name.partition("?")
+    task, given = name_and_options(name, f"gym:{name}")
     if task not in DATASETS:
         near = nearest(task, DATASETS, n=3)
         raise InputError(
@@ -35,7 +35,7 @@ def gym_rows(name: str) -> Iterator[Row]:
             fix=f"did you mean {' or '.join(near)}?" if near else "see its documentation",
         )
     options: dict[str, Any] = {"size": 100, "seed": 1}
-    for key, value in parse_qsl(query, strict_parsing=bool(query)):
+    for key, value in given.items():
         options[key] = _number(value)
     try:
         dataset = reasoning_gym.create_dataset(task, **options)
