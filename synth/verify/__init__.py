@@ -10,7 +10,7 @@ from synth.verify.extract import FoundAnswer, extract_answer, find_answer
 from synth.verify.kinds import infer_kind
 from synth.verify.quotes import find_quote, quotes_in
 from synth.verify.statement import answer_sentence, state_answer
-from synth.verify.step_checkers import StepChecker, all_step_checkers, quote_claims
+from synth.verify.step_checkers import StepChecker, all_step_checkers, quote_claims, trace_claims
 from synth.verify.text import token_f1
 from synth.verify.verdict import Label, Verdict
 from synth.verify.verifiers import ANSWER, Verifier, all_verifiers, as_verdict, verifies, verify_by_answer
@@ -33,7 +33,7 @@ __all__ = [
     "find_answer",
     "find_quote",
     "infer_kind",
-    "quote_claims",
+    "quote_claims, trace_claims",
     "quotes_in",
     "state_answer",
     "token_f1",
