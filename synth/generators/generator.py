@@ -62,7 +62,7 @@ several ranges they take every combination in turn, the last option fastest."""
 
 
 def within(least: int, most: int) -> AfterValidator:
-    """Bounds of a `Range`, both included, as in `people: Annotated[Range, within(2, 12)] = Values(3, 3)`."""
+    """Bounds of a `Range`, both included: part of the annotation of an option."""
 
     def check(given: Values) -> Values:
         if given.low < least or given.high > most:
@@ -116,7 +116,8 @@ class Generator(BaseModel, ABC):
     """The same seed and options give the same problems. The problems of a smaller size are the first ones of a larger one."""
     twins: Literal["none", "same", "changed", "both"] = "none"
     """What comes after each problem: a twin with a change that keeps the answer (`same`), one with a change after which the answer is
-    another (`changed`), or both. `meta.twin_of` of a twin is `meta.item` of its problem, and `meta.twin` says which it is."""
+    another (`changed`), or both. A problem
+    that has no such twin is replaced. `meta.twin_of` of a twin is `meta.item` of its problem, and `meta.twin` says which it is."""
 
     @abstractmethod
     def make(self, random: Random, at: At) -> Item:

@@ -13,11 +13,13 @@ from synth.bounded import nearest
 from synth.documented import field_docs
 from synth.errors import InputError
 from synth.generators.generator import Generator
+from synth.generators.knights import Knights
+from synth.generators.transit import Transit
 from synth.plugins import plugins
 
 __all__ = ["BUILT_IN", "all_generators", "generator_of", "list_generators"]
 
-BUILT_IN: tuple[type[Generator], ...] = ()
+BUILT_IN: tuple[type[Generator], ...] = (Knights, Transit)
 """Those of this package."""
 
 

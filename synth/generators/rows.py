@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import product
 from random import Random
@@ -14,9 +15,12 @@ from synth.generators.generator import At, Generator, Item, NotUnique, Twin, Val
 
 __all__ = ["made_rows"]
 
-MOST_TRIES = 2_000
-"""Draws in a row that give no new problem, before a world counts as used up. Of a world in which a share p of the draws is still new, one
-is missed with probability (1-p)^2000: below e^-10 from p = 0.5 % on."""
+MOST_TRIES = 10_000
+"""Draws in a row that give no new problem, before a world counts as used up. A world in which a share p of the draws is
+still new is taken for used up with probability (1-p)^10000: below e^-10 from p = 0.1 % on."""
+
+MOST_TWIN_TRIES, MOST_ALONE = 1_000, 100
+"""Draws of a twin before its problem is replaced by another, and problems replaced in a row before there are no twins."""
 
 _OWN = ("size", "seed", "twins")
 """Options that every generator has."""
@@ -44,41 +48,62 @@ def made_rows(generator: Generator) -> Iterator[dict[str, Any]]:
         turn = index % len(turns)
         at = turns[turn]
         seed = f"{generator.name}/{generator.seed}/{index}"
-        item = _new(partial(generator.make, at=at), seed, seen)
-        if item is None:
+        items = _family(generator, at, seed, kinds, seen)
+        if items is None:
             raise _used_up(generator, index, turn, turns)
         place = f"{name}#{index}"
         meta = {"generator": generator.name, "seed": generator.seed, "index": index}
         meta |= {"turn": turn} if len(turns) > 1 else {}
-        yield _row(item, {**meta, "item": place})
-        for kind in kinds:
-            twin = _new(partial(generator.twin, item, kind, at=at), f"{seed}/{kind}", seen, kind, item)
-            if twin is None:
-                raise InputError(
-                    f"no twin ({kind}) of problem {index} was found in {MOST_TRIES:,} draws",
-                    where=f"make:{generator.name}",
-                    fix="use another seed, larger problems, or leave twins away",
-                )
+        yield _row(items[0], {**meta, "item": place})
+        for kind, twin in zip(kinds, items[1:], strict=True):
             yield _row(twin, {**meta, "item": f"{place}/{kind}", "twin_of": place, "twin": kind})
 
 
-def _new(
-    make: Callable[[Random], Item], seed: str, seen: set[int], kind: Twin | None = None, of: Item | None = None
-) -> Item | None:
-    """The first draw that gives a problem which is not there yet; None where many in a row give none."""
-    for attempt in range(MOST_TRIES):
-        try:
-            item = make(Random(f"{seed}/{attempt}"))
-        except NotUnique:
+def _family(generator: Generator, at: At, seed: str, kinds: Sequence[Twin], seen: set[int]) -> list[Item] | None:
+    """The first problem that is not there yet, with its twins; None where many draws in a row give none. `seen` grows.
+
+    Raises:
+        InputError: many problems in a row have no twin.
+    """
+    alone = 0
+    for item in _draws(partial(generator.make, at=at), seed, MOST_TRIES):
+        keys = _keys(item)
+        if keys & seen:
             continue
-        if kind is not None and of is not None and (_asked(item) == _asked(of)) is not (kind == "same"):
-            continue
-        keys = {hash(" ".join(f"{item.context or ''} {item.question}".casefold().split()))}
-        keys |= {hash(("key", item.key))} if item.key is not None and kind != "same" else set()
-        if not keys & seen:
+        family = [item]
+        for kind in kinds:
+            for twin in _draws(partial(generator.twin, item, kind, at=at), f"{seed}/{kind}", MOST_TWIN_TRIES):
+                more = _keys(twin, keyed=kind != "same")  # the same problem in other words
+                if (_asked(twin) == _asked(item)) is (kind == "same") and not more & seen and not more & keys:
+                    family.append(twin)
+                    keys |= more
+                    break
+            else:
+                alone += 1
+                break
+        if len(family) == 1 + len(kinds):
             seen |= keys
-            return item
+            return family
+        if alone == MOST_ALONE:
+            raise InputError(
+                f"{alone} problems in a row had no twin ({kinds[len(family) - 1]}) in {MOST_TWIN_TRIES:,} draws",
+                where=f"make:{generator.name}",
+                fix="ask for larger problems, or leave twins away",
+            )
     return None
+
+
+def _draws(make: Callable[[Random], Item], seed: str, most: int) -> Iterator[Item]:
+    """The draws that give a problem."""
+    for attempt in range(most):
+        with suppress(NotUnique):
+            yield make(Random(f"{seed}/{attempt}"))
+
+
+def _keys(item: Item, *, keyed: bool = True) -> set[int]:
+    """What a problem is known by: its words, and the key that it gives itself."""
+    words = hash(" ".join(f"{item.context or ''} {item.question} {item.choices}".casefold().split()))
+    return {words, hash(("key", item.key))} if keyed and item.key is not None else {words}
 
 
 def _asked(item: Item) -> str:
