@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from functools import cache
 from random import Random
 from typing import Annotated, ClassVar, NamedTuple, Self
 
@@ -11,8 +13,9 @@ from synth.algorithms.algorithm import Instance, Reader
 from synth.algorithms.form import NUMBER, WORD, Form, listed
 from synth.records import AnswerKind
 
-__all__ = ["Chain", "ChainWord", "WordChain"]
+__all__ = ["Chain", "ChainWord", "WordChain", "caesar", "joined_halves"]
 
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
 Letters = Annotated[str, StringConstraints(pattern=r"^[a-z]{1,600}$")]
 Parents = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1, max_length=8)]
 
@@ -43,6 +46,7 @@ class ChainWord(NamedTuple):
     """After a word of the chain."""
 
     position: int
+    parents: tuple[int, ...]
     joined: str
     word: str
     chain: tuple[str, ...]
@@ -55,7 +59,7 @@ class WordChain(Reader[Chain, ChainWord, tuple[int, ...]]):
     instance: ClassVar[type[Instance]] = Chain
     kind: ClassVar[AnswerKind] = "text"
     form: ClassVar[Form[ChainWord]] = Form(
-        ChainWord, "Word {position} of the chain joins {joined}, shifted {word}; chain: {chain}.", position=NUMBER, joined=WORD,
+        ChainWord, "Word {position} of the chain joins the halves of words {parents}: {joined}, shifted {word}; chain: {chain}.", position=NUMBER, parents=listed(NUMBER), joined=WORD,
         word=WORD, chain=listed(WORD),
     )  # fmt: skip
 
@@ -74,16 +78,16 @@ class WordChain(Reader[Chain, ChainWord, tuple[int, ...]]):
 
     def first(self, given: Chain) -> ChainWord:  # noqa: ARG002
         """Nothing is made."""
-        return ChainWord(0, "x", "x", ())
+        return ChainWord(0, (), "x", "x", ())
 
     def after(self, given: Chain, state: ChainWord, item: tuple[int, ...]) -> ChainWord | None:
         """Makes a word of its parents."""
         words = (*given.words, *state.chain)
         if len(state.chain) != state.position or any(parent > len(words) for parent in item):
             return None
-        joined = "".join(words[parent - 1][len(words[parent - 1]) // 2 :] for parent in item)
-        word = "".join(_shifted(letter, given.shift) for letter in joined)
-        return ChainWord(state.position + 1, joined, word, (*state.chain, word))
+        joined = joined_halves(words, item)
+        word = joined.translate(caesar(given.shift))
+        return ChainWord(state.position + 1, item, joined, word, (*state.chain, word))
 
     def answer(self, given: Chain, last: ChainWord) -> str:  # noqa: ARG002
         """The last word."""
@@ -105,7 +109,12 @@ class WordChain(Reader[Chain, ChainWord, tuple[int, ...]]):
         return None if drawn == item else drawn
 
 
-def _shifted(letter: str, shift: int) -> str:
-    if not "a" <= letter <= "z":
-        return letter
-    return chr((ord(letter) - ord("a") + shift) % 26 + ord("a"))
+def joined_halves(words: Sequence[str], parents: Sequence[int]) -> str:
+    """The second halves of words, by their numbers from 1, joined."""
+    return "".join(words[parent - 1][len(words[parent - 1]) // 2 :] for parent in parents)
+
+
+@cache
+def caesar(shift: int) -> Mapping[int, int]:
+    """The table of `str.translate` that replaces each letter by a later one; after z follows a."""
+    return {ord(letter): ord(_LETTERS[(i + shift) % 26]) for i, letter in enumerate(_LETTERS)}
