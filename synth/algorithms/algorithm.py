@@ -16,6 +16,10 @@ from synth.records import AnswerKind
 __all__ = ["Algorithm", "Edit", "Instance", "Reader", "Trace"]
 
 
+_DRAWS = 20
+"""Of an edit that a step reads; where there is one, most draws find it."""
+
+
 class Instance(BaseModel):
     """What an algorithm works on, as data: its JSON stands in `meta.instance` of a problem."""
 
@@ -82,6 +86,35 @@ class Algorithm(ABC, Generic[I, S]):
         """
         del given, trace, done, read, random
         return None
+
+    def misread(self, given: I, trace: Trace[S], state: S, random: Random) -> S | None:
+        """The state after a step in which something that it reads is misread: a wrong step of the form of true ones.
+
+        Args:
+            given: the instance.
+            trace: its states.
+            state: the state before the step, which may be one after other wrong steps.
+            random: the only source of randomness.
+
+        Returns:
+            The state; None where a few draws found none, or where the algorithm has come to its end.
+        """
+        true = self.next(given, state)
+        done = next(
+            (i for i, found in enumerate(trace) if true is not None and self.place(found) == self.place(true)), None
+        )
+        if true is None or done is None:
+            return None
+        for _ in range(_DRAWS):
+            other = self.vary(given, trace, done, True, random)
+            wrong = None if other is None else self.next(other, state)
+            if wrong is not None and wrong != true:
+                return wrong
+        return None
+
+    def place(self, state: S) -> Any:
+        """What says of a state which step it is, whatever came before: its place in the sequence, or the node it visits."""
+        return state[0]
 
     def trace(self, given: I) -> list[S]:
         """The states after each step of an instance."""

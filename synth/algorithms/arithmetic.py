@@ -93,6 +93,10 @@ class Columns(Algorithm[Calculation, Column]):
         operation=NUMBER, left=WORD, column=NUMBER, a=WORD, sign=one_of("+", "-", "*"), b=WORD, carry=WORD, digit=WORD, out=WORD, result=WORD,
     )  # fmt: skip
 
+    def place(self, state: Column) -> tuple[int, int]:
+        """The operation and its column."""
+        return state.operation, state.column
+
     def ask(self, given: Calculation) -> str:
         """The chain from left to right."""
         chain = " ".join([given.begin, *(f"{sign} {number}" for sign, number in given.operations)])

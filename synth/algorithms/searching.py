@@ -51,6 +51,10 @@ class BinarySearch(Algorithm[Sorted, Halved]):
         number=NUMBER, sign=one_of("less than", "greater than", "equal to"),
     )  # fmt: skip
 
+    def place(self, state: Halved) -> int:
+        """The place that is looked at."""
+        return state.middle
+
     def ask(self, given: Sorted) -> str:
         """The place of the target."""
         return (

@@ -45,7 +45,7 @@ class InsertionSort(Reader[Unsorted, Inserted, int]):
 
     name: ClassVar[str] = "insertion sort"
     instance: ClassVar[type[Instance]] = Unsorted
-    kind: ClassVar[AnswerKind] = "text"
+    kind: ClassVar[AnswerKind] = "list"
     form: ClassVar[Form[Inserted]] = Form(
         Inserted, "Insert number {position}, {number}: {sorted}.", position=NUMBER, number=NUMBER, sorted=listed(NUMBER)
     )
@@ -102,7 +102,7 @@ class BubbleSort(Algorithm[Unsorted, Compared]):
 
     name: ClassVar[str] = "bubble sort"
     instance: ClassVar[type[Instance]] = Unsorted
-    kind: ClassVar[AnswerKind] = "text"
+    kind: ClassVar[AnswerKind] = "list"
     form: ClassVar[Form[Compared]] = Form(
         Compared, "Run {run}, place {place}: {left} {sign} {right}; swaps {swaps}; numbers {numbers}.", run=NUMBER, place=NUMBER,
         left=NUMBER, sign=one_of("<=", ">"), right=NUMBER, swaps=NUMBER, numbers=listed(NUMBER),
@@ -153,7 +153,7 @@ class MergeSort(Algorithm[Unsorted, Merged]):
 
     name: ClassVar[str] = "merge sort"
     instance: ClassVar[type[Instance]] = Unsorted
-    kind: ClassVar[AnswerKind] = "text"
+    kind: ClassVar[AnswerKind] = "list"
     form: ClassVar[Form[Merged]] = Form(
         Merged, "Pieces of {width}, from place {start}: merge {left}; with {right}; numbers {numbers}.", width=NUMBER, start=NUMBER,
         left=listed(NUMBER), right=listed(NUMBER), numbers=listed(NUMBER),

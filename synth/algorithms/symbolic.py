@@ -59,8 +59,9 @@ class WordChain(Reader[Chain, ChainWord, tuple[int, ...]]):
     instance: ClassVar[type[Instance]] = Chain
     kind: ClassVar[AnswerKind] = "text"
     form: ClassVar[Form[ChainWord]] = Form(
-        ChainWord, "Word {position} of the chain joins the halves of words {parents}: {joined}, shifted {word}; chain: {chain}.", position=NUMBER, parents=listed(NUMBER), joined=WORD,
-        word=WORD, chain=listed(WORD),
+        ChainWord,
+        "Word {position} of the chain joins the halves of words {parents}: {joined}, shifted {word}; chain: {chain}.",
+        position=NUMBER, parents=listed(NUMBER), joined=WORD, word=WORD, chain=listed(WORD),
     )  # fmt: skip
 
     def ask(self, given: Chain) -> str:

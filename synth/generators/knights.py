@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from random import Random
@@ -135,8 +136,8 @@ class Knights(Generator):
         steps = _Words(world).steps(lines, roles)
         return Item(
             question=_Words(world).question(),
-            answer=_listed([f"{name} is a {_role(is_)}" for name, is_ in zip(world.names, roles, strict=True)]),
-            answer_kind="text",
+            answer=json.dumps(dict(zip(world.names, map(_role, roles), strict=True))),
+            answer_kind="assignment",
             solution=steps,
             difficulty=n,
             key=str(world.statements),

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import cache, reduce
 from operator import and_, or_
+from random import Random
 from typing import Any
 
-__all__ = ["Statement", "everywhere", "holds", "leaves", "worlds_of"]
+__all__ = ["Statement", "everywhere", "first_world", "flipped", "holds", "leaves", "random_world", "worlds_of"]
 
 Statement = tuple[Any, ...]
 
@@ -70,3 +71,16 @@ def first_world(worlds: int, n: int) -> Sequence[bool]:
     """The first of some worlds: which things are true in it."""
     world = (worlds & -worlds).bit_length() - 1
     return [bool(world >> i & 1) for i in range(n)]
+
+
+def random_world(worlds: int, n: int, random: Random) -> Sequence[bool]:
+    """One of some worlds, each as likely as the others."""
+    for _ in range(random.randrange(worlds.bit_count())):
+        worlds &= worlds - 1
+    return first_world(worlds, n)
+
+
+def flipped(worlds: int, thing: int, n: int) -> int:
+    """Some worlds with one thing true where it was false, and false where it was true."""
+    where, shift = holds(thing, n), 1 << thing
+    return (worlds & where) >> shift | (worlds & ~where) << shift

@@ -11,7 +11,7 @@ __all__ = ["edge_changed", "random_graph"]
 
 
 def random_graph(random: Random, nodes: int, degree: int, longest: int, *, negative: bool = False) -> Graph:
-    """A directed graph in which the target is reached from the start over two edges at least, where there are three nodes.
+    """A directed graph in which the target is reached from the start over two edges at least, unless it has all edges.
 
     Args:
         random: the only source of randomness.
@@ -30,7 +30,7 @@ def random_graph(random: Random, nodes: int, degree: int, longest: int, *, negat
     edges = tuple((a, b, random.randint(1, longest) + heights[b] - heights[a]) for a, b in chosen)
     start, target = random.sample(names, 2)
     graph = Graph(nodes=names, edges=edges, start=start, target=target)
-    if int(Bfs().solve(graph)) < min(2, nodes - 1):
+    if int(Bfs().solve(graph)) < (2 if len(chosen) < len(pairs) else 1):
         raise NotUnique
     return graph
 

@@ -17,10 +17,12 @@ from synth.generators.automaton import AutomatonProblems
 from synth.generators.bfs import BfsProblems
 from synth.generators.binary_search import BinarySearchProblems
 from synth.generators.brackets import BracketProblems
+from synth.generators.deduction import Deduction
 from synth.generators.generator import Generator
 from synth.generators.knights import Knights
 from synth.generators.parity import ParityProblems
 from synth.generators.permutation import PermutationProblems
+from synth.generators.rules import Rules
 from synth.generators.shortest_path import ShortestPathProblems
 from synth.generators.sort import SortProblems
 from synth.generators.symbolic import SymbolicProblems
@@ -31,7 +33,7 @@ __all__ = ["BUILT_IN", "all_generators", "generator_of", "list_generators"]
 
 BUILT_IN: tuple[type[Generator], ...] = (
     ArithmeticProblems, AutomatonProblems, BfsProblems, BinarySearchProblems, BracketProblems, ParityProblems, PermutationProblems,
-    ShortestPathProblems, SortProblems, SymbolicProblems, Knights, Transit,
+    ShortestPathProblems, SortProblems, SymbolicProblems, Deduction, Knights, Rules, Transit,
 )  # fmt: skip
 """Those of this package."""
 

@@ -111,6 +111,11 @@ def _asked(item: Item) -> str:
     return item.choices[ord(item.answer) - ord("A")] if item.choices else item.answer
 
 
+def _stated(item: Item) -> str:
+    """The answer as a reply states it."""
+    return f"{item.answer}) {_asked(item)}" if item.choices else item.answer
+
+
 def _used_up(generator: Generator, index: int, turn: int, turns: list[At]) -> InputError:
     have = len(range(turn, index, len(turns)))
     values = ", ".join(f"{name}={value}" for name, value in turns[turn].items())
@@ -137,7 +142,7 @@ def _row(item: Item, meta: Mapping[str, Any]) -> dict[str, Any]:
         "choices": list(item.choices) or None,
         "answer": item.answer,
         "answer_kind": item.answer_kind,
-        "reference_solution": "\n".join([*item.solution, f"The answer is {item.answer}."]),
+        "reference_solution": "\n".join([*item.solution, f"The answer is {_stated(item)}."]),
         **meta,
         "difficulty": item.difficulty,
         **item.meta,

@@ -14,7 +14,9 @@ __all__ = ["gym_rows"]
 
 
 def gym_rows(name: str) -> Iterator[Row]:
-    """The rows of `TASK?size=100&seed=1` and further options of the task.
+    """The rows of `TASK?size=100&seed=1` and further options of the task, each with the metadata of its item.
+
+    The verifier `gym` judges answers to them by the scoring function of the task, from `gym_task`, `gym_options` and `gym_index`.
 
     Raises:
         SetupError: the package is not installed.
@@ -42,8 +44,18 @@ def gym_rows(name: str) -> Iterator[Row]:
     except (TypeError, ValueError, AssertionError) as error:
         raise InputError(f"reasoning-gym refuses these options: {error}", where=f"gym:{name}") from error
     for number, item in enumerate(dataset, 1):
-        row = {"question": item["question"], "answer": item["answer"]}
-        yield number, {**row, "gym_task": task, "gym_seed": options["seed"], "gym_index": number - 1}
+        yield (
+            number,
+            {
+                "question": item["question"],
+                "answer": item["answer"],
+                "gym_task": task,
+                "gym_seed": options["seed"],
+                "gym_index": number - 1,
+                "gym_options": options,
+                "gym_metadata": item.get("metadata", {}),
+            },
+        )
 
 
 def _number(value: str) -> Any:

@@ -12,12 +12,14 @@ from shlex import quote
 from types import NoneType
 from typing import Any, Literal, get_args
 
+import orjson
+
 from synth.errors import InputError
 from synth.files import Reach
 from synth.media import check_media
 from synth.records import AnswerKind, Media, Problem
 from synth.sources.json_values import NotJson, Written, parse_json
-from synth.verify import infer_kind
+from synth.verify import infer_kind, kind_of
 
 __all__ = ["FIELDS", "choose_mapping", "to_problem"]
 
@@ -35,6 +37,8 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "images": ("images", "image"),
     "audio": ("audio",),
     "media": ("media",),
+    "begun": ("begun",),
+    "stage": ("stage",),
 }
 """Fields of a problem that rows can give, each with the names of columns taken for it (in any case) unless a mapping says
 otherwise. `answer_index` counts from 0, `answer_number` from 1."""
@@ -145,6 +149,8 @@ def to_problem(
         answer, kind = _letter(answer, choices, labels), "choice"
     if answer is not None and kind is None:
         kind = infer_kind(answer, choices)
+    elif answer is not None and kind is not None:
+        answer = _fitting(answer, kind, choices)
     context, evidence = got.get("context"), got.get("evidence")
     fields: dict[str, Any] = {  # given only where there is something: each takes time, and most are empty in every row
         "context": str(context).strip() if context not in (None, "") else None,
@@ -155,8 +161,10 @@ def to_problem(
         "evidence": tuple(map(str, evidence)) if isinstance(evidence, list) else (),
         "rubric": got.get("rubric"),
         "media": _all_media(got, media),
+        "begun": _begun(got.get("begun"), mapping),
+        "stage": _stage(got.get("stage"), mapping),
     }
-    used = mapping.values()
+    used = {column for name, column in mapping.items() if name != "stage" or fields["stage"] is not None}
     problem = Problem.root(
         source=source,
         question=question.strip(),
@@ -172,6 +180,24 @@ def to_problem(
                 else f"no column gives the {name}, which the pipeline needs (--map {name}=COLUMN)"
             )
     return problem
+
+
+def _begun(value: Any, mapping: Mapping[str, str]) -> str | None:
+    """The beginning of a reply, as it stands in the row."""
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str) or not value.strip():
+        raise InputError(f"{mapping['begun']!r} is to be the text with which a reply begins, and is {value!r:.60}")
+    return value
+
+
+def _stage(value: Any, mapping: Mapping[str, str]) -> int | None:
+    """A position in a curriculum. A column that is only called `stage` and holds something else stays one of the other columns."""
+    if type(value) is int and value >= 0:
+        return value
+    if value is not None and mapping["stage"].casefold() != "stage":
+        raise InputError(f"{mapping['stage']!r} is to be a whole number from 0, and is {value!r:.60}")
+    return None
 
 
 def _answer(
@@ -191,7 +217,26 @@ def _answer(
         return str(answer).strip()
     if isinstance(answer, (date, time)):
         return answer.isoformat()
+    if isinstance(answer, (list, dict)) and _names_values(got.get("answer_kind")):
+        return orjson.dumps(_plain(answer)).decode()
     raise InputError(f"the answer is a {type(answer).__name__}, not text or a number")
+
+
+def _names_values(kind: Any) -> bool:
+    """Whether answers of a kind can be lists or objects."""
+    return kind in get_args(AnswerKind) and not kind_of(kind).inferred
+
+
+def _fitting(answer: str, kind: AnswerKind, choices: Sequence[str]) -> str:
+    """A gold answer of a declared kind, in the form in which records hold such.
+
+    Raises:
+        InputError: it is none of that kind.
+    """
+    of = kind_of(kind)
+    if (why := of.unfit(answer, choices)) is not None:
+        raise InputError(f"the answer {answer[:80]!r} does not fit answer_kind {kind!r}: {why}")
+    return of.canonical(answer)
 
 
 def _place(name: str, index: Any, first: int, choices: Sequence[str]) -> str:

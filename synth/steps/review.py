@@ -166,7 +166,7 @@ class Review(ModelStep):
 
     def prompt_variables(self) -> Mapping[str, frozenset[str] | None]:
         if self.mode == "resolve":
-            return self._solver().prompt_variables()
+            return self._solver().prompts()["prompt"]
         shown = {"problem": record_fields(Problem), "rationale": record_fields(Rationale)}
         return {**shown, "critique": None, "gold": None, "format": None}
 
@@ -252,7 +252,7 @@ class Review(ModelStep):
             "gold": problem.answer_shown if self.show_gold else None,
             "format": form,
         }
-        hint = problem.answer if self.show_gold else None
+        hint = problem.answer_stated if self.show_gold else None
         task = Task("review" if spoken else "judge", problem, subject=record, hint=hint, format=form)
         if spoken:
             return self.request(self.load(), shown, task, shape=_Rated)

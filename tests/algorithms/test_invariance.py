@@ -72,7 +72,7 @@ def _some(bits: int):
 
 
 SMALL = {
-    "insertion sort": (InsertionSort(), lambda n: (Unsorted(numbers=p) for p in product(range(n), repeat=n))),
+    "insertion sort": (InsertionSort(), lambda n: (Unsorted(numbers=p) for p in (product(range(n), repeat=n) if n < 5 else permutations(range(n))))),
     "binary search": (
         BinarySearch(),
         lambda n: (Sorted(numbers=tuple(range(3, 4 * n + 3, 4)), target=t) for t in range(2, 4 * n + 4)),
