@@ -14,15 +14,18 @@ from synth.algorithms.algorithm import Algorithm, Instance, Reader
 from synth.algorithms.form import NUMBER, Form, listed, one_of
 from synth.records import AnswerKind
 
-__all__ = ["BubbleSort", "InsertionSort", "MergeSort", "Unsorted", "sorted_answer"]
+__all__ = ["BubbleSort", "InsertionSort", "MergeSort", "Unsorted"]
 
 _MOST = 2_000
 """Numbers of an instance that is read from data."""
 
 
-def sorted_answer(numbers: Sequence[int]) -> str:
-    """A sorted list as an answer."""
+def _listed(numbers: Sequence[int]) -> str:
     return ", ".join(map(str, numbers))
+
+
+def _as_answer(numbers: Sequence[int]) -> str:
+    return f"[{_listed(numbers)}]"
 
 
 class Unsorted(Instance):
@@ -52,7 +55,7 @@ class InsertionSort(Reader[Unsorted, Inserted, int]):
 
     def ask(self, given: Unsorted) -> str:
         """In ascending order."""
-        return f"Sort these numbers in ascending order by insertion sort: {sorted_answer(given.numbers)}."
+        return f"Sort these numbers in ascending order by insertion sort: {_listed(given.numbers)}."
 
     def first(self, given: Unsorted) -> Inserted:  # noqa: ARG002
         """Nothing is inserted."""
@@ -65,7 +68,7 @@ class InsertionSort(Reader[Unsorted, Inserted, int]):
 
     def answer(self, given: Unsorted, last: Inserted) -> str:  # noqa: ARG002
         """The sorted numbers."""
-        return sorted_answer(last.sorted)
+        return _as_answer(last.sorted)
 
     def items(self, given: Unsorted) -> tuple[int, ...]:
         """The numbers."""
@@ -110,7 +113,7 @@ class BubbleSort(Algorithm[Unsorted, Compared]):
 
     def ask(self, given: Unsorted) -> str:
         """In ascending order."""
-        return f"Sort these numbers in ascending order by bubble sort: {sorted_answer(given.numbers)}."
+        return f"Sort these numbers in ascending order by bubble sort: {_listed(given.numbers)}."
 
     def first(self, given: Unsorted) -> Compared:
         """The first run begins."""
@@ -135,7 +138,7 @@ class BubbleSort(Algorithm[Unsorted, Compared]):
 
     def answer(self, given: Unsorted, last: Compared) -> str:  # noqa: ARG002
         """The sorted numbers."""
-        return sorted_answer(last.numbers)
+        return _as_answer(last.numbers)
 
 
 class Merged(NamedTuple):
@@ -162,7 +165,7 @@ class MergeSort(Algorithm[Unsorted, Merged]):
     def ask(self, given: Unsorted) -> str:
         """In ascending order."""
         return (
-            f"Sort these numbers in ascending order by merge sort from the bottom up: {sorted_answer(given.numbers)}."
+            f"Sort these numbers in ascending order by merge sort from the bottom up: {_listed(given.numbers)}."
         )
 
     def first(self, given: Unsorted) -> Merged:
@@ -184,4 +187,4 @@ class MergeSort(Algorithm[Unsorted, Merged]):
 
     def answer(self, given: Unsorted, last: Merged) -> str:  # noqa: ARG002
         """The sorted numbers."""
-        return sorted_answer(last.numbers)
+        return _as_answer(last.numbers)

@@ -100,7 +100,7 @@ def test_parity_brackets_and_sorts_of_all_short_sequences(length: int):
             pass
         assert Brackets().solve(Signs(signs=signs)) == ("no" if text else "yes")
     for numbers in product(range(min(length, 5)), repeat=min(length, 5)) if length < 6 else ():
-        expected = ", ".join(map(str, sorted(numbers)))
+        expected = str(sorted(numbers))
         for sort in (InsertionSort(), *([BubbleSort(), MergeSort()] if len(numbers) > 1 else [])):
             assert sort.solve(Unsorted(numbers=numbers)) == expected, sort.name
 
