@@ -130,7 +130,7 @@ class Bfs(_OnGraphs[Visited]):
         edges = ", ".join(f"{a}->{b}" for a, b, _ in given.edges)
         return (
             f"A directed graph has the edges {edges}. How many edges are on a shortest path from {given.start} to {given.target}? "
-            f"If there is none, the answer is {NOT_REACHED}."
+            f"If there is none, the answer is {NOT_REACHED}. Find it by breadth-first search."
         )
 
     def first(self, given: Graph) -> Visited:
@@ -175,7 +175,7 @@ class Dijkstra(_OnGraphs[Settled]):
 
     def ask(self, given: Graph) -> str:
         """The length."""
-        return _ask(given)
+        return _ask(given, "Dijkstra's algorithm")
 
     def first(self, given: Graph) -> Settled:
         """The start is reached."""
@@ -226,7 +226,7 @@ class BellmanFord(_OnGraphs[Relaxed]):
 
     def ask(self, given: Graph) -> str:
         """The length."""
-        return _ask(given)
+        return _ask(given, "the algorithm of Bellman and Ford")
 
     def first(self, given: Graph) -> Relaxed:
         """The start alone is known."""
@@ -256,9 +256,9 @@ class BellmanFord(_OnGraphs[Relaxed]):
         return {given.start} if done == 1 else {node for node, _ in trace[done - 2].known}
 
 
-def _ask(given: Graph) -> str:
+def _ask(given: Graph, way: str) -> str:
     edges = ", ".join(f"{a}->{b} {length}" for a, b, length in given.edges)
     return (
         f"A directed graph has these edges with their lengths: {edges}. "
-        f"What is the length of a shortest path from {given.start} to {given.target}?"
+        f"What is the length of a shortest path from {given.start} to {given.target}? Find it by {way}."
     )

@@ -164,9 +164,7 @@ class MergeSort(Algorithm[Unsorted, Merged]):
 
     def ask(self, given: Unsorted) -> str:
         """In ascending order."""
-        return (
-            f"Sort these numbers in ascending order by merge sort from the bottom up: {_listed(given.numbers)}."
-        )
+        return f"Sort these numbers in ascending order by merge sort from the bottom up: {_listed(given.numbers)}."
 
     def first(self, given: Unsorted) -> Merged:
         """Pieces of one number."""
