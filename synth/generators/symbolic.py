@@ -101,6 +101,10 @@ class SymbolicProblems(Traced):
         """Random words, and random parents among the words before."""
         inputs, many = at["inputs"], at["parents"]
         parents = tuple(tuple(random.sample(range(1, inputs + i + 1), many)) for i in range(at["chain"]))
+        if len(set(parents)) < len(
+            parents
+        ):  # two words of the chain would be one: an example would show it as its answer
+            raise NotUnique
         return _ALGORITHM, Chain(words=self._words(random, at), parents=parents, shift=self.shift)
 
     def make(self, random: Random, at: At) -> Item:
