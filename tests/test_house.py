@@ -58,7 +58,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "view": {"records", "store", "audit", "verify", "render"},
     "publish": {"store", "audit", "export", "render", "models", "addresses", "approvals"},
     "steps": {"records", "models", "calls", "prompts", "verify", "texts", "corpus", "measures"},
-    "pipeline": {"records", "models", "prompts", "steps", "verify", "corpus", "approvals", "export"},
+    "pipeline": {"records", "generators", "models", "prompts", "steps", "verify", "corpus", "approvals", "export"},
     "engine": {"records", "models", "calls", "prompts", "steps", "pipeline", "sources", "store", "corpus", "approvals"},
     "cli": {"sources", "models", "calls", "steps", "pipeline", "engine", "store", "corpus", "export", "audit", "render", "view", "publish",
             "addresses", "approvals"},

@@ -5,7 +5,7 @@ the entry point `synth.generators`. `--input 'make:NAME?size=100&seed=1'` reads 
 """
 
 from synth.generators.generator import At, Generator, Item, NotUnique, Range, Twin, Values, within
-from synth.generators.registry import all_generators, generator_of, list_generators
+from synth.generators.registry import all_generators, generator_of, list_generators, read_generator
 from synth.generators.rows import made_rows
 
 __all__ = [
@@ -20,5 +20,6 @@ __all__ = [
     "generator_of",
     "list_generators",
     "made_rows",
+    "read_generator",
     "within",
 ]

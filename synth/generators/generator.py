@@ -93,6 +93,8 @@ class Item:
     """A passage the question is about."""
     key: str | None = None
     """What makes it this problem, such as its logical form: no second problem has the same. The question itself is always a key."""
+    reward: Mapping[str, JsonValue] | None = None
+    """What rewards completions, as `name` and `args` of a function of `synth.rewards`; None: whether the answer is right."""
     meta: Mapping[str, JsonValue] = field(default_factory=dict)
     """Its structure, such as the statements or the graph: what a program needs to check an answer or a step."""
     world: Any = None

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from random import Random
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, JsonValue
 
@@ -76,6 +76,8 @@ class Knights(Generator):
     """How deep statements are at most: 1 names one person, 2 connects such."""
     width: Annotated[int, Field(ge=2, le=4)] = 2
     """How many parts a conjunction or disjunction has at most."""
+    reward: Literal["correct", "tags"] = "correct"
+    """What rewards completions: `correct`, or `tags`, which counts form and answer as arXiv:2502.14768 does."""
 
     def make(self, random: Random, at: At) -> Item:
         """A puzzle with exactly one solution."""
@@ -141,6 +143,7 @@ class Knights(Generator):
             solution=steps,
             difficulty=n,
             key=str(world.statements),
+            reward=None if self.reward == "correct" else {"name": self.reward, "args": {}},
             meta={
                 "names": list(world.names),
                 "statements": [_shown(s) for s in world.statements],

@@ -22,6 +22,7 @@ from synth.generators.generator import Generator
 from synth.generators.knights import Knights
 from synth.generators.parity import ParityProblems
 from synth.generators.permutation import PermutationProblems
+from synth.generators.query import name_and_options
 from synth.generators.rules import Rules
 from synth.generators.shortest_path import ShortestPathProblems
 from synth.generators.sort import SortProblems
@@ -29,7 +30,7 @@ from synth.generators.symbolic import SymbolicProblems
 from synth.generators.transit import Transit
 from synth.plugins import plugins
 
-__all__ = ["BUILT_IN", "all_generators", "generator_of", "list_generators"]
+__all__ = ["BUILT_IN", "all_generators", "generator_of", "list_generators", "read_generator"]
 
 BUILT_IN: tuple[type[Generator], ...] = (
     ArithmeticProblems, AutomatonProblems, BfsProblems, BinarySearchProblems, BracketProblems, ParityProblems, PermutationProblems,
@@ -72,6 +73,16 @@ def generator_of(name: str, options: Mapping[str, Any]) -> Generator:
         return kind.model_validate(dict(options))
     except ValidationError as error:
         raise _mistake(kind, error.errors(include_input=True)[0], where) from error
+
+
+def read_generator(text: str) -> Generator:
+    """The generator that a text names with its options: `NAME?size=100&seed=1`.
+
+    Raises:
+        InputError: as `generator_of`; or what stands behind the question mark are no options.
+    """
+    name, options = name_and_options(text, f"make:{text}")
+    return generator_of(name, options)
 
 
 def _mistake(kind: type[Generator], error: Any, where: str) -> InputError:

@@ -29,8 +29,8 @@ _OWN = ("size", "seed", "twins")
 def made_rows(generator: Generator) -> Iterator[dict[str, Any]]:
     """The rows of a generator, which columns of a problem are named after; what else there is becomes its `meta`.
 
-    `item` identifies a problem within all generators; `index` counts problems from 0 without their twins; `turn` is the position, from 0,
-    of its values among the combinations of the ranges, where there is more than one.
+    `item` identifies a problem within all generators; `index` counts problems from 0 without their twins; `stage`, the place in a
+    curriculum, is the position, from 0, of its values among the combinations of the ranges, where there is more than one.
 
     Raises:
         InputError: the world is used up: it has fewer distinct problems than were asked for, or none; or it has no twins.
@@ -53,7 +53,7 @@ def made_rows(generator: Generator) -> Iterator[dict[str, Any]]:
             raise _used_up(generator, index, turn, turns)
         place = f"{name}#{index}"
         meta = {"generator": generator.name, "seed": generator.seed, "index": index}
-        meta |= {"turn": turn} if len(turns) > 1 else {}
+        meta |= {"stage": turn} if len(turns) > 1 else {}
         yield _row(items[0], {**meta, "item": place})
         for kind, twin in zip(kinds, items[1:], strict=True):
             yield _row(twin, {**meta, "item": f"{place}/{kind}", "twin_of": place, "twin": kind})
@@ -143,6 +143,7 @@ def _row(item: Item, meta: Mapping[str, Any]) -> dict[str, Any]:
         "answer": item.answer,
         "answer_kind": item.answer_kind,
         "reference_solution": "\n".join([*item.solution, f"The answer is {_stated(item)}."]),
+        "reward_function": item.reward,
         **meta,
         "difficulty": item.difficulty,
         **item.meta,

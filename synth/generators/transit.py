@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
-from typing import Annotated, Any, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from synth.generators.generator import At, Generator, Item, NotUnique, Range, Twin, Values, within
 from synth.generators.network import Leg, Network, best_routes, level, lines_of, random_network, stops
@@ -61,6 +61,8 @@ class Transit(Generator):
     """How many stations the longest line may have, from 4 to 15; others have up to three fewer, and at least four."""
     stage: Annotated[Range, within(0, 3)] = Values(0, 3)
     """What is asked, from 0 (yes or no) to 3 (a route)."""
+    reward: Literal["correct", "route"] = "correct"
+    """What rewards completions: `correct`, or `route`, which weighs answers by the map and gives routes partial credit (arXiv:2510.02240)."""
 
     def make(self, random: Random, at: At) -> Item:
         """A question with one answer; questions that the map leaves open are drawn again."""
@@ -136,6 +138,7 @@ class Transit(Generator):
             answer_kind=asked.kind,
             solution=asked.steps,
             difficulty=at["stage"] + weight,
+            reward=None if self.reward == "correct" else _reward(network, asked, weight),
             meta=meta,
             world=world,
         )
@@ -149,6 +152,14 @@ def _apart(network: Network, known: Sequence[str], random: Random) -> tuple[str,
     if not far:
         raise NotUnique
     return (start, random.choice(far))
+
+
+def _reward(network: Network, asked: _Asked, weight: float) -> dict[str, Any]:
+    """The reward `route` with what it is computed from."""
+    if not asked.route:
+        return {"name": "route", "args": {"weight": weight}}
+    lines = {line: list(stations) for line, stations in network.items()}
+    return {"name": "route", "args": {"weight": weight, "network": lines, "legs": [list(leg) for leg in asked.route]}}
 
 
 def _map(world: _World) -> str:

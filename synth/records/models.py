@@ -30,6 +30,7 @@ __all__ = [
     "Rationale",
     "Record",
     "Rejection",
+    "Reward",
     "Score",
     "ThoughtKind",
     "UnitRecord",
@@ -116,6 +117,17 @@ class Media(BaseModel):
     """What is said or written in it, where known."""
 
 
+class Reward(BaseModel):
+    """What rewards the completions of a problem in reinforcement learning, where it is not whether their answer is right."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Annotated[str, Field(pattern=r"^\w+$")]
+    """Name of a function of `synth.rewards`, such as `numeric_smooth`."""
+    args: Annotated[dict[str, JsonValue], Field(default_factory=dict)]
+    """Its options by name; empty for their defaults."""
+
+
 class Problem(UnitRecord):
     """Something to reason about."""
 
@@ -144,6 +156,8 @@ class Problem(UnitRecord):
     """The beginning of a reply, verbatim, from which a solver continues; None where it begins itself."""
     stage: Annotated[int, Field(ge=0)] | None = None
     """Position in a curriculum, from 0: what a trainer sees first has the lowest. None where there is none."""
+    reward: Reward | None = None
+    """What rewards its completions in reinforcement learning; None: whether their answer is right."""
     meta: Annotated[dict[str, JsonValue], Field(default_factory=dict)]
     """The other columns of the input row, untouched."""
     parent: str | None = None
@@ -159,6 +173,8 @@ class Problem(UnitRecord):
         content = {name: value for name in fields if (value := made.__dict__[name]) != known[name].default}
         if made.media:
             content["media"] = [[m.kind, m.sha256 or m.uri, m.transcript] for m in made.media]
+        if made.reward is not None:
+            content["reward"] = [made.reward.name, made.reward.args]
         # Its content is known only now that it is validated; nobody has seen it yet.
         made.__dict__["id"] = made.__dict__["unit"] = content_id(["problems", content])
         return made

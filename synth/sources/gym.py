@@ -7,8 +7,8 @@ from typing import Any
 
 from synth.bounded import nearest
 from synth.errors import InputError, SetupError
+from synth.generators.query import name_and_options
 from synth.sources.files import Row
-from synth.sources.query import name_and_options
 
 __all__ = ["gym_rows"]
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from synth.approvals import refuse_unapproved, sent_to_hub
 from synth.errors import InputError
+from synth.generators.query import name_and_options
 from synth.nesting import TOO_DEEP, too_deep
 from synth.sources.files import Row
-from synth.sources.query import name_and_options
 
 __all__ = ["hub_rows"]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from synth.sources.files import Row
-from synth.sources.query import name_and_options
 
 __all__ = ["make_rows"]
 
@@ -16,7 +15,6 @@ def make_rows(name: str) -> Iterator[Row]:
     Raises:
         InputError: there is no such generator or option, or its world has fewer problems than were asked for.
     """
-    from synth.generators import generator_of, made_rows
+    from synth.generators import made_rows, read_generator
 
-    what, options = name_and_options(name, f"make:{name}")
-    yield from enumerate(made_rows(generator_of(what, options)), 1)
+    yield from enumerate(made_rows(read_generator(name)), 1)

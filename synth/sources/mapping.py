@@ -13,11 +13,12 @@ from types import NoneType
 from typing import Any, Literal, get_args
 
 import orjson
+from pydantic import ValidationError
 
 from synth.errors import InputError
 from synth.files import Reach
 from synth.media import check_media
-from synth.records import AnswerKind, Media, Problem
+from synth.records import AnswerKind, Media, Problem, Reward
 from synth.sources.json_values import NotJson, Written, parse_json
 from synth.verify import infer_kind, kind_of
 
@@ -39,6 +40,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "media": ("media",),
     "begun": ("begun",),
     "stage": ("stage",),
+    "reward": ("reward_function",),  # a column `reward` is a number in most data sets
 }
 """Fields of a problem that rows can give, each with the names of columns taken for it (in any case) unless a mapping says
 otherwise. `answer_index` counts from 0, `answer_number` from 1."""
@@ -163,6 +165,7 @@ def to_problem(
         "media": _all_media(got, media),
         "begun": _begun(got.get("begun"), mapping),
         "stage": _stage(got.get("stage"), mapping),
+        "reward": _reward(got.get("reward")),
     }
     used = {column for name, column in mapping.items() if name != "stage" or fields["stage"] is not None}
     problem = Problem.root(
@@ -287,6 +290,27 @@ def _final(solution: str) -> str | None:
         if depth == 0:
             return rest[1:at].strip() or None
     return None
+
+
+def _reward(value: Any) -> Reward | None:
+    """What rewards completions: a name, or an object with `name` and `args`, also as JSON in a cell of CSV."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, str):
+        try:
+            value = (
+                parse_json(value.encode("utf-8", "surrogatepass"))
+                if value.lstrip().startswith("{")
+                else {"name": value}
+            )
+        except NotJson as error:
+            raise InputError(f"the reward is no JSON object: {error}") from None
+    try:
+        return Reward.model_validate(_plain(value))
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise InputError(f"the reward{f', {place}' if place else ''}: {first['msg']}") from None
 
 
 def _all_media(got: Mapping[str, Any], reach: Reach) -> tuple[Media, ...]:

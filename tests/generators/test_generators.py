@@ -82,11 +82,11 @@ def test_a_smaller_size_is_the_beginning_of_a_larger_one():
 
 
 def test_ranges_are_taken_in_turn():
-    """Each combination is equally frequent, and `turn` is its position."""
+    """Each combination is equally frequent, and `stage` is its position."""
     made = rows(digits="3-4", most="7-9", size=60)
-    assert set(Counter(r["turn"] for r in made).values()) == {10}
+    assert set(Counter(r["stage"] for r in made).values()) == {10}
     assert [r["difficulty"] for r in made[:6]] == [3, 3, 3, 4, 4, 4]
-    assert "turn" not in rows(digits=3, size=1)[0]
+    assert "stage" not in rows(digits=3, size=1)[0]
 
 
 def test_there_are_no_duplicates_and_a_small_world_ends():

@@ -93,7 +93,7 @@ def test_stages_come_in_turn_from_easy_to_hard():
     for row in made:
         assert (row["level"], row["weight"]) == weights[len(row["network"])]
         assert row["difficulty"] == pytest.approx(stages[row["ask"]] + row["weight"])
-    assert set(Counter(row["turn"] for row in made).values()) == {4}
+    assert set(Counter(row["stage"] for row in made).values()) == {4}
 
 
 def test_best_routes_of_a_known_network():

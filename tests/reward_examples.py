@@ -1,0 +1,94 @@
+"""For each registered reward, completions that it must tell apart; `test_rewards_rules.py` holds all rewards to the same rules.
+
+Whoever registers a reward adds its example here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+
+@dataclass(frozen=True)
+class Example:
+    """One problem, and completions of it."""
+
+    row: Mapping[str, Any]
+    """The columns of its row, the same for every completion."""
+    good: Sequence[str]
+    """Completions that fulfil what the reward is for, in every shape that it distinguishes: the worst of them must be worth more than
+    the best one of the others."""
+    bad: Sequence[str]
+    """Completions that do not, in the most pleasing shapes."""
+    each: Mapping[str, Callable[[str], Any]] = field(default_factory=dict)
+    """Columns whose value depends on the completion, such as scores of its steps."""
+    form_only: bool = False
+    """Whether it looks at the form alone: then it is at most 1, so that with a weight below 1 it is less than the answer."""
+
+    def columns(self, completions: Sequence[str]) -> dict[str, list[Any]]:
+        """The columns of these completions."""
+        row = {"problem_id": "b2:1", "prompts": "How many?", **self.row}
+        same = {name: [value] * len(completions) for name, value in row.items()}
+        return {**same, **{name: [of(said) for said in completions] for name, of in self.each.items()}}
+
+
+CHOICE = {"answer": "B", "answer_kind": "choice", "choices": orjson.dumps(["red", "blue", "green"]).decode()}
+LONG = "Let us see. " * 40
+
+NETWORK = {
+    "Red Line": ["Old Gate", "Elm Hill", "Mill Park"],
+    "Blue Line": ["Elm Road", "Mill Park", "Elm Hill", "Swan Quay"],
+}
+LEGS = [["Red Line", "Old Gate", "Mill Park"], ["Blue Line", "Mill Park", "Swan Quay"]]
+
+EXAMPLES: dict[str, Example] = {
+    "correct": Example(
+        CHOICE,
+        ["The answer is B.", f"{LONG}\nThe answer is B.", "<think>Hm.</think>\n\\boxed{B}"],
+        ["The answer is A.", "<think>It is B.</think>\nThe answer is A.", "I do not know.", LONG],
+    ),
+    "tags": Example(
+        {"answer": '{"Ann": "knight", "Bob": "knave"}', "answer_kind": "assignment", "choices": "[]"},
+        [
+            "<think>Hm.</think><answer>Ann is a knight, and Bob is a knave.</answer>",
+            f"<think>{LONG}</think>\n<answer>(1) Ann is a knight\n(2) Bob is a knave</answer>",
+            '<think></think> So: <answer>{"Bob": "knave", "Ann": "knight"}</answer>',
+        ],
+        [
+            "<think>Hm.</think><answer>Ann is a knave, and Bob is a knave.</answer>",
+            "Ann is a knight, and Bob is a knave.",
+            "<think><answer>Ann is a knight, and Bob is a knave.</answer></think>",
+            "<think>Hm.</think><answer>Ann is a knight, and Bob is a knave.</answer><answer></answer>",
+            "<think>Hm.</think><answer>Ann is a knight or a knave, and Bob is a knight or a knave.</answer>",
+            "<think>Hm.</think><answer>Ann is a knight.</answer>",
+        ],
+    ),
+    "route": Example(
+        {
+            "answer": "Red Line: Old Gate to Mill Park; Blue Line: Mill Park to Swan Quay",
+            "answer_kind": "text",
+            "choices": "[]",
+            "reward_args": orjson.dumps({"network": NETWORK, "legs": LEGS, "weight": 1.2}).decode(),
+        },
+        [
+            "The answer is Red Line: Old Gate to Mill Park; Blue Line: Mill Park to Swan Quay.",
+            "<think>Hm.</think>\nThe answer is: Red: Old Gate - Mill Park; Blue: Mill Park - Swan Quay",
+        ],
+        [
+            "The answer is Red Line: Old Gate to Elm Hill; Blue Line: Elm Hill to Swan Quay.",
+            "The answer is Blue Line: Old Gate to Swan Quay.",
+            "The answer is Red Line: Mill Park to Swan Quay.",
+            "The answer is Red Line: Old Gate to Mill Park; Blue Line: Mill Park to Elm Hill; Blue Line: Elm Hill to Swan Quay.",
+            "<think>Red Line: Old Gate to Mill Park; Blue Line: Mill Park to Swan Quay</think>",
+        ],
+    ),
+    "think_format": Example(
+        {},
+        ["<think>Hm.</think> Five.", f"<think>{LONG}</think>\nFive."],
+        ["Five.", "<think>Hm.", "<think></think>Five.", "Hm.</think> Five."],
+        form_only=True,
+    ),
+}
