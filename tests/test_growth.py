@@ -19,6 +19,7 @@ from hypothesis import given
 from methods import code_of
 
 from synth import redact as secrets
+from synth.algorithms import ALGORITHMS, Form
 from synth.alignment import TooAlikeError, aligned
 from synth.bounded import SharedRuns, _runs, nearest, nfkc
 from synth.cli.tables import is_formula
@@ -84,6 +85,7 @@ from synth.verify import (
     quote_claims,
     quotes_in,
     token_f1,
+    trace_claims,
 )  # fmt: skip
 from synth.verify.assignments import read_assignment, resolve, statement_end
 from synth.verify.booleans import last_boolean, read_boolean
@@ -108,6 +110,7 @@ from synth.verify.text import words_of as words_compared
 
 PODA = code_of("poda")
 TREES = code_of("thought-trees")
+PARITY = {"algorithm": "parity", "instance": {"modulus": 2, "numbers": [1, 0, 1]}}
 OURS = {
     "synth.store.views": "reads the package's own views.sql",
     "synth.export.files": "names of files of our own",
@@ -138,6 +141,8 @@ def make_patterns() -> None:
     announces_answer("the answer is 3", "3")
     _refused_parameter({}, "unsupported temperature", ("temperature",))
     PODA.relation_in("not supported")
+    for form in (algorithm.form for algorithm in ALGORITHMS.values()):
+        Form(form._state, form.text, **form._written)
     for value in ("hunter22", 'a"b\\\\c/dddd'):
         secrets._known.pop(value, None)
         secrets.keep_secret(value)
@@ -418,6 +423,8 @@ FUNCTIONS: dict[str, tuple[str, Callable[[str], object]]] = {
     "synth.verify.arithmetic.arithmetic_claims": ("sums", arithmetic_claims),
     "synth.verify.calculations.tokens_of": ("sums", tokens_of),
     "synth.verify.step_checkers.quote_claims": ("any", lambda t: quote_claims(t, [t[:99]])),
+    "synth.verify.step_checkers.trace_claims": ("any", lambda t: trace_claims(t, PARITY, [t, f"Number 1 is 1: {t}"])),
+    "synth.algorithms.form.Form.read": ("any", lambda t: [algorithm.form.read(t) for algorithm in ALGORITHMS.values()]),
     "synth.verify.scripts.to_halfwidth": ("data", to_halfwidth),
     "synth.verify.hypotheses.suppositions": ("sums", suppositions),
     "synth.verify.statements.find_statements": ("answers", find_statements),

@@ -11,7 +11,7 @@ from synth.verify.extract import FoundAnswer, extract_answer, find_answer
 from synth.verify.kinds import KINDS, Kind, infer_kind, kind_of
 from synth.verify.quotes import find_quote, quotes_in
 from synth.verify.statement import answer_sentence, state_answer
-from synth.verify.step_checkers import StepChecker, all_step_checkers, quote_claims
+from synth.verify.step_checkers import StepChecker, all_step_checkers, quote_claims, trace_claims
 from synth.verify.text import token_f1
 from synth.verify.verdict import Label, Verdict
 from synth.verify.verifiers import (
@@ -52,6 +52,7 @@ __all__ = [
     "quotes_in",
     "state_answer",
     "token_f1",
+    "trace_claims",
     "verifies",
     "verify_answer",
     "verify_by_answer",
