@@ -44,6 +44,16 @@ EXAMPLES: dict[str, Example] = {
         ["The answer is B.", f"{LONG}\nThe answer is B.", "<think>Hm.</think>\n\\boxed{B}"],
         ["The answer is A.", "<think>It is B.</think>\nThe answer is A.", "I do not know.", LONG],
     ),
+    "partial": Example(
+        CHOICE,
+        ["The answer is B.", f"{LONG}\nThe answer is B.", "\\boxed{B}"],
+        ["The answer is A.", "<think>It is B.</think>\nThe answer is A.", "I do not know.", LONG],
+    ),
+    "step_similarity": Example(
+        {"reward_args": orjson.dumps({"step": "So 3 + 4 = 7 apples.", "thought": False}).decode()},
+        ["So 3 + 4 = 7 apples.", f"<think>{LONG}</think>\nSo 3 + 4 is 7 apples."],
+        ["<think>So 3 + 4 = 7 apples.</think>", "<think>Hm.</think>\nNext we count pears.", LONG],
+    ),
     "think_format": Example(
         {},
         ["<think>Hm.</think> Five.", f"<think>{LONG}</think>\nFive."],

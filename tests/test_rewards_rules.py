@@ -110,7 +110,7 @@ def test_another_problem_in_the_batch_changes_nothing(name: str):
     completions = [*example.good, *example.bad]
     n = len(completions)
     alone = rewards(name, example, completions)
-    columns = {**example.columns(completions), "reward": [name] * n, "reward_args": ["{}"] * n}
+    columns = {"reward_args": ["{}"] * n, **example.columns(completions), "reward": [name] * n}
     other = {**CHOICE, "problem_id": "b2:2", "prompts": "Which?", "reward": "correct", "reward_args": ""}
     both = {c: columns.get(c, [None] * n) + [other.get(c)] * 2 for c in {*columns, *other}}
     said: list[Any] = [[{"role": "assistant", "content": c}] for c in completions]

@@ -380,6 +380,10 @@ class MakeProblem(Make):
     """The gold answer; for choices the letter, or the text of the option. None if not given: `problem.answer` takes that of the original."""
     reference_solution: Expr | None = None
     """A worked solution."""
+    begun: Expr | None = None
+    """The beginning of a reply, from which a solver continues."""
+    stage: Expr | None = None
+    """Its position in a curriculum, a whole number from 0."""
     meta: Annotated[dict[str, Expr], Field(default_factory=dict)]
     """Further columns, by name."""
 
@@ -418,6 +422,8 @@ class MakeProblem(Make):
             reference_solution=self._text("reference_solution", source, seen),
             rubric=old.rubric,
             media=old.media,
+            begun=self._text("begun", source, seen) or None,
+            stage=None if self.stage is None else self._value(self.stage, source, seen),
             meta={**old.meta, **meta},
             parent=old.id,
             source=old.source,

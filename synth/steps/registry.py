@@ -11,12 +11,14 @@ from synth.steps.contamination import Contamination
 from synth.steps.continue_from import Continue
 from synth.steps.critique import Critique
 from synth.steps.deduplicate import Deduplicate
+from synth.steps.derive import Derive
 from synth.steps.filter import Filter
 from synth.steps.generate import Generate
 from synth.steps.medoid_score import MedoidScore
 from synth.steps.pair import Pair
 from synth.steps.pass_rate import PassRate
 from synth.steps.path_to_rationale import PathToRationale
+from synth.steps.prefixes import Prefixes
 from synth.steps.reference import Reference
 from synth.steps.review import Review
 from synth.steps.revise import Revise
@@ -40,7 +42,9 @@ BUILT_IN: tuple[type[Step], ...] = (
     Continue,
     Rollout,
     Reference,
+    Prefixes,
     Ask,
+    Derive,
     Critique,
     Revise,
     Review,
