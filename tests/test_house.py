@@ -86,7 +86,7 @@ def test_arrows_go_one_way():
 
 
 GENERAL = {
-    "ask", "check_steps", "contamination", "continue", "critique", "deduplicate", "derive", "filter", "generate", "medoid_score", "pair", "pass_rate",
+    "ask", "check_steps", "contamination", "continue", "critique", "deduplicate", "derive", "filter", "generate", "mask", "medoid_score", "pair", "pass_rate",
     "path_to_rationale", "prefixes", "reference", "review", "revise", "rollout", "score", "search", "segment", "segment_by_model", "select", "step_labels",
     "text_stats", "token_confidence", "verify_answer", "vote",
 }  # fmt: skip

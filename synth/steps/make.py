@@ -124,7 +124,7 @@ class Make(BaseModel, ABC):
             listed = self._value(self.each, source, seen)
             if listed is None:
                 return
-            if not isinstance(listed, (list, tuple)):
+            if not isinstance(listed, (list, tuple, range)):
                 raise Unmakeable(f"for: {self.each} is a {type(listed).__name__}, not a list")
             items = list(enumerate(listed))
         for index, item in items:

@@ -14,6 +14,7 @@ from synth.steps.deduplicate import Deduplicate
 from synth.steps.derive import Derive
 from synth.steps.filter import Filter
 from synth.steps.generate import Generate
+from synth.steps.mask import Mask
 from synth.steps.medoid_score import MedoidScore
 from synth.steps.pair import Pair
 from synth.steps.pass_rate import PassRate
@@ -45,6 +46,7 @@ BUILT_IN: tuple[type[Step], ...] = (
     Prefixes,
     Ask,
     Derive,
+    Mask,
     Critique,
     Revise,
     Review,
