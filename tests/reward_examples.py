@@ -38,6 +38,12 @@ class Example:
 CHOICE = {"answer": "B", "answer_kind": "choice", "choices": orjson.dumps(["red", "blue", "green"]).decode()}
 LONG = "Let us see. " * 40
 
+NETWORK = {
+    "Red Line": ["Old Gate", "Elm Hill", "Mill Park"],
+    "Blue Line": ["Elm Road", "Mill Park", "Elm Hill", "Swan Quay"],
+}
+LEGS = [["Red Line", "Old Gate", "Mill Park"], ["Blue Line", "Mill Park", "Swan Quay"]]
+
 EXAMPLES: dict[str, Example] = {
     "correct": Example(
         CHOICE,
@@ -53,6 +59,41 @@ EXAMPLES: dict[str, Example] = {
         {"reward_args": orjson.dumps({"step": "So 3 + 4 = 7 apples.", "thought": False}).decode()},
         ["So 3 + 4 = 7 apples.", f"<think>{LONG}</think>\nSo 3 + 4 is 7 apples."],
         ["<think>So 3 + 4 = 7 apples.</think>", "<think>Hm.</think>\nNext we count pears.", LONG],
+    ),
+    "tags": Example(
+        {"answer": '{"Ann": "knight", "Bob": "knave"}', "answer_kind": "assignment", "choices": "[]"},
+        [
+            "<think>Hm.</think><answer>Ann is a knight, and Bob is a knave.</answer>",
+            f"<think>{LONG}</think>\n<answer>(1) Ann is a knight\n(2) Bob is a knave</answer>",
+            '<think></think> So: <answer>{"Bob": "knave", "Ann": "knight"}</answer>',
+        ],
+        [
+            "<think>Hm.</think><answer>Ann is a knave, and Bob is a knave.</answer>",
+            "Ann is a knight, and Bob is a knave.",
+            "<think><answer>Ann is a knight, and Bob is a knave.</answer></think>",
+            "<think>Hm.</think><answer>Ann is a knight, and Bob is a knave.</answer><answer></answer>",
+            "<think>Hm.</think><answer>Ann is a knight or a knave, and Bob is a knight or a knave.</answer>",
+            "<think>Hm.</think><answer>Ann is a knight.</answer>",
+        ],
+    ),
+    "route": Example(
+        {
+            "answer": "Red Line: Old Gate to Mill Park; Blue Line: Mill Park to Swan Quay",
+            "answer_kind": "text",
+            "choices": "[]",
+            "reward_args": orjson.dumps({"network": NETWORK, "legs": LEGS, "weight": 1.2}).decode(),
+        },
+        [
+            "The answer is Red Line: Old Gate to Mill Park; Blue Line: Mill Park to Swan Quay.",
+            "<think>Hm.</think>\nThe answer is: Red: Old Gate - Mill Park; Blue: Mill Park - Swan Quay",
+        ],
+        [
+            "The answer is Red Line: Old Gate to Elm Hill; Blue Line: Elm Hill to Swan Quay.",
+            "The answer is Blue Line: Old Gate to Swan Quay.",
+            "The answer is Red Line: Mill Park to Swan Quay.",
+            "The answer is Red Line: Old Gate to Mill Park; Blue Line: Mill Park to Elm Hill; Blue Line: Elm Hill to Swan Quay.",
+            "<think>Red Line: Old Gate to Mill Park; Blue Line: Mill Park to Swan Quay</think>",
+        ],
     ),
     "think_format": Example(
         {},

@@ -75,8 +75,8 @@ def input_options(command: F) -> F:
         "input_name",
         metavar="FILE",
         help="Problems: .jsonl, .json, .csv, .tsv or .parquet, also packed (.gz, .zst); - for standard input; "
-        "hub:OWNER/NAME?split=train for a data set of the Hub; or "
-        "gym:TASK?size=100&seed=1 for procedural ones (extra gym). "
+        "hub:OWNER/NAME?split=train for a data set of the Hub; make:NAME?size=100&seed=1 for "
+        "generated ones (make: lists the generators); or gym:TASK?size=100&seed=1 for those of reasoning-gym (extra gym). "
         "Default: the pipeline's own sample.",
     )(command)
 

@@ -224,7 +224,8 @@ def _source(
 ) -> Source:
     if name is None and pipeline.sample is None:
         raise UserError("the pipeline names no sample", fix="give the problems: --input FILE")
-    where = name if name is not None else str(shipped("samples") / str(pipeline.sample))
+    sample = str(pipeline.sample)
+    where = name if name is not None else sample if sample.startswith("make:") else str(shipped("samples") / sample)
     declared = load_mapping(mapping) if mapping is not None else None
     if declared is not None and maps:
         raise UserError("a declared mapping says which column gives what", fix="give --mapping, or --map")
@@ -283,7 +284,7 @@ def reopen(run: Path, manifest: Manifest, *, approve: bool | Approve = False) ->
     mapping = words["mapping"]
     named = str(run / pipeline) if str(pipeline).endswith((".yaml", ".yml")) else pipeline
     media_from = [run / one for one in words["media_from"]]
-    input_name = source if source is None or source.startswith(("gym:", "hub:")) else str(run / source)
+    input_name = source if source is None or source.startswith(("gym:", "hub:", "make:")) else str(run / source)
     mapping_name = str(run / mapping) if mapping and mapping.endswith((".yaml", ".yml")) else mapping
     profile_path = run / profile if profile else None
     foreign = None
@@ -371,7 +372,7 @@ def run(
     Args:
         pipeline: a name of the catalogue, the path of a file, or of a folder with a `pipeline.yaml`, what such a file would
                 hold, or a loaded pipeline.
-        input: the problems: a file, or `gym:TASK?…`, or rows (dictionaries, `Problem`s, a frame of polars or pandas, a
+        input: the problems: a file, or `make:NAME?…` or `gym:TASK?…`, or rows (dictionaries, `Problem`s, a frame of polars or pandas, a
             `datasets.Dataset`), which are then kept in the run folder as `input.jsonl`; None for the pipeline's sample.
         folder: the run folder; None for `runs/PIPELINE`.
         models: who plays every role, or each role: names as on the command line (`"gpt"`, `"a,b"`), functions

@@ -20,6 +20,7 @@ from typing import Any, Self
 import orjson
 
 from synth.errors import ModelError
+from synth.models.another_answer import another_answer
 from synth.models.base import Capability, Model, Price
 from synth.models.filler import UnfillableError, fill, sentence
 from synth.models.identity import identity_of
@@ -297,7 +298,7 @@ class World:
         lucky = (
             self.lucky_rate if self.lucky_rate is not None else (1 / len(problem.choices) if problem.choices else 0.0)
         )
-        answer = gold if rng.random() < lucky else _another_answer(problem, gold, rng)
+        answer = gold if rng.random() < lucky else another_answer(problem, gold, rng)
         return _write(task, [_claim(rng, sound=not bad) for bad in wrong], answer)
 
     def _continue(self, request: Request, rng: random.Random) -> str:
@@ -311,7 +312,7 @@ class World:
         claims = [_claim(rng, sound=True) for _ in range(left)]
         if sound and not right and claims:
             claims[rng.randrange(left)] = _claim(rng, sound=False)
-        return _write(request.task, claims, gold if right else _another_answer(request.task.problem, gold, rng))
+        return _write(request.task, claims, gold if right else another_answer(request.task.problem, gold, rng))
 
     def _review(self, task: Task, rng: random.Random) -> str | Completion:
         """A rating, or a yes or no with its probability; a critique is sound where it names the first wrong step."""
@@ -374,7 +375,7 @@ class World:
         ability = self.hint_rate if task.hint is not None else self.solve_rate
         if self.difficulty is not None:
             ability *= self.difficulty(task.problem)
-        return gold if rng.random() < ability else _another_answer(task.problem, gold, rng)
+        return gold if rng.random() < ability else another_answer(task.problem, gold, rng)
 
     def _compare(self, request: Request, rng: random.Random) -> str | Completion:
         """Whether two texts are one in other words: here, whether they have the same numbers."""
@@ -389,10 +390,10 @@ class World:
     def _propose(self, task: Task, rng: random.Random) -> str:
         depth = task.subject.depth + 1 if isinstance(task.subject, Node) else 0
         sound = rng.random() < self.solve_rate ** (1 / self.steps)
-        gold = task.problem.answer or "0"
+        gold = task.problem.answer_stated or "0"
         thought = _claim(rng, sound=sound)
         so_far = sound and (not isinstance(task.subject, Node) or self.is_sound(task.subject.text))
-        answer = "" if depth + 1 < self.steps else gold if so_far else _another_answer(task.problem, gold, rng)
+        answer = "" if depth + 1 < self.steps else gold if so_far else another_answer(task.problem, gold, rng)
         return _fields(task, thought=thought, answer=answer)
 
     def _critique(self, task: Task, rationale: Rationale, rng: random.Random) -> str:
@@ -515,20 +516,9 @@ def _claim(rng: random.Random, *, sound: bool) -> str:
 
 def _gold_of(problem: Problem, rng: random.Random) -> str:
     """The gold answer; of a problem without one any of its options, or 0."""
-    if problem.answer is not None:
-        return problem.answer
+    if problem.answer_stated is not None:
+        return problem.answer_stated
     return rng.choice([letter for letter, _ in problem.lettered_choices]) if problem.choices else "0"
-
-
-def _another_answer(problem: Problem, gold: str, rng: random.Random) -> str:
-    if problem.choices:
-        return rng.choice([letter for letter, _ in problem.lettered_choices if letter != gold])
-    if problem.answer_kind == "boolean":
-        return "no" if gold.strip().lower() in {"yes", "true"} else "yes"
-    try:
-        return str(int(float(gold.replace(",", ""))) + rng.choice([-2, -1, 1, 2, 10]))
-    except ValueError:
-        return f"not {gold}"
 
 
 def _write(task: Task, steps: list[str], answer: str) -> str:

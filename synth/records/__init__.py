@@ -3,9 +3,9 @@
 from synth.records.derive import InUnit, derive
 from synth.records.identity import canonical_json, content_id
 from synth.records.kept import is_kept
+from synth.records.kinds import COMPARE, FORMS, AnswerKind
 from synth.records.models import (
     RECORD_TYPES,
-    AnswerKind,
     Author,
     Call,
     CallStatus,
@@ -28,6 +28,8 @@ from synth.records.models import (
 from synth.records.parts import solution_of, spans_of
 
 __all__ = [
+    "COMPARE",
+    "FORMS",
     "RECORD_TYPES",
     "AnswerKind",
     "Author",

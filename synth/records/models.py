@@ -6,16 +6,17 @@ Times and prices live in the ledger (`Call`) alone: everything else is equal bet
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from synth.records.identity import content_id
+from synth.records.kinds import COMPARE, FORMS, AnswerKind
 from synth.records.parts import BLANKS, solution_of, spans_of
 
 __all__ = [
     "RECORD_TYPES",
-    "AnswerKind",
     "Author",
     "Call",
     "CallStatus",
@@ -35,9 +36,6 @@ __all__ = [
     "UnitRecord",
     "record_fields",
 ]
-
-AnswerKind = Literal["number", "choice", "math", "text", "boolean"]
-"""How an answer is compared: as a number, as one of the choices, as a mathematical expression, as words, as yes/no."""
 
 Author = Literal["teacher", "student", "human", "reference", "perturbed", "program"]
 """Who wrote a text."""
@@ -199,18 +197,31 @@ class Problem(UnitRecord):
         return self.answer_kind or ("choice" if self.choices else "text")
 
     @property
+    def answer_form(self) -> str:
+        """What a solver is to write as the final answer, in the words of a prompt."""
+        return FORMS["choice" if self.choices else self.compared_as]
+
+    @property
+    def answer_stated(self) -> str | None:
+        """The gold answer as a solution states it: of an action without what says how its fields are compared."""
+        if self.answer is None or self.answer_kind != "action" or COMPARE not in self.answer:
+            return self.answer
+        fields = json.loads(self.answer)
+        return json.dumps({name: value for name, value in fields.items() if name != COMPARE}, ensure_ascii=False)
+
+    @property
     def answer_text(self) -> str | None:
         """The gold answer in words: for choices the text of the right option."""
         if self.answer is not None and self.choices and self.answer_kind == "choice":
             return self.choices[ord(self.answer) - ord("A")]
-        return self.answer
+        return self.answer_stated
 
     @property
     def answer_shown(self) -> str | None:
         """The gold answer as it is shown to a reader: a letter alone says little, so its text stands beside it."""
         if self.answer is not None and self.choices and self.answer_kind == "choice":
             return f"{self.answer}) {self.answer_text}"
-        return self.answer
+        return self.answer_stated
 
 
 class Rationale(UnitRecord):

@@ -17,9 +17,11 @@ from synth.plugins import functions
 from synth.rewards.answers import correct, think_format
 from synth.rewards.columns import by_column
 from synth.rewards.registry import BatchReward, our_rewards
+from synth.rewards.route import route
 from synth.rewards.steps import partial, step_similarity
+from synth.rewards.tags import tags
 
-__all__ = ["all_rewards", "by_column", "correct", "partial", "step_similarity", "think_format"]
+__all__ = ["all_rewards", "by_column", "correct", "partial", "route", "step_similarity", "tags", "think_format"]
 
 
 def all_rewards() -> dict[str, BatchReward]:

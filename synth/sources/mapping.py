@@ -12,6 +12,7 @@ from shlex import quote
 from types import NoneType
 from typing import Any, Literal, get_args
 
+import orjson
 from pydantic import ValidationError
 
 from synth.errors import InputError
@@ -19,7 +20,7 @@ from synth.files import Reach
 from synth.media import check_media
 from synth.records import AnswerKind, Media, Problem, Reward
 from synth.sources.json_values import NotJson, Written, parse_json
-from synth.verify import infer_kind
+from synth.verify import infer_kind, kind_of
 
 __all__ = ["FIELDS", "choose_mapping", "to_problem"]
 
@@ -150,6 +151,8 @@ def to_problem(
         answer, kind = _letter(answer, choices, labels), "choice"
     if answer is not None and kind is None:
         kind = infer_kind(answer, choices)
+    elif answer is not None and kind is not None:
+        answer = _fitting(answer, kind, choices)
     context, evidence = got.get("context"), got.get("evidence")
     fields: dict[str, Any] = {  # given only where there is something: each takes time, and most are empty in every row
         "context": str(context).strip() if context not in (None, "") else None,
@@ -217,7 +220,26 @@ def _answer(
         return str(answer).strip()
     if isinstance(answer, (date, time)):
         return answer.isoformat()
+    if isinstance(answer, (list, dict)) and _names_values(got.get("answer_kind")):
+        return orjson.dumps(_plain(answer)).decode()
     raise InputError(f"the answer is a {type(answer).__name__}, not text or a number")
+
+
+def _names_values(kind: Any) -> bool:
+    """Whether answers of a kind can be lists or objects."""
+    return kind in get_args(AnswerKind) and not kind_of(kind).inferred
+
+
+def _fitting(answer: str, kind: AnswerKind, choices: Sequence[str]) -> str:
+    """A gold answer of a declared kind, in the form in which records hold such.
+
+    Raises:
+        InputError: it is none of that kind.
+    """
+    of = kind_of(kind)
+    if (why := of.unfit(answer, choices)) is not None:
+        raise InputError(f"the answer {answer[:80]!r} does not fit answer_kind {kind!r}: {why}")
+    return of.canonical(answer)
 
 
 def _place(name: str, index: Any, first: int, choices: Sequence[str]) -> str:

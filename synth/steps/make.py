@@ -11,12 +11,24 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from synth.models import Reply
 from synth.prompts import Expression, Lazy
-from synth.records import Author, Critique, Node, Part, Problem, Rationale, Rejection, Score, ThoughtKind, UnitRecord
+from synth.records import (
+    AnswerKind,
+    Author,
+    Critique,
+    Node,
+    Part,
+    Problem,
+    Rationale,
+    Rejection,
+    Score,
+    ThoughtKind,
+    UnitRecord,
+)
 from synth.steps.segmentation import Segmenter, cut
 from synth.steps.step import ScoreName, Step
 from synth.steps.subject import Subject
 from synth.steps.unit import Unit
-from synth.verify import find_answer, infer_kind
+from synth.verify import find_answer, infer_kind, kind_of
 
 __all__ = ["Answer", "Make", "Makes", "Source", "Unmakeable", "part_key"]
 
@@ -173,6 +185,13 @@ class Make(BaseModel, ABC):
         if not isinstance(value, (list, tuple)) or not all(isinstance(v, str) for v in value):
             raise Unmakeable(f"{name} is to be a list of texts")
         return tuple(value)
+
+
+def _kind_of(answer: str, choices: Sequence[str], old: Problem) -> AnswerKind:
+    """The kind of the answer of a new problem: by its form; where that of the old problem is one that no form shows, the same if it fits."""
+    if not choices and old.answer_kind is not None and not kind_of(old.answer_kind).inferred:
+        return old.answer_kind if kind_of(old.answer_kind).unfit(answer, ()) is None else infer_kind(answer)
+    return infer_kind(answer, choices)
 
 
 def _data(value: Any, name: str) -> Any:
@@ -403,7 +422,7 @@ class MakeProblem(Make):
             else:
                 raise Unmakeable(f"the answer {answer[:60]!r} is none of the options {', '.join(letters)}")
         if kind is None and answer is not None:
-            kind = infer_kind(answer, choices)
+            kind = _kind_of(answer, choices, old)
         if choices and (len(choices) < 2 or len(set(choices)) < len(choices)):
             raise Unmakeable("choices are two or more different texts")
         if answer is not None and not answer.strip():

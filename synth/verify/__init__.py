@@ -7,7 +7,7 @@ measured agreement with published labels is printed by `benchmarks/verify_agreem
 from synth.verify.arithmetic import Claim, arithmetic_claims
 from synth.verify.compare import compare_answers, verify_answer
 from synth.verify.extract import FoundAnswer, extract_answer, find_answer
-from synth.verify.kinds import infer_kind
+from synth.verify.kinds import KINDS, Kind, infer_kind, kind_of
 from synth.verify.quotes import find_quote, quotes_in
 from synth.verify.statement import answer_sentence, state_answer
 from synth.verify.step_checkers import StepChecker, all_step_checkers, quote_claims
@@ -17,8 +17,10 @@ from synth.verify.verifiers import ANSWER, Verifier, all_verifiers, as_verdict, 
 
 __all__ = [
     "ANSWER",
+    "KINDS",
     "Claim",
     "FoundAnswer",
+    "Kind",
     "Label",
     "StepChecker",
     "Verdict",
@@ -33,6 +35,7 @@ __all__ = [
     "find_answer",
     "find_quote",
     "infer_kind",
+    "kind_of",
     "quote_claims",
     "quotes_in",
     "state_answer",

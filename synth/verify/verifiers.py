@@ -1,4 +1,4 @@
-"""Verifiers: what says whether a solution is right. One is built in; other packages and pipelines bring more."""
+"""Verifiers: what says whether a solution is right. Two are built in; other packages and pipelines bring more."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import Protocol
 from synth.plugins import functions
 from synth.records import Problem, Rationale
 from synth.verify.compare import compare_answers
+from synth.verify.gym import GYM, verify_by_gym
 from synth.verify.verdict import Verdict
 
 __all__ = ["ANSWER", "Verifier", "all_verifiers", "as_verdict", "verifies", "verify_by_answer"]
 
 ANSWER = "answer"
-"""The name of the built-in verifier: the final answer against the gold one."""
+"""The name of the usual verifier: the final answer against the gold one."""
 
 
 class Verifier(Protocol):
@@ -64,9 +65,9 @@ def verifies(name: str) -> Callable[[Verifier], Verifier]:
 
 @cache
 def all_verifiers() -> dict[str, Verifier]:
-    """Every verifier by its name: `answer`, and those that other packages register under the entry point `synth.verifiers`."""
-    found: dict[str, Verifier] = {ANSWER: verify_by_answer}
-    return {**functions("synth.verifiers", (ANSWER,)), **found}
+    """Every verifier by its name: `answer`, `gym`, and those that other packages register under the entry point `synth.verifiers`."""
+    found: dict[str, Verifier] = {ANSWER: verify_by_answer, GYM: verify_by_gym}
+    return {**functions("synth.verifiers", tuple(found)), **found}
 
 
 def as_verdict(name: str, said: Verdict | bool | None, rationale: Rationale, problem: Problem) -> Verdict:
