@@ -34,11 +34,13 @@ __all__ = [
     "majority",
     "majority_share",
     "numeric_smooth",
+    "partial",
     "ranking",
     "route",
     "segments_penalty",
     "set_match",
     "step_aggregate",
+    "step_similarity",
     "tags",
     "think_format",
 ]
