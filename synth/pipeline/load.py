@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from synth.bounded import nearest
 from synth.corpus import CorpusStep, all_corpus_steps
-from synth.errors import UserError
+from synth.errors import InputError, UserError
+from synth.generators import read_generator
 from synth.models import Simulator
 from synth.pipeline.blocks import MOST_DEPTH, Reader
 from synth.pipeline.catalogue import catalogue, find_pipeline
@@ -282,7 +283,13 @@ def _head(file: _File, draft: Draft) -> PipelineHead | None:
 
 
 def _check_sample(sample: str, file: _File, draft: Draft) -> None:
-    """A pipeline may name a sample, and no file of its user."""
+    """A pipeline may name a sample, or problems that a generator makes; and no file of its user."""
+    if sample.startswith("make:"):
+        try:
+            read_generator(sample.removeprefix("make:"))
+        except InputError as error:
+            draft.findings.append(Finding(*file.at("sample"), error.what, error.fix or "correct it"))
+        return
     known = sorted(path.name for path in shipped("samples").glob("*.jsonl"))
     if sample not in known:
         fix = near(sample, known) or f"samples: {', '.join(known)}; a file of yours is given with --input"

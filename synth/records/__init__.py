@@ -3,12 +3,13 @@
 from synth.records.derive import InUnit, derive
 from synth.records.identity import canonical_json, content_id
 from synth.records.kept import is_kept
+from synth.records.kinds import COMPARE, FORMS, AnswerKind
 from synth.records.models import (
     RECORD_TYPES,
-    AnswerKind,
     Author,
     Call,
     CallStatus,
+    Constraint,
     Critique,
     Failure,
     Media,
@@ -28,11 +29,14 @@ from synth.records.models import (
 from synth.records.parts import solution_of, spans_of
 
 __all__ = [
+    "COMPARE",
+    "FORMS",
     "RECORD_TYPES",
     "AnswerKind",
     "Author",
     "Call",
     "CallStatus",
+    "Constraint",
     "Critique",
     "Failure",
     "InUnit",

@@ -30,7 +30,7 @@ from synth.verify import compare_answers, find_answer
 
 __all__ = ["Ask"]
 
-_GOLD = frozenset({"answer", "answer_text", "answer_shown", "reference_solution"})
+_GOLD = frozenset({"answer", "answer_stated", "answer_text", "answer_shown", "reference_solution"})
 """Fields of a problem that say its answer."""
 _MOST_BYTES = 2**18
 """Of a file with a JSON Schema."""
@@ -273,7 +273,7 @@ class Ask(PartStep, ModelStep):
             self.kind,
             problem,
             subject=record,
-            hint=problem.answer if self.show_gold else None,
+            hint=problem.answer_stated if self.show_gold else None,
             format=form,
             part=subject.part,
             answers=tuple(sorted(answers)),

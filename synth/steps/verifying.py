@@ -20,7 +20,7 @@ from synth.models import Model
 from synth.records import Problem, Rationale, Score
 from synth.steps.step import Step
 from synth.steps.unit import Unit
-from synth.verify import ANSWER, Verdict, Verifier, all_verifiers, as_verdict, verify_by_answer
+from synth.verify import ANSWER, Verdict, Verifier, all_verifiers, as_verdict, kind_of, verify_by_answer
 
 __all__ = ["VerifyingStep"]
 
@@ -29,7 +29,8 @@ class VerifyingStep(Step):
     """A step that asks a verifier whether solutions are right."""
 
     verifier: str = ANSWER
-    """What says whether a solution is right: `answer` compares its final answer with the gold one; or the name of a verifier in the
+    """What says whether a solution is right: `answer` compares its final answer with the gold one; `constraints`
+    checks the constraints of the problem; or the name of a verifier in the
     pipeline's `code`, or of another package (entry point `synth.verifiers`)."""
     tolerance: Annotated[float, Field(ge=0, lt=1)] | None = None
     """Relative error that still counts as right for numbers; exact if not given."""
@@ -61,7 +62,7 @@ class VerifyingStep(Step):
         if self.verifier == ANSWER:
             options: dict[str, Any] = {"tolerance": self.tolerance, "timeout": self.timeout, "f1_threshold": self.f1}
             # Mathematics may take as long as the time-out; the others take microseconds.
-            if problem.compared_as != "math":
+            if not kind_of(problem.compared_as).slow:
                 return verify_by_answer(rationale, problem, **options)
             return await asyncio.to_thread(verify_by_answer, rationale, problem, **options)
         try:
@@ -110,14 +111,16 @@ class VerifyingStep(Step):
     def _turns(self) -> MutableMapping[asyncio.AbstractEventLoop, asyncio.Semaphore]:
         return WeakKeyDictionary()
 
-    def verdict(self, rationale: Rationale, verdict: Verdict, name: str = "correct") -> Score:
-        """A verdict as a score of the rationale: null where the verifier could not say."""
+    def verdict(self, rationale: Rationale, verdict: Verdict, name: str = "correct", *, graded: bool = False) -> Score:
+        """A verdict as a score of the rationale, 1 where it is right or else 0; or its grade. Null where the verifier could not say."""
+        value = None if verdict.label == "undecided" else float(verdict.label == "right")
         return self.derive(
             Score,
             [rationale],
+            key=["grade"] if graded else None,
             target=rationale.id,
             name=name,
-            value=None if verdict.label == "undecided" else float(verdict.label == "right"),
+            value=verdict.grade if graded else value,
             label=verdict.label,
             judge=verdict.method,
             reason=verdict.detail,

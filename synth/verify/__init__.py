@@ -8,18 +8,30 @@ from synth.verify.arithmetic import Claim, arithmetic_claims
 from synth.verify.clusters import answer_clusters
 from synth.verify.compare import compare_answers, verify_answer
 from synth.verify.extract import FoundAnswer, extract_answer, find_answer
-from synth.verify.kinds import infer_kind
+from synth.verify.kinds import KINDS, Kind, infer_kind, kind_of
 from synth.verify.quotes import find_quote, quotes_in
 from synth.verify.statement import answer_sentence, state_answer
-from synth.verify.step_checkers import StepChecker, all_step_checkers, quote_claims
+from synth.verify.step_checkers import StepChecker, all_step_checkers, quote_claims, trace_claims
 from synth.verify.text import token_f1
 from synth.verify.verdict import Label, Verdict
-from synth.verify.verifiers import ANSWER, Verifier, all_verifiers, as_verdict, verifies, verify_by_answer
+from synth.verify.verifiers import (
+    ANSWER,
+    CONSTRAINTS,
+    Verifier,
+    all_verifiers,
+    as_verdict,
+    verifies,
+    verify_by_answer,
+    verify_by_constraints,
+)
 
 __all__ = [
     "ANSWER",
+    "CONSTRAINTS",
+    "KINDS",
     "Claim",
     "FoundAnswer",
+    "Kind",
     "Label",
     "StepChecker",
     "Verdict",
@@ -35,11 +47,14 @@ __all__ = [
     "find_answer",
     "find_quote",
     "infer_kind",
+    "kind_of",
     "quote_claims",
     "quotes_in",
     "state_answer",
     "token_f1",
+    "trace_claims",
     "verifies",
     "verify_answer",
     "verify_by_answer",
+    "verify_by_constraints",
 ]

@@ -20,7 +20,7 @@ from synth.models.endpoint import EndpointModel
 from synth.models.media import attach
 from synth.reach import Reach
 from synth.records import Media, Problem
-from synth.sources import mapping, open_source
+from synth.sources import open_source, row_media
 from synth.store.journal import Journal, read_entries
 
 RED = (ROOT / "synth" / "models" / "red.png").read_bytes()
@@ -199,7 +199,7 @@ def test_there_are_not_too_many_media(folder: Path, monkeypatch: pytest.MonkeyPa
     assert [b.why for b in open_source(str(rows)).scan().bad] == [
         "it has 65 images and sounds, and at most 64 are taken"
     ]
-    monkeypatch.setattr(mapping, "MOST_MEDIA_BYTES", 2 * len(RED))
+    monkeypatch.setattr(row_media, "MOST_MEDIA_BYTES", 2 * len(RED))
     write_rows(
         rows, [{"question": "Which?", "images": ["red.png"] * 3}, {"question": "What?", "images": ["red.png"] * 2}]
     )
