@@ -101,6 +101,16 @@ EXAMPLES: dict[str, Example] = {
             LONG,
         ],
     ),
+    "partial": Example(
+        CHOICE,
+        ["The answer is B.", f"{LONG}\nThe answer is B.", "\\boxed{B}"],
+        ["The answer is A.", "<think>It is B.</think>\nThe answer is A.", "I do not know.", LONG],
+    ),
+    "step_similarity": Example(
+        {"reward_args": orjson.dumps({"step": "So 3 + 4 = 7 apples.", "thought": False}).decode()},
+        ["So 3 + 4 = 7 apples.", f"<think>{LONG}</think>\nSo 3 + 4 is 7 apples."],
+        ["<think>So 3 + 4 = 7 apples.</think>", "<think>Hm.</think>\nNext we count pears.", LONG],
+    ),
     "tags": Example(
         {"answer": '{"Ann": "knight", "Bob": "knave"}', "answer_kind": "assignment", "choices": "[]"},
         [

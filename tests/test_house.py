@@ -91,9 +91,9 @@ def test_arrows_go_one_way():
 
 
 GENERAL = {
-    "ask", "check_steps", "constrain", "contamination", "continue", "critique", "deduplicate", "filter", "generate", "medoid_score", "pair", "pass_rate",
-    "path_to_rationale", "reference", "review", "revise", "rollout", "score", "search", "segment", "segment_by_model", "select", "step_labels",
-    "text_stats", "token_confidence", "verify_answer", "verify_constraints", "vote",
+    "ask", "check_steps", "constrain", "contamination", "continue", "critique", "deduplicate", "derive", "filter", "generate", "mask", "medoid_score",
+    "pair", "pass_rate", "path_to_rationale", "prefixes", "reference", "review", "revise", "rollout", "score", "search", "segment", "segment_by_model",
+    "select", "step_labels", "text_stats", "token_confidence", "verify_answer", "verify_constraints", "vote",
 }  # fmt: skip
 """The steps of the core: those that any method may be made of. What is of one method lies in its folder."""
 
