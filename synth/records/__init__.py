@@ -25,6 +25,7 @@ from synth.records.models import (
     record_fields,
 )
 from synth.records.parts import solution_of, spans_of
+from synth.records.program_tests import Test
 
 __all__ = [
     "RECORD_TYPES",
@@ -44,6 +45,7 @@ __all__ = [
     "Record",
     "Rejection",
     "Score",
+    "Test",
     "ThoughtKind",
     "UnitRecord",
     "canonical_json",

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from synth.records.identity import content_id
 from synth.records.parts import BLANKS, solution_of, spans_of
+from synth.records.program_tests import Test
 
 __all__ = [
     "RECORD_TYPES",
@@ -35,8 +36,9 @@ __all__ = [
     "record_fields",
 ]
 
-AnswerKind = Literal["number", "choice", "math", "text", "boolean"]
-"""How an answer is compared: as a number, as one of the choices, as a mathematical expression, as words, as yes/no."""
+AnswerKind = Literal["number", "choice", "math", "text", "boolean", "code"]
+"""How an answer is compared: as a number, as one of the choices, as a mathematical expression, as words, as yes/no, as a program that
+must pass tests."""
 
 Author = Literal["teacher", "student", "human", "reference", "perturbed", "program"]
 """Who wrote a text."""
@@ -142,6 +144,8 @@ class Problem(UnitRecord):
     """A rubric, where the answer is scored by one."""
     media: tuple[Media, ...] = ()
     """Images and sounds, in the order in which the question speaks of them."""
+    tests: tuple[Test, ...] = ()
+    """What a program must pass that answers the question; empty where it asks for none."""
     meta: Annotated[dict[str, JsonValue], Field(default_factory=dict)]
     """The other columns of the input row, untouched."""
     parent: str | None = None
@@ -157,6 +161,8 @@ class Problem(UnitRecord):
         content = {name: value for name in fields if (value := made.__dict__[name]) != known[name].default}
         if made.media:
             content["media"] = [[m.kind, m.sha256 or m.uri, m.transcript] for m in made.media]
+        if made.tests:
+            content["tests"] = [test.model_dump(exclude_none=True) for test in made.tests]
         # Its content is known only now that it is validated; nobody has seen it yet.
         made.__dict__["id"] = made.__dict__["unit"] = content_id(["problems", content])
         return made
@@ -176,7 +182,12 @@ class Problem(UnitRecord):
     @property
     def compared_as(self) -> AnswerKind:
         """How answers to this problem are read and compared, also where no gold answer says it."""
-        return self.answer_kind or ("choice" if self.choices else "text")
+        return self.answer_kind or ("choice" if self.choices else "code" if self.tests else "text")
+
+    @property
+    def checkable(self) -> bool:
+        """Whether there is something to compare an answer with: a gold answer, or tests of a program."""
+        return self.answer is not None or bool(self.tests)
 
     @property
     def answer_text(self) -> str | None:

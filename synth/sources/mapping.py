@@ -17,6 +17,7 @@ from synth.files import Reach
 from synth.media import check_media
 from synth.records import AnswerKind, Media, Problem
 from synth.sources.json_values import NotJson, Written, parse_json
+from synth.sources.program_tests import read_tests
 from synth.verify import infer_kind
 
 __all__ = ["FIELDS", "choose_mapping", "to_problem"]
@@ -35,9 +36,11 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "images": ("images", "image"),
     "audio": ("audio",),
     "media": ("media",),
+    "tests": ("tests", "test_list"),
+    "entry_point": ("entry_point",),
 }
 """Fields of a problem that rows can give, each with the names of columns taken for it (in any case) unless a mapping says
-otherwise. `answer_index` counts from 0, `answer_number` from 1."""
+otherwise. `answer_index` counts from 0, `answer_number` from 1; `entry_point` is the function that the tests call."""
 
 _LETTERED = re.compile(r"\A\s*\(?([A-Za-z])[).:]\s*(.*)\Z", re.DOTALL)
 _MARK = "####"
@@ -80,6 +83,8 @@ def choose_mapping(columns: Sequence[str], given: Mapping[str, str]) -> dict[str
     mapping = {**{k: v for k, v in found.items() if v is not None}, **given}
     if "answer" not in given and ("answer_index" in mapping or "answer_number" in mapping):
         mapping.pop("answer", None)
+    if "tests" not in mapping and "entry_point" in mapping and "test" in free:
+        mapping["tests"] = "test"  # HumanEval; elsewhere `test` may say which split a row is of
     if "question" not in mapping:
         meant = _meant(columns)
         raise InputError(
@@ -155,6 +160,7 @@ def to_problem(
         "evidence": tuple(map(str, evidence)) if isinstance(evidence, list) else (),
         "rubric": got.get("rubric"),
         "media": _all_media(got, media),
+        "tests": read_tests(got.get("tests"), got.get("entry_point")),
     }
     used = mapping.values()
     problem = Problem.root(
@@ -164,7 +170,7 @@ def to_problem(
         **{name: value for name, value in fields.items() if value is not None and value != ()},
     )
     for name in sorted(needs):
-        if not getattr(problem, name):
+        if not getattr(problem, name) and not (name == "answer" and problem.tests):
             column = mapping.get(name)
             raise InputError(
                 f"{column!r} is missing, and the pipeline needs the {name}"

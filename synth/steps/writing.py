@@ -23,6 +23,7 @@ from synth.verify import find_answer, infer_kind, state_answer
 __all__ = ["WritingStep"]
 
 _EXAMPLES = {"number": "arithmetic", "math": "arithmetic", "choice": "choice", "text": "logic", "boolean": "logic"}
+"""The shipped examples by kind of answer; there are none of programs."""
 
 Form = Literal["json", "text"]
 
@@ -146,6 +147,8 @@ class WritingStep(ModelStep):
         if self.examples == "none" or (self.examples == "auto" and not model.small):
             return []
         if self.examples == "auto":
+            if problem.compared_as not in _EXAMPLES:
+                return []
             path = shipped("samples") / f"{_EXAMPLES[problem.compared_as]}_examples.jsonl"
         else:
             path = _example_path(self.examples, self.folder)
