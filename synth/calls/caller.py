@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
 from synth.calls.budget import Budget, expected
+from synth.calls.executions import Executions
 from synth.calls.ledger import MOST_LETTERS, Ledger, call_id, letters_of
 from synth.calls.limits import Limit, Turn, Waiting
 from synth.calls.retry import MOST_SECONDS, RetryPolicy
@@ -96,6 +97,7 @@ class Caller:
         no_retry_failed: whether what was answered, and the answer was of no use, is not asked again.
         on_note: called with a line to show: an attempt failed and another will be made, another model answers.
         on_retry: called when a call begins to wait for another attempt.
+        executions: runs programs; None where none is run, as in a plan.
     """
 
     def __init__(
@@ -106,8 +108,10 @@ class Caller:
         no_retry_failed: bool = False,
         on_note: Callable[[str], None] | None = None,
         on_retry: Callable[[], None] | None = None,
+        executions: Executions | None = None,
     ) -> None:
         self.ledger = ledger
+        self.executions = executions
         self.budget = budget or Budget()
         self.counts = CallCounts()
         self.closing: Stopped | None = None

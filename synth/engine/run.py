@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from synth import __version__
-from synth.calls import Budget, Caller, Ledger, next_stage
+from synth.calls import Budget, Caller, Executions, Ledger, next_stage
 from synth.engine.corpus import by_hand, commit, fingerprint_of, judge
 from synth.engine.progress import Progress
 from synth.engine.state import StateWriter
@@ -316,6 +316,7 @@ class _Run:
         """The pipelines that the journal says it is of: one, unless it was merged with that of another run."""
         self.journal = Journal(folder.path / "journal", on_error=self._cannot_write)
         self.ledger = Ledger(self.journal)
+        self.executions = Executions(self.journal)
         try:
             self._replay_journal()
             self._compare_pipeline()
@@ -325,7 +326,12 @@ class _Run:
             self.journal.close()
             raise
         self.caller = Caller(
-            self.ledger, budget, no_retry_failed=no_retry_failed, on_note=report, on_retry=self._begin_more
+            self.ledger,
+            budget,
+            no_retry_failed=no_retry_failed,
+            on_note=report,
+            on_retry=self._begin_more,
+            executions=self.executions,
         )
         self.loop = asyncio.get_running_loop()
         self.beside = ThreadPoolExecutor(1, "store")  # always the same: each thread keeps memory of its own
@@ -347,6 +353,8 @@ class _Run:
             kind, body = entry.kind, entry.body
             if kind == "call":
                 self.ledger.note(location, body)
+            elif kind == "execution":
+                self.executions.note(location, body)
             elif kind == "note":
                 self.ledger.note_of(body["model"], body["note"])
             elif kind == "run":
@@ -506,6 +514,7 @@ class _Run:
         except Stopped as error:
             stopped = stopped or error
         finally:
+            await self.executions.close()
             self.journal.close()
         return stopped
 

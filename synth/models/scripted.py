@@ -28,7 +28,10 @@ from synth.models.structured import NUMBERED_BY
 from synth.models.tokens import logprobs_of
 from synth.records import Node, Problem, Rationale, canonical_json
 
-__all__ = ["Script", "ScriptedModel", "Simulator", "World", "simulates"]
+__all__ = ["SIMULATED_FAILURE", "Script", "ScriptedModel", "Simulator", "World", "simulates"]
+
+SIMULATED_FAILURE = "raise NotImplementedError('the scripted model means this to be wrong')"
+"""The program that the scripted model writes where it is to fail. Where it is to succeed, it writes the reference solution."""
 
 Script = Callable[[Request, random.Random], str | Completion]
 """A function from a request (and a generator seeded by it) to a reply. May raise ModelError."""
@@ -517,10 +520,14 @@ def _gold_of(problem: Problem, rng: random.Random) -> str:
     """The gold answer; of a problem without one any of its options, or 0."""
     if problem.answer is not None:
         return problem.answer
+    if problem.compared_as == "code":
+        return problem.reference_solution or "pass  # the scripted model writes no programs"
     return rng.choice([letter for letter, _ in problem.lettered_choices]) if problem.choices else "0"
 
 
 def _another_answer(problem: Problem, gold: str, rng: random.Random) -> str:
+    if problem.compared_as == "code":
+        return SIMULATED_FAILURE
     if problem.choices:
         return rng.choice([letter for letter, _ in problem.lettered_choices if letter != gold])
     if problem.answer_kind == "boolean":
@@ -535,4 +542,7 @@ def _write(task: Task, steps: list[str], answer: str) -> str:
     if task.format == "json":
         reply: dict[str, Any] = {"steps": steps, "answer": answer}
         return orjson.dumps(reply).decode()
+    if task.problem.compared_as == "code":
+        program = answer if "```" in answer else f"```python\n{answer.rstrip()}\n```"
+        return "\n".join([*(f"{s}." for s in steps), "", program])
     return "\n".join([*(f"{s}." for s in steps), f"The answer is {answer}."])

@@ -21,6 +21,8 @@ __all__ = [
     "Call",
     "CallStatus",
     "Critique",
+    "Execution",
+    "ExecutionStatus",
     "Failure",
     "Media",
     "Node",
@@ -65,6 +67,9 @@ CallStatus = Literal[
 that there is no response; `only_thought`: the endpoint sent the whole reply as reasoning; `raised`: the model is a Python
 function, which raised an exception; `cancelled`: we gave it up while it was under way. Only `ok` is ever served again from the ledger.
 """
+
+ExecutionStatus = Literal["ok", "error", "timeout", "memory", "output", "unsupported", "refused"]
+"""How a run of a program ended; see `synth.sandbox.Status`. `ok` says that all of it ran, not that it is right."""
 
 ThoughtKind = Literal["raw", "summary", "hidden"]
 """What is known of a thought. `raw`: the reasoning trace itself; `summary`: what the provider writes about it; `hidden`:
@@ -511,6 +516,41 @@ class Call(Record):
     """What went wrong, without secrets."""
 
 
+class Execution(Record):
+    """One run of a program in a sandbox."""
+
+    table: ClassVar[str] = "executions"
+
+    key: str
+    """The replay key: hash of the program, its test, the limits, and the sandbox with its version."""
+    unit: str | None = None
+    """The unit that ran it first."""
+    step: str | None = None
+    """The step that ran it first."""
+    rationale: str | None = None
+    """Id of the rationale whose program it was first; others with the same program and test are not run again."""
+    test: Annotated[int, Field(ge=0)] | None = None
+    """Which test of the problem, from 0; None where a program was run for what it prints or returns."""
+    program: str
+    """Hash of the program."""
+    sandbox: str
+    """Name and version of the sandbox: `monty/1.4.0`, `bubblewrap/0.8.0 Python 3.11.7`."""
+    status: ExecutionStatus
+    """How it ended."""
+    error: str | None = None
+    """What went wrong, in one line; None where nothing did."""
+    value: JsonValue = None
+    """The value that was asked for, where there is one."""
+    stdout: str = ""
+    """What the program wrote, up to the limit of the step."""
+    stderr: str = ""
+    """What it wrote to standard error, with the traceback; up to the limit."""
+    started: float
+    """When it began: seconds since the epoch; in SQL a TIMESTAMPTZ."""
+    seconds: float
+    """How long it ran, the start of the sandbox included."""
+
+
 RECORD_TYPES: tuple[type[Record], ...] = (
     Problem,
     Rationale,
@@ -521,6 +561,7 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     Rejection,
     Failure,
     Call,
+    Execution,
 )
 
 

@@ -8,6 +8,7 @@ from synth.verify.arithmetic import Claim, arithmetic_claims
 from synth.verify.compare import compare_answers, verify_answer
 from synth.verify.extract import FoundAnswer, extract_answer, find_answer
 from synth.verify.kinds import infer_kind
+from synth.verify.programs import FoundProgram, continued, find_program, same_output, same_value
 from synth.verify.quotes import find_quote, quotes_in
 from synth.verify.statement import answer_sentence, state_answer
 from synth.verify.step_checkers import StepChecker, all_step_checkers, quote_claims
@@ -19,6 +20,7 @@ __all__ = [
     "ANSWER",
     "Claim",
     "FoundAnswer",
+    "FoundProgram",
     "Label",
     "StepChecker",
     "Verdict",
@@ -29,12 +31,16 @@ __all__ = [
     "arithmetic_claims",
     "as_verdict",
     "compare_answers",
+    "continued",
     "extract_answer",
     "find_answer",
+    "find_program",
     "find_quote",
     "infer_kind",
     "quote_claims",
     "quotes_in",
+    "same_output",
+    "same_value",
     "state_answer",
     "token_f1",
     "verifies",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from synth.records import AnswerKind
 from synth.verify.kinds.boolean import BooleanKind
 from synth.verify.kinds.choice import ChoiceKind
+from synth.verify.kinds.code import CodeKind
 from synth.verify.kinds.kind import Kind
 from synth.verify.kinds.math import MathKind
 from synth.verify.kinds.number import NumberKind
@@ -13,7 +14,7 @@ from synth.verify.kinds.text import TextKind
 __all__ = ["KINDS", "kind_of"]
 
 KINDS: dict[AnswerKind, Kind] = {
-    kind.name: kind for kind in (NumberKind(), ChoiceKind(), MathKind(), TextKind(), BooleanKind())
+    kind.name: kind for kind in (NumberKind(), ChoiceKind(), MathKind(), TextKind(), BooleanKind(), CodeKind())
 }
 """A new kind is named here and in `synth.records.kinds`."""
 

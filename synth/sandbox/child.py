@@ -1,0 +1,67 @@
+"""What runs inside of bubblewrap: reads a job, runs it, and writes what came of it. It knows nothing of this package.
+
+Everything here may be read and changed by the program that it runs. It protects nothing: the namespaces, limits and the filter of system
+calls around it do, and what it writes is taken as text of a stranger.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import resource
+import sys
+import time
+import traceback
+import types
+from typing import Any
+
+_ENDED_WELL = (None, 0)
+
+
+def _limit(limits: dict[str, int]) -> None:
+    for name, most in limits.items():
+        resource.setrlimit(getattr(resource, name), (most, most))
+
+
+def _run(job: dict[str, Any], space: dict[str, Any]) -> dict[str, Any]:
+    try:
+        try:
+            exec(compile(job["code"], "program.py", "exec"), space)  # noqa: S102 - in the sandbox
+        except SystemExit as end:
+            if end.code not in _ENDED_WELL:
+                raise
+        if job["then"] is not None:
+            exec(compile(job["then"], "test.py", "exec"), space)  # noqa: S102
+        value = None if job["value"] is None else eval(compile(job["value"], "call.py", "eval"), space)  # noqa: S307
+        sys.stdout.flush()
+        json.dumps(value)
+    except MemoryError:
+        return {"status": "memory", "error": "MemoryError"}
+    except BaseException as error:  # noqa: BLE001 - SystemExit and KeyboardInterrupt are errors as well
+        kind = type(error).__name__
+        traceback.print_exc(limit=20)
+        return {"status": "error", "kind": kind, "error": f"{kind}: {error}"}
+    return {"status": "ok", "value": value}
+
+
+def main(job_fd: int, result_fd: int) -> None:
+    """Run the job in one file and write its result to another."""
+    with os.fdopen(job_fd, "rb") as file:
+        job = json.load(file)
+    _limit(job["limits"])
+    space = types.ModuleType(job["name"])
+    sys.modules[job["name"]] = space
+    sys.argv = ["program.py"]
+    begin = time.perf_counter()
+    result = _run(job, space.__dict__)
+    result["seconds"] = time.perf_counter() - begin
+    result["token"] = job["token"]
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):  # the program may have put something else there, or closed it
+            stream.flush()
+    os.write(result_fd, json.dumps(result).encode())
+    os._exit(0)
+
+
+main(int(sys.argv[1]), int(sys.argv[2]))
