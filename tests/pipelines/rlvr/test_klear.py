@@ -1,4 +1,4 @@
-"""rlvr/klear-curate (arXiv:2508.07629): gold answers by majority, problems between always and never, solutions by difficulty."""
+"""rlvr/klear (arXiv:2508.07629): gold answers by majority, problems between always and never, solutions by difficulty."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from support import ask, run, sums, write_rows
 
 from synth.models import ScriptedModel
 
-NAME = "rlvr/klear-curate"
+NAME = "rlvr/klear"
 BENCHMARK = Path(__file__).parents[3] / "pipelines" / NAME / "benchmark.jsonl"
 
 
