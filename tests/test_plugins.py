@@ -103,7 +103,7 @@ pipeline = {"pipeline": "my/p", "about": "x", "roles": {"teacher": "writes"},
 loaded = synth.load_pipeline(pipeline)
 print([s.step for s in loaded.steps], loaded.corpus[0].shortest)
 print(open_source("count:3").scan().good)
-print(synth.rewards.is_long(["no", "a long one"]), sorted(all_rewards()))
+print(synth.rewards.is_long(["no", "a long one"]), {"correct", "is_long"} <= set(all_rewards()))
 print(all_steps()["generate"].__name__, "other_name" in all_steps(), "wrong" in all_corpus_steps())
 print(hasattr(synth.rewards, "is_short"))
 """
@@ -112,7 +112,7 @@ print(hasattr(synth.rewards, "is_short"))
     assert done.stdout.splitlines() == [
         "['generate', 'shout'] 30",
         "3",
-        "[0.0, 1.0] ['correct', 'is_long', 'think_format']",
+        "[0.0, 1.0] True",
         "Generate False False",
         "False",
     ]

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from support import ask, run, sums
 
+from synth.errors import UserError
 from synth.export import export_run
 from synth.models import ScriptedModel, World
 from synth.rewards import correct, think_format
@@ -61,7 +62,7 @@ def test_a_message_that_only_calls_a_tool_is_worth_nothing():
 
 
 def test_columns_of_another_length_are_told():
-    with pytest.raises(ValueError, match="shorter"):
+    with pytest.raises(UserError, match="'answer' has 1 values, and there are 2 completions"):
         correct(["5", "5"], answer=["5"])
 
 

@@ -78,7 +78,18 @@ def _line(number: int, row: Any) -> bytes:
 
 
 _OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
-_FIELDS = ("question", "context", "choices", "answer", "answer_kind", "reference_solution", "evidence", "rubric")
+_FIELDS = (
+    "question",
+    "context",
+    "choices",
+    "answer",
+    "answer_kind",
+    "reference_solution",
+    "evidence",
+    "rubric",
+    "begun",
+    "stage",
+)
 
 
 def _columns(problem: Problem, number: int) -> dict[str, Any]:
@@ -91,4 +102,6 @@ def _columns(problem: Problem, number: int) -> dict[str, Any]:
             columns[name] = some
     if problem.tests:
         columns["tests"] = [test.model_dump(exclude_none=True) for test in problem.tests]
+    if problem.reward is not None:
+        columns["reward_function"] = problem.reward.model_dump()
     return {**problem.meta, **columns}

@@ -231,7 +231,8 @@ def make_model(name: str, profile: Profile, named_in: NamedIn = COMMAND_LINE) ->
     """
     from synth.models.embedded import EmbeddedModel
     from synth.models.endpoint import EndpointModel
-    from synth.models.scripted import ScriptedModel, World
+    from synth.models.scripted import ScriptedModel
+    from synth.models.world import World
 
     given = profile.models.get(name)
     if given is not None and given.local is not None:

@@ -32,6 +32,7 @@ __all__ = [
     "Rationale",
     "Record",
     "Rejection",
+    "Reward",
     "Score",
     "ThoughtKind",
     "UnitRecord",
@@ -125,6 +126,17 @@ class Media(BaseModel):
     """What is said or written in it, where known."""
 
 
+class Reward(BaseModel):
+    """What rewards the completions of a problem in reinforcement learning, where it is not whether their answer is right."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Annotated[str, Field(pattern=r"^\w+$")]
+    """Name of a function of `synth.rewards`, such as `numeric_smooth`."""
+    args: Annotated[dict[str, JsonValue], Field(default_factory=dict)]
+    """Its options by name; empty for their defaults."""
+
+
 class Problem(UnitRecord):
     """Something to reason about."""
 
@@ -149,6 +161,12 @@ class Problem(UnitRecord):
     """A rubric, where the answer is scored by one."""
     media: tuple[Media, ...] = ()
     """Images and sounds, in the order in which the question speaks of them."""
+    begun: str | None = None
+    """The beginning of a reply, verbatim, from which a solver continues; None where it begins itself."""
+    stage: Annotated[int, Field(ge=0)] | None = None
+    """Position in a curriculum, from 0: what a trainer sees first has the lowest. None where there is none."""
+    reward: Reward | None = None
+    """What rewards its completions in reinforcement learning; None: whether their answer is right."""
     tests: tuple[Test, ...] = ()
     """What a program must pass that answers the question; empty where it asks for none."""
     meta: Annotated[dict[str, JsonValue], Field(default_factory=dict)]
@@ -166,6 +184,8 @@ class Problem(UnitRecord):
         content = {name: value for name in fields if (value := made.__dict__[name]) != known[name].default}
         if made.media:
             content["media"] = [[m.kind, m.sha256 or m.uri, m.transcript] for m in made.media]
+        if made.reward is not None:
+            content["reward"] = [made.reward.name, made.reward.args]
         if made.tests:
             content["tests"] = [test.model_dump(exclude_none=True) for test in made.tests]
         # Its content is known only now that it is validated; nobody has seen it yet.

@@ -12,10 +12,12 @@ from shlex import quote
 from types import NoneType
 from typing import Any, Literal, get_args
 
+from pydantic import ValidationError
+
 from synth.errors import InputError
 from synth.files import Reach
 from synth.media import check_media
-from synth.records import AnswerKind, Media, Problem
+from synth.records import AnswerKind, Media, Problem, Reward
 from synth.sources.json_values import NotJson, Written, parse_json
 from synth.sources.program_tests import read_tests
 from synth.verify import infer_kind
@@ -36,6 +38,9 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "images": ("images", "image"),
     "audio": ("audio",),
     "media": ("media",),
+    "begun": ("begun",),
+    "stage": ("stage",),
+    "reward": ("reward_function",),  # a column `reward` is a number in most data sets
     "tests": ("tests", "test_list"),
     "entry_point": ("entry_point",),
 }
@@ -160,9 +165,12 @@ def to_problem(
         "evidence": tuple(map(str, evidence)) if isinstance(evidence, list) else (),
         "rubric": got.get("rubric"),
         "media": _all_media(got, media),
+        "begun": _begun(got.get("begun"), mapping),
+        "stage": _stage(got.get("stage"), mapping),
+        "reward": _reward(got.get("reward")),
         "tests": read_tests(got.get("tests"), got.get("entry_point")),
     }
-    used = mapping.values()
+    used = {column for name, column in mapping.items() if name != "stage" or fields["stage"] is not None}
     problem = Problem.root(
         source=source,
         question=question.strip(),
@@ -178,6 +186,24 @@ def to_problem(
                 else f"no column gives the {name}, which the pipeline needs (--map {name}=COLUMN)"
             )
     return problem
+
+
+def _begun(value: Any, mapping: Mapping[str, str]) -> str | None:
+    """The beginning of a reply, as it stands in the row."""
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str) or not value.strip():
+        raise InputError(f"{mapping['begun']!r} is to be the text with which a reply begins, and is {value!r:.60}")
+    return value
+
+
+def _stage(value: Any, mapping: Mapping[str, str]) -> int | None:
+    """A position in a curriculum. A column that is only called `stage` and holds something else stays one of the other columns."""
+    if type(value) is int and value >= 0:
+        return value
+    if value is not None and mapping["stage"].casefold() != "stage":
+        raise InputError(f"{mapping['stage']!r} is to be a whole number from 0, and is {value!r:.60}")
+    return None
 
 
 def _answer(
@@ -248,6 +274,27 @@ def _final(solution: str) -> str | None:
         if depth == 0:
             return rest[1:at].strip() or None
     return None
+
+
+def _reward(value: Any) -> Reward | None:
+    """What rewards completions: a name, or an object with `name` and `args`, also as JSON in a cell of CSV."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, str):
+        try:
+            value = (
+                parse_json(value.encode("utf-8", "surrogatepass"))
+                if value.lstrip().startswith("{")
+                else {"name": value}
+            )
+        except NotJson as error:
+            raise InputError(f"the reward is no JSON object: {error}") from None
+    try:
+        return Reward.model_validate(_plain(value))
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise InputError(f"the reward{f', {place}' if place else ''}: {first['msg']}") from None
 
 
 def _all_media(got: Mapping[str, Any], reach: Reach) -> tuple[Media, ...]:

@@ -81,7 +81,7 @@ class Continue(ContinuingStep):
                     beginnings += [beginning] * len(requests)
         replies = await self.ask_all(asked, unit)
         return [
-            self.read_on(unit.problem_of(beginning.rationale), beginning, model, request, reply)
+            self.read_on(request.task.problem, beginning, model, request, reply)
             for beginning, (model, request, _), reply in zip(beginnings, asked, replies, strict=True)
             if reply is not None
         ]

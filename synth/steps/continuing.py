@@ -8,26 +8,29 @@ from typing import Any, Literal, NamedTuple
 
 from synth.models import Capability, Completion, Model, Request, Task
 from synth.records import Part, Problem, Rationale, record_fields
-from synth.steps.segmentation import cut
+from synth.records.parts import BLANKS
+from synth.steps.segmentation import Segmenter, cut, name_of, spans, uncut
 from synth.steps.writing import WritingStep
 from synth.verify import find_answer
 
-__all__ = ["Beginning", "ContinuingStep"]
+__all__ = ["Beginning", "BeginningStep", "ContinuingStep"]
 
 _BARE = 4
 """Characters, such as `**` on both sides, that a bare answer may have around it."""
 
 
 class Beginning(NamedTuple):
-    """The first steps of a rationale, as its author wrote them, and what is inserted after them."""
+    """The first steps of a rationale, as its author wrote them, and what is inserted after them; or the beginning that a problem gives."""
 
-    rationale: Rationale
+    rationale: Rationale | None
+    """None where the problem gives it."""
     kept: int
     """How many of its steps are kept."""
     text: str
     """The text up to the end of the last step that is kept, byte for byte; where steps are no slices of it, the steps, a line each."""
     seam: str
-    """The white space that follows."""
+    """The white space that follows; of a problem's beginning what is written after it where a continuation begins without white space, empty
+    where it ends in white space itself."""
     inserted: str | None = None
     """What stands after it that neither its author nor the continuing model wrote."""
     own: tuple[str, ...] | None = None
@@ -63,6 +66,16 @@ class Beginning(NamedTuple):
             seam = next((s for s in between if s and s.isspace()), "\n")
         return cls(rationale, kept, whole[:end], seam, inserted)
 
+    @classmethod
+    def of_problem(cls, problem: Problem, segment: Segmenter) -> Beginning | None:
+        """The beginning that a problem gives, whole; None where it gives none."""
+        text = problem.begun
+        if not text:
+            return None
+        seam = "" if text[-1].isspace() else "\n" if "\n" in text else " "
+        steps, _ = cut(None, text, None, segment)
+        return cls(None, len(steps), text, seam, own=steps)
+
     def states_answer(self, problem: Problem) -> bool:
         """Whether its author states an answer within it, so that a continuation has no choice left."""
         answer, span = find_answer(self.text, kind=problem.compared_as, choices=problem.choices)
@@ -72,7 +85,9 @@ class Beginning(NamedTuple):
     @property
     def steps(self) -> tuple[str, ...]:
         """Its steps, with what is inserted as one of them."""
-        own = self.rationale.steps[: self.kept] if self.own is None else self.own
+        own = self.own
+        if own is None:
+            own = self.rationale.steps[: self.kept] if self.rationale is not None else ()
         return (*own, *((self.inserted.strip(),) if self.inserted else ()))
 
     @property
@@ -84,13 +99,22 @@ class Beginning(NamedTuple):
 
     @property
     def sent(self) -> str:
-        """The same as it is sent. A line that is full ends; a blank at the end is left out, for models write their own."""
+        """The same as it is sent. A line that is full ends; a blank at the end is left out, for models write their own. What a problem gives
+        is sent as it is.
+        """
+        if self.rationale is None:
+            return self.given
         return self.given + (self.seam if self.given and "\n" in self.seam else "")
 
     def joined(self, added: str) -> tuple[str, int]:
         """The whole solution with what a model added, and where the addition begins."""
         if not self.given:
             return added, 0
+        if (
+            self.rationale is None and not self.seam
+        ):  # after a whole line white space may be the indentation of the next one
+            own = added.lstrip("\r\n" if self.text.endswith("\n") else None)
+            return f"{self.text}{own}", len(self.text)
         own = added.lstrip()
         space = added[: len(added) - len(own)]
         if "\n" in self.seam or not space:
@@ -112,8 +136,8 @@ class Beginning(NamedTuple):
         return found
 
 
-class ContinuingStep(WritingStep):
-    """A step that has models continue the beginning of a solution.
+class BeginningStep(WritingStep):
+    """A step that has models continue where the beginning of a solution is given, and solve where none is.
 
     A model that takes the beginning of its reply (`prefill`) is asked as `generate` asks, with the beginning as the start of its
     reply. Others are shown the beginning and asked for what comes next. A reply that repeats the beginning loses the repetition;
@@ -125,48 +149,54 @@ class ContinuingStep(WritingStep):
     """Name of a shipped prompt, or path of your own (`.j2`), for models that take the beginning of their reply: that with which the
     solution itself was asked for."""
     continue_prompt: str = "rationale/continue"
-    """The same for other models; it shows `begun`, the beginning, and `steps`, its steps."""
+    """The same for other models, where a beginning is given; it shows `begun`, the beginning, and `steps`, its steps."""
     mode: Literal["auto", "prefill", "prompt"] = "auto"
     """How a model is given the beginning: as the start of its reply, which it must be able to take; in words; or the first where it
     can be. Of a solution whose thought was cut into steps always in words."""
-    format: Literal["text"] = "text"
-    """How the reply is written: text with a last line that states the answer."""
-    thought: Literal["keep", "drop"] = "keep"
-    """What becomes of the thought of a reasoning model; see `generate`."""
 
     def prompts(self) -> Mapping[str, Mapping[str, frozenset[str] | None]]:
         shown: dict[str, frozenset[str] | None] = {"problem": record_fields(Problem), "format": None, "examples": None}
-        with_beginning = {"continue_prompt": {**shown, "begun": None, "steps": None}} if self.mode != "prefill" else {}
+        with_beginning = (
+            {"continue_prompt": {**shown, "begun": None, "steps": None, "hint": None}} if self.mode != "prefill" else {}
+        )
         return {"prompt": {**shown, "hint": None}, **with_beginning}
 
     def needs_of_models(self) -> frozenset[Capability]:
         return super().needs_of_models() | ({"prefill"} if self.mode == "prefill" else frozenset())
 
-    def uses_of(self, model: Model) -> frozenset[Capability]:
-        return super().uses_of(model) | ({"prefill"} if self.mode != "prompt" else frozenset())
-
     def going_on(
-        self, problem: Problem, beginning: Beginning | None, model: Model, samples: int, **parameters: Any
+        self,
+        problem: Problem,
+        beginning: Beginning | None,
+        model: Model,
+        samples: int,
+        *,
+        hint: str | None = None,
+        **parameters: Any,
     ) -> list[Request]:
         """Requests for several continuations of one beginning.
 
         Args:
             problem: the problem.
-            beginning: what is given; None for nothing, which asks as `generate` does.
+            beginning: what is given; None for what the problem itself gives, and where that is nothing this asks as `generate` does.
             model: who is asked.
             samples: how many.
+            hint: the gold answer, where the model is shown it.
             parameters: further sampling parameters, which go over those of the step.
         """
+        beginning = beginning or Beginning.of_problem(problem, self.segment)
         if beginning is None or not beginning.given:
-            first = self.writing(problem, model, Task("solve", problem, format="text"), {"hint": None})
+            form = self.form_for(model)
+            first = self.writing(problem, model, Task("solve", problem, hint=hint, format=form), {"hint": hint})
             return self.samples_of(self._with(first, parameters), samples)
         part = Part(kind="step", index=beginning.kept - 1) if beginning.kept else None
-        task = Task("continue", problem, subject=beginning.rationale, format="text", part=part)
-        in_words = beginning.rationale.steps_of_thought or self.mode == "prompt"
+        task = Task("continue", problem, subject=beginning.rationale, hint=hint, format="text", part=part)
+        of_thought = beginning.rationale is not None and beginning.rationale.steps_of_thought
+        in_words = of_thought or self.mode == "prompt"
         if not in_words and "prefill" in model.capabilities:
-            first = self.writing(problem, model, task, {"hint": None})._replace(continue_from=beginning.sent)
+            first = self.writing(problem, model, task, {"hint": hint})._replace(continue_from=beginning.sent)
         else:
-            shown = {"begun": beginning.given, "steps": beginning.steps}
+            shown = {"begun": beginning.given, "steps": beginning.steps, "hint": hint}
             first = self.writing(problem, model, task, shown, "continue_prompt")._replace(begun=beginning.given)
         return self.samples_of(self._with(first, parameters), samples)
 
@@ -178,28 +208,58 @@ class ContinuingStep(WritingStep):
         self, problem: Problem, beginning: Beginning | None, model: Model, request: Request, reply: Completion
     ) -> Rationale:
         """The solution that a continuation makes of its beginning."""
+        beginning = beginning or Beginning.of_problem(problem, self.segment)
         if beginning is None:
             return self.read(problem, model, request, reply)
         response, start = beginning.joined(reply.text)
         own = response[start:]
         answer, place = find_answer(own, kind=problem.compared_as, choices=problem.choices)
-        thought = reply.thought if self.thought == "keep" else None
-        steps, segmenter = cut(thought, own, place, self.segment)
+        thought = None if self.thought == "drop" else reply.thought
+        span = place and (place[0] + start, place[1] + start)
+        before = beginning.rationale
+        if before is None:
+            steps, segmenter, given = self._cut_as_a_whole(response, span, start)
+        else:
+            added, segmenter = cut(thought, own, place, self.segment)
+            steps, given = (*beginning.steps, *added), len(beginning.steps)
         return self.read(
             problem,
             model,
             request,
             reply,
-            parent=beginning.rationale.id,
+            parent=None if before is None else before.id,
             response=response,
             answer=answer,
-            answer_span=place and (place[0] + start, place[1] + start),
-            steps=(*beginning.steps, *steps),
+            answer_span=span,
+            steps=steps,
             segmenter=segmenter,
-            given=len(beginning.steps),
-            hinted=beginning.rationale.hinted,
+            given=given,
+            hinted=request.task.hint is not None if before is None else before.hinted,
             parts={"spans": beginning.spans(len(response))},
         )
+
+    def _cut_as_a_whole(
+        self, response: str, span: tuple[int, int] | None, start: int
+    ) -> tuple[tuple[str, ...], str, int]:
+        """The steps of a solution that a problem began, by the definition for all of it and with no step over the place where the
+        continuation starts; the name of the definition, and how many of the steps were given.
+        """
+        found = uncut(None, response, span, "response")
+        end = len(response[:start].strip(BLANKS))
+        places = spans(found.text, self.segment, apart=(*found.apart, end))
+        return tuple(found.text[a:b] for a, b in places), name_of(self.segment), sum(b <= end for _, b in places)
+
+
+class ContinuingStep(BeginningStep):
+    """A step that has models continue the beginning of a solution."""
+
+    format: Literal["text"] = "text"
+    """How the reply is written: text with a last line that states the answer."""
+    thought: Literal["keep", "drop"] = "keep"
+    """What becomes of the thought of a reasoning model; see `generate`."""
+
+    def uses_of(self, model: Model) -> frozenset[Capability]:
+        return super().uses_of(model) | ({"prefill"} if self.mode != "prompt" else frozenset())
 
 
 def _by_lines(steps: Sequence[str]) -> tuple[str, tuple[tuple[int, int], ...]]:

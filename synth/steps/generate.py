@@ -7,16 +7,19 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from synth.models import Model, Request, Task
-from synth.records import Problem, Rationale, UnitRecord, record_fields
+from synth.models import Model, Request
+from synth.records import Problem, Rationale, UnitRecord
+from synth.steps.continuing import BeginningStep
 from synth.steps.unit import Unit
-from synth.steps.writing import WritingStep
 
 __all__ = ["Generate"]
 
 
-class Generate(WritingStep):
+class Generate(BeginningStep):
     """Models solve the problem and show their work; each sample is a rationale.
+
+    A problem with a beginning (`begun`) is continued from it: by a model that takes the beginning of its reply (`prefill` in its profile) so, by
+    others in words. The rationale begins with it, byte for byte; `given` is how many leading steps are not the model's own.
 
     Source: zero-shot and few-shot chain of thought as in arXiv:2212.10071 (k samples of a model); with `hint: answer`
     the rationalization of arXiv:2203.14465 (the solver is given the gold answer; the hint never enters the record).
@@ -33,10 +36,6 @@ class Generate(WritingStep):
     hint: Literal["none", "answer"] = "none"
     """Whether the model is shown the gold answer. The stored question never holds it."""
 
-    def prompt_variables(self) -> Mapping[str, frozenset[str] | None]:
-        fields = record_fields(Problem)
-        return {"problem": fields, "hint": None, "format": None, "examples": None}
-
     def problems_with(
         self, models: Mapping[str, Sequence[Model]], authors: Sequence[Model]
     ) -> Iterable[tuple[str, str, str]]:
@@ -52,16 +51,14 @@ class Generate(WritingStep):
         hint = problem.answer if self.hint == "answer" else None
         asked: list[tuple[Model, Request]] = []
         for model in models:
-            task = Task("solve", problem, hint=hint, format=self.form_for(model))
-            first = self.writing(problem, model, task, {"hint": hint})
-            asked += [(model, request) for request in self.samples_of(first, self.samples)]
+            asked += [(model, request) for request in self.going_on(problem, None, model, self.samples, hint=hint)]
         return asked
 
     async def write(self, asked: Sequence[tuple[Model, Request]], unit: Unit) -> list[Rationale]:
         """The rationales that came back."""
         replies = await self.ask_all([(model, request, request.task.problem) for model, request in asked], unit)
         return [
-            self.read(request.task.problem, model, request, reply)
+            self.read_on(request.task.problem, None, model, request, reply)
             for (model, request), reply in zip(asked, replies, strict=True)
             if reply is not None
         ]

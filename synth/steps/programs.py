@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from synth.models.scripted import SIMULATED_FAILURE
+from synth.models.sums import SIMULATED_FAILURE
 from synth.records import Execution, Problem, Rationale, Test
 from synth.sandbox import Limits, Program, shortened
 from synth.steps.unit import Unit

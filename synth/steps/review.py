@@ -166,7 +166,7 @@ class Review(ModelStep):
 
     def prompt_variables(self) -> Mapping[str, frozenset[str] | None]:
         if self.mode == "resolve":
-            return self._solver().prompt_variables()
+            return self._solver().prompts()["prompt"]
         shown = {"problem": record_fields(Problem), "rationale": record_fields(Rationale)}
         return {**shown, "critique": None, "gold": None, "format": None}
 

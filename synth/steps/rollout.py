@@ -183,7 +183,7 @@ class Rollout(ValuingStep):
         self, model: Model, problem: Problem, beginning: Beginning | None, unit: Unit
     ) -> Continuations:
         requests = self.going_on(problem, beginning, model, self.samples)
-        target: UnitRecord = beginning.rationale if beginning is not None else problem
+        target: UnitRecord = (beginning and beginning.rationale) or problem
         at_once = 1 if self.enough is not None else len(requests)
         found = Continuations((), 0)
         for first in range(0, len(requests), at_once):

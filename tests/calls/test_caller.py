@@ -205,14 +205,14 @@ async def test_replies_wait_for_others_only_where_there_is_no_budget(ledger: Led
         return await asyncio.sleep(0.02, said())
 
     caller, waited = Caller(ledger, budget), 0
-    real = caller._gather
+    real = caller._gathering.wait
 
     async def counted() -> None:
         nonlocal waited
         waited += 1
         await real()
 
-    caller._gather = counted
+    caller._gathering.wait = counted
     await everything(caller, Told(does, 60), [request(i) for i in range(60)])
     assert bool(waited) is not budget.limited
     assert ledger.calls == 60
@@ -225,7 +225,7 @@ async def test_a_reply_that_waits_for_others_is_on_record_though_its_call_is_giv
     caller = Caller(ledger)
     asked = asyncio.create_task(everything(caller, Told(does, 50), [request(i) for i in range(50)]))
     async with asyncio.timeout(10):
-        while len(caller._gathered) < 5:
+        while len(caller._gathering) < 5:
             await asyncio.sleep(0)
     assert ledger.calls == 0
     await caller.drain(0)

@@ -17,7 +17,7 @@ import pytest
 from forks import MAIN, python
 from support import ask, contents, endpoint, reply, sums, synth, yaml_file
 
-from synth.calls.caller import GATHER_FROM, GATHER_MOST
+from synth.calls.gathering import GATHER_FROM, GATHER_MOST
 
 PIPELINE = """
     pipeline: my/kill

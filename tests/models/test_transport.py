@@ -25,8 +25,9 @@ from synth.errors import ModelError, SetupError
 from synth.models import Request, Task, unpacking
 from synth.models.endpoint import EndpointModel
 from synth.models.keys import ClientCertificate
+from synth.models.network import proxy_of
 from synth.models.official import OfficialTransport
-from synth.models.transport import HttpTransport, Transport, proxy_of
+from synth.models.transport import HttpTransport, Transport
 from synth.records import Problem
 from synth.store.journal import Journal
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field
 
@@ -136,7 +136,7 @@ async def _continue(growth: Growth, chosen: Sequence[Branch], *, whole: bool) ->
 
     def requests(branch: Branch, model: Model) -> list[Request]:
         samples = step.samples_of_root if branch.node is None else step.width
-        limits = {} if whole else {"stop": ["\n"]}
+        limits: dict[str, Any] = {} if whole else {"stop": ["\n"]}
         requests = step.going_on(problem, branch.beginning, model, samples, **limits)
         # Its continuations gave the branch its value; the same ones again would be no new solutions.
         before = step.samples if whole and branch.node is not None and "rollout" in step.evaluators else 0

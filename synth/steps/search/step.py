@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import ClassVar, Literal
 
+from synth.errors import UserError
 from synth.records import Node, Part, Problem, Rationale, Score, UnitRecord
 from synth.steps.search.evaluate import EVALUATORS, combined, outcomes
 from synth.steps.search.expand import EXPANDERS
@@ -58,6 +59,13 @@ class Search(SearchOptions):
         return [record for problem in records for record in await self._search(problem, unit)]
 
     async def _search(self, problem: Problem, unit: Unit) -> list[UnitRecord]:
+        if problem.begun:
+            what = "a search begins at the question, and the problem gives the beginning of a solution"
+            raise UserError(
+                what,
+                where=f"step {self.name}, {problem.id}",
+                fix="leave it out: when: problem.begun is none; or generate",
+            )
         growth = Growth(self, problem, unit, Budget(self.max_calls, self.max_tokens_in_all))
         if self.policy == OMEGA:
             omega = Omega(growth)
@@ -147,6 +155,7 @@ class Search(SearchOptions):
         nodes: dict[State, Node] = {}
         for state, above in omega.nested():
             assert state.beginning is not None
+            assert state.beginning.rationale is not None
             nodes[state] = self._node(
                 problem, state.beginning.rationale, state.steps, nodes.get(above) if above else None, above
             )

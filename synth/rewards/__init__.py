@@ -1,0 +1,34 @@
+"""Rewards that can be verified, as reinforcement learning calls them: `reward(completions, **columns) -> list[float | None]`.
+
+They read the columns of `grpo` rows (`synth export RUN --to grpo`) and stand on `synth.verify`: what counts as right in
+training is what counted as right when the corpus was made. Completions are strings, or lists of messages.
+
+    from synth.rewards import by_column, think_format
+
+    GRPOTrainer(model, reward_funcs=[by_column, think_format], train_dataset=rows)
+
+`by_column` takes the reward that each row names. Rewards that other packages register under the entry point `synth.rewards` are
+names of this module too. A reward of your own is written with `synth.rewards.registry.reward`.
+"""
+
+from __future__ import annotations
+
+from synth.plugins import functions
+from synth.rewards.answers import correct, think_format
+from synth.rewards.columns import by_column
+from synth.rewards.registry import BatchReward, our_rewards
+
+__all__ = ["all_rewards", "by_column", "correct", "think_format"]
+
+
+def all_rewards() -> dict[str, BatchReward]:
+    """Every reward by its name: ours, and those that other packages register under the entry point `synth.rewards`."""
+    ours = {name: known.function for name, known in our_rewards().items()}
+    return {**ours, **functions("synth.rewards", tuple(sorted(ours)))}
+
+
+def __getattr__(name: str) -> BatchReward:
+    """A reward of another package, so that `synth.rewards.NAME` is a path trainers can import."""
+    if not name.startswith("_") and (found := all_rewards().get(name)) is not None:
+        return found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
