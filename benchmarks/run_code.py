@@ -49,7 +49,9 @@ async def measure(name: str, sandboxes: list[Sandbox], asked: list[tuple[Program
         if said != "agrees":
             classes[f"{said}: {result.status} {(result.error or '')[:70]}"] += 1
     rate = len(asked) / seconds / CORES
-    print(f"{name}: {dict(outcomes)}; {len(asked)} runs in {seconds:.1f} s, {rate:.0f} a second and core (own CPU {time.process_time() - cpu:.1f} s)")
+    print(
+        f"{name}: {dict(outcomes)}; {len(asked)} runs in {seconds:.1f} s, {rate:.0f} a second and core (own CPU {time.process_time() - cpu:.1f} s)"
+    )
     for what, n in classes.most_common(12):
         print(f"    {n:4} {what}")
 

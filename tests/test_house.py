@@ -138,6 +138,8 @@ WRITES = {
     "synth/cli/sql.py": {"write_parquet"},  # into a draft, by the process that answers
     "synth/engine/rounds.py": {"open wb"},  # the log of a training command, to be read while it grows
     "synth/export/files.py": {"ParquetWriter", "write_table"},  # into a draft
+    "synth/sandbox/bubblewrap.py": {"TemporaryFile"},  # files without a name, which the sandbox is given
+    "synth/sandbox/monty.py": {"write_text"},  # the command of a worker, in a folder that ends with the pool
     "synth/store/child.py": {"open w", "ParquetWriter"},  # nowhere; into a draft of its parent
     "synth/store/incoming.py": {"open ab"},  # a temporary file
     "synth/store/sealed.py": {"rename"},  # a derived database is moved aside

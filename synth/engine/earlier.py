@@ -48,7 +48,9 @@ class Earlier:
         RunFolderError: an entry of the journal is damaged.
     """
 
-    def __init__(self, folder: RunFolder, journal: Journal, ledger: Ledger, executions: Executions, until: Target | None) -> None:
+    def __init__(
+        self, folder: RunFolder, journal: Journal, ledger: Ledger, executions: Executions, until: Target | None
+    ) -> None:
         self._folder = folder
         self._journal = journal
         self._ledger = ledger

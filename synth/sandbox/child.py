@@ -1,7 +1,8 @@
 """What runs inside of bubblewrap: reads a job, runs it, and writes what came of it. It knows nothing of this package.
 
-Everything here may be read and changed by the program that it runs. It protects nothing: the namespaces, limits and the filter of system
-calls around it do, and what it writes is taken as text of a stranger.
+Everything here may be read and changed by the program that it runs. It protects nothing of ours: the namespaces, limits and the filter of
+system calls around it do, and what it writes is taken as text of a stranger. Against programs that change `builtins`, tests are compiled
+before the program runs, and what runs them is held here by names of its own.
 """
 
 from __future__ import annotations
@@ -25,17 +26,20 @@ def _limit(limits: dict[str, int]) -> None:
 
 
 def _run(job: dict[str, Any], space: dict[str, Any]) -> dict[str, Any]:
+    execute, evaluate, check = exec, eval, json.dumps
     try:
+        code = compile(job["code"], "program.py", "exec")
+        then = compile(job["then"] or "", "test.py", "exec")
+        call = compile(job["value"] or "None", "call.py", "eval")
         try:
-            exec(compile(job["code"], "program.py", "exec"), space)  # noqa: S102 - in the sandbox
+            execute(code, space)
         except SystemExit as end:
             if end.code not in _ENDED_WELL:
                 raise
-        if job["then"] is not None:
-            exec(compile(job["then"], "test.py", "exec"), space)  # noqa: S102
-        value = None if job["value"] is None else eval(compile(job["value"], "call.py", "eval"), space)  # noqa: S307
+        execute(then, space)
+        value = evaluate(call, space)
         sys.stdout.flush()
-        json.dumps(value)
+        check(value)
     except MemoryError:
         return {"status": "memory", "error": "MemoryError"}
     except BaseException as error:  # noqa: BLE001 - SystemExit and KeyboardInterrupt are errors as well

@@ -58,6 +58,6 @@ def choose(names: Sequence[str] = ()) -> tuple[Sandbox, ...]:
     if not chosen:
         raise SetupError(
             f"there is no sandbox in which programs can be run ({why_none(names)})",
-            fix="pip install 'synth[code]' (Monty), or install bubblewrap (apt install bubblewrap) on Linux",
+            fix="pip install 'synth-rationales[code]' (Monty), or install bubblewrap (apt install bubblewrap) on Linux",
         )
     return chosen

@@ -15,7 +15,7 @@ _ALWAYS = frozenset({"ModuleNotFoundError", "ImportError", "NotImplementedError"
 """Modules that Monty does not have, syntax that it does not read, files that it does not open: CPython may."""
 _NAME = re.compile(r"\Aname '(\w{1,80})' is not defined")
 _MODULE = re.compile(r"\Amodule '[\w.]{1,80}' has no attribute")
-_ATTRIBUTE = re.compile(r"\A(?:type object )?'(\w{1,80})'(?: object)? has no attribute '(\w{1,80})'")
+_ATTRIBUTE = re.compile(r"\A(?:type object )?'([\w.]{1,80})'(?: object)? has no attribute '(\w{1,80})'")
 _NOT_SUPPORTED = re.compile(
     r"\bnot (?:yet )?(?:supported|implemented)\b|\bunexpected keyword argument\b|\btakes no keyword arguments\b"
 )
@@ -36,7 +36,7 @@ def is_missing(kind: str, message: str) -> bool:
         return True
     if (found := _ATTRIBUTE.match(message)) is not None:
         owner = getattr(builtins, found[1], None)
-        return found[2].startswith("__") or (isinstance(owner, type) and hasattr(owner, found[2]))
+        return "." in found[1] or found[2].startswith("__") or (isinstance(owner, type) and hasattr(owner, found[2]))
     return (
         kind in {"TypeError", "RuntimeError", "AttributeError", "ValueError"}
         and _NOT_SUPPORTED.search(message) is not None

@@ -54,7 +54,11 @@ class PassRate(Step):
         yield from super().problems_with(models, authors)
         bounds = list((self.bands or {"all": 1.0}).values())
         if bounds != sorted(set(bounds)) or bounds[-1] != 1:
-            yield "bands", "its bounds do not rise to 1", "name the hardest band first, and give the last one the bound 1"
+            yield (
+                "bands",
+                "its bounds do not rise to 1",
+                "name the hardest band first, and give the last one the bound 1",
+            )
 
     async def run(self, records: Sequence[Problem], unit: Unit) -> Iterable[UnitRecord]:
         makers = (self.over,) if isinstance(self.over, str) else self.over
@@ -68,10 +72,10 @@ class PassRate(Step):
                 and (self.author is None or r.author == self.author)
                 and unit.score(r, self.score) is not None
             ]
-            groups = {None: solutions}
+            groups: dict[str | None, list[Rationale]] = {None: solutions}
             if self.by == "model":
                 names = sorted({r.model or "" for r in solutions})
-                groups = {name: [r for r in solutions if (r.model or "") == name] for name in names} or groups
+                groups = {name: [r for r in solutions if (r.model or "") == name] for name in names} or groups  # type: ignore[misc]
             made += [self._score(problem, model, some, unit) for model, some in groups.items()]
         return made
 

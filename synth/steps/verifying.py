@@ -61,7 +61,7 @@ class VerifyingStep(Step):
 
     def check_input(self, problem: Problem) -> str | None:
         if self._runs(problem) and (why := why_none(self._sandboxes)) is not None:
-            fix = "pip install 'synth[code]', or on Linux install bubblewrap"
+            fix = "pip install 'synth-rationales[code]', or on Linux install bubblewrap"
             return f"its programs must be run, and there is no sandbox for them ({why}): {fix}"
         return super().check_input(problem)
 
