@@ -36,6 +36,8 @@ class Example:
 
 
 CHOICE = {"answer": "B", "answer_kind": "choice", "choices": orjson.dumps(["red", "blue", "green"]).decode()}
+TESTS = [{"code": "assert add(1, 2) == 3"}, {"call": "add(2, 2)", "expected": 4}, {"call": "add(0, 0)", "expected": 0}]
+RIGHT, PARTLY = "def add(a, b):\n    return a + b", "def add(a, b):\n    return a + b if a else None"
 LONG = "Let us see. " * 40
 
 EXAMPLES: dict[str, Example] = {
@@ -43,6 +45,21 @@ EXAMPLES: dict[str, Example] = {
         CHOICE,
         ["The answer is B.", f"{LONG}\nThe answer is B.", "<think>Hm.</think>\n\\boxed{B}"],
         ["The answer is A.", "<think>It is B.</think>\nThe answer is A.", "I do not know.", LONG],
+    ),
+    "tests_passed": Example(
+        {"tests": orjson.dumps(TESTS).decode()},
+        [
+            f"```python\n{RIGHT}\n```\n",
+            f"{LONG}\n```\n{RIGHT}\n```\n",
+            f"<think>Hm.</think>\n```python\n{RIGHT}\n```\n",
+        ],
+        [
+            f"```python\n{PARTLY}\n```",
+            f"<think>```python\n{RIGHT}\n```</think>",
+            "return a + b",
+            "```python\nimport os\nos._exit(0)\n```",
+            LONG,
+        ],
     ),
     "think_format": Example(
         {},

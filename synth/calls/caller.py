@@ -68,7 +68,6 @@ class Caller:
         no_retry_failed: whether what was answered, and the answer was of no use, is not asked again.
         on_note: called with a line to show: an attempt failed and another will be made, another model answers.
         on_retry: called when a call begins to wait for another attempt.
-        executions: runs programs; None where none is run, as in a plan.
     """
 
     def __init__(
@@ -79,10 +78,10 @@ class Caller:
         no_retry_failed: bool = False,
         on_note: Callable[[str], None] | None = None,
         on_retry: Callable[[], None] | None = None,
-        executions: Executions | None = None,
     ) -> None:
         self.ledger = ledger
-        self.executions = executions
+        self.executions: Executions | None = None
+        """Runs programs; None where none is run, as in a plan."""
         self.budget = budget or Budget()
         self.counts = CallCounts()
         self.closing: Stopped | None = None

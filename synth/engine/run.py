@@ -179,13 +179,9 @@ class _Run:
             self.journal.close()
             raise
         self.caller = Caller(
-            self.ledger,
-            budget,
-            no_retry_failed=no_retry_failed,
-            on_note=report,
-            on_retry=self._begin_more,
-            executions=self.executions,
+            self.ledger, budget, no_retry_failed=no_retry_failed, on_note=report, on_retry=self._begin_more
         )
+        self.caller.executions = self.executions
         self.loop = asyncio.get_running_loop()
         self.beside = ThreadPoolExecutor(1, "store")  # always the same: each thread keeps memory of its own
         self.materializer = Materializer(folder.path, self.journal, self.beside)

@@ -15,7 +15,7 @@ __all__ = ["CLAIM", "SIMULATED_FAILURE", "another_answer", "claim", "gold_of", "
 
 CLAIM = re.compile(r"(?<!\d)(\d+) \+ (\d+) = (\d+)")
 """A sum in a text: two summands and what they are said to give."""
-SIMULATED_FAILURE = "raise NotImplementedError('the scripted model means this to be wrong')"
+SIMULATED_FAILURE = "raise RuntimeError('the scripted model means this to be wrong')"
 """The program that the scripted model writes where it is to fail. Where it is to succeed, it writes the reference solution."""
 
 

@@ -16,9 +16,10 @@ from __future__ import annotations
 from synth.plugins import functions
 from synth.rewards.answers import correct, think_format
 from synth.rewards.columns import by_column
+from synth.rewards.programs import tests_passed
 from synth.rewards.registry import BatchReward, our_rewards
 
-__all__ = ["all_rewards", "by_column", "correct", "think_format"]
+__all__ = ["all_rewards", "by_column", "correct", "tests_passed", "think_format"]
 
 
 def all_rewards() -> dict[str, BatchReward]:

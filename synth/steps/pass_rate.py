@@ -75,7 +75,7 @@ class PassRate(Step):
             groups: dict[str | None, list[Rationale]] = {None: solutions}
             if self.by == "model":
                 names = sorted({r.model or "" for r in solutions})
-                groups = {name: [r for r in solutions if (r.model or "") == name] for name in names} or groups  # type: ignore[misc]
+                groups = {name: [r for r in solutions if (r.model or "") == name] for name in names} or groups
             made += [self._score(problem, model, some, unit) for model, some in groups.items()]
         return made
 

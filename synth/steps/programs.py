@@ -6,12 +6,14 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from synth.calls import Purpose
 from synth.models.sums import SIMULATED_FAILURE
 from synth.records import Execution, Problem, Rationale, Test
-from synth.sandbox import Limits, Program, shortened
+from synth.sandbox import Limits, Program, Result
+from synth.sandbox.testing import Outcome, Ran, program_in, run_tests
 from synth.steps.unit import Unit
 from synth.texts import split_thought
-from synth.verify import Verdict, compare_answers, continued, find_program, same_output, same_value
+from synth.verify import Verdict, compare_answers, find_program
 
 __all__ = ["CODE", "PROGRAM", "Running", "verify_by_program", "verify_by_tests"]
 
@@ -19,8 +21,6 @@ CODE = "code"
 """The name of the verifier that runs a program against the tests of its problem."""
 PROGRAM = "program"
 """The name of the verifier that runs a program and compares the answer that it computes with the gold one."""
-_MOST_TIMEOUTS = 3
-"""Tests that run out of time, until the rest count as failed: a program that never ends would take them all."""
 _ANSWERS = (
     (re.compile(r"^ans\s{0,9}=", re.MULTILINE), "ans"),
     (re.compile(r"^answer\s{0,9}=", re.MULTILINE), "answer"),
@@ -41,13 +41,23 @@ class Running(NamedTuple):
     sandboxes: Sequence[str] = ()
     """The names of the sandboxes, in order; all of the machine if empty."""
 
+    async def run(self, program: Program, unit: Unit, rationale: Rationale, test: int | None) -> Execution | None:
+        """What comes of a program, on record or now; None where nothing is run, as in a plan.
 
-class _Outcome(NamedTuple):
-    """What one test says: passed, failed, or None where that is not known."""
+        Args:
+            program: the program, with its test.
+            unit: the unit at work.
+            rationale: whose program it is.
+            test: which test of the problem, from 0; None for none.
 
-    passed: bool | None
-    why: str
-    timed_out: bool = False
+        Raises:
+            SetupError: there is no sandbox.
+            Stopped: the run can no longer be written down.
+        """
+        if unit.executions is None:
+            return None
+        purpose = Purpose(unit.problem.id, self.step, rationale.id, test)
+        return await unit.executions.run(program, self.limits, purpose, names=self.sandboxes)
 
 
 async def verify_by_tests(rationale: Rationale, problem: Problem, unit: Unit, running: Running) -> Verdict:
@@ -58,29 +68,21 @@ async def verify_by_tests(rationale: Rationale, problem: Problem, unit: Unit, ru
     tests, expected = problem.tests, f"{len(problem.tests)} tests"
     if not tests:
         return Verdict("undecided", rationale.answer, "", _METHOD, "the problem has no tests")
-    entry_point = next((test.entry_point for test in tests if test.entry_point), None)
-    found = find_program(split_thought(rationale.response).response, entry_point)
-    code = found.code if found.code is not None or found.language else rationale.answer
+    response = split_thought(rationale.response).response
+    code = program_in(response, problem.question, tests)
     if code is None:
-        why = f"the program is in {found.language[:40]}, not in Python" if found.language else "no program found"
+        language = find_program(response).language
+        why = f"the program is in {language[:40]}, not in Python" if language else "no program found"
         return Verdict("unparsed", None, expected, _METHOD, why)
-    whole = continued(code, problem.question, entry_point)
-    outcomes: list[_Outcome] = []
-    for number, test in enumerate(tests):
-        timeouts = sum(outcome.timed_out for outcome in outcomes)
-        if timeouts >= _MOST_TIMEOUTS:
-            outcomes.append(_Outcome(False, f"not run: {timeouts} tests ran out of time"))
-            continue
-        script = test.stdout is not None
-        program = Program(whole, then=test.code, value=test.call, stdin=(test.stdin or "") if script else None)
-        run = await unit.execute(
-            program, running.limits, step=running.step, rationale=rationale, test=number, sandboxes=running.sandboxes
-        )
-        outcomes.append(_outcome(test, run) if run is not None else _simulated(code))
-    return _verdict(code, expected, outcomes)
+
+    async def run(program: Program, number: int) -> Ran:
+        found = await running.run(program, unit, rationale, number)
+        return found or _simulated(code, tests[number], running)
+
+    return _verdict(rationale.answer or code, expected, await run_tests(code, tests, run))
 
 
-def _verdict(code: str, expected: str, outcomes: Sequence[_Outcome]) -> Verdict:
+def _verdict(code: str, expected: str, outcomes: Sequence[Outcome]) -> Verdict:
     failed = [number for number, outcome in enumerate(outcomes, 1) if outcome.passed is False]
     unknown = [number for number, outcome in enumerate(outcomes, 1) if outcome.passed is None]
     passed = sum(outcome.passed is True for outcome in outcomes)
@@ -95,29 +97,13 @@ def _verdict(code: str, expected: str, outcomes: Sequence[_Outcome]) -> Verdict:
     return Verdict("right", code, expected, _METHOD, f"all {len(outcomes)} tests passed")
 
 
-def _outcome(test: Test, run: Execution) -> _Outcome:
-    """What a run says of a test."""
-    if run.status == "unsupported":
-        return _Outcome(None, f"no sandbox supports it ({run.error})")
-    if run.status != "ok":
-        return _Outcome(False, run.error or run.status, timed_out=run.status == "timeout")
-    if test.stdout is not None and not same_output(run.stdout, test.stdout):
-        return _Outcome(False, f"it wrote {_quoted(run.stdout)}, not {_quoted(test.stdout)}")
-    if test.call is not None and not same_value(run.value, test.expected):
-        return _Outcome(
-            False, f"{_quoted(test.call)} is {_quoted(repr(run.value))}, not {_quoted(repr(test.expected))}"
-        )
-    return _Outcome(True, "passed")
-
-
-def _simulated(code: str) -> _Outcome:
-    """A plan runs nothing: what the scripted model means to be wrong is wrong."""
-    return _Outcome(SIMULATED_FAILURE not in code, "simulated")
-
-
-def _quoted(text: str) -> str:
-    short = shortened(text)
-    return short if len(short) <= 60 else f"{short[:60]}…"
+def _simulated(code: str, test: Test, running: Running) -> Result:
+    """A plan runs nothing: what the scripted model means to be wrong is wrong, and all else does what the test expects."""
+    wrong = SIMULATED_FAILURE in code
+    name, of = "simulated", running.limits.seconds
+    return Result(
+        "error" if wrong else "ok", name, of, test.stdout or "", error=name if wrong else None, value=test.expected
+    )
 
 
 async def verify_by_program(
@@ -132,9 +118,7 @@ async def verify_by_program(
         return Verdict("unparsed", None, gold, method, "no program found")
     where = next((expression for pattern, expression in _ANSWERS if pattern.search(found.code)), None)
     program = Program(found.code, then=f"print({where})" if where else None, stdin="")
-    run = await unit.execute(
-        program, running.limits, step=running.step, rationale=rationale, test=None, sandboxes=running.sandboxes
-    )
+    run = await running.run(program, unit, rationale, None)
     if run is None:
         return Verdict("undecided", None, gold, method, "a plan runs no programs")
     if run.status == "unsupported":

@@ -6,28 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 
-from synth.calls import Caller, Purpose
+from synth.calls import Caller, Executions
 from synth.errors import InputError, ModelError, SetupError, StepError
 from synth.files import Reach
 from synth.models import Capability, Completion, Model, Request, Unreadable, attach, read_structured, repair_turn
 from synth.models.base import THINKING_TOKENS
 from synth.models.continuation import Restarted, strip_prefix
 from synth.prompts import Lazy
-from synth.records import (
-    Critique,
-    Execution,
-    Failure,
-    Node,
-    Part,
-    Problem,
-    Rationale,
-    Rejection,
-    Score,
-    UnitRecord,
-    derive,
-    is_kept,
-)
-from synth.sandbox import Limits, Program
+from synth.records import Critique, Failure, Node, Part, Problem, Rejection, Score, UnitRecord, derive, is_kept
 from synth.steps.sight import Sight, Verdict, about
 from synth.texts import repeated_share
 
@@ -258,35 +244,10 @@ class Unit:
             )
             return None
 
-    async def execute(
-        self,
-        program: Program,
-        limits: Limits,
-        *,
-        step: str,
-        rationale: Rationale,
-        test: int | None,
-        sandboxes: Sequence[str] = (),
-    ) -> Execution | None:
-        """What comes of a program, on record or now; None where nothing is run, as in a plan.
-
-        Args:
-            program: the program, with its test.
-            limits: what it may take.
-            step: the step that asks.
-            rationale: whose program it is.
-            test: which test of the problem, from 0; None for none.
-            sandboxes: names of those that it may run in; all of the machine if empty.
-
-        Raises:
-            SetupError: there is no sandbox.
-            Stopped: the run can no longer be written down.
-        """
-        executions = self._caller.executions
-        if executions is None:
-            return None
-        purpose = Purpose(self.problem.id, step, rationale.id, test)
-        return await executions.run(program, limits, purpose, names=sandboxes)
+    @property
+    def executions(self) -> Executions | None:
+        """Runs programs; None where nothing is run, as in a plan."""
+        return self._caller.executions
 
     def _noted(self, reply: Completion) -> Completion:
         if reply.logprobs is not None:
