@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from synth.models import Model
 from synth.records import Author, Problem, Rationale, Score, UnitRecord
 from synth.steps.step import ScoreName, Step
 from synth.steps.unit import Unit
@@ -48,17 +47,15 @@ class PassRate(Step):
     def gives_scores(self) -> tuple[str, ...]:
         return (self.rate,)
 
-    def problems_with(
-        self, models: Mapping[str, Sequence[Model]], authors: Sequence[Model]
-    ) -> Iterable[tuple[str, str, str]]:
-        yield from super().problems_with(models, authors)
-        bounds = list((self.bands or {"all": 1.0}).values())
+    @field_validator("bands")
+    @classmethod
+    def _rise_to_one(cls, bands: dict[str, float] | None) -> dict[str, float] | None:
+        bounds = list((bands or {"all": 1.0}).values())
         if bounds != sorted(set(bounds)) or bounds[-1] != 1:
-            yield (
-                "bands",
-                "its bounds do not rise to 1",
-                "name the hardest band first, and give the last one the bound 1",
+            raise ValueError(
+                "the bounds of bands rise to 1: the hardest band comes first, and the last one has the bound 1"
             )
+        return bands
 
     async def run(self, records: Sequence[Problem], unit: Unit) -> Iterable[UnitRecord]:
         makers = (self.over,) if isinstance(self.over, str) else self.over
