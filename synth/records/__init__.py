@@ -3,12 +3,13 @@
 from synth.records.derive import InUnit, derive
 from synth.records.identity import canonical_json, content_id
 from synth.records.kept import is_kept
+from synth.records.kinds import COMPARE, FORMS, AnswerKind
 from synth.records.models import (
     RECORD_TYPES,
-    AnswerKind,
     Author,
     Call,
     CallStatus,
+    Constraint,
     Critique,
     Execution,
     ExecutionStatus,
@@ -31,11 +32,14 @@ from synth.records.parts import solution_of, spans_of
 from synth.records.program_tests import Test
 
 __all__ = [
+    "COMPARE",
+    "FORMS",
     "RECORD_TYPES",
     "AnswerKind",
     "Author",
     "Call",
     "CallStatus",
+    "Constraint",
     "Critique",
     "Execution",
     "ExecutionStatus",

@@ -6,20 +6,22 @@ Times and prices live in the ledger (`Call`) alone: everything else is equal bet
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from synth.records.identity import content_id
+from synth.records.kinds import COMPARE, FORMS, AnswerKind
 from synth.records.parts import BLANKS, solution_of, spans_of
 from synth.records.program_tests import Test
 
 __all__ = [
     "RECORD_TYPES",
-    "AnswerKind",
     "Author",
     "Call",
     "CallStatus",
+    "Constraint",
     "Critique",
     "Execution",
     "ExecutionStatus",
@@ -38,10 +40,6 @@ __all__ = [
     "UnitRecord",
     "record_fields",
 ]
-
-AnswerKind = Literal["number", "choice", "math", "text", "boolean", "code"]
-"""How an answer is compared: as a number, as one of the choices, as a mathematical expression, as words, as yes/no, as a program that
-must pass tests."""
 
 Author = Literal["teacher", "student", "human", "reference", "perturbed", "program"]
 """Who wrote a text."""
@@ -126,6 +124,20 @@ class Media(BaseModel):
     """What is said or written in it, where known."""
 
 
+class Constraint(BaseModel):
+    """Something that a reply has to comply with, beside being right, such as a length, a language or words that it may not use."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: Annotated[str, Field(pattern=r"^[a-z_]+:[a-z_]+$")]
+    """Which constraint of the catalogue, such as `punctuation:no_comma`; those of IFEval (arXiv:2311.07911) have its ids."""
+    args: Annotated[dict[str, JsonValue], Field(default_factory=dict)]
+    """Its arguments by name; empty where it has none."""
+    on: Literal["response", "reasoning", "both"] = "response"
+    """What has to comply: the visible reply, the reasoning (a thought, or of a reply without one what it says before its answer), or
+    each of them."""
+
+
 class Reward(BaseModel):
     """What rewards the completions of a problem in reinforcement learning, where it is not whether their answer is right."""
 
@@ -161,6 +173,8 @@ class Problem(UnitRecord):
     """A rubric, where the answer is scored by one."""
     media: tuple[Media, ...] = ()
     """Images and sounds, in the order in which the question speaks of them."""
+    constraints: tuple[Constraint, ...] = ()
+    """What a reply has to comply with; the question says it in words."""
     begun: str | None = None
     """The beginning of a reply, verbatim, from which a solver continues; None where it begins itself."""
     stage: Annotated[int, Field(ge=0)] | None = None
@@ -184,6 +198,8 @@ class Problem(UnitRecord):
         content = {name: value for name in fields if (value := made.__dict__[name]) != known[name].default}
         if made.media:
             content["media"] = [[m.kind, m.sha256 or m.uri, m.transcript] for m in made.media]
+        if made.constraints:
+            content["constraints"] = [[c.id, c.args, c.on] for c in made.constraints]
         if made.reward is not None:
             content["reward"] = [made.reward.name, made.reward.args]
         if made.tests:
@@ -215,18 +231,31 @@ class Problem(UnitRecord):
         return self.answer is not None or bool(self.tests)
 
     @property
+    def answer_form(self) -> str:
+        """What a solver is to write as the final answer, in the words of a prompt."""
+        return FORMS["choice" if self.choices else self.compared_as]
+
+    @property
+    def answer_stated(self) -> str | None:
+        """The gold answer as a solution states it: of an action without what says how its fields are compared."""
+        if self.answer is None or self.answer_kind != "action" or COMPARE not in self.answer:
+            return self.answer
+        fields = json.loads(self.answer)
+        return json.dumps({name: value for name, value in fields.items() if name != COMPARE}, ensure_ascii=False)
+
+    @property
     def answer_text(self) -> str | None:
         """The gold answer in words: for choices the text of the right option."""
         if self.answer is not None and self.choices and self.answer_kind == "choice":
             return self.choices[ord(self.answer) - ord("A")]
-        return self.answer
+        return self.answer_stated
 
     @property
     def answer_shown(self) -> str | None:
         """The gold answer as it is shown to a reader: a letter alone says little, so its text stands beside it."""
         if self.answer is not None and self.choices and self.answer_kind == "choice":
             return f"{self.answer}) {self.answer_text}"
-        return self.answer
+        return self.answer_stated
 
 
 class Rationale(UnitRecord):

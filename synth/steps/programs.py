@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from synth.calls import Purpose
-from synth.models.sums import SIMULATED_FAILURE
+from synth.models.another_answer import SIMULATED_FAILURE
 from synth.records import Execution, Problem, Rationale, Test
 from synth.sandbox import Limits, Program, Result
 from synth.sandbox.testing import Outcome, Ran, program_in, run_tests

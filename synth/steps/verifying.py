@@ -22,7 +22,7 @@ from synth.sandbox import Limits, why_none
 from synth.steps.programs import CODE, PROGRAM, Running, verify_by_program, verify_by_tests
 from synth.steps.step import Step
 from synth.steps.unit import Unit
-from synth.verify import ANSWER, Verdict, Verifier, all_verifiers, as_verdict, verify_by_answer
+from synth.verify import ANSWER, Verdict, Verifier, all_verifiers, as_verdict, kind_of, verify_by_answer
 
 __all__ = ["VerifyingStep"]
 
@@ -32,8 +32,9 @@ class VerifyingStep(Step):
 
     verifier: str = ANSWER
     """What says whether a solution is right: `answer` compares its final answer with the gold one, and runs programs against the tests of
-    their problem; `code` does the latter alone; `program` runs the program of the reply and compares the answer that it computes; or the name
-    of a verifier in the pipeline's `code`, or of another package (entry point `synth.verifiers`). Programs run in a sandbox."""
+    their problem; `code` does the latter alone; `program` runs the program of the reply and compares the answer that it computes;
+    `constraints` checks the constraints of the problem; or the name of a verifier in the pipeline's `code`, or of another package (entry
+    point `synth.verifiers`). Programs run in a sandbox."""
     tolerance: Annotated[float, Field(ge=0, lt=1)] | None = None
     """Relative error that still counts as right for numbers; exact if not given."""
     f1: Annotated[float, Field(gt=0, le=1)] | None = None
@@ -88,7 +89,7 @@ class VerifyingStep(Step):
         if self.verifier == ANSWER:
             options: dict[str, Any] = {"tolerance": self.tolerance, "timeout": self.timeout, "f1_threshold": self.f1}
             # Mathematics may take as long as the time-out; the others take microseconds.
-            if problem.compared_as != "math":
+            if not kind_of(problem.compared_as).slow:
                 return verify_by_answer(rationale, problem, **options)
             return await asyncio.to_thread(verify_by_answer, rationale, problem, **options)
         verifier = self.known_verifiers()[self.verifier]
@@ -139,14 +140,16 @@ class VerifyingStep(Step):
     def _turns(self) -> MutableMapping[asyncio.AbstractEventLoop, asyncio.Semaphore]:
         return WeakKeyDictionary()
 
-    def verdict(self, rationale: Rationale, verdict: Verdict, name: str = "correct") -> Score:
-        """A verdict as a score of the rationale: null where the verifier could not say."""
+    def verdict(self, rationale: Rationale, verdict: Verdict, name: str = "correct", *, graded: bool = False) -> Score:
+        """A verdict as a score of the rationale, 1 where it is right or else 0; or its grade. Null where the verifier could not say."""
+        value = None if verdict.label == "undecided" else float(verdict.label == "right")
         return self.derive(
             Score,
             [rationale],
+            key=["grade"] if graded else None,
             target=rationale.id,
             name=name,
-            value=None if verdict.label == "undecided" else float(verdict.label == "right"),
+            value=verdict.grade if graded else value,
             label=verdict.label,
             judge=verdict.method,
             reason=verdict.detail,

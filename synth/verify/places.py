@@ -9,9 +9,9 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from synth.records import AnswerKind
-from synth.verify.kinds import kind_of
+from synth.verify.kinds import Kind, kind_of
 from synth.verify.latex import Box, last_box
-from synth.verify.statements import find_statements, value_after
+from synth.verify.statements import Statement, find_statements, value_after
 
 __all__ = ["LAST_WORDS", "Stated", "own_part", "statements"]
 
@@ -111,7 +111,7 @@ def _sentences(text: str, kind: AnswerKind) -> list[Stated]:
     sentences: list[Stated] = []
     of = kind_of(kind)
     for found in find_statements(text)[-_STATEMENTS_TRIED:]:
-        end = of.extent(text, found.end) or value_after(text, found.end, words=of.in_words, heading=found.heading)
+        end = _end(text, found, of)
         if text.count("**", found.start, end) % 2:  # "The answer is **B. Rome**."
             line = text.find("\n", end)
             closing = text.find("**", end, min(end + _LONGEST_EMPHASIS, line if line >= 0 else len(text)))
@@ -124,6 +124,15 @@ def _sentences(text: str, kind: AnswerKind) -> list[Stated]:
             rival = before.value if before is not None and _FINAL.fullmatch(text[before.end : found.end]) else None
             sentences.append(Stated(value, found.start, end, rival=rival))
     return sentences
+
+
+def _end(text: str, found: Statement, of: Kind) -> int:
+    """Where the value of a statement ends: with its sentence or line, whose ends inside of the value its kind passes over."""
+    inside = of.extent(text, found.end)
+    if inside is None:
+        return value_after(text, found.end, words=of.in_words, heading=found.heading)
+    rest = _REST_OF_LINE.match(text, inside)
+    return value_after(text, inside, words=of.in_words, heading=found.heading) if rest is None else rest.end()
 
 
 def _last_tag(text: str) -> Stated | None:

@@ -46,6 +46,8 @@ class Kind(ABC):
     """Whether an answer is read with the signs it has in the reply; else full-width signs are half-width ones."""
     objects: ClassVar[bool] = False
     """Whether an answer is a JSON object: a field `answer` of another type is then a field of the answer."""
+    inferred: ClassVar[bool] = True
+    """Whether `infer_kind` finds it in the form of a gold answer; else a problem has to name it."""
     short: ClassVar[bool] = False
     """Whether a statement of a few words with a question mark behind it states nothing."""
 
