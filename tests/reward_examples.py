@@ -25,6 +25,8 @@ class Example:
     """Completions that do not, in the most pleasing shapes."""
     each: Mapping[str, Callable[[str], Any]] = field(default_factory=dict)
     """Columns whose value depends on the completion, such as scores of its steps."""
+    padding: float = 0.0
+    """By how much it is known to pay for an answer that is repeated; of no reward that is new."""
     form_only: bool = False
     """Whether it looks at the form alone: then it is at most 1, so that with a weight below 1 it is less than the answer."""
 
@@ -38,7 +40,18 @@ class Example:
 CHOICE = {"answer": "B", "answer_kind": "choice", "choices": orjson.dumps(["red", "blue", "green"]).decode()}
 LONG = "Let us see. " * 40
 
+NETWORK = {
+    "Red Line": ["Old Gate", "Elm Hill", "Mill Park"],
+    "Blue Line": ["Elm Road", "Mill Park", "Elm Hill", "Swan Quay"],
+}
+LEGS = [["Red Line", "Old Gate", "Mill Park"], ["Blue Line", "Mill Park", "Swan Quay"]]
+
 EXAMPLES: dict[str, Example] = {
+    "constraints": Example(
+        {"constraints": orjson.dumps([{"id": "punctuation:no_comma"}, {"id": "detectable_format:title"}]).decode()},
+        ["<<Joy>> The answer is B.", "<think>Well, yes.</think>\n<<Joy>> It is so.", f"{LONG}\n<<Joy>>"],
+        ["<<Joy>> Well, yes.", "It is so.", "<think><<Joy>></think>\nIt is so.", LONG],
+    ),
     "correct": Example(
         CHOICE,
         ["The answer is B.", f"{LONG}\nThe answer is B.", "<think>Hm.</think>\n\\boxed{B}"],
@@ -88,10 +101,82 @@ EXAMPLES: dict[str, Example] = {
             LONG,
         ],
     ),
+    "tags": Example(
+        {"answer": '{"Ann": "knight", "Bob": "knave"}', "answer_kind": "assignment", "choices": "[]"},
+        [
+            "<think>Hm.</think><answer>Ann is a knight, and Bob is a knave.</answer>",
+            f"<think>{LONG}</think>\n<answer>(1) Ann is a knight\n(2) Bob is a knave</answer>",
+            '<think></think> So: <answer>{"Bob": "knave", "Ann": "knight"}</answer>',
+        ],
+        [
+            "<think>Hm.</think><answer>Ann is a knave, and Bob is a knave.</answer>",
+            "Ann is a knight, and Bob is a knave.",
+            "<think><answer>Ann is a knight, and Bob is a knave.</answer></think>",
+            "<think>Hm.</think><answer>Ann is a knight, and Bob is a knave.</answer><answer></answer>",
+            "<think>Hm.</think><answer>Ann is a knight or a knave, and Bob is a knight or a knave.</answer>",
+            "<think>Hm.</think><answer>Ann is a knight.</answer>",
+        ],
+    ),
+    "route": Example(
+        {
+            "answer": "Red Line: Old Gate to Mill Park; Blue Line: Mill Park to Swan Quay",
+            "answer_kind": "text",
+            "choices": "[]",
+            "reward_args": orjson.dumps({"network": NETWORK, "legs": LEGS, "weight": 1.2}).decode(),
+        },
+        [
+            "The answer is Red Line: Old Gate to Mill Park; Blue Line: Mill Park to Swan Quay.",
+            "<think>Hm.</think>\nThe answer is: Red: Old Gate - Mill Park; Blue: Mill Park - Swan Quay",
+        ],
+        [
+            "The answer is Red Line: Old Gate to Elm Hill; Blue Line: Elm Hill to Swan Quay.",
+            "The answer is Blue Line: Old Gate to Swan Quay.",
+            "The answer is Red Line: Mill Park to Swan Quay.",
+            "The answer is Red Line: Old Gate to Mill Park; Blue Line: Mill Park to Elm Hill; Blue Line: Elm Hill to Swan Quay.",
+            "<think>Red Line: Old Gate to Mill Park; Blue Line: Mill Park to Swan Quay</think>",
+        ],
+    ),
     "think_format": Example(
         {},
         ["<think>Hm.</think> Five.", f"<think>{LONG}</think>\nFive."],
         ["Five.", "<think>Hm.", "<think></think>Five.", "Hm.</think> Five."],
         form_only=True,
+    ),
+    "length_band": Example(
+        {**CHOICE, "reward_args": '{"low": 5, "high": 10}'},
+        ["The answer is B.", "Blue is seen at once. The answer is B.", f"{LONG * 9}\nThe answer is B."],
+        ["Blue is seen at once. The answer is A.", "It is one of these, I do not know.", LONG],
+    ),
+    "segments_penalty": Example(
+        CHOICE,
+        [
+            "The answer is B.",
+            "Wait. But wait. Hmm.\n" * 30 + "The answer is B.",
+            "It is blue. However, see.\nThe answer is B.",
+        ],
+        ["The answer is A.", "It is red.", LONG, "Wait.\nThe answer is C."],
+        padding=0.1,  # a long segment costs less than a short one: arXiv:2510.09535
+    ),
+    "majority": Example(
+        {key: CHOICE[key] for key in ("answer_kind", "choices")},
+        ["The answer is B.", "It is seen at once. The answer is B.", "\\boxed{B}"],
+        ["The answer is A.", "The answer is C.", "I do not know.", LONG],
+    ),
+    "majority_share": Example(
+        {key: CHOICE[key] for key in ("answer_kind", "choices")},
+        ["The answer is B.", "It is seen at once. The answer is B.", "\\boxed{B}"],
+        ["The answer is A.", "The answer is C.", "I do not know.", LONG],
+    ),
+    "step_aggregate": Example(
+        {**CHOICE, "reward_args": '{"how": "min"}'},
+        ["The answer is B.", "One.\nTwo.\nThe answer is B."],
+        ["The answer is A.", "One.\nTwo.\nThe answer is A.", LONG],
+        each={"step_scores": lambda said: [0.5] * len(said.splitlines()) if "is B" in said else "[1.0]"},
+    ),
+    "length_shape": Example(
+        CHOICE,
+        ["The answer is B.", "One.\nTwo.\nThree.\nThe answer is B.", "Step.\n" * 20 + "The answer is B."],
+        ["The answer is A.", "One.\nTwo.\nThree.\nThe answer is A.", LONG],
+        each={"step_scores": lambda said: [0.5 if "is B" in said else 1.0] * len(said.splitlines())},
     ),
 }

@@ -26,9 +26,9 @@ from synth.engine.todo import Todo, check_rows, first_of_input
 from synth.engine.units import run_unit
 from synth.engine.workers import Workers, units_in_flight
 from synth.errors import RunFolderError, Stopped
-from synth.files import Reach
 from synth.models import Model
 from synth.pipeline import Pipeline
+from synth.reach import Reach
 from synth.records import Rationale, content_id
 from synth.sources import Given, Source
 from synth.store.database import open_store

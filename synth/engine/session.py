@@ -213,7 +213,8 @@ def _source(
 ) -> Source:
     if name is None and pipeline.sample is None:
         raise UserError("the pipeline names no sample", fix="give the problems: --input FILE")
-    where = name if name is not None else str(shipped("samples") / str(pipeline.sample))
+    sample = str(pipeline.sample)
+    where = name if name is not None else sample if sample.startswith("make:") else str(shipped("samples") / sample)
     declared = load_mapping(mapping) if mapping is not None else None
     if declared is not None and maps:
         raise UserError("a declared mapping says which column gives what", fix="give --mapping, or --map")

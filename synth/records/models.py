@@ -20,6 +20,7 @@ __all__ = [
     "Author",
     "Call",
     "CallStatus",
+    "Constraint",
     "Critique",
     "Failure",
     "Media",
@@ -117,6 +118,20 @@ class Media(BaseModel):
     """What is said or written in it, where known."""
 
 
+class Constraint(BaseModel):
+    """Something that a reply has to comply with, beside being right, such as a length, a language or words that it may not use."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: Annotated[str, Field(pattern=r"^[a-z_]+:[a-z_]+$")]
+    """Which constraint of the catalogue, such as `punctuation:no_comma`; those of IFEval (arXiv:2311.07911) have its ids."""
+    args: Annotated[dict[str, JsonValue], Field(default_factory=dict)]
+    """Its arguments by name; empty where it has none."""
+    on: Literal["response", "reasoning", "both"] = "response"
+    """What has to comply: the visible reply, the reasoning (a thought, or of a reply without one what it says before its answer), or
+    each of them."""
+
+
 class Reward(BaseModel):
     """What rewards the completions of a problem in reinforcement learning, where it is not whether their answer is right."""
 
@@ -152,6 +167,8 @@ class Problem(UnitRecord):
     """A rubric, where the answer is scored by one."""
     media: tuple[Media, ...] = ()
     """Images and sounds, in the order in which the question speaks of them."""
+    constraints: tuple[Constraint, ...] = ()
+    """What a reply has to comply with; the question says it in words."""
     begun: str | None = None
     """The beginning of a reply, verbatim, from which a solver continues; None where it begins itself."""
     stage: Annotated[int, Field(ge=0)] | None = None
@@ -173,6 +190,8 @@ class Problem(UnitRecord):
         content = {name: value for name in fields if (value := made.__dict__[name]) != known[name].default}
         if made.media:
             content["media"] = [[m.kind, m.sha256 or m.uri, m.transcript] for m in made.media]
+        if made.constraints:
+            content["constraints"] = [[c.id, c.args, c.on] for c in made.constraints]
         if made.reward is not None:
             content["reward"] = [made.reward.name, made.reward.args]
         # Its content is known only now that it is validated; nobody has seen it yet.

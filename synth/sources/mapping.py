@@ -14,8 +14,9 @@ import orjson
 from pydantic import ValidationError
 
 from synth.errors import InputError
-from synth.files import Reach
+from synth.reach import Reach
 from synth.records import AnswerKind, Problem, Reward
+from synth.sources.constraints import read_constraints
 from synth.sources.json_values import NotJson, Written, parse_json
 from synth.sources.row_media import all_media
 from synth.verify import infer_kind, kind_of
@@ -36,6 +37,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "images": ("images", "image"),
     "audio": ("audio",),
     "media": ("media",),
+    "constraints": ("constraints",),
     "begun": ("begun",),
     "stage": ("stage",),
     "reward": ("reward_function",),  # a column `reward` is a number in most data sets
@@ -152,6 +154,7 @@ def to_problem(
         "evidence": tuple(map(str, evidence)) if isinstance(evidence, list) else (),
         "rubric": got.get("rubric"),
         "media": all_media(got, media),
+        "constraints": read_constraints(got.get("constraints"), _plain),
         "begun": _begun(got.get("begun"), mapping),
         "stage": _stage(got.get("stage"), mapping),
         "reward": _reward(got.get("reward")),

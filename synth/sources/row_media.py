@@ -8,8 +8,8 @@ from types import NoneType
 from typing import Any, Literal
 
 from synth.errors import InputError
-from synth.files import Reach
 from synth.media import check_media
+from synth.reach import Reach
 from synth.records import Media
 
 __all__ = ["MOST_MEDIA", "MOST_MEDIA_BYTES", "all_media"]

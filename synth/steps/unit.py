@@ -8,11 +8,11 @@ from typing import TypeVar
 
 from synth.calls import Caller
 from synth.errors import InputError, ModelError, SetupError, StepError
-from synth.files import Reach
 from synth.models import Capability, Completion, Model, Request, Unreadable, attach, read_structured, repair_turn
 from synth.models.base import THINKING_TOKENS
 from synth.models.continuation import Restarted, strip_prefix
 from synth.prompts import Lazy
+from synth.reach import Reach
 from synth.records import Critique, Failure, Node, Part, Problem, Rejection, Score, UnitRecord, derive, is_kept
 from synth.steps.sight import Sight, Verdict, about
 from synth.texts import repeated_share

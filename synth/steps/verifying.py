@@ -29,7 +29,8 @@ class VerifyingStep(Step):
     """A step that asks a verifier whether solutions are right."""
 
     verifier: str = ANSWER
-    """What says whether a solution is right: `answer` compares its final answer with the gold one; or the name of a verifier in the
+    """What says whether a solution is right: `answer` compares its final answer with the gold one; `constraints`
+    checks the constraints of the problem; or the name of a verifier in the
     pipeline's `code`, or of another package (entry point `synth.verifiers`)."""
     tolerance: Annotated[float, Field(ge=0, lt=1)] | None = None
     """Relative error that still counts as right for numbers; exact if not given."""

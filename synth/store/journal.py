@@ -21,7 +21,8 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from synth.errors import RunFolderError, Stopped, UserError
-from synth.files import advice_for, inside, make_folder, open_journal, regular
+from synth.files import advice_for, make_folder, open_journal
+from synth.reach import inside, regular
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

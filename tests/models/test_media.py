@@ -14,11 +14,11 @@ from support import ROOT, ask, endpoint, reply, run, synth, write_rows, yaml_fil
 from synth import media as module
 from synth.calls import Caller, Ledger
 from synth.errors import InputError, SetupError
-from synth.files import Reach
 from synth.media import check_media
 from synth.models import Request, Task
 from synth.models.endpoint import EndpointModel
 from synth.models.media import attach
+from synth.reach import Reach
 from synth.records import Media, Problem
 from synth.sources import open_source, row_media
 from synth.store.journal import Journal, read_entries
