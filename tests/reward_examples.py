@@ -38,6 +38,8 @@ class Example:
 
 
 CHOICE = {"answer": "B", "answer_kind": "choice", "choices": orjson.dumps(["red", "blue", "green"]).decode()}
+TESTS = [{"code": "assert add(1, 2) == 3"}, {"call": "add(2, 2)", "expected": 4}, {"call": "add(0, 0)", "expected": 0}]
+RIGHT, PARTLY = "def add(a, b):\n    return a + b", "def add(a, b):\n    return a + b if a else None"
 LONG = "Let us see. " * 40
 
 NETWORK = {
@@ -144,6 +146,21 @@ EXAMPLES: dict[str, Example] = {
             "The answer is Red Line: Mill Park to Swan Quay.",
             "The answer is Red Line: Old Gate to Mill Park; Blue Line: Mill Park to Elm Hill; Blue Line: Elm Hill to Swan Quay.",
             "<think>Red Line: Old Gate to Mill Park; Blue Line: Mill Park to Swan Quay</think>",
+        ],
+    ),
+    "tests_passed": Example(
+        {"tests": orjson.dumps(TESTS).decode()},
+        [
+            f"```python\n{RIGHT}\n```\n",
+            f"{LONG}\n```\n{RIGHT}\n```\n",
+            f"<think>Hm.</think>\n```python\n{RIGHT}\n```\n",
+        ],
+        [
+            f"```python\n{PARTLY}\n```",
+            f"<think>```python\n{RIGHT}\n```</think>",
+            "return a + b",
+            "```python\nimport os\nos._exit(0)\n```",
+            LONG,
         ],
     ),
     "think_format": Example(

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from tenacity import AsyncRetrying, retry_if_exception
 
 from synth.calls.budget import Budget, expected
+from synth.calls.executions import Executions
 from synth.calls.gathering import GATHER_FROM, Gathering
 from synth.calls.health import Health
 from synth.calls.kept import as_kept, tokens_of
@@ -79,6 +80,8 @@ class Caller:
         on_retry: Callable[[], None] | None = None,
     ) -> None:
         self.ledger = ledger
+        self.executions: Executions | None = None
+        """Runs programs; None where none is run, as in a plan."""
         self.budget = budget or Budget()
         self.counts = CallCounts()
         self.closing: Stopped | None = None

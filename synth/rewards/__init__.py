@@ -21,6 +21,7 @@ from synth.rewards.graded import action, numeric_smooth, ranking, set_match
 from synth.rewards.groups import majority, majority_share
 from synth.rewards.lengths import length_band, segments_penalty
 from synth.rewards.partial import partial, step_similarity
+from synth.rewards.programs import tests_passed
 from synth.rewards.registry import BatchReward, our_rewards
 from synth.rewards.route import route
 from synth.rewards.steps import length_shape, step_aggregate
@@ -45,6 +46,7 @@ __all__ = [
     "step_aggregate",
     "step_similarity",
     "tags",
+    "tests_passed",
     "think_format",
 ]
 
