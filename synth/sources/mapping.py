@@ -10,15 +10,17 @@ from decimal import Decimal
 from shlex import quote
 from typing import Any, get_args
 
+import orjson
 from pydantic import ValidationError
 
 from synth.errors import InputError
-from synth.files import Reach
+from synth.reach import Reach
 from synth.records import AnswerKind, Problem, Reward
 from synth.sources.constraints import read_constraints
 from synth.sources.json_values import NotJson, Written, parse_json
-from synth.sources.media_values import read_media
-from synth.verify import infer_kind
+from synth.sources.program_tests import read_tests
+from synth.sources.row_media import all_media
+from synth.verify import infer_kind, kind_of
 
 __all__ = ["FIELDS", "choose_mapping", "to_problem"]
 
@@ -40,9 +42,11 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "begun": ("begun",),
     "stage": ("stage",),
     "reward": ("reward_function",),  # a column `reward` is a number in most data sets
+    "tests": ("tests", "test_list"),
+    "entry_point": ("entry_point",),
 }
 """Fields of a problem that rows can give, each with the names of columns taken for it (in any case) unless a mapping says
-otherwise. `answer_index` counts from 0, `answer_number` from 1."""
+otherwise. `answer_index` counts from 0, `answer_number` from 1; `entry_point` is the function that the tests call."""
 
 _LETTERED = re.compile(r"\A\s*\(?([A-Za-z])[).:]\s*(.*)\Z", re.DOTALL)
 _MARK = "####"
@@ -76,6 +80,8 @@ def choose_mapping(columns: Sequence[str], given: Mapping[str, str]) -> dict[str
     mapping = {**{k: v for k, v in found.items() if v is not None}, **given}
     if "answer" not in given and ("answer_index" in mapping or "answer_number" in mapping):
         mapping.pop("answer", None)
+    if "tests" not in mapping and "entry_point" in mapping and "test" in free:
+        mapping["tests"] = "test"  # HumanEval; elsewhere `test` may say which split a row is of
     if "question" not in mapping:
         meant = _meant(columns)
         raise InputError(
@@ -141,6 +147,8 @@ def to_problem(
         answer, kind = _letter(answer, choices, labels), "choice"
     if answer is not None and kind is None:
         kind = infer_kind(answer, choices)
+    elif answer is not None and kind is not None:
+        answer = _fitting(answer, kind, choices)
     context, evidence = got.get("context"), got.get("evidence")
     fields: dict[str, Any] = {  # given only where there is something: each takes time, and most are empty in every row
         "context": str(context).strip() if context not in (None, "") else None,
@@ -150,11 +158,12 @@ def to_problem(
         "reference_solution": solution if isinstance(solution, str) and solution.strip() else None,
         "evidence": tuple(map(str, evidence)) if isinstance(evidence, list) else (),
         "rubric": got.get("rubric"),
-        "media": read_media(got, media),
+        "media": all_media(got, media),
         "constraints": read_constraints(got.get("constraints"), _plain),
         "begun": _begun(got.get("begun"), mapping),
         "stage": _stage(got.get("stage"), mapping),
         "reward": _reward(got.get("reward")),
+        "tests": read_tests(got.get("tests"), got.get("entry_point")),
     }
     used = {column for name, column in mapping.items() if name != "stage" or fields["stage"] is not None}
     problem = Problem.root(
@@ -164,7 +173,7 @@ def to_problem(
         **{name: value for name, value in fields.items() if value is not None and value != ()},
     )
     for name in sorted(needs):
-        if not getattr(problem, name):
+        if not getattr(problem, name) and not (name == "answer" and problem.tests):
             column = mapping.get(name)
             raise InputError(
                 f"{column!r} is missing, and the pipeline needs the {name}"
@@ -209,7 +218,26 @@ def _answer(
         return str(answer).strip()
     if isinstance(answer, (date, time)):
         return answer.isoformat()
+    if isinstance(answer, (list, dict)) and _names_values(got.get("answer_kind")):
+        return orjson.dumps(_plain(answer)).decode()
     raise InputError(f"the answer is a {type(answer).__name__}, not text or a number")
+
+
+def _names_values(kind: Any) -> bool:
+    """Whether answers of a kind can be lists or objects."""
+    return kind in get_args(AnswerKind) and not kind_of(kind).inferred
+
+
+def _fitting(answer: str, kind: AnswerKind, choices: Sequence[str]) -> str:
+    """A gold answer of a declared kind, in the form in which records hold such.
+
+    Raises:
+        InputError: it is none of that kind.
+    """
+    of = kind_of(kind)
+    if (why := of.unfit(answer, choices)) is not None:
+        raise InputError(f"the answer {answer[:80]!r} does not fit answer_kind {kind!r}: {why}")
+    return of.canonical(answer)
 
 
 def _place(name: str, index: Any, first: int, choices: Sequence[str]) -> str:

@@ -10,6 +10,7 @@ from synth.constraints import check_rationale, share_of
 from synth.plugins import functions
 from synth.records import Problem, Rationale
 from synth.verify.compare import compare_answers
+from synth.verify.gym import GYM, verify_by_gym
 from synth.verify.verdict import Label, Verdict
 
 __all__ = [
@@ -24,7 +25,7 @@ __all__ = [
 ]
 
 ANSWER = "answer"
-"""The name of the built-in verifier: the final answer against the gold one."""
+"""The name of the usual verifier: the final answer against the gold one."""
 
 
 CONSTRAINTS = "constraints"
@@ -61,7 +62,7 @@ def verify_by_answer(
 def verify_by_constraints(rationale: Rationale, problem: Problem) -> Verdict:
     """Whether a rationale complies with all constraints of its problem; undecided where one cannot be checked and none is broken."""
     findings = check_rationale(problem, rationale)
-    every = share_of(findings).all_right
+    share, every = share_of(findings)
     broken = [
         f"{one.id}: {found.reason}"
         for one, found in zip(problem.constraints, findings, strict=True)
@@ -69,7 +70,9 @@ def verify_by_constraints(rationale: Rationale, problem: Problem) -> Verdict:
     ]
     label: Label = "undecided" if every is None else "right" if every else "wrong"
     detail = "; ".join(broken)[:300] or ("all constraints" if findings else "the problem has no constraints")
-    return Verdict(label, rationale.answer, problem.answer or "", f"{CONSTRAINTS}/1", detail)
+    return Verdict(
+        label, rationale.answer, problem.answer or "", f"{CONSTRAINTS}/1", detail, share if every is False else None
+    )
 
 
 def verifies(name: str) -> Callable[[Verifier], Verifier]:
@@ -92,8 +95,8 @@ def verifies(name: str) -> Callable[[Verifier], Verifier]:
 
 @cache
 def all_verifiers() -> dict[str, Verifier]:
-    """Every verifier by its name: `answer`, `constraints`, and those that other packages register under the entry point `synth.verifiers`."""
-    found: dict[str, Verifier] = {ANSWER: verify_by_answer, CONSTRAINTS: verify_by_constraints}
+    """Every verifier by its name: `answer`, `constraints`, `gym`, and those that other packages register under the entry point `synth.verifiers`."""
+    found: dict[str, Verifier] = {ANSWER: verify_by_answer, CONSTRAINTS: verify_by_constraints, GYM: verify_by_gym}
     return {**functions("synth.verifiers", tuple(found)), **found}
 
 
