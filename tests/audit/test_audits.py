@@ -21,7 +21,7 @@ from synth.models import ScriptedModel, World
 from synth.records import Call, Critique, Failure, Node, Pair, Part, Problem, Rationale, Record, Rejection, Score
 from synth.store.database import open_store
 from synth.store.journal import Journal
-from synth.texts.thoughts import TABLE
+from synth.texts.marks import TABLE
 
 Corpus = list[Record]
 
