@@ -65,7 +65,8 @@ def test_it_is_rehearsed_on_its_sample(name: str, tmp_path: Path):
         ask(tmp_path / "run", f"SELECT count(*) FROM {table}")[0][0]
         for table in ("problems", "calls", "kept_rationales")
     )
-    assert calls >= problems > 0
+    assert problems > 0
+    assert calls >= problems if load_pipeline(name).role_names else calls == 0
     assert kept > 0
 
 
