@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from synth.audit import run_audits
-    from synth.engine.session import run
+    from synth.engine.from_python import run
     from synth.export import ExportOptions, export_dataset, export_run
     from synth.models import Completion, FunctionModel, Price, Reply, ScriptedModel, World, simulates
     from synth.pipeline import allow_code, load_pipeline
@@ -64,7 +64,7 @@ __all__ = [
 ]
 
 _HOME = {
-    "run": "synth.engine.session",
+    "run": "synth.engine.from_python",
     "ExportOptions": "synth.export",
     "export_dataset": "synth.export",
     "export_run": "synth.export",

@@ -25,6 +25,8 @@ class Example:
     """Completions that do not, in the most pleasing shapes."""
     each: Mapping[str, Callable[[str], Any]] = field(default_factory=dict)
     """Columns whose value depends on the completion, such as scores of its steps."""
+    padding: float = 0.0
+    """By how much it is known to pay for an answer that is repeated; of no reward that is new."""
     form_only: bool = False
     """Whether it looks at the form alone: then it is at most 1, so that with a weight below 1 it is less than the answer."""
 
@@ -36,6 +38,8 @@ class Example:
 
 
 CHOICE = {"answer": "B", "answer_kind": "choice", "choices": orjson.dumps(["red", "blue", "green"]).decode()}
+TESTS = [{"code": "assert add(1, 2) == 3"}, {"call": "add(2, 2)", "expected": 4}, {"call": "add(0, 0)", "expected": 0}]
+RIGHT, PARTLY = "def add(a, b):\n    return a + b", "def add(a, b):\n    return a + b if a else None"
 LONG = "Let us see. " * 40
 
 NETWORK = {
@@ -45,10 +49,59 @@ NETWORK = {
 LEGS = [["Red Line", "Old Gate", "Mill Park"], ["Blue Line", "Mill Park", "Swan Quay"]]
 
 EXAMPLES: dict[str, Example] = {
+    "constraints": Example(
+        {"constraints": orjson.dumps([{"id": "punctuation:no_comma"}, {"id": "detectable_format:title"}]).decode()},
+        ["<<Joy>> The answer is B.", "<think>Well, yes.</think>\n<<Joy>> It is so.", f"{LONG}\n<<Joy>>"],
+        ["<<Joy>> Well, yes.", "It is so.", "<think><<Joy>></think>\nIt is so.", LONG],
+    ),
     "correct": Example(
         CHOICE,
         ["The answer is B.", f"{LONG}\nThe answer is B.", "<think>Hm.</think>\n\\boxed{B}"],
         ["The answer is A.", "<think>It is B.</think>\nThe answer is A.", "I do not know.", LONG],
+    ),
+    "numeric_smooth": Example(
+        {"answer": "100", "answer_kind": "number"},
+        ["The answer is 100.", "The answer is 104.", f"{LONG}\nThe answer is 112.5."],
+        [
+            "The answer is 121.",
+            "<think>It is 100.</think>\nThe answer is 3.",
+            "I do not know.",
+            LONG,
+            "The answer is -100.",
+        ],
+    ),
+    "set_match": Example(
+        {"answer": '["move(cube, left)", "red", 3]', "answer_kind": "set"},
+        ['The answer is [3, "red", "move(cube, left)"].', 'The answer is [3, "red", "move(cube, right)"].'],
+        [
+            'The answer is ["red", "red", "red"].',
+            "The answer is [1, 2].",
+            'The answer is ["move(ball, right)"].',
+            "I do not know.",
+            LONG,
+        ],
+    ),
+    "ranking": Example(
+        {"answer": '["B", "A", "C"]', "answer_kind": "ranking"},
+        ['The answer is ["B", "A", "C"].', "The answer is [B] > [C] > [A].", f"{LONG}\nThe answer is A, B, C."],
+        ["The answer is C, A, B.", "The answer is B, A.", "The answer is B, A, C, B.", "I do not know.", LONG],
+    ),
+    "action": Example(
+        {
+            "answer": '{"type": "click", "name": "Add to cart", "$compare": {"name": {"rouge_l": 0.75}}}',
+            "answer_kind": "action",
+        },
+        [
+            '{"type": "click", "name": "Add to cart"}',
+            f'{LONG}\n{{"action": {{"type": "click", "name": "Add it to cart"}}}}',
+        ],
+        [
+            '{"type": "terminate"}',
+            '{"type": "click", "name": "Checkout"}',
+            '{"name": "Add to cart"}',
+            "click Add to cart",
+            LONG,
+        ],
     ),
     "partial": Example(
         CHOICE,
@@ -95,10 +148,62 @@ EXAMPLES: dict[str, Example] = {
             "<think>Red Line: Old Gate to Mill Park; Blue Line: Mill Park to Swan Quay</think>",
         ],
     ),
+    "tests_passed": Example(
+        {"tests": orjson.dumps(TESTS).decode()},
+        [
+            f"```python\n{RIGHT}\n```\n",
+            f"{LONG}\n```\n{RIGHT}\n```\n",
+            f"<think>Hm.</think>\n```python\n{RIGHT}\n```\n",
+        ],
+        [
+            f"```python\n{PARTLY}\n```",
+            f"<think>```python\n{RIGHT}\n```</think>",
+            "return a + b",
+            "```python\nimport os\nos._exit(0)\n```",
+            LONG,
+        ],
+    ),
     "think_format": Example(
         {},
         ["<think>Hm.</think> Five.", f"<think>{LONG}</think>\nFive."],
         ["Five.", "<think>Hm.", "<think></think>Five.", "Hm.</think> Five."],
         form_only=True,
+    ),
+    "length_band": Example(
+        {**CHOICE, "reward_args": '{"low": 5, "high": 10}'},
+        ["The answer is B.", "Blue is seen at once. The answer is B.", f"{LONG * 9}\nThe answer is B."],
+        ["Blue is seen at once. The answer is A.", "It is one of these, I do not know.", LONG],
+    ),
+    "segments_penalty": Example(
+        CHOICE,
+        [
+            "The answer is B.",
+            "Wait. But wait. Hmm.\n" * 30 + "The answer is B.",
+            "It is blue. However, see.\nThe answer is B.",
+        ],
+        ["The answer is A.", "It is red.", LONG, "Wait.\nThe answer is C."],
+        padding=0.1,  # a long segment costs less than a short one: arXiv:2510.09535
+    ),
+    "majority": Example(
+        {key: CHOICE[key] for key in ("answer_kind", "choices")},
+        ["The answer is B.", "It is seen at once. The answer is B.", "\\boxed{B}"],
+        ["The answer is A.", "The answer is C.", "I do not know.", LONG],
+    ),
+    "majority_share": Example(
+        {key: CHOICE[key] for key in ("answer_kind", "choices")},
+        ["The answer is B.", "It is seen at once. The answer is B.", "\\boxed{B}"],
+        ["The answer is A.", "The answer is C.", "I do not know.", LONG],
+    ),
+    "step_aggregate": Example(
+        {**CHOICE, "reward_args": '{"how": "min"}'},
+        ["The answer is B.", "One.\nTwo.\nThe answer is B."],
+        ["The answer is A.", "One.\nTwo.\nThe answer is A.", LONG],
+        each={"step_scores": lambda said: [0.5] * len(said.splitlines()) if "is B" in said else "[1.0]"},
+    ),
+    "length_shape": Example(
+        CHOICE,
+        ["The answer is B.", "One.\nTwo.\nThree.\nThe answer is B.", "Step.\n" * 20 + "The answer is B."],
+        ["The answer is A.", "One.\nTwo.\nThree.\nThe answer is A.", LONG],
+        each={"step_scores": lambda said: [0.5 if "is B" in said else 1.0] * len(said.splitlines())},
     ),
 }

@@ -9,7 +9,7 @@ import pytest
 
 from synth.errors import UserError
 from synth.rewards import partial, step_similarity
-from synth.rewards.steps import similarity
+from synth.rewards.partial import similarity
 
 THOUGHT = "<think>Hm.</think>"
 

@@ -19,10 +19,10 @@ from synth.store.database import open_store
 from synth.store.journal import Journal
 from synth.store.manifest import MANIFEST, Manifest, read_manifest
 from synth.store.materialize import materialize
-from synth.store.owners import BY_HAND
+from synth.store.owners import BY_HAND, CORPUS
 from synth.store.run_folder import RunFolder
 
-__all__ = ["add_by_hand", "adopt", "by_hand", "commit", "fingerprint_of", "judge", "take_off"]
+__all__ = ["add_by_hand", "adopt", "by_hand", "commit", "fingerprint_of", "judge_run", "take_off"]
 
 
 def commit(
@@ -32,7 +32,38 @@ def commit(
     journal.append("commit", commit_body(owner, fingerprint, records, first=first))
 
 
-def judge(
+def judge_run(
+    journal: Journal,
+    run: Path,
+    steps: Sequence[CorpusStep],
+    judged: Mapping[str, str | None],
+    changed: bool,
+    report: Callable[[str], None],
+) -> None:
+    """Apply the corpus steps of the pipeline, then those that were added manually, unless they have looked at just this.
+
+    Args:
+        journal: of the run.
+        run: the run folder.
+        steps: the corpus steps of the pipeline.
+        judged: the fingerprints of the steps that looked last, by owner; None where none did.
+        changed: whether units were done since then.
+        report: called with what steps have to say.
+    """
+    added = by_hand(run)
+    if not (steps or added or any(fingerprint is not None for fingerprint in judged.values())):
+        return
+    wanted = {CORPUS: fingerprint_of(steps), BY_HAND: fingerprint_of(added) if added else ""}
+    if judged == wanted and not changed:
+        return
+    # What an earlier session rejected is judged again.
+    commit(journal, BY_HAND, "", [])
+    _judge(journal, run, CORPUS, steps, wanted[CORPUS], report)
+    if added:
+        _judge(journal, run, BY_HAND, added, wanted[BY_HAND], report)
+
+
+def _judge(
     journal: Journal,
     run: Path,
     owner: str,
@@ -175,7 +206,7 @@ def _judge_by_hand(
         steps = _checked(curated, run)
         journal = Journal(run / "journal")
         try:
-            judge(journal, run, BY_HAND, steps, fingerprint_of(steps), report)
+            _judge(journal, run, BY_HAND, steps, fingerprint_of(steps), report)
         finally:
             journal.close()
         folder.remember(curated=curated, curated_signature=sign({"curated": curated}))

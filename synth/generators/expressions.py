@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from synth.generators.logic import Statement
 
-__all__ = ["decisive", "expression_text", "read_expression", "value_of"]
+__all__ = ["composed", "decisive", "expression_text", "read_expression", "value_of"]
 
 _LONGEST, _DEEPEST = 2_000, 40
 _BINDS = {"or": 1, "and": 2, "not": 3, "is": 4}
@@ -66,6 +66,25 @@ def value_of(statement: Statement, values: Sequence[bool]) -> bool:
         return values[parts[0]]
     inner = (value_of(part, values) for part in parts)
     return not next(inner) if sign == "not" else all(inner) if sign == "and" else any(inner)
+
+
+def composed(statement: Statement, names: Sequence[str], values: Sequence[bool]) -> list[str]:
+    """The evaluation of a statement, a step a line: the rule over the names, then each connective, from the inside out."""
+    steps = [f"The rule is: {expression_text(statement, names)}."]
+
+    def walk(part: Statement) -> bool:
+        sign, *parts = part
+        if sign == "is":
+            return values[parts[0]]
+        inner = [walk(one) for one in parts]
+        result = not inner[0] if sign == "not" else all(inner) if sign == "and" else any(inner)
+        words = [str(value).lower() for value in inner]
+        put_in = f"not {words[0]}" if sign == "not" else f" {sign} ".join(words)
+        steps.append(f"{expression_text(part, names)} is {put_in}, which is {str(result).lower()}.")
+        return result
+
+    walk(statement)
+    return steps
 
 
 def decisive(expression: str, values: Mapping[str, bool]) -> list[str]:

@@ -12,11 +12,21 @@ from pydantic import ValidationError
 from synth.bounded import nearest
 from synth.documented import field_docs
 from synth.errors import InputError
+from synth.generators.arithmetic import ArithmeticProblems
+from synth.generators.automaton import AutomatonProblems
+from synth.generators.bfs import BfsProblems
+from synth.generators.binary_search import BinarySearchProblems
+from synth.generators.brackets import BracketProblems
 from synth.generators.deduction import Deduction
 from synth.generators.generator import Generator
 from synth.generators.knights import Knights
+from synth.generators.parity import ParityProblems
+from synth.generators.permutation import PermutationProblems
 from synth.generators.query import name_and_options
 from synth.generators.rules import Rules
+from synth.generators.shortest_path import ShortestPathProblems
+from synth.generators.sort import SortProblems
+from synth.generators.symbolic import SymbolicProblems
 from synth.generators.transit import Transit
 from synth.plugins import plugins
 
@@ -24,7 +34,10 @@ __all__ = ["BUILT_IN", "all_generators", "checked", "generator_of", "list_genera
 
 G = TypeVar("G", bound=Generator)
 
-BUILT_IN: tuple[type[Generator], ...] = (Deduction, Knights, Rules, Transit)
+BUILT_IN: tuple[type[Generator], ...] = (
+    ArithmeticProblems, AutomatonProblems, BfsProblems, BinarySearchProblems, BracketProblems, ParityProblems, PermutationProblems,
+    ShortestPathProblems, SortProblems, SymbolicProblems, Deduction, Knights, Rules, Transit,
+)  # fmt: skip
 """Those of this package."""
 
 

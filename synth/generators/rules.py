@@ -9,7 +9,7 @@ from operator import or_
 from random import Random
 from typing import Annotated, Any, ClassVar
 
-from synth.generators.expressions import decisive, expression_text, value_of
+from synth.generators.expressions import composed, decisive, expression_text, value_of
 from synth.generators.generator import At, Generator, Item, Range, Twin, Values, within
 from synth.generators.logic import Statement, everywhere, flipped, random_world, worlds_of
 from synth.generators.themes import THEMES, Element, Theme
@@ -95,7 +95,7 @@ class Rules(Generator):
             answer_kind="boolean",
             solution=[
                 *_judged(world),
-                *_composed(world),
+                *composed(world.statement, names, world.values),
                 f"So {world.theme.result if result else world.theme.opposite}.",
             ],
             difficulty=len(names),
@@ -153,29 +153,6 @@ def _decisive(world: _World) -> list[int]:
 def _judged(world: _World) -> list[str]:
     """One step an element."""
     return [
-        f"{element.name}: {element.text}. {fact} So {element.name} is {_word(value)}."
+        f"{element.name}: {element.text}. {fact} So {element.name} is {str(value).lower()}."
         for element, fact, value in zip(world.elements, world.facts, world.values, strict=True)
     ]
-
-
-def _composed(world: _World) -> list[str]:
-    """The rule over the names of the elements, and one step a connective, from the inside out."""
-    names = [element.name for element in world.elements]
-    steps = [f"The rule is: {expression_text(world.statement, names)}."]
-
-    def walk(statement: Statement) -> bool:
-        sign, *parts = statement
-        if sign == "is":
-            return world.values[parts[0]]
-        values = [walk(part) for part in parts]
-        result = not values[0] if sign == "not" else all(values) if sign == "and" else any(values)
-        put_in = f"not {_word(values[0])}" if sign == "not" else f" {sign} ".join(map(_word, values))
-        steps.append(f"{expression_text(statement, names)} is {put_in}, which is {_word(result)}.")
-        return result
-
-    walk(world.statement)
-    return steps
-
-
-def _word(value: bool) -> str:
-    return "true" if value else "false"

@@ -6,8 +6,10 @@ from synth.models.media import attach
 from synth.models.probe import probe
 from synth.models.profile import ModelProfile, Profile, bind_roles, load_profile, make_model
 from synth.models.request import Completion, Message, Request, Task, TaskKind, replay_key
-from synth.models.scripted import Script, ScriptedModel, Simulator, World, simulates
+from synth.models.scripted import ScriptedModel
+from synth.models.simulators import Script, Simulator, simulates
 from synth.models.structured import NUMBERED_BY, Reply, Unreadable, read_structured, repair_turn
+from synth.models.world import World
 
 __all__ = [
     "NUMBERED_BY",

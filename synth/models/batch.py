@@ -14,14 +14,15 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from typing import Annotated, Any, NamedTuple, TypeVar
-from urllib.parse import quote, urlencode
 from uuid import uuid4
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from synth.errors import ModelError, Stopped
 from synth.models.base import StateStore
+from synth.models.batch_interface import Batch, BatchInterface
+from synth.models.batch_notes import BatchNotes
 from synth.models.endpoint import EndpointModel
 from synth.models.refusals import refusal_of_server
 from synth.models.request import Completion, Request
@@ -33,9 +34,6 @@ __all__ = ["BatchModel", "BatchSettings"]
 
 T = TypeVar("T")
 
-_ENDED = frozenset({"completed", "failed", "expired", "cancelled"})
-_NO_ROOM = "token_limit_exceeded"
-"""The code of a batch that was refused because too much is queued: nothing of it was asked."""
 MOST_BYTES = 100_000_000
 """Of one file of requests: half of what OpenAI and Azure take."""
 _BYTES_A_REPLY = 2**20
@@ -60,48 +58,6 @@ class BatchSettings(BaseModel):
     forget: tuple[str, ...] = ()
     """Batches, by the names the endpoint gave them, whose replies can no longer be had: what they were asked is asked
     again."""
-
-
-class _File(BaseModel):
-    """A file, as far as we look."""
-
-    id: str
-
-
-class _Refusal(BaseModel):
-    code: str | None = None
-    message: str | None = None
-
-
-class _Refusals(BaseModel):
-    data: list[_Refusal] | None = None
-
-
-class _Counts(BaseModel):
-    completed: int = 0
-
-
-class _Batch(BaseModel):
-    """A batch, as far as we look."""
-
-    id: str
-    status: str
-    created_at: int = 0
-    output_file_id: str | None = None
-    error_file_id: str | None = None
-    errors: _Refusals | None = None
-    request_counts: _Counts | None = None
-    metadata: dict[str, Any] | None = None
-
-
-class _Batches(BaseModel):
-    """A page of a list of batches, the newest first."""
-
-    data: list[_Batch]
-    has_more: bool | None = False
-
-
-M = TypeVar("M", _File, _Batch, _Batches)
 
 
 class _Waiting(NamedTuple):
@@ -129,6 +85,7 @@ class BatchModel(EndpointModel):
         self._batch_of: dict[str, str] = {}
         """The batch that is to answer a request, by replay key, of this session or an earlier one."""
         self._token_of: dict[str, str] = {}
+        self._notes: BatchNotes  # from when it is started
         self._arrived = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
@@ -198,31 +155,13 @@ class BatchModel(EndpointModel):
         task.add_done_callback(self._tasks.discard)
 
     @property
-    def _http(self) -> HttpTransport:
+    def _endpoint(self) -> BatchInterface:
         assert isinstance(self._transport, HttpTransport)
-        return self._transport
+        return BatchInterface(self._transport, self.base_url, self._refusal)
 
     def _refusal(self, reply: HttpReply) -> ModelError:
         reply = reply._replace(body=scrub(reply.body))
         return refusal_of_server(reply, self.base_url, model=self.model_id, key_variable=self._key_variable)
-
-    async def _read(self, asked: Awaitable[HttpReply], kind: type[M]) -> M:
-        """What the endpoint says to a question of the batch interface.
-
-        Raises:
-            ModelError: it refused, no reply came, or something else than the interface has.
-        """
-        reply = await asked
-        if not 200 <= reply.status < 300:
-            raise self._refusal(reply)
-        try:
-            return kind.model_validate_json(reply.body)
-        except ValidationError as error:
-            what = (
-                f"{self.base_url} did not answer as the batch interface of OpenAI does ({error.error_count()} fields)"
-            )
-            fix = "does this endpoint have batches? without batch: calls are made one by one"
-            raise ModelError("malformed", what, retriable=True, fix=fix) from error
 
     async def _patiently(self, batch: str, ask: Callable[[], Awaitable[T]]) -> T:
         """The answer about something that is paid for: asked again as long as it may still come.
@@ -292,16 +231,15 @@ class BatchModel(EndpointModel):
 
     async def _submit(self, path: str, lines: Mapping[str, bytes]) -> None:
         token = uuid4().hex
-        self._kept.write({"token": token, "keys": list(lines), "at": int(time.time())})
+        self._notes.write_leaving(token, lines)
         try:
             content = b"\n".join(lines.values()) + b"\n"
-            sent = self._http.upload("/files", {"purpose": "batch"}, "requests.jsonl", content)
-            file = await self._read(sent, _File)
-            batch = await self._create(path, file.id, token)
+            file = await self._endpoint.upload(content)
+            batch = await self._create(path, file, token)
         except ModelError:
-            self._kept.write({"token": token, "void": True})
+            self._notes.write_void(token)
             raise
-        self._kept.write({"token": token, "batch": batch})
+        self._notes.write_name(token, batch)
         self._kept.report(f"model {self.name}: batch {batch} with {len(lines):,} calls is under way")
         self._token_of[batch] = token
         self._batch_of |= dict.fromkeys(lines, batch)
@@ -310,73 +248,32 @@ class BatchModel(EndpointModel):
     async def _create(self, path: str, file: str, token: str) -> str:
         """Make a batch of a file; its name."""
         try:
-            asked = {
-                "input_file_id": file,
-                "endpoint": path,
-                "completion_window": "24h",
-                "metadata": {"synth": token},
-            }
-            return (await self._read(self._http.post("/batches", asked), _Batch)).id
+            return await self._endpoint.make(path, file, token)
         except ModelError as error:
             if error.fatal or error.cause not in {"timeout", "connection", "server", "malformed"}:
                 raise
             # It may be there all the same, and a second one would be paid too.
             await asyncio.sleep(min(self._batch.poll_seconds, 5.0))
-            found = await self._patiently("(being made)", lambda: self._look_for({token: int(time.time())}))
+            found = await self._patiently("(being made)", lambda: self._endpoint.look_for({token: int(time.time())}))
             if token not in found:
                 raise
             return found[token]
-
-    async def _look_for(self, lost: Mapping[str, int]) -> dict[str, str]:
-        """Batches by their tokens, of those that are there; `lost` says when each was sent, in seconds since 1970."""
-        found: dict[str, str] = {}
-        last = ""
-        a_day_before = min(lost.values()) - 86_400  # clocks differ
-        while True:
-            after = {"after": last} if last else {}
-            page = await self._read(self._http.get(f"/batches?{urlencode({'limit': 100, **after})}"), _Batches)
-            for batch in page.data:
-                token = str((batch.metadata or {}).get("synth"))
-                if token in lost:
-                    found[token] = batch.id
-            done = len(found) == len(lost) or not page.has_more or not page.data
-            if done or page.data[-1].created_at < a_day_before or last == page.data[-1].id:
-                return found
-            last = page.data[-1].id
 
     # Taking up what earlier sessions sent.
 
     async def _find_again(self) -> None:
         """Take up the batches of earlier sessions that hold requests whose reply is not on record."""
-        sent: dict[str, dict[str, Any]] = {}
-        for entry in self._kept.entries():
-            sent.setdefault(entry["token"], {}).update(entry)
-        sent = {token: one for token, one in sent.items() if not one.get("void")}
-        # Where the client died between sending a batch and learning its name.
-        lost = {token: int(one.get("at", 0)) for token, one in sent.items() if "batch" not in one}
-        if lost:
+        self._notes = BatchNotes(self._kept)
+        if lost := self._notes.unnamed():
             try:
-                found = await self._look_for(lost)
+                found = await self._endpoint.look_for(lost)
             except ModelError as error:
                 what = f"whether batches of an earlier session are there cannot be seen: {error.what}"
                 fix = error.fix or "give the same command again later"
                 raise Stopped(what, where=f"model {self.name}", fix=fix) from error
             for token, name in found.items():
-                sent[token]["batch"] = name
-                self._kept.write({"token": token, "batch": name})
-        times: dict[str, int] = {}
-        for token, one in sent.items():
-            batch = one.get("batch")
-            if batch is None or batch in self._batch.forget:
-                continue
-            self._token_of[batch] = token
-            for key in one.get("keys", ()):
-                times[key] = times.get(key, 0) + 1
-                # A request that is on record as often as it was in batches has had its last answer.
-                if times[key] > self._kept.attempts(key):
-                    self._batch_of[key] = batch
-                else:
-                    self._batch_of.pop(key, None)
+                self._notes.write_name(token, name)
+        self._token_of, self._batch_of = self._notes.open(self._batch.forget)
 
     # Following.
 
@@ -394,9 +291,8 @@ class BatchModel(EndpointModel):
             for file in (seen.output_file_id, seen.error_file_id):
                 if file is not None:
                     mine -= await self._deliver(batch, file, mine)
-            refusals = (seen.errors.data if seen.errors else None) or []
-            said = redact("; ".join(r.message or r.code or "" for r in refusals))
-            if seen.status == "failed" and any(r.code == _NO_ROOM for r in refusals):
+            said = redact(seen.said)
+            if seen.status == "failed" and seen.found_no_room:
                 refused = True
                 self._put_back(batch, mine, said)
             elif seen.status == "failed":
@@ -416,17 +312,16 @@ class BatchModel(EndpointModel):
             else:
                 self._room.set()
 
-    async def _end_of(self, batch: str) -> _Batch:
+    async def _end_of(self, batch: str) -> Batch:
         """The batch when it has ended; errors as for `_patiently`."""
-        path, reported = f"/batches/{quote(batch, safe='')}", -1
+        reported = -1
         while True:
-            seen = await self._patiently(batch, lambda: self._read(self._http.get(path), _Batch))
-            if seen.status in _ENDED:
+            seen = await self._patiently(batch, lambda: self._endpoint.look_at(batch))
+            if seen.has_ended:
                 return seen
-            done = seen.request_counts.completed if seen.request_counts else 0
-            if done != reported:
-                reported = done
-                self._kept.report(f"model {self.name}: batch {batch} is {seen.status}, {done:,} calls done")
+            if seen.done != reported:
+                reported = seen.done
+                self._kept.report(f"model {self.name}: batch {batch} is {seen.status}, {reported:,} calls done")
             await asyncio.sleep(self._batch.poll_seconds)
 
     async def _deliver(self, batch: str, file: str, wanted: AbstractSet[str]) -> set[str]:
@@ -446,37 +341,8 @@ class BatchModel(EndpointModel):
                     self._settle([key], reply)
 
         most = MOST_BYTES_OF_REPLY + len(wanted) * _BYTES_A_REPLY
-        await self._patiently(batch, lambda: self._read_lines(file, most, deliver))
+        await self._patiently(batch, lambda: self._endpoint.read_lines(file, most, deliver))
         return delivered
-
-    async def _read_lines(self, file: str, most: int, take: Callable[[bytes], None]) -> None:
-        """Give `take` the lines of a file of the endpoint, which has at most `most` bytes.
-
-        Raises:
-            ModelError: it is not to be had, or has no end.
-        """
-        size, rest = 0, bytearray()
-
-        def split(piece: bytes) -> None:
-            nonlocal size, rest
-            size += len(piece)
-            rest += piece
-            if size > most:
-                raise ModelError("malformed", f"{self.base_url}: the file {file} has more than {most // 2**20:,} MiB")
-            if len(rest) > MOST_BYTES_OF_REPLY:
-                longest = MOST_BYTES_OF_REPLY // 2**20
-                what = f"{self.base_url}: a line of the file {file} has more than {longest} MiB"
-                raise ModelError("malformed", what)
-            if b"\n" in piece:
-                *lines, last = bytes(rest).split(b"\n")
-                rest = bytearray(last)
-                for line in lines:
-                    take(line)
-
-        reply = await self._http.download(f"/files/{quote(file, safe='')}/content", split)
-        if not 200 <= reply.status < 300:
-            raise self._refusal(reply)
-        take(bytes(rest))
 
     def _put_back(self, batch: str, keys: Iterable[str], said: str) -> None:
         """A batch was refused because too much is queued: what it was to ask goes out later, or in smaller batches."""
@@ -486,7 +352,7 @@ class BatchModel(EndpointModel):
         others = self._under_way - {batch}
         if not others and len(keys) <= 1:
             self._stop(batch, said, "give the same command again later, when the endpoint has room")
-        self._kept.write({"token": self._token_of[batch], "void": True})
+        self._notes.write_void(self._token_of[batch])
         if others:
             later = "it goes out again when another has ended"
         else:

@@ -10,21 +10,19 @@ from functools import cache
 from typing import Any
 
 from synth.models import unpacking
-from synth.models.keys import ClientCertificate
-from synth.models.transport import (
-    CONNECT_SECONDS,
-    HttpReply,
-    Transport,
+from synth.models.faults import (
     broken_off,
     cut,
     no_tls,
     of_body,
-    proxy_of,
     timed_out,
     unreachable,
     untrusted,
     unusable_certificate,
 )
+from synth.models.keys import ClientCertificate
+from synth.models.network import proxy_of
+from synth.models.transport import CONNECT_SECONDS, HttpReply, Transport
 from synth.models.unpacking import PACKINGS, TooLargeError, Unpacker
 
 __all__ = ["OfficialTransport"]

@@ -22,7 +22,7 @@ from synth.models.batch import BatchModel, BatchSettings
 from synth.models.endpoint import Client, Continuation
 from synth.models.keys import ClientCertificate
 from synth.redact import redact
-from synth.texts.thoughts import Mark
+from synth.texts.marks import Mark
 
 __all__ = ["ModelProfile", "Profile", "bind_roles", "load_profile", "make_model"]
 
@@ -231,7 +231,8 @@ def make_model(name: str, profile: Profile, named_in: NamedIn = COMMAND_LINE) ->
     """
     from synth.models.embedded import EmbeddedModel
     from synth.models.endpoint import EndpointModel
-    from synth.models.scripted import ScriptedModel, World
+    from synth.models.scripted import ScriptedModel
+    from synth.models.world import World
 
     given = profile.models.get(name)
     if given is not None and given.local is not None:

@@ -6,30 +6,34 @@ mean is read in one place, `reading.py`, whichever transport brought them.
 
 from __future__ import annotations
 
-import os
-import re
 import time
-import urllib.request
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import unquote, urlsplit
 
 import orjson
 
-from synth.addresses import is_loopback, origin_of
-from synth.errors import ModelError, SetupError
+from synth.addresses import origin_of
+from synth.errors import SetupError
+from synth.models.faults import (
+    PROXY_FIX,
+    causes_of,
+    cut,
+    fault_of,
+    of_body,
+    unreachable,
+    untrusted,
+    unusable_certificate,
+)
 from synth.models.keys import ClientCertificate
-from synth.models.unpacking import PACKINGS, TooLargeError, Unpacker, unpacked
-from synth.redact import keep_secret, redact
+from synth.models.network import own_authorities, proxy_of
+from synth.models.unpacking import PACKINGS, Unpacker, unpacked
 
 if TYPE_CHECKING:
     from pyreqwest.client import Client, ClientBuilder
-    from pyreqwest.exceptions import PyreqwestError
     from pyreqwest.multipart import FormBuilder
     from pyreqwest.response import Response
 
@@ -48,7 +52,6 @@ STREAMS = 100
 """Requests in flight on one client of the library over TLS. Over HTTP/2 it keeps one connection to a host, servers take some 100
 requests on one (RFC 9113 recommends no fewer), and what is beyond waits unseen while its time runs."""
 
-_IS_IT_THERE = "is the server running, and is base_url right?"
 _NONE: Mapping[str, str] = {}
 
 
@@ -177,11 +180,11 @@ class HttpTransport(Transport):
             try:
                 builder = builder.proxy(ProxyBuilder.all(self._proxy))
             except ValueError as error:
-                raise unreachable(self._base_url, f"the proxy is no address ({error})", _PROXY) from error
+                raise unreachable(self._base_url, f"the proxy is no address ({error})", PROXY_FIX) from error
         try:
             return self._trusting(builder).build()
         except BuilderError as error:
-            said = _causes(error)[-1]
+            said = causes_of(error)[-1]
             if "CA certificates" in said:
                 fix = "install the package ca-certificates, or export SSL_CERT_FILE=/path/to/authorities.pem"
                 raise untrusted(self._base_url, "this machine has no list of authorities", fix) from error
@@ -192,7 +195,7 @@ class HttpTransport(Transport):
         if not self._tls:
             # No TLS is spoken at all; and without this no client is made where a machine has no list of authorities.
             return builder.danger_accept_invalid_certs(True)
-        for authority in _own_authorities():
+        for authority in own_authorities():
             builder = builder.add_root_certificate_pem(authority)
         if self._identity is not None:
             try:
@@ -273,7 +276,7 @@ class HttpTransport(Transport):
         except PyreqwestError as error:
             # Later it may have worked on it.
             stale = time.monotonic() < sent + AT_ONCE_SECONDS and rested is not None and rested > RESTED_SECONDS
-            fault = self._fault(error, stale=stale)
+            fault = fault_of(error, self._base_url, seconds=self._timeout, proxy=self._proxy, stale=stale)
             if fault.stale:  # it met the closing: this server waits less
                 self._idle_seconds = min(self._idle_seconds, (rested or 0.0) / 2)
                 self._lanes = []
@@ -291,66 +294,10 @@ class HttpTransport(Transport):
             self._lanes.append(lane)
         return lane
 
-    def _fault(self, error: PyreqwestError, *, stale: bool) -> ModelError:
-        """Why no whole reply came; the classes of the library are coarse, and its chain of causes says more."""
-        from pyreqwest.exceptions import DecodeError
-
-        causes = _causes(error)
-        said = causes[-1]
-        if "client error (Connect)" in causes:
-            return self._unconnected(error, causes)
-        if isinstance(error, TimeoutError):
-            return timed_out(self._timeout)
-        if "request or response body error" in causes:
-            return broken_off(self._base_url)
-        if "head is too large" in said:
-            return ModelError("malformed", f"{self._base_url}: the headers of its reply do not end")
-        if isinstance(error, DecodeError):
-            return cut(self._base_url, f"it does not speak HTTP ({said})")
-        if "fatal alert" in said:  # TLS 1.3 finds out so late that a client certificate is missing
-            return self._unconnected(error, causes)
-        if _CLOSED.search(said):
-            return cut(self._base_url, "it was closed without a reply", stale=stale)
-        return cut(self._base_url, said)
-
-    def _unconnected(self, error: PyreqwestError, causes: list[str]) -> ModelError:
-        """Why no connection came about."""
-        url, said, all_said = self._base_url, causes[-1], " ".join(causes)
-        if isinstance(error, TimeoutError):
-            return unreachable(url, "no connection was made in time", _IS_IT_THERE)
-        if "dns error" in causes:
-            if self._proxy is not None:
-                return unreachable(url, f"there is no host {urlsplit(self._proxy).hostname} (the proxy)", _PROXY)
-            fix = "check the host's name in base_url, and this machine's network"
-            return unreachable(url, f"there is no host {urlsplit(url).hostname}", fix)
-        if "CaUsedAsEndEntity" in said:
-            return untrusted(url, "its certificate is that of an authority, which may not be a server's too", _LEAF)
-        if "invalid peer certificate" in said:
-            return untrusted(url, said)
-        if "fatal alert" in said and "ertificate" in said:
-            return untrusted(url, f"it wants a client certificate ({said})", _IDENTITY)
-        if "InvalidContentType" in said:
-            return no_tls(url)
-        if "tunnel error" in all_said or (self._proxy is not None and "tcp connect error" in causes):
-            return unreachable(url, f"by its proxy: {said}", _PROXY)
-        if "tcp connect error" in causes:
-            return unreachable(url, said, _IS_IT_THERE)
-        return cut(url, said)  # accepted, and then dropped
-
     async def close(self) -> None:
         for lane in self._lanes:
             await lane.client.close()
         self._lanes = []
-
-
-_CLOSED = re.compile(r"connection closed before|reset by peer|broken pipe|close_notify", re.IGNORECASE)
-"""What the library says where a server closed a connection without a reply."""
-_PROXY = "check the proxy that HTTPS_PROXY or HTTP_PROXY names"
-_LEAF = (
-    "sign a certificate of its own for it with that authority, or make it again with openssl req -x509 …"
-    " -addext basicConstraints=critical,CA:FALSE"
-)
-_IDENTITY = "give the certificate and key that it takes: client_certificate and client_key in the profile"
 
 
 def standard_headers(key: str | None, more: Mapping[str, str]) -> dict[str, str]:
@@ -372,85 +319,3 @@ def _headers_of(response: Response) -> dict[str, str]:
             with suppress(ValueError):
                 readable[name] = response.headers[name]
         return readable
-
-
-def _causes(error: PyreqwestError) -> list[str]:
-    """What an error of the library says, from the outermost cause to the innermost."""
-    details = getattr(error, "details", None) or {}
-    return [cause["message"] for cause in details.get("causes") or ()] or [str(error.message)]
-
-
-def of_body(url: str, error: ConnectionError) -> ModelError:
-    """What is wrong with a body that came."""
-    if isinstance(error, TooLargeError):
-        return ModelError("malformed", f"{url}: {error}")
-    return cut(url, str(error))
-
-
-def timed_out(seconds: float) -> ModelError:
-    """No reply within the time an attempt may take."""
-    return ModelError("timeout", f"no reply within {seconds:g} s", retriable=True)
-
-
-def broken_off(url: str) -> ModelError:
-    """Half a reply."""
-    return ModelError("connection", f"{url} broke off in the middle of its reply", retriable=True)
-
-
-def cut(url: str, said: str, *, stale: bool = False) -> ModelError:
-    """A connection that was made, and brought no reply."""
-    return ModelError("connection", f"{url} cut the connection: {redact(said)}", retriable=True, stale=stale)
-
-
-def unreachable(url: str, said: str, fix: str = _IS_IT_THERE) -> ModelError:
-    """No connection."""
-    return ModelError("connection", f"cannot reach {url}: {redact(said)}", retriable=True, fatal=True, fix=fix)
-
-
-_AUTHORITY = "fix the server's certificate, or name the authority that signed it: export SSL_CERT_FILE=…"
-
-
-def untrusted(url: str, said: str, fix: str = _AUTHORITY) -> ModelError:
-    """A certificate that one of the two sides does not take."""
-    return ModelError("connection", f"cannot trust {url}: {redact(said)}", fatal=True, fix=fix)
-
-
-def no_tls(url: str) -> ModelError:
-    """The other side speaks, but no TLS."""
-    fix = f"base_url: http://{url.removeprefix('https://')}"
-    return ModelError("connection", f"cannot reach {url}: the server speaks no TLS", fatal=True, fix=fix)
-
-
-def unusable_certificate(said: str) -> SetupError:
-    """A client certificate that no connection can be made with."""
-    fix = (
-        "client_certificate names a file in PEM; client_key the one with its key (not encrypted), where that is another"
-    )
-    return SetupError(f"the client certificate cannot be used: {said}", fix=fix)
-
-
-def proxy_of(base_url: str) -> str | None:
-    """The proxy of the environment for this URL; asked once, because asking is slow. This machine is spoken to directly."""
-    parts = urlsplit(base_url)
-    if parts.hostname is None or is_loopback(base_url) or urllib.request.proxy_bypass(parts.hostname):
-        return None
-    proxy = urllib.request.getproxies().get(parts.scheme)
-    if not proxy:
-        return None
-    proxy = proxy if "://" in proxy else f"http://{proxy}"
-    if (password := urlsplit(proxy).password) is not None:
-        keep_secret(unquote(password))
-    return proxy
-
-
-def _own_authorities() -> list[bytes]:
-    """The certificates in the file that `SSL_CERT_FILE` names, which macOS and Windows would not look at."""
-    own = os.environ.get("SSL_CERT_FILE")
-    try:
-        parts = Path(own).read_bytes().split(_BEGIN)[1:] if own else []
-    except OSError:
-        return []  # where the system reads it too, it says so
-    return [_BEGIN + part[: part.index(_END)] + _END for part in parts if _END in part]
-
-
-_BEGIN, _END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"

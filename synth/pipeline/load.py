@@ -12,17 +12,19 @@ from pydantic import ValidationError
 from synth.bounded import nearest
 from synth.corpus import CorpusStep, all_corpus_steps
 from synth.errors import InputError, UserError
-from synth.files import Reach
 from synth.generators import read_generator
 from synth.models import Simulator
+from synth.pipeline.blocks import MOST_DEPTH, Reader
 from synth.pipeline.catalogue import catalogue, find_pipeline
 from synth.pipeline.check import Use, check_corpus, check_flow, check_names, check_prompts, check_roles
 from synth.pipeline.code import Code, CodeFile, load_code, read_code
 from synth.pipeline.document import Document, Place, document_of, place_in, read_document
 from synth.pipeline.draft import Draft, Finding, near
-from synth.pipeline.expand import MOST_DEPTH, Item, Reader, expand
+from synth.pipeline.expand import expand
 from synth.pipeline.extend import CHANGES, change
+from synth.pipeline.items import Item
 from synth.pipeline.spec import Pipeline, PipelineHead
+from synth.reach import Reach
 from synth.shipped import shipped
 from synth.steps import Step, all_steps
 from synth.yaml_text import Path as YamlPath

@@ -9,7 +9,10 @@ from synth.records.models import (
     Author,
     Call,
     CallStatus,
+    Constraint,
     Critique,
+    Execution,
+    ExecutionStatus,
     Failure,
     Media,
     Node,
@@ -26,6 +29,7 @@ from synth.records.models import (
     record_fields,
 )
 from synth.records.parts import solution_of, spans_of
+from synth.records.program_tests import Test
 
 __all__ = [
     "COMPARE",
@@ -35,7 +39,10 @@ __all__ = [
     "Author",
     "Call",
     "CallStatus",
+    "Constraint",
     "Critique",
+    "Execution",
+    "ExecutionStatus",
     "Failure",
     "InUnit",
     "Media",
@@ -48,6 +55,7 @@ __all__ = [
     "Rejection",
     "Reward",
     "Score",
+    "Test",
     "ThoughtKind",
     "UnitRecord",
     "canonical_json",

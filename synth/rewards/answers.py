@@ -12,7 +12,7 @@ from synth.records import AnswerKind
 from synth.rewards.registry import reward
 from synth.verify import Verdict, verify_answer
 
-__all__ = ["choices_of", "correct", "judged", "think_format"]
+__all__ = ["choices_of", "correct", "correct_or_unknown", "judged", "think_format"]
 
 _THOUGHT = re.compile(r"\s*<think>((?:(?!</?think>).)*)</think>((?:(?!</?think>).)*)", re.DOTALL)
 
@@ -48,6 +48,13 @@ def judged(
 ) -> Verdict:
     """How the answer that a completion states compares with the gold one; arguments as those of `correct`."""
     return verify_answer(completion, answer, kind=answer_kind or None, choices=choices_of(choices))
+
+
+def correct_or_unknown(
+    completion: str, answer: str | None, answer_kind: AnswerKind | None = None, choices: str | Sequence[str] = ()
+) -> bool:
+    """Whether a completion states the gold answer, or there is none that it could be compared with."""
+    return not answer or judged(completion, answer, answer_kind, choices).label in {"right", "undecided"}
 
 
 def choices_of(given: str | Sequence[str] | None) -> tuple[str, ...]:

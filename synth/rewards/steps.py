@@ -1,102 +1,108 @@
-"""Rewards of a single step, and partial ones."""
+"""Rewards made of scores of the steps of a completion, such as those of a process reward model."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from difflib import SequenceMatcher
-from typing import Annotated
+import math
+import operator
+import statistics
+from collections.abc import Callable, Sequence
+from typing import Annotated, Literal
 
+import orjson
 from pydantic import Field
 
-from synth.errors import UserError
+from synth.measures.shaping import weibull
 from synth.records import AnswerKind
-from synth.rewards.answers import judged
+from synth.rewards.answers import correct_or_unknown
 from synth.rewards.registry import reward
-from synth.texts import split_thought
 
-__all__ = ["partial", "similarity", "step_similarity"]
+__all__ = ["length_shape", "step_aggregate"]
 
-_MOST = 500
-"""Characters or words that are compared. The time grows with the third power where one of them is in every second place: about a second."""
-_WORDS = re.compile(r"\w+|[^\w\s]")
+Scores = Sequence[float] | str
 
 
 @reward
-def partial(
+def step_aggregate(
     completion: str,
-    answer: str,
+    step_scores: Scores,
+    answer: str | None = None,
     answer_kind: AnswerKind | None = None,
     choices: str | Sequence[str] = (),
     *,
-    right: float = 1.0,
-    parsed: float = 0.2,
-    none: float = 0.0,
-) -> float | None:
-    """`right` for each completion that states the gold answer, `parsed` for one that states another, and `none` where no answer can be read.
+    how: Literal["product", "min", "mean", "last", "geomean"] = "product",
+) -> float:
+    """The scores of the steps of each completion as one number in [0, 1]; 0 without steps.
 
-    The values are those that the code of arXiv:2402.05808 trains with. None where the row has no gold answer to compare with.
+    Where the row has a gold answer, a completion that does not state it has 0.
 
     Args:
         completion: what the model wrote.
-        answer: the gold answer; for choices the letter.
-        answer_kind: how they are compared; by their form if not given.
-        choices: the options, as a list or as a JSON list.
-        right: reward of the gold answer.
-        parsed: reward of another answer.
-        none: reward without an answer.
+        step_scores: of each of its steps, from 0 to 1, as a list or as a JSON list. They are of the completion, not of the row: give
+            them in a function of your own, which asks the model that scores steps.
+        answer: the gold answer; empty where there is none.
+        answer_kind: how answers are compared.
+        choices: the options.
+        how: `product` and `min` as arXiv:2305.20050, `last` as arXiv:2211.14275; `geomean` is the product to the power of 1 / steps.
+    """
+    scores = _scores(step_scores, completion)
+    if not scores or not correct_or_unknown(completion, answer, answer_kind, choices):
+        return 0.0
+    return _AGGREGATES[how](scores)
+
+
+@reward
+def length_shape(
+    completion: str,
+    step_scores: Scores,
+    answer: str | None = None,
+    answer_kind: AnswerKind | None = None,
+    choices: str | Sequence[str] = (),
+    *,
+    mode: Annotated[float, Field(gt=0)] = 4.0,
+    k: Annotated[float, Field(gt=1)] = 1.5,
+) -> float:
+    """The geometric mean of the scores of steps, less where there are fewer or more steps than `mode` (arXiv:2411.11681).
+
+    The factor is `synth.measures.shaping.weibull`: 1 at `mode` steps, below it elsewhere, so the reward is never more than the mean. A step
+    of 0, or no step, makes it 0. Where the row has a gold answer, a completion that does not state it has 0. The exponential of the
+    released code of the paper is not here: it has no bound (12.15 for ten good steps) and so pays for padding.
+
+    Args:
+        completion: what the model wrote.
+        step_scores: of each of its steps, from 0 to 1; as for `step_aggregate`.
+        answer: the gold answer; empty where there is none.
+        answer_kind: how answers are compared.
+        choices: the options.
+        mode: how many steps are best. 3.846 gives the scale 8 of the paper with `k` 1.5.
+        k: how steep it is; the paper has 1.5.
+    """
+    scores = _scores(step_scores, completion)
+    if not scores or not correct_or_unknown(completion, answer, answer_kind, choices):
+        return 0.0
+    return _geomean(scores) * weibull(len(scores), mode, k)
+
+
+def _scores(given: Scores, completion: str) -> list[float]:
+    """The scores of the steps of a completion; of an empty one none.
 
     Raises:
-        UserError: another answer would be worth as much as the gold one, or less than none.
+        ValueError: they are not from 0 to 1, such as logits.
     """
-    if not right > parsed >= none:
-        what = f"the reward partial has right {right}, parsed {parsed} and none {none}"
-        raise UserError(what, fix="give them in this order: right above parsed, and parsed at least none")
-    label = judged(completion, answer, answer_kind, choices).label
-    if label == "undecided":
-        return None
-    return right if label == "right" else none if label == "unparsed" else parsed
+    scores = list(orjson.loads(given) if isinstance(given, str) else given)
+    wrong = [s for s in scores if isinstance(s, bool) or not isinstance(s, (int, float)) or not 0 <= s <= 1]
+    if wrong:
+        raise ValueError(f"a score of a step is {wrong[0]!r}, not a number from 0 to 1")
+    return scores if completion.strip() else []
 
 
-@reward(own=True)
-def step_similarity(
-    completion: str,
-    *,
-    step: str,
-    invalid: Annotated[float, Field(lt=0)] = -1.0,
-    thought: bool = True,
-) -> float:
-    """How similar what a completion writes after its thought is to the next step of a given solution, from 0 to 1 (arXiv:2510.25992).
-
-    Similarity is 2 M / T: M characters in matching blocks, T characters in both. White space counts as one blank. The thought is free.
-
-    Args:
-        completion: what the model wrote, without the beginning that it continues.
-        step: the next step of the solution.
-        invalid: reward of a completion without such a step, or, with `thought`, without one thought that ends before it.
-        thought: whether the completion has to think first, in the tags of any family of models.
-    """
-    said = split_thought(completion)
-    if not said.response.strip() or (thought and not (said.thought or "").strip()):
-        return invalid
-    return similarity(said.response, step)
+def _geomean(scores: Sequence[float]) -> float:
+    return 0.0 if min(scores) == 0 else math.exp(statistics.fmean(map(math.log, scores)))
 
 
-def similarity(text: str, other: str) -> float:
-    """2 M / T of two texts, from 0 to 1: 1 where they are equal, 0 where they share nothing. It is not symmetric.
-
-    Texts of up to 500 characters are compared by characters, where either is longer by words, each counting with its characters; what comes
-    after 500 words counts as different.
-
-    Args:
-        text: what was written.
-        other: what it is compared with.
-    """
-    text, other = " ".join(text.split()), " ".join(other.split())
-    if text == other:
-        return float(bool(text))
-    by_words = max(len(text), len(other)) > _MOST
-    one, two = (_WORDS.findall(t) if by_words else list(t) for t in (text, other))
-    matcher = SequenceMatcher(None, one[:_MOST], two[:_MOST], autojunk=False)
-    matched = sum(len(part) for a, _, size in matcher.get_matching_blocks() for part in one[a : a + size])
-    return 2 * matched / sum(map(len, [*one, *two]))
+_AGGREGATES: dict[str, Callable[[Sequence[float]], float]] = {
+    "product": math.prod,
+    "min": min,
+    "mean": statistics.fmean,
+    "last": operator.itemgetter(-1),
+    "geomean": _geomean,
+}

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from synth.errors import InputError
-from synth.files import Reach
 from synth.plugins import functions
+from synth.reach import Reach
 from synth.records import Problem, UnitRecord
 from synth.sources.compose import compose_rows
 from synth.sources.declared import read_row, reference_of

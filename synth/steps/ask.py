@@ -13,10 +13,11 @@ from pydantic import Field, InstanceOf, JsonValue, ValidationInfo, field_validat
 from pydantic.json_schema import SkipJsonSchema
 
 from synth.errors import UserError
-from synth.files import Reach, read_file
+from synth.files import read_file
 from synth.models import Capability, Completion, Model, Reply, Request, Task, TaskKind
 from synth.nesting import too_deep
 from synth.prompts import Expression
+from synth.reach import Reach
 from synth.records import Failure, Pair, Problem, Rationale, UnitRecord, record_fields
 from synth.steps.make import Answer, Makes, Source, Unmakeable, part_key
 from synth.steps.reply_types import ReplyType, parse_reply, reply_of_class

@@ -7,6 +7,7 @@ from functools import cache
 from synth.plugins import plugins, wrong_step
 from synth.steps.ask import Ask
 from synth.steps.check_steps import CheckSteps
+from synth.steps.constrain import Constrain
 from synth.steps.contamination import Contamination
 from synth.steps.continue_from import Continue
 from synth.steps.critique import Critique
@@ -34,6 +35,7 @@ from synth.steps.step_labels import StepLabels
 from synth.steps.text_stats import TextStats
 from synth.steps.token_confidence import TokenConfidence
 from synth.steps.verify_answer import VerifyAnswer
+from synth.steps.verify_constraints import VerifyConstraints
 from synth.steps.vote import Vote
 
 __all__ = ["BUILT_IN", "all_steps"]
@@ -43,6 +45,7 @@ BUILT_IN: tuple[type[Step], ...] = (
     Continue,
     Rollout,
     Reference,
+    Constrain,
     Prefixes,
     Ask,
     Derive,
@@ -58,6 +61,7 @@ BUILT_IN: tuple[type[Step], ...] = (
     TokenConfidence,
     Contamination,
     VerifyAnswer,
+    VerifyConstraints,
     CheckSteps,
     Vote,
     MedoidScore,

@@ -18,7 +18,7 @@ from synth.bounded import nearest
 from synth.prompts import Refused, check_splitter, places
 from synth.records import solution_of
 from synth.records.parts import BLANKS
-from synth.steps import cuts
+from synth.texts import cuts
 
 __all__ = ["Part", "Segmenter", "Uncut", "cut", "name_of", "segment", "slices", "spans", "uncut"]
 

@@ -13,7 +13,7 @@ from synth.records import Rationale, Score, UnitRecord
 from synth.steps.make import Expr
 from synth.steps.step import ScoreName, Step
 from synth.steps.unit import Unit
-from synth.verify import compare_answers
+from synth.verify import answer_clusters
 
 __all__ = ["Vote"]
 
@@ -65,22 +65,13 @@ class Vote(Step):
 
     def _count(self, voters: Sequence[Rationale], weights: Mapping[str, float], unit: Unit) -> list[Score]:
         problem = unit.problem_of(voters[0])
-        camps: list[tuple[str, list[Rationale]]] = []
-        for voter in voters:
-            if voter.answer is None:
-                continue
-            for answer, camp in camps:
-                same = voter.answer == answer or (
-                    compare_answers(voter.answer, answer, kind=problem.compared_as, choices=problem.choices).label
-                    == "right"
-                )
-                if same:
-                    camp.append(voter)
-                    break
-            else:
-                camps.append((voter.answer, [voter]))
+        of_voter = answer_clusters([v.answer for v in voters], kind=problem.compared_as, choices=problem.choices)
+        camps: dict[int, list[Rationale]] = {}
+        for voter, cluster in zip(voters, of_voter, strict=True):
+            if cluster is not None:
+                camps.setdefault(cluster, []).append(voter)
         total = fsum(weights[v.id] for v in voters)
-        heaviest = [(fsum(weights[v.id] for v in camp), camp) for _, camp in camps]
+        heaviest = [(fsum(weights[v.id] for v in camp), camp) for camp in camps.values()]
         most = max((votes for votes, _ in heaviest), default=0.0)
         of = {v.id: (votes, len(camp)) for votes, camp in heaviest for v in camp}
         scores = []

@@ -11,9 +11,10 @@ import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
 from synth.errors import UserError
-from synth.files import Reach, read_file
+from synth.files import read_file
 from synth.models import Capability, Completion, Model, Reply, Request, Task
 from synth.models.tokens import LOGPROBS
+from synth.reach import Reach
 from synth.records import AnswerKind, Author, Problem, Rationale
 from synth.shipped import shipped
 from synth.steps.segmentation import Segmenter, cut

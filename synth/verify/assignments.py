@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from synth.verify.items import LONGEST, Contradiction, parse_json
+from synth.verify.items import LONGEST, Contradiction, parse_value
 from synth.verify.latex import unwrap
 
 __all__ = ["read_assignment", "resolve", "statement_end"]
@@ -42,7 +42,7 @@ def read_assignment(said: str, *, strict: bool = False) -> dict[str, str] | None
         return None
     if text[:1] in "{[":
         try:
-            value = parse_json(text)
+            value = parse_value(text)
         except Contradiction:
             return None
         except ValueError:
@@ -124,9 +124,11 @@ def resolve(said: Mapping[str, str], names: Sequence[str]) -> dict[str, str] | N
     """
     found: dict[str, str] = {}
     known = {name.casefold(): name for name in names}
+    longest = max(map(len, known), default=0)
     for subject, value in said.items():
-        plain = subject.casefold()
-        starts = [0, *(m.start() for m in re.finditer(r"(?<!\w)\w", plain))]
+        whole = subject.casefold()
+        plain = whole[max(0, len(whole) - longest - 1) :]
+        starts = [*([0] if plain == whole else []), *(m.start() for m in re.finditer(r"(?<!\w)\w", plain))]
         name = next((known[plain[start:]] for start in starts if plain[start:] in known), None)
         if name is not None and found.setdefault(name, value).casefold() != value.casefold():
             return None

@@ -10,6 +10,7 @@ import re
 from collections.abc import Hashable, Iterator
 from typing import Any
 
+from synth.nesting import TOO_DEEP, too_deep
 from synth.verify.latex import repair_escapes, unwrap
 from synth.verify.numbers import is_number, read_number
 from synth.verify.scripts import to_halfwidth
@@ -23,7 +24,7 @@ __all__ = [
     "bracket_end",
     "key",
     "last_object",
-    "parse_json",
+    "parse_value",
     "read_items",
 ]
 
@@ -58,7 +59,7 @@ def _no_constant(text: str) -> Value:
     raise ValueError(text)
 
 
-def parse_json(text: str) -> Value:
+def parse_value(text: str) -> Value:
     """The value of a JSON text.
 
     Raises:
@@ -68,7 +69,7 @@ def parse_json(text: str) -> Value:
     if len(text) > LONGEST:
         raise ValueError("too long")
     try:
-        return json.loads(
+        value = json.loads(
             text,
             strict=False,
             parse_float=Numeral,
@@ -77,7 +78,10 @@ def parse_json(text: str) -> Value:
             object_pairs_hook=_fields,
         )
     except RecursionError as error:
-        raise ValueError("too deep") from error
+        raise ValueError(TOO_DEEP) from error
+    if too_deep(value, _DEEPEST):
+        raise ValueError(TOO_DEEP)
+    return value
 
 
 def as_json(value: Value) -> str:
@@ -113,6 +117,7 @@ _EMPTY = re.compile(r"(?i)(?:\\emptyset|\\varnothing|∅|(?:the\s)?empty\s(?:set
 _MARKER = re.compile(r"[ \t]{0,8}(?:[-•*+–]|\(?\d{1,3}[.):]|\(?[a-z][.)])[ \t]{1,4}(?=\S)")
 _NAMED = re.compile(r"\\?[A-Za-z](?:_\{?\w{1,3}\}?)?\s{0,2}(?:=|∈|\\in(?![a-z]))\s{0,2}(?=\S)")
 _GROUPED = re.compile(r"(?<![\d,])\d{1,3}(?:,\d{3})+(?![\d,])")
+_OR = re.compile(r"(?i)\bor\b")
 _NUMERAL = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d{1,3})?")
 _TOKEN = re.compile(r"[(\[{]|[)\]}]|[,;\n]|(?<![^\W_])(?:and|or)(?![^\W_])|[\"“'‘]")
 _QUOTES = "\"“'‘"
@@ -125,15 +130,19 @@ _AFTER = re.compile(r"[\s.,;*_`$]*(?:[^\W\d_]{1,20}[\s.,;*_`$]*){0,3}")
 _LISTING = re.compile(r"(?i)\b(?:and|or|nor|not|but|is|are|was|isn|wrong|incorrect|false|then|if)\b")
 
 
-def read_items(said: str) -> list[Value] | None:
+def read_items(said: str, *, ordered: bool = False) -> list[Value] | None:
     """The items that a text lists: as JSON, in brackets or braces of any kind, with commas, semicolons, `and` or `or` between them, or one a
     line; None where that cannot be said. A text without any of these is one item.
+
+    Args:
+        said: the text.
+        ordered: whether their order counts. Then an `or` outside of brackets stands between several answers, and none of them is given.
     """
     text = _FENCE.sub("", said.strip()).removesuffix("```").strip()
-    if not text or len(text) > LONGEST:
+    if not text or len(text) > LONGEST or (ordered and text[0] not in _PAIRS and _OR.search(text) is not None):
         return None
     try:
-        value = parse_json(text)
+        value = parse_value(text)
     except Contradiction:
         return None
     except ValueError:
@@ -143,7 +152,9 @@ def read_items(said: str) -> list[Value] | None:
     return _listed(text) if isinstance(value, str) and not isinstance(value, Numeral) else [value]
 
 
-def _listed(text: str) -> list[Value] | None:
+def _listed(text: str, depth: int = 0) -> list[Value] | None:
+    if depth > _DEEPEST:
+        return None
     text = _AND.sub(r" \1 ", repair_escapes(to_halfwidth(text)))
     text = _BRACES.sub(lambda m: m[1] or {"lb": "{", "rb": "}", "la": "(", "ra": ")"}[m[0][1:3]], text)
     text = _LATEX.sub(" ", text).strip().strip("*_`").strip()
@@ -156,9 +167,9 @@ def _listed(text: str) -> list[Value] | None:
     inside = _inside(text)
     if inside is not None:
         if text[0] == "(" and _inside(inside) is not None:
-            return _listed(inside)
+            return _listed(inside, depth + 1)
         try:
-            value = parse_json(f"[{inside}]")
+            value = parse_value(f"[{inside}]")
         except Contradiction:
             return None
         except ValueError:
@@ -167,7 +178,7 @@ def _listed(text: str) -> list[Value] | None:
     if text[:1] in _PAIRS and (end := bracket_end(text, 0)) is not None:
         rest = text[end:]
         if _AFTER.fullmatch(rest) is not None and _LISTING.search(rest) is None:
-            return _listed(text[:end])  # "[12, 8] mW"
+            return _listed(text[:end], depth + 1)  # "[12, 8] mW"
         if not rest.lstrip(" ,;").startswith(("[", "(", "{", "and", "or", ">")):
             return None
     if _GROUPED.search(text) is not None:
@@ -261,7 +272,7 @@ def last_object(text: str) -> str | None:
     """The last JSON object of a text that stands in no other."""
     for start, end in reversed(list(_outermost(text))[-_MOST_OBJECTS:]):
         try:
-            if isinstance(parse_json(text[start:end]), dict):
+            if isinstance(parse_value(text[start:end]), dict):
                 return text[start:end]
         except Contradiction:
             return text[start:end]

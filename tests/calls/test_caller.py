@@ -128,7 +128,7 @@ async def test_who_asks_for_a_longer_wait_than_anybody_waits_stops_the_run(ledge
     assert "10,000 s" in str(closing.closing)
 
 
-async def test_a_pause_of_everybody_is_told_once(ledger: Ledger):
+async def test_a_pause_of_everybody_is_reported_once(ledger: Ledger):
     notes: list[str] = []
     caller = Caller(ledger, on_note=notes.append)
 
@@ -205,14 +205,14 @@ async def test_replies_wait_for_others_only_where_there_is_no_budget(ledger: Led
         return await asyncio.sleep(0.02, said())
 
     caller, waited = Caller(ledger, budget), 0
-    real = caller._gather
+    real = caller._gathering.wait
 
     async def counted() -> None:
         nonlocal waited
         waited += 1
         await real()
 
-    caller._gather = counted
+    caller._gathering.wait = counted
     await everything(caller, Told(does, 60), [request(i) for i in range(60)])
     assert bool(waited) is not budget.limited
     assert ledger.calls == 60
@@ -225,7 +225,7 @@ async def test_a_reply_that_waits_for_others_is_on_record_though_its_call_is_giv
     caller = Caller(ledger)
     asked = asyncio.create_task(everything(caller, Told(does, 50), [request(i) for i in range(50)]))
     async with asyncio.timeout(10):
-        while len(caller._gathered) < 5:
+        while len(caller._gathering) < 5:
             await asyncio.sleep(0)
     assert ledger.calls == 0
     await caller.drain(0)
@@ -340,7 +340,7 @@ async def test_a_failure_points_to_the_call_it_is_about(tmp_path: Path):
     assert found == [("cut 128", "cut 128")] * 2
 
 
-async def test_replies_without_their_shape_are_asked_for_anew_by_retry(tmp_path: Path):
+async def test_replies_without_their_shape_are_asked_for_again_by_retry(tmp_path: Path):
     good = False
 
     def does(r: Request) -> Completion:

@@ -15,7 +15,7 @@ from typing import Any, get_args, get_type_hints
 import pytest
 from support import ROOT, ask, endpoint, reply, sums, synth, yaml_file
 
-from synth.cli import calls, models, pipelines, plan, status
+from synth.cli import calls, models, pipelines, plan, run_status
 from synth.cli.as_json import plain
 from synth.pipeline import catalogue
 from synth.redact import keep_secret
@@ -81,7 +81,7 @@ def _keys(kind: Any) -> Iterator[tuple[str, str]]:
 
 
 OBJECTS = [
-    status.Status,
+    run_status.Status,
     plan.PlanFound,
     models.ModelFound,
     models.ModelChecked,
@@ -119,7 +119,7 @@ def test_the_document_names_every_key(kind: Any):
 def test_status(made: Path):
     """The numbers of the text and of the tables; what is not known is null."""
     found, text = _json(made, "status", "run")
-    _check(found, status.Status)
+    _check(found, run_status.Status)
     assert {f["stage"]: f["n"] for f in found["funnel"]} == dict(ask(made / "run", "SELECT stage, n FROM funnel"))
     assert (
         found["total"]["calls"] == found["models"][0]["calls"] == ask(made / "run", "SELECT count(*) FROM calls")[0][0]

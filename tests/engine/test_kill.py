@@ -17,7 +17,7 @@ import pytest
 from forks import MAIN, python
 from support import ask, contents, endpoint, reply, sums, synth, yaml_file
 
-from synth.calls.caller import GATHER_FROM, GATHER_MOST
+from synth.calls.gathering import GATHER_FROM, GATHER_MOST
 
 PIPELINE = """
     pipeline: my/kill
@@ -156,7 +156,7 @@ def test_one_interrupt_waits_for_the_calls_in_flight(setting, tmp_path: Path, ho
     assert len(seen) == 120
 
 
-def test_a_second_interrupt_waits_for_nothing_and_is_told_in_words(tmp_path: Path):
+def test_a_second_interrupt_waits_for_nothing_and_is_reported_in_words(tmp_path: Path):
     """The server never answers, so that only the second interrupt can end the run."""
 
     async def never(request, body):

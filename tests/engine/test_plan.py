@@ -15,7 +15,8 @@ from support import ask, run, sums, write_rows, yaml_file
 
 from synth.engine import run_pipeline
 from synth.engine.before import unknown_columns
-from synth.engine.plan import FEWEST_PROBLEMS, LOOKED_AT, MOST_PROBLEMS, Measured, Plan, make_plan, spread
+from synth.engine.plan import LOOKED_AT, Measured, Plan, make_plan, spread
+from synth.engine.simulation import FEWEST_PROBLEMS, MOST_PROBLEMS
 from synth.errors import UserError
 from synth.models import Completion, Model, Price, Reply, Request, ScriptedModel, Task, World, make_model
 from synth.models.profile import Profile
@@ -351,7 +352,7 @@ async def test_a_step_without_a_valid_reply_and_one_without_an_end_are_not_count
     assert step == "refuses"
     assert "no valid Impossible" in why
     assert {s.step: s.calls for s in plan.steps} == {"generate": 8, "asks": 8}
-    monkeypatch.setattr("synth.engine.plan.MOST_CALLS", 50)
+    monkeypatch.setattr("synth.engine.simulation.MOST_CALLS", 50)
     plan = await planned(own(Asks(name="many", prompt="review/score", times=51), last), rows)
     assert plan.not_counted == [("many", "it makes more than 50 calls for one problem")]
     assert {s.step: s.calls for s in plan.steps} == {"generate": 8, "asks": 8}

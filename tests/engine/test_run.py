@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import random
-import sys
 from math import ceil
 from pathlib import Path
 
@@ -12,8 +11,8 @@ import pytest
 from support import ask, contents, run, sums, write_rows, yaml_file
 
 from synth.calls import Budget
-from synth.engine import Progress, Summary, Target
-from synth.engine.run import UNITS_AHEAD
+from synth.engine import Progress, Summary, Target, materializing
+from synth.engine.workers import UNITS_AHEAD
 from synth.errors import InputError, ModelError, RunFolderError, SetupError, UserError
 from synth.models import Completion, Price, Request, ScriptedModel, World
 from synth.pipeline import load_pipeline
@@ -285,7 +284,7 @@ async def test_a_yield_to_stop_at_ends_the_run_in_order(tmp_path: Path):
 
 
 @pytest.mark.parametrize("text", ["", "kept", "20", "20 good", "-3 kept", "20 kept more"])
-def test_a_yield_that_is_none_is_told(text: str):
+def test_a_yield_that_is_none_is_reported(text: str):
     with pytest.raises(UserError, match="is no yield to stop at"):
         Target.parse(text)
 
@@ -415,11 +414,10 @@ async def test_a_run_is_what_its_input_says(tmp_path: Path):
 async def test_materializing_along_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     rows = sums(tmp_path / "in.jsonl", 40)
     await run("fine-tune-cot", rows, tmp_path / "plain", ScriptedModel(World(), latency=0.02, concurrency=4))
-    module = sys.modules["synth.engine.run"]  # the name in the package is the function
     calls = []
-    plain = module.materialize
-    monkeypatch.setattr(module, "MATERIALIZE_SECONDS", 0.03)
-    monkeypatch.setattr(module, "materialize", lambda path, since: calls.append(path) or plain(path, since))
+    plain = materializing.materialize
+    monkeypatch.setattr(materializing, "MATERIALIZE_SECONDS", 0.03)
+    monkeypatch.setattr(materializing, "materialize", lambda path, since: calls.append(path) or plain(path, since))
     await run("fine-tune-cot", rows, tmp_path / "along", ScriptedModel(World(), latency=0.02, concurrency=4))
     assert len(calls) > 1  # the last is that of the end
     assert contents(tmp_path / "along") == contents(tmp_path / "plain")
@@ -429,11 +427,10 @@ async def test_the_rest_is_materialized_while_the_last_calls_are_in_flight_and_n
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """At the end there is the last answer to materialize, and no more; a long wait costs no more calls of it."""
-    module = sys.modules["synth.engine.run"]
     script = World()
     last = asyncio.Event()
     stored: list[int] = []
-    plain = module.materialize
+    plain = materializing.materialize
 
     def counted(path: Path, since: Position | None = None) -> bool:
         done = plain(path, since)
@@ -448,7 +445,7 @@ async def test_the_rest_is_materialized_while_the_last_calls_are_in_flight_and_n
                 last.set()
             return await super().complete(request)
 
-    monkeypatch.setattr(module, "materialize", counted)
+    monkeypatch.setattr(materializing, "materialize", counted)
     rows = [{"question": f"What is {i} + {i}?", "answer": str(2 * i)} for i in range(20)]
     path = write_rows(tmp_path / "in.jsonl", [*rows, {"question": "Zoe has 2 apples. How many?", "answer": "2"}])
     await run(pipeline(tmp_path, samples=1), path, tmp_path / "run", Slow(script, concurrency=4))

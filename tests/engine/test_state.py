@@ -214,11 +214,12 @@ def _valid() -> dict[str, Any]:
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_whatever_the_note_says_it_is_typed_or_nothing(tmp_path: Path, name: str, value: Any):
     """A folder may come from a stranger: what does not fit is as if there were no note, and never an error."""
-    from synth.cli.status import _process, _state_lines
+    from synth.cli.run_status import process_state
+    from synth.cli.status import _state_lines
 
     (tmp_path / STATE).write_text(json.dumps({"format": 1, "process": 1, **_valid(), name: value}))
     state = read_state(tmp_path)
-    found = _process(False, state)
+    found = process_state(False, state)
     assert _state_lines(found)
     assert (state is None) == (found.activity == "unknown")
 

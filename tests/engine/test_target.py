@@ -6,7 +6,6 @@ import asyncio
 import os
 import random
 import signal
-import sys
 import time
 from pathlib import Path
 
@@ -18,8 +17,8 @@ from support import Counting, ask, run, stored, sums, yaml_file
 
 from synth.calls import Budget
 from synth.corpus.view import StoreView
-from synth.engine import Target, run_pipeline
-from synth.engine.run import UNITS_AHEAD
+from synth.engine import Target, corpus, run_pipeline
+from synth.engine.workers import UNITS_AHEAD
 from synth.errors import Stopped
 from synth.models import ScriptedModel, World
 from synth.pipeline import load_pipeline
@@ -110,7 +109,7 @@ def test_killed_and_taken_up_it_reaches_the_same(made: Path, tmp_path: Path):
     program = f"""
 import asyncio
 from pathlib import Path
-from synth.engine import Target, run_pipeline
+from synth.engine import Target, corpus, run_pipeline
 from synth.pipeline import load_pipeline
 from synth.sources import open_source
 from synth.models import ScriptedModel, World
@@ -142,15 +141,14 @@ async def test_an_interrupt_while_corpus_steps_run_stops_before_more_is_asked(ma
     pipeline = load_pipeline(str(made))
     source = open_source(str(sums(tmp_path / "in.jsonl", 60)))
     models = {"teacher": [ScriptedModel(script, concurrency=2)]}
-    engine = sys.modules["synth.engine.run"]  # the name in the package is the function
 
     def slow(*given):
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(0.1)
         return judge(*given)
 
-    judge = engine.judge
-    monkeypatch.setattr(engine, "judge", slow)
+    judge = corpus._judge
+    monkeypatch.setattr(corpus, "_judge", slow)
     summary = await run_pipeline(pipeline, source, folder, models, until=Target(20, "kept"))
     assert isinstance(summary.stopped, Stopped)
     assert len(script.asked) <= 24

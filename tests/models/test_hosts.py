@@ -126,7 +126,7 @@ async def test_a_batch_is_not_sent_on(hosts: tuple[Seen, Seen], status: int, tmp
         with pytest.raises(ModelError):
             await model._deliver("b", "f", {"key"})
         with pytest.raises(ModelError):
-            await model._look_for({"token": 0})
+            await model._endpoint.look_for({"token": 0})
     journal.close()
     assert named.holds(KEY, HEADER, PROMPT) == [KEY, HEADER, PROMPT]
     assert list(stranger) == []

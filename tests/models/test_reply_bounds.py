@@ -21,7 +21,7 @@ from pydantic import create_model
 from support import serve
 
 from synth.errors import ModelError
-from synth.models import Reply, Request, Task, Unreadable, batch, read_structured
+from synth.models import Reply, Request, Task, Unreadable, batch_interface, read_structured
 from synth.models.batch import BatchModel, BatchSettings
 from synth.models.check import check_model
 from synth.models.endpoint import EndpointModel
@@ -174,13 +174,13 @@ async def test_a_model_whose_list_has_no_end_is_reported(server):
 )
 async def test_a_file_of_results_without_end_ends(most: int, said: str, server, monkeypatch: pytest.MonkeyPatch):
     """The results of a batch are read line by line, a line within the bound of a reply, all within one by their number."""
-    monkeypatch.setattr(batch, "MOST_BYTES_OF_REPLY", 2**21)
+    monkeypatch.setattr(batch_interface, "MOST_BYTES_OF_REPLY", 2**21)
     model = BatchModel("t", base_url=server, model="m", batch=BatchSettings())
     model._transport = model._connect(server, None, {})
     try:
         tracemalloc.start()
         with pytest.raises(ModelError, match=said) as caught:
-            await model._read_lines("f", most, lambda _line: None)
+            await model._endpoint.read_lines("f", most, lambda _line: None)
         assert tracemalloc.get_traced_memory()[1] < 80 * 2**20
         tracemalloc.stop()
         assert not caught.value.retriable
@@ -292,7 +292,15 @@ async def test_a_call_ends_as_a_failure_in_words(server):
 def test_no_library_reads_a_reply_by_itself():
     """All that comes over HTTP from an endpoint goes through the bounded readers: no transport calls `read()`."""
     folder = Path(__file__).parents[2] / "synth" / "models"
-    for name in ("transport.py", "official.py", "endpoint.py", "batch.py", "check.py", "probe.py"):
+    for name in (
+        "transport.py",
+        "official.py",
+        "endpoint.py",
+        "batch.py",
+        "batch_interface.py",
+        "check.py",
+        "probe.py",
+    ):
         text = (folder / name).read_text()
         for unbounded in (".read()", ".bytes()", ".json()", ".text()", ".build()", "files.content("):
             assert unbounded not in text.replace("(builder).build()", ""), name

@@ -65,8 +65,8 @@ def test_it_is_rehearsed_on_its_sample(name: str, tmp_path: Path):
         ask(tmp_path / "run", f"SELECT count(*) FROM {table}")[0][0]
         for table in ("problems", "calls", "kept_rationales")
     )
-    assert problems > 0
-    assert calls >= problems if load_pipeline(name).role_names else calls == 0
+    called = any(load_pipeline(name).model_steps)
+    assert calls >= problems > 0 if called else calls == 0 < problems
     assert kept > 0
 
 

@@ -14,7 +14,7 @@ from support import ask, run, sums, write_rows, yaml_file
 
 from synth.errors import StepError, UserError
 from synth.models import Completion, ScriptedModel, World
-from synth.models.scripted import _claim
+from synth.models.sums import claim
 from synth.pipeline import allow_code, load_pipeline, read_pipeline
 from synth.records import Problem, Rationale
 from synth.steps.continuing import Beginning
@@ -43,7 +43,7 @@ def planted(steps, at):
 
     def solve(request, rng):
         place = at if isinstance(at, int) else rng.choice(at)
-        lines = [_claim(rng, sound=i != place) + "." for i in range(1, steps + 1)]
+        lines = [claim(rng, sound=i != place) + "." for i in range(1, steps + 1)]
         return "\n".join([*lines, "The answer is -1."])
 
     return solve
@@ -239,7 +239,7 @@ async def test_solutions_that_begin_alike_share_their_continuations(tmp_path):
     shared = "We know that 1 + 1 = 2.\nWe know that 2 + 2 = 4.\n"
 
     def solve(request, rng):
-        return f"{shared}{_claim(rng, sound=True)}.\nThe answer is -1."
+        return f"{shared}{claim(rng, sound=True)}.\nThe answer is -1."
 
     steps = "  - {step: generate, name: more, by: student, samples: 3, temperature: 0.7, iteration: 2}\n"
     steps += "  - {step: rollout, of: [solve, more], by: student, samples: 4, keep: all}\n"
@@ -571,7 +571,7 @@ async def test_continuations_of_equal_beginnings_are_samples_of_their_own(tmp_pa
     """Four solutions with one first step, continued twice each: eight replies; and none that `generate` had already."""
 
     def solve(request, rng):
-        return f"We know that 1 + 1 = 2.\n{_claim(rng, sound=True)}.\nThe answer is -1."
+        return f"We know that 1 + 1 = 2.\n{claim(rng, sound=True)}.\nThe answer is -1."
 
     steps = "  - {step: continue, of: solve, by: student, at: '%d', samples: 2, temperature: 0.7}\n"
     for kept in (0, 1, 9):

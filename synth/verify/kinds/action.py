@@ -8,7 +8,7 @@ from typing import Annotated, Any, NamedTuple, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from synth.records import COMPARE
-from synth.verify.items import Numeral, Value, as_json, key, last_object, parse_json
+from synth.verify.items import Numeral, Value, as_json, key, last_object, parse_value
 from synth.verify.kinds.kind import Comparison, Kind
 from synth.verify.kinds.listed import end_of_values
 from synth.verify.kinds.near import near
@@ -114,7 +114,7 @@ class ActionKind(Kind):
         return None
 
     def canonical(self, gold: str) -> str:
-        return as_json(parse_json(gold))
+        return as_json(parse_value(gold))
 
 
 def read_action(said: str) -> Mapping[str, Value] | None:
@@ -125,7 +125,7 @@ def read_action(said: str) -> Mapping[str, Value] | None:
     if text is None:
         return None
     try:
-        fields = parse_json(text)
+        fields = parse_value(text)
     except ValueError:
         return None
     if isinstance(inner := fields.get(_WRAPPER), dict):
@@ -140,7 +140,7 @@ def read_gold(gold: str) -> GoldAction:
         ValueError: it is none; says why.
     """
     try:
-        fields = parse_json(gold)
+        fields = parse_value(gold)
     except ValueError:
         fields = None
     if not isinstance(fields, dict):

@@ -22,7 +22,7 @@ _UNION = re.compile(r"\s?(?:\\cup(?![a-zA-Z])|(?<![a-zA-Z])(?:U|or|union)(?![a-z
 _NAME = re.compile(r"\A\$?\s?\\?[a-zA-Z]\s?(?:\\in(?![a-z])|=|:)\s?")
 _END = r"\s?([^,;()\[\]]{1,80}(?:\([^()]{0,60}\)[^,;()\[\]]{0,60})?)\s?"
 _PART = re.compile(rf"([(\[\]]){_END}[,;]{_END}([)\]\[])")
-_POINT = re.compile(r"\\?\{\s?([^,;{}]{1,80})\s?\\?\}")
+_POINT = re.compile(r"\\?\{\s?([^,;{}]{1,80}?)\s?\\?\}")
 _INFINITE = re.compile(r"([-+]?)\s?\{?\s?([-+]?)\s?(?:\\infty|inf|infinity|infty|oo)\s?\}?", re.IGNORECASE)
 _ALL = re.compile(r"(?i)\\mathbb\s?\{?\s?R\s?\}?|R|all\sreal\snumbers|(?:the\s)?reals?")
 _NONE = re.compile(r"(?i)\\emptyset|\\?\{\s?\\?\}|(?:the\s)?empty\sset")
@@ -153,7 +153,9 @@ def _bound(text: str) -> Bound:
 
 
 def _united(parts: list[Interval]) -> tuple[Interval, ...] | None:
-    """The parts in order and joined where they meet, if all their bounds are numbers; else as they stand."""
+    """The parts in order and joined where they meet, if all their bounds are numbers; else as they stand. None where two of them overlap: they
+    are several answers rather than the parts of one.
+    """
     if any(isinstance(bound, str) for part in parts for bound in (part.low, part.high)):
         return tuple(parts)
     joined: list[Interval] = []
@@ -161,9 +163,10 @@ def _united(parts: list[Interval]) -> tuple[Interval, ...] | None:
         last = joined[-1] if joined else None
         if last is None or last.high < part.low or (last.high == part.low and not (last.high_in or part.low_in)):  # type: ignore[operator]
             joined.append(part)
+        elif last.high == part.low and not (last.high_in and part.low_in):
+            joined[-1] = Interval(last.low, last.low_in, part.high, part.high_in)
         else:
-            high = max((last.high, last.high_in), (part.high, part.high_in))
-            joined[-1] = Interval(last.low, last.low_in, *high)
+            return None
     return tuple(joined)
 
 

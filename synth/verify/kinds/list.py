@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from synth.verify.items import read_items
+from synth.verify.items import Value, read_items
 from synth.verify.kinds.kind import Comparison
 from synth.verify.kinds.listed import ListedKind
 from synth.verify.kinds.near import near
@@ -16,8 +16,11 @@ class ListKind(ListedKind):
 
     name = "list"
 
+    def items(self, said: str) -> list[Value] | None:
+        return read_items(said, ordered=True)
+
     def compare(self, found: str, gold: str, by: Comparison) -> Verdict:
-        said, meant = read_items(found), read_items(gold)
+        said, meant = self.items(found), self.items(gold)
         if meant is None:
             return self.verdict("undecided", found, gold, f"the gold answer {gold[:80]!r} is not a list")
         if said is None:

@@ -16,6 +16,9 @@ __all__ = ["RankingKind", "concordance"]
 _BEFORE = re.compile(r"\\succ(?![a-zA-Z])|\\gt(?![a-zA-Z])|[>≻›»]|→|->")
 _TIE = re.compile(r"=|~|≈|<")
 
+_LEAST = 2
+"""Items there have to be for one to come before another."""
+
 
 class RankingKind(ListedKind):
     """All the given items, the first one first: a permutation of the gold answer. With an item twice, one missing or one that was not given it
@@ -26,7 +29,7 @@ class RankingKind(ListedKind):
 
     def items(self, said: str) -> list[Value] | None:
         if _BEFORE.search(said) is None or said.lstrip().startswith('["'):
-            items = read_items(said)
+            items = read_items(said, ordered=True)
         elif _TIE.search(said.replace("->", "")) is not None:
             return None
         else:
@@ -47,7 +50,7 @@ class RankingKind(ListedKind):
 
     def compare(self, found: str, gold: str, by: Comparison) -> Verdict:  # noqa: ARG002
         said, meant = self.items(found), self.items(gold)
-        if meant is None:
+        if meant is None or len(meant) < _LEAST:
             return self.verdict("undecided", found, gold, f"the gold answer {gold[:80]!r} is not a ranking")
         places = {key(item): place for place, item in enumerate(meant)}
         if said is None or {key(item) for item in said} != places.keys():
@@ -60,7 +63,7 @@ class RankingKind(ListedKind):
 
     def unfit(self, gold: str, choices: Sequence[str]) -> str | None:  # noqa: ARG002
         items = self.items(gold)
-        if items is None or len(items) < 2:
+        if items is None or len(items) < _LEAST:
             return "it ranks no items, two or more, each once: give a JSON list"
         return None
 

@@ -10,7 +10,7 @@ from support import ask, run, sums, yaml_file
 
 import synth as package
 from synth.models import ScriptedModel, World
-from synth.models.scripted import _claim
+from synth.models.sums import claim
 
 STEPS, S, K = 5, 0.4, 4
 LABELLED = """
@@ -27,7 +27,7 @@ override:
 def solve(request, rng):
     """One wrong sum, in a step drawn evenly, and a wrong answer."""
     place = rng.randrange(STEPS)
-    return "\n".join([*(_claim(rng, sound=i != place) + "." for i in range(STEPS)), "The answer is -1."])
+    return "\n".join([*(claim(rng, sound=i != place) + "." for i in range(STEPS)), "The answer is -1."])
 
 
 async def turned(folder, n=100, pipeline="process/intervene", **abilities):

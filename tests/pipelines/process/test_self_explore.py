@@ -6,7 +6,7 @@ from methods import near
 from support import ask, run, sums
 
 from synth.models import ScriptedModel, World
-from synth.models.scripted import _claim
+from synth.models.sums import claim
 
 STEPS, P = 6, 0.6
 
@@ -14,7 +14,7 @@ STEPS, P = 6, 0.6
 def solve(request, rng, world):
     """Every second sample is right; others have one wrong sum, in a step drawn evenly."""
     place = rng.randrange(STEPS) if request.sample % 2 else None
-    lines = [_claim(rng, sound=i != place) + "." for i in range(STEPS)]
+    lines = [claim(rng, sound=i != place) + "." for i in range(STEPS)]
     return "\n".join([*lines, f"The answer is {request.task.problem.answer if place is None else -1}."])
 
 

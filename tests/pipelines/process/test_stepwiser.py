@@ -11,7 +11,7 @@ from support import ask, run, sums
 
 from synth.export import ExportOptions, export_group
 from synth.models import ScriptedModel, World
-from synth.models.scripted import _claim
+from synth.models.sums import claim
 
 BEFORE, TRUE, N = 0.6, (0.6, 0.5, 0.4, 0.2, 0.1, 0.0), 16
 """What the first chunk is worth, what the second one is, by problem, and rollouts."""
@@ -25,7 +25,7 @@ def worth(problem):
 def solve(request, rng):
     """Three lines; of four samples the first is right, so that each problem is solved sometimes."""
     answer = request.task.problem.answer if request.sample == 0 else -1
-    return "\n".join([*(_claim(rng, sound=True) + "." for _ in range(3)), f"The answer is {answer}."])
+    return "\n".join([*(claim(rng, sound=True) + "." for _ in range(3)), f"The answer is {answer}."])
 
 
 def go_on(request, rng):
@@ -130,7 +130,7 @@ async def test_judge_tasks_are_one_a_chunk_and_half_of_them_right(tmp_path):
 @pytest.mark.parametrize("always", [True, False])
 async def test_problems_that_are_always_or_never_solved_cost_their_solutions_alone(tmp_path, always):
     def alike(request, rng):
-        return f"{_claim(rng, sound=True)}.\nSo.\nThe answer is {request.task.problem.answer if always else -1}."
+        return f"{claim(rng, sound=True)}.\nSo.\nThe answer is {request.task.problem.answer if always else -1}."
 
     folder = await judged(tmp_path, 5, solve=alike)
     assert ask(folder, "SELECT step, count(*) FROM calls GROUP BY 1") == [("solve", 20)]

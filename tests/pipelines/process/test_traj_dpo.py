@@ -7,7 +7,7 @@ from methods import near
 from support import ask, run, sums
 
 from synth.models import ScriptedModel, World
-from synth.models.scripted import _claim
+from synth.models.sums import claim
 
 STEPS, Q = 5, (0.2, 0.5, 0.8)
 
@@ -15,7 +15,7 @@ STEPS, Q = 5, (0.2, 0.5, 0.8)
 def solve(request, rng):
     """Of ten samples six are right; of these every second one has a wrong sum in its third step, and is lucky."""
     lucky, wrong = request.sample in {1, 3, 5}, request.sample > 5
-    lines = [_claim(rng, sound=not ((lucky or wrong) and i == 2)) + "." for i in range(STEPS)]
+    lines = [claim(rng, sound=not ((lucky or wrong) and i == 2)) + "." for i in range(STEPS)]
     return "\n".join([*lines, f"The answer is {-1 if wrong else request.task.problem.answer}."])
 
 
@@ -53,7 +53,7 @@ async def test_a_label_of_three_rollouts_is_as_often_two_or_more_as_arithmetic_s
 async def test_states_begin_at_a_fifth_of_the_steps(tmp_path, steps, first):
     def longer(request, rng):
         answer = request.task.problem.answer if request.sample % 2 else -1
-        return "\n".join([*(_claim(rng, sound=True) + "." for _ in range(steps)), f"The answer is {answer}."])
+        return "\n".join([*(claim(rng, sound=True) + "." for _ in range(steps)), f"The answer is {answer}."])
 
     folder = await collected(tmp_path, 1, simulators={"solve": longer, "values": go_on})
     places = ask(folder, "SELECT DISTINCT s.part.index + 1 FROM scores s WHERE s.name = 'step_value' ORDER BY 1")
