@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -40,6 +40,8 @@ class Prefixes(Step):
     target: Literal["rest", "next_step"] = "rest"
     """What the solver is to write. `rest`: all that is left; its answer is compared. `next_step`: the next step alone, compared with that of the
     solution (reward `step_similarity`); one problem for each step after the first."""
+    reward: Annotated[str, Field(pattern=r"^[a-z]\w*$")] | None = None
+    """Function of `synth.rewards` that rewards what is written, such as `partial`, with its defaults; that of the problem if not given."""
     whole: bool = False
     """Also a start with all steps, which mostly gives the answer away: what is left is to state it."""
 
@@ -51,6 +53,8 @@ class Prefixes(Step):
 
     def problems_with(self, models: Mapping[str, Any], authors: Sequence[Any]) -> Iterable[tuple[str, str, str]]:
         yield from super().problems_with(models, authors)
+        if self.reward is not None and self.target == "next_step":
+            yield "reward", "a next step is rewarded by step_similarity", "leave out reward, or set target: rest"
         if self.whole and self.target == "next_step":
             yield "whole", "after all steps there is no next one", "leave out whole, or set target: rest"
 
@@ -62,12 +66,15 @@ class Prefixes(Step):
             if rationale.step_spans is None and rationale.steps:
                 made.append(self._score(rationale, 0, "its steps are no slices of its text"))
                 continue
-            found = list(self._problems(problem, rationale))
+            wanted = self._starts(problem, rationale)
+            found = [self._begun(problem, rationale, *place) for place, stated in wanted if not stated]
             new = [p for p in found if (problem.id, self._key(p)) not in known]
             known |= {(problem.id, self._key(p)) for p in new}
             made += new
             steps = len(rationale.steps)
             why = f"{steps} steps" if steps > 1 else "one step: nothing to begin with" if steps else "no steps"
+            stating = sum(stated for _, stated in wanted)
+            why += f", {stating} starts state the answer" if stating else ""
             again = f", {len(found) - len(new)} as an earlier solution begins" if len(new) < len(found) else ""
             made.append(self._score(rationale, len(new), why + again))
         return made
@@ -76,34 +83,37 @@ class Prefixes(Step):
     def _key(problem: Problem) -> str:
         return problem.begun or ""
 
-    def _problems(self, problem: Problem, rationale: Rationale) -> Iterator[Problem]:
+    def _starts(self, problem: Problem, rationale: Rationale) -> list[tuple[tuple[int, int], bool]]:
+        """The starts that are asked for, each with whether it states the answer."""
+        total, found = len(rationale.steps), []
+        for start, given in starts(total, self.stages, whole=self.whole):
+            if given or (self.curriculum == "staged" and self.target == "rest"):
+                states = given < total and Beginning.of(rationale, given).states_answer(problem)
+                found.append(((start, given), states))
+        return found
+
+    def _begun(self, problem: Problem, rationale: Rationale, start: int, given: int) -> Problem:
         total = len(rationale.steps)
         whole = (rationale.thought if rationale.steps_of_thought else rationale.response) or ""
-        stages = total if self.stages == "all" else self.stages
-        for start, given in starts(total, self.stages, whole=self.whole):
-            beginning = Beginning.of(rationale, given)
-            if given == 0 and (self.curriculum == "mixed" or self.target == "next_step"):
-                continue
-            if given < total and beginning.states_answer(problem):
-                continue
-            begun = next(b for b in (beginning.sent, beginning.text) if whole.startswith(b))
-            place = {"start": start, "given": given, "of": total, "solution": rationale.id}
-            last = stages if self.whole else stages - 1
-            yield self.derive(
-                Problem,
-                [rationale],
-                **_content(problem),
-                reference_solution=whole,
-                begun=begun or None,
-                stage=last - start if self.curriculum == "staged" else None,
-                reward=self._reward(problem, rationale, given),
-                meta={**problem.meta, "prefix": place},
-                parent=problem.id,
-            )
+        beginning = Beginning.of(rationale, given)
+        begun = next(b for b in (beginning.sent, beginning.text) if whole.startswith(b))
+        last = (total if self.stages == "all" else self.stages) - (0 if self.whole else 1)
+        place = {"start": start, "given": given, "of": total, "solution": rationale.id}
+        return self.derive(
+            Problem,
+            [rationale],
+            **_content(problem),
+            reference_solution=whole,
+            begun=begun or None,
+            stage=last - start if self.curriculum == "staged" else None,
+            reward=self._reward(problem, rationale, given),
+            meta={**problem.meta, "prefix": place},
+            parent=problem.id,
+        )
 
     def _reward(self, problem: Problem, rationale: Rationale, given: int) -> Reward | None:
         if self.target == "rest":
-            return problem.reward
+            return problem.reward if self.reward is None else Reward(name=self.reward, args={})
         return Reward(name="step_similarity", args={"step": rationale.steps[given]})
 
     def _score(self, rationale: Rationale, made: int, reason: str) -> Score:

@@ -102,8 +102,9 @@ async def test_foreign_steps_give_none_and_say_so():
 async def test_no_start_states_the_answer():
     """Also where the solution goes on after its answer."""
     text = "We add.\nThe answer is 7.\nLet me check.\nIt is right."
-    problems, _ = await made(solution(text))
+    problems, (score,) = await made(solution(text))
     assert [p.begun for p in problems] == [None, "We add.\n"]
+    assert score.reason == "3 steps, 1 starts state the answer"
 
 
 async def test_equal_starts_are_there_once():
