@@ -49,7 +49,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "models": {"records", "media", "texts", "addresses", "approvals"},
     "calls": {"records", "models", "store"},
     "sources": {"records", "media", "verify", "prompts", "texts", "approvals"},
-    "export": {"records", "store", "verify"},
+    "export": {"records", "store", "verify", "rewards"},
     "rewards": {"records", "texts", "verify", "measures"},
     "audit": {"store", "corpus", "verify", "measures", "texts"},
     "render": {"records", "store", "audit"},
