@@ -38,6 +38,8 @@ class Example:
 
 
 CHOICE = {"answer": "B", "answer_kind": "choice", "choices": orjson.dumps(["red", "blue", "green"]).decode()}
+TESTS = [{"code": "assert add(1, 2) == 3"}, {"call": "add(2, 2)", "expected": 4}, {"call": "add(0, 0)", "expected": 0}]
+RIGHT, PARTLY = "def add(a, b):\n    return a + b", "def add(a, b):\n    return a + b if a else None"
 LONG = "Let us see. " * 40
 
 NETWORK = {
@@ -101,6 +103,16 @@ EXAMPLES: dict[str, Example] = {
             LONG,
         ],
     ),
+    "partial": Example(
+        CHOICE,
+        ["The answer is B.", f"{LONG}\nThe answer is B.", "\\boxed{B}"],
+        ["The answer is A.", "<think>It is B.</think>\nThe answer is A.", "I do not know.", LONG],
+    ),
+    "step_similarity": Example(
+        {"reward_args": orjson.dumps({"step": "So 3 + 4 = 7 apples.", "thought": False}).decode()},
+        ["So 3 + 4 = 7 apples.", f"<think>{LONG}</think>\nSo 3 + 4 is 7 apples."],
+        ["<think>So 3 + 4 = 7 apples.</think>", "<think>Hm.</think>\nNext we count pears.", LONG],
+    ),
     "tags": Example(
         {"answer": '{"Ann": "knight", "Bob": "knave"}', "answer_kind": "assignment", "choices": "[]"},
         [
@@ -134,6 +146,21 @@ EXAMPLES: dict[str, Example] = {
             "The answer is Red Line: Mill Park to Swan Quay.",
             "The answer is Red Line: Old Gate to Mill Park; Blue Line: Mill Park to Elm Hill; Blue Line: Elm Hill to Swan Quay.",
             "<think>Red Line: Old Gate to Mill Park; Blue Line: Mill Park to Swan Quay</think>",
+        ],
+    ),
+    "tests_passed": Example(
+        {"tests": orjson.dumps(TESTS).decode()},
+        [
+            f"```python\n{RIGHT}\n```\n",
+            f"{LONG}\n```\n{RIGHT}\n```\n",
+            f"<think>Hm.</think>\n```python\n{RIGHT}\n```\n",
+        ],
+        [
+            f"```python\n{PARTLY}\n```",
+            f"<think>```python\n{RIGHT}\n```</think>",
+            "return a + b",
+            "```python\nimport os\nos._exit(0)\n```",
+            LONG,
         ],
     ),
     "think_format": Example(

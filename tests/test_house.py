@@ -51,16 +51,17 @@ MAY_KNOW: dict[str, set[str]] = {
     "store": {"records"},
     "corpus": {"records", "prompts", "store"},
     "models": {"records", "media", "texts", "addresses", "approvals"},
-    "calls": {"records", "models", "store"},
+    "sandbox": {"records", "verify"},
+    "calls": {"records", "models", "store", "sandbox"},
     "generators": {"records", "verify", "algorithms"},
     "sources": {"records", "media", "verify", "constraints", "generators", "prompts", "texts", "approvals"},
     "export": {"records", "store", "verify"},
-    "rewards": {"records", "texts", "verify", "measures", "constraints"},
+    "rewards": {"records", "texts", "verify", "measures", "constraints", "sandbox"},
     "audit": {"store", "corpus", "verify", "measures", "texts"},
     "render": {"records", "store", "audit"},
     "view": {"records", "store", "audit", "verify", "render"},
     "publish": {"store", "audit", "export", "render", "models", "addresses", "approvals"},
-    "steps": {"records", "models", "calls", "prompts", "verify", "texts", "corpus", "measures", "constraints"},
+    "steps": {"records", "models", "calls", "prompts", "verify", "texts", "corpus", "measures", "constraints", "sandbox"},
     "pipeline": {"records", "generators", "models", "prompts", "steps", "verify", "corpus", "approvals", "export"},
     "engine": {"records", "models", "calls", "prompts", "steps", "pipeline", "sources", "store", "corpus", "approvals"},
     "cli": {"sources", "models", "calls", "steps", "pipeline", "engine", "store", "corpus", "export", "audit", "render", "view", "publish",
@@ -91,9 +92,9 @@ def test_arrows_go_one_way():
 
 
 GENERAL = {
-    "ask", "check_steps", "constrain", "contamination", "continue", "critique", "deduplicate", "filter", "generate", "medoid_score", "pair", "pass_rate",
-    "path_to_rationale", "reference", "review", "revise", "rollout", "score", "search", "segment", "segment_by_model", "select", "step_labels",
-    "text_stats", "token_confidence", "verify_answer", "verify_constraints", "vote",
+    "ask", "check_steps", "constrain", "contamination", "continue", "critique", "deduplicate", "derive", "filter", "generate", "mask", "medoid_score",
+    "pair", "pass_rate", "path_to_rationale", "prefixes", "reference", "review", "revise", "rollout", "score", "search", "segment", "segment_by_model",
+    "select", "step_labels", "text_stats", "token_confidence", "verify_answer", "verify_constraints", "vote",
 }  # fmt: skip
 """The steps of the core: those that any method may be made of. What is of one method lies in its folder."""
 
@@ -143,6 +144,8 @@ WRITES = {
     "synth/cli/sql.py": {"write_parquet"},  # into a draft, by the process that answers
     "synth/engine/rounds.py": {"open wb"},  # the log of a training command, to be read while it grows
     "synth/export/files.py": {"ParquetWriter", "write_table"},  # into a draft
+    "synth/sandbox/bubblewrap.py": {"TemporaryFile"},  # files without a name, which the sandbox is given
+    "synth/sandbox/monty.py": {"write_text"},  # the command of a worker, in a folder that ends with the pool
     "synth/store/child.py": {"open w", "ParquetWriter"},  # nowhere; into a draft of its parent
     "synth/store/incoming.py": {"open ab"},  # a temporary file
     "synth/store/sealed.py": {"rename"},  # a derived database is moved aside

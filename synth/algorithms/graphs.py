@@ -72,6 +72,8 @@ class _OnGraphs(Algorithm[Graph, S]):
 
     instance: ClassVar[type[Instance]] = Graph
     kind: ClassVar[AnswerKind] = "number"
+    weighted: ClassVar[bool] = True
+    """Whether lengths count."""
 
     @abstractmethod
     def visited(self, given: Graph, trace: Trace[S], done: int) -> set[str]:
@@ -92,7 +94,8 @@ class _OnGraphs(Algorithm[Graph, S]):
             )
         unread = [node for node in given.nodes if node not in after]
         edges = [i for i, (source, _, _) in enumerate(given.edges) if source in unread]
-        how = random.choice(["behind" if unread else "before", "before", *(["longer", "gone"] if edges else [])])
+        ways = ["longer", "gone"] if self.weighted else ["gone"]
+        how = random.choice(["behind" if unread else "before", "before", *(ways if edges else [])])
         if how in {"behind", "before"}:
             edge = (
                 (random.choice(unread), new, length) if how == "behind" else (new, random.choice(given.nodes), length)
@@ -120,6 +123,7 @@ class Bfs(_OnGraphs[Visited]):
     """Breadth-first search, until the target is taken from the queue; the lengths of edges do not count."""
 
     name: ClassVar[str] = "bfs"
+    weighted: ClassVar[bool] = False
     form: ClassVar[Form[Visited]] = Form(
         Visited, "Visit {node} at distance {distance}; queue: {queue}; seen: {seen}.", node=WORD, distance=NUMBER,
         queue=listed(paired(WORD, NUMBER)), seen=listed(WORD),

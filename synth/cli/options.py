@@ -68,7 +68,7 @@ def input_options(command: F) -> F:
         multiple=True,
         metavar="FIELD=COLUMN",
         help="Which column gives a field: question, answer, answer_index (from 0), answer_number (from 1), choices, context, "
-        "reference_solution, answer_kind, evidence, rubric, constraints, reward. May be given many times.",
+        "reference_solution, answer_kind, evidence, rubric, constraints, reward, tests, entry_point. May be given many times.",
     )(command)
     return click.option(
         "--input",

@@ -102,6 +102,8 @@ def _columns(problem: Problem, number: int) -> dict[str, Any]:
             columns[name] = some
     if problem.constraints:
         columns["constraints"] = [one.model_dump() for one in problem.constraints]
+    if problem.tests:
+        columns["tests"] = [test.model_dump(exclude_none=True) for test in problem.tests]
     if problem.reward is not None:
         columns["reward_function"] = problem.reward.model_dump()
     return {**problem.meta, **columns}

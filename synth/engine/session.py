@@ -144,7 +144,7 @@ def open_session(
             for names in bound.values()
             for n in names
         }
-        _tell_apart(made)
+        _name_apart(made)
         models = {
             role: [*(_in_world(m, draft.pipeline) for m in _some(mine.get(role, ()))), *(made[n] for n in names)]
             for role, names in bound.items()
@@ -190,7 +190,7 @@ def _in_world(model: Model, pipeline: Pipeline) -> Model:
     return model.knowing(pipeline.simulators) if type(model) is ScriptedModel else model
 
 
-def _tell_apart(made: Mapping[str, Model]) -> None:
+def _name_apart(made: Mapping[str, Model]) -> None:
     """Call models that have the same model's name by where they are as well: two servers of one model."""
     names = Counter(model.name for model in made.values())
     for given, model in made.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -30,7 +30,9 @@ from synth.generators.symbolic import SymbolicProblems
 from synth.generators.transit import Transit
 from synth.plugins import plugins
 
-__all__ = ["BUILT_IN", "all_generators", "generator_of", "list_generators", "read_generator"]
+__all__ = ["BUILT_IN", "all_generators", "checked", "generator_of", "list_generators", "read_generator"]
+
+G = TypeVar("G", bound=Generator)
 
 BUILT_IN: tuple[type[Generator], ...] = (
     ArithmeticProblems, AutomatonProblems, BfsProblems, BinarySearchProblems, BracketProblems, ParityProblems, PermutationProblems,
@@ -68,7 +70,20 @@ def generator_of(name: str, options: Mapping[str, Any]) -> Generator:
         raise InputError(
             what, where=where, fix=f"did you mean {' or '.join(near)}?" if near else f"generators:\n{list_generators()}"
         )
-    kind = known[name]
+    return checked(known[name], options, where)
+
+
+def checked(kind: type[G], options: Mapping[str, Any], where: str) -> G:
+    """A generator with these options; values may be texts.
+
+    Args:
+        kind: the generator.
+        options: the options by name.
+        where: what the user wrote, for errors.
+
+    Raises:
+        InputError: there is no such option, or a value or a combination of values is impossible.
+    """
     try:
         return kind.model_validate(dict(options))
     except ValidationError as error:

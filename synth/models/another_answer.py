@@ -8,7 +8,10 @@ from typing import Any
 
 from synth.records import Problem
 
-__all__ = ["another_answer"]
+__all__ = ["SIMULATED_FAILURE", "another_answer"]
+
+SIMULATED_FAILURE = "raise RuntimeError('the scripted model means this to be wrong')"
+"""The program that the scripted model writes where it is to fail. Where it is to succeed, it writes the reference solution."""
 
 _BRACKETS = str.maketrans("()[]", "[]()")
 
@@ -23,6 +26,8 @@ def another_answer(problem: Problem, gold: str, rng: random.Random) -> str:
     """
     if problem.choices:
         return rng.choice([letter for letter, _ in problem.lettered_choices if letter != gold])
+    if problem.compared_as == "code":
+        return SIMULATED_FAILURE
     kind = problem.answer_kind
     if kind == "boolean":
         return "no" if gold.strip().lower() in {"yes", "true"} else "yes"

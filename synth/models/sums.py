@@ -27,6 +27,8 @@ def gold_of(problem: Problem, rng: random.Random) -> str:
     """The gold answer, as a solution states it; of a problem without one any of its options, or 0."""
     if problem.answer_stated is not None:
         return problem.answer_stated
+    if problem.compared_as == "code":
+        return problem.reference_solution or "pass  # the scripted model writes no programs"
     return rng.choice([letter for letter, _ in problem.lettered_choices]) if problem.choices else "0"
 
 
@@ -35,4 +37,7 @@ def solution(task: Task, steps: list[str], answer: str) -> str:
     if task.format == "json":
         reply: dict[str, Any] = {"steps": steps, "answer": answer}
         return orjson.dumps(reply).decode()
+    if task.problem.compared_as == "code":
+        program = answer if "```" in answer else f"```python\n{answer.rstrip()}\n```"
+        return "\n".join([*(f"{s}." for s in steps), "", program])
     return "\n".join([*(f"{s}." for s in steps), f"The answer is {answer}."])

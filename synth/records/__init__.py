@@ -11,6 +11,8 @@ from synth.records.models import (
     CallStatus,
     Constraint,
     Critique,
+    Execution,
+    ExecutionStatus,
     Failure,
     Media,
     Node,
@@ -27,6 +29,7 @@ from synth.records.models import (
     record_fields,
 )
 from synth.records.parts import solution_of, spans_of
+from synth.records.program_tests import Test
 
 __all__ = [
     "COMPARE",
@@ -38,6 +41,8 @@ __all__ = [
     "CallStatus",
     "Constraint",
     "Critique",
+    "Execution",
+    "ExecutionStatus",
     "Failure",
     "InUnit",
     "Media",
@@ -50,6 +55,7 @@ __all__ = [
     "Rejection",
     "Reward",
     "Score",
+    "Test",
     "ThoughtKind",
     "UnitRecord",
     "canonical_json",

@@ -7,10 +7,10 @@ from typing import Literal
 __all__ = ["COMPARE", "FORMS", "AnswerKind"]
 
 AnswerKind = Literal[
-    "number", "choice", "math", "text", "boolean", "set", "list", "interval", "assignment", "action", "ranking"
+    "number", "choice", "math", "text", "boolean", "set", "list", "interval", "assignment", "action", "ranking", "code"
 ]
 """How an answer is compared: as a number, as one of the choices, as a mathematical expression, as words, as yes/no; as a set, a list, an
-interval, values assigned to names, an action with fields, a ranking of given items."""
+interval, values assigned to names, an action with fields, a ranking of given items, a program that must pass tests."""
 
 COMPARE = "$compare"
 """The field of a gold action that says how its other fields are compared. No answer states it."""
@@ -27,5 +27,6 @@ FORMS: dict[AnswerKind, str] = {
     "assignment": 'a JSON object that gives each name its value, such as {"Ann": "red", "Bob": "blue"}',
     "action": "a JSON object with the fields of the action",
     "ranking": "a JSON list of all the items, the first one first",
+    "code": "the program in Python, in a block that begins with ```python and ends with ```",
 }
 """What the final answer is, in the words of a prompt: "where X is …"."""

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 from synth.records.identity import content_id
 from synth.records.kinds import COMPARE, FORMS, AnswerKind
 from synth.records.parts import BLANKS, solution_of, spans_of
+from synth.records.program_tests import Test
 
 __all__ = [
     "RECORD_TYPES",
@@ -22,6 +23,8 @@ __all__ = [
     "CallStatus",
     "Constraint",
     "Critique",
+    "Execution",
+    "ExecutionStatus",
     "Failure",
     "Media",
     "Node",
@@ -63,6 +66,9 @@ CallStatus = Literal[
 that there is no response; `only_thought`: the endpoint sent the whole reply as reasoning; `raised`: the model is a Python
 function, which raised an exception; `cancelled`: we gave it up while it was under way. Only `ok` is ever served again from the ledger.
 """
+
+ExecutionStatus = Literal["ok", "error", "timeout", "memory", "output", "unsupported", "refused"]
+"""How a run of a program ended; see `synth.sandbox.Status`. `ok` says that all of it ran, not that it is right."""
 
 ThoughtKind = Literal["raw", "summary", "hidden"]
 """What is known of a thought. `raw`: the reasoning trace itself; `summary`: what the provider writes about it; `hidden`:
@@ -175,6 +181,8 @@ class Problem(UnitRecord):
     """Position in a curriculum, from 0: what a trainer sees first has the lowest. None where there is none."""
     reward: Reward | None = None
     """What rewards its completions in reinforcement learning; None: whether their answer is right."""
+    tests: tuple[Test, ...] = ()
+    """What a program must pass that answers the question; empty where it asks for none."""
     meta: Annotated[dict[str, JsonValue], Field(default_factory=dict)]
     """The other columns of the input row, untouched."""
     parent: str | None = None
@@ -194,6 +202,8 @@ class Problem(UnitRecord):
             content["constraints"] = [[c.id, c.args, c.on] for c in made.constraints]
         if made.reward is not None:
             content["reward"] = [made.reward.name, made.reward.args]
+        if made.tests:
+            content["tests"] = [test.model_dump(exclude_none=True) for test in made.tests]
         # Its content is known only now that it is validated; nobody has seen it yet.
         made.__dict__["id"] = made.__dict__["unit"] = content_id(["problems", content])
         return made
@@ -213,7 +223,12 @@ class Problem(UnitRecord):
     @property
     def compared_as(self) -> AnswerKind:
         """How answers to this problem are read and compared, also where no gold answer says it."""
-        return self.answer_kind or ("choice" if self.choices else "text")
+        return self.answer_kind or ("choice" if self.choices else "code" if self.tests else "text")
+
+    @property
+    def checkable(self) -> bool:
+        """Whether there is something to compare an answer with: a gold answer, or tests of a program."""
+        return self.answer is not None or bool(self.tests)
 
     @property
     def answer_form(self) -> str:
@@ -550,6 +565,41 @@ class Call(Record):
     """What went wrong, without secrets."""
 
 
+class Execution(Record):
+    """One run of a program in a sandbox."""
+
+    table: ClassVar[str] = "executions"
+
+    key: str
+    """The replay key: hash of the program, its test, the limits, and the sandbox with its version."""
+    unit: str | None = None
+    """The unit that ran it first."""
+    step: str | None = None
+    """The step that ran it first."""
+    rationale: str | None = None
+    """Id of the rationale whose program it was first; others with the same program and test are not run again."""
+    test: Annotated[int, Field(ge=0)] | None = None
+    """Which test of the problem, from 0; None where a program was run for what it prints or returns."""
+    program: str
+    """Hash of the program."""
+    sandbox: str
+    """Name and version of the sandbox: `monty/1.4.0`, `bubblewrap/0.8.0 Python 3.11.7`."""
+    status: ExecutionStatus
+    """How it ended."""
+    error: str | None = None
+    """What went wrong, in one line; None where nothing did."""
+    value: JsonValue = None
+    """The value that was asked for, where there is one."""
+    stdout: str = ""
+    """What the program wrote, up to the limit of the step."""
+    stderr: str = ""
+    """What it wrote to standard error, with the traceback; up to the limit."""
+    started: float
+    """When it began: seconds since the epoch; in SQL a TIMESTAMPTZ."""
+    seconds: float
+    """How long it ran, the start of the sandbox included."""
+
+
 RECORD_TYPES: tuple[type[Record], ...] = (
     Problem,
     Rationale,
@@ -560,6 +610,7 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     Rejection,
     Failure,
     Call,
+    Execution,
 )
 
 

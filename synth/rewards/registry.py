@@ -47,6 +47,8 @@ class Entry:
     """Its options with their types and defaults."""
     group: bool
     """Whether it sees all completions of a problem at once."""
+    own: bool = False
+    """Whether it sees completions without the beginning of the reply that they continue."""
 
 
 _OURS: dict[str, Entry] = {}
@@ -65,8 +67,8 @@ def entry(function: BatchReward) -> Entry | None:
 @overload
 def reward(rule: Callable[..., Any], /) -> BatchReward: ...
 @overload
-def reward(*, group: bool = False) -> Callable[[Callable[..., Any]], BatchReward]: ...
-def reward(rule: Callable[..., Any] | None = None, /, *, group: bool = False) -> Any:
+def reward(*, group: bool = False, own: bool = False) -> Callable[[Callable[..., Any]], BatchReward]: ...
+def reward(rule: Callable[..., Any] | None = None, /, *, group: bool = False, own: bool = False) -> Any:
     """Register a reward under the name of the function it decorates.
 
     The function is written for one completion: `def name(completion, COLUMNS, *, OPTIONS) -> float | None`. Its first argument is the
@@ -83,16 +85,17 @@ def reward(rule: Callable[..., Any] | None = None, /, *, group: bool = False) ->
     Args:
         rule: the function.
         group: whether it is written for a group.
+        own: whether it is given what the model wrote alone, where the row has the beginning of the reply in `begun`. Else it is given both as one text.
 
     Raises:
         UserError: when trainers call it: a column that it needs is absent or has another length, an option is unknown or invalid.
     """
     if rule is None:
-        return lambda given: _registered(given, group=group)
-    return _registered(rule, group=group)
+        return lambda given: _registered(given, group=group, own=own)
+    return _registered(rule, group=group, own=own)
 
 
-def _registered(rule: Callable[..., Any], *, group: bool) -> BatchReward:
+def _registered(rule: Callable[..., Any], *, group: bool, own: bool) -> BatchReward:
     name = rule.__name__
     if name in _OURS:
         raise ValueError(f"there are two rewards {name}")
@@ -115,6 +118,7 @@ def _registered(rule: Callable[..., Any], *, group: bool) -> BatchReward:
         tuple(p.name for p in columns if p.default is not p.empty),
         create_model(name, __config__=ConfigDict(frozen=True, extra="forbid"), **fields),
         group,
+        own,
     )
     rewarded.entry = known  # type: ignore[attr-defined]
     _OURS[name] = known
@@ -158,7 +162,7 @@ def _rewards(
             )
     for name in (*used, *(c for c in ("reward_args", "begun") if given.get(c) is not None)):
         _check_length(known, name, given[name], n)
-    texts = texts_of(completions, given.get("begun"))
+    texts = texts_of(completions, None if known.own else given.get("begun"))
     options = _options(known, given, n)
     values: list[float | None] = [None] * n
     reasons: dict[str, list[int]] = {}

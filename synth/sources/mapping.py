@@ -18,6 +18,7 @@ from synth.reach import Reach
 from synth.records import AnswerKind, Problem, Reward
 from synth.sources.constraints import read_constraints
 from synth.sources.json_values import NotJson, Written, parse_json
+from synth.sources.program_tests import read_tests
 from synth.sources.row_media import all_media
 from synth.verify import infer_kind, kind_of
 
@@ -41,9 +42,11 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "begun": ("begun",),
     "stage": ("stage",),
     "reward": ("reward_function",),  # a column `reward` is a number in most data sets
+    "tests": ("tests", "test_list"),
+    "entry_point": ("entry_point",),
 }
 """Fields of a problem that rows can give, each with the names of columns taken for it (in any case) unless a mapping says
-otherwise. `answer_index` counts from 0, `answer_number` from 1."""
+otherwise. `answer_index` counts from 0, `answer_number` from 1; `entry_point` is the function that the tests call."""
 
 _LETTERED = re.compile(r"\A\s*\(?([A-Za-z])[).:]\s*(.*)\Z", re.DOTALL)
 _MARK = "####"
@@ -77,6 +80,8 @@ def choose_mapping(columns: Sequence[str], given: Mapping[str, str]) -> dict[str
     mapping = {**{k: v for k, v in found.items() if v is not None}, **given}
     if "answer" not in given and ("answer_index" in mapping or "answer_number" in mapping):
         mapping.pop("answer", None)
+    if "tests" not in mapping and "entry_point" in mapping and "test" in free:
+        mapping["tests"] = "test"  # HumanEval; elsewhere `test` may say which split a row is of
     if "question" not in mapping:
         meant = _meant(columns)
         raise InputError(
@@ -158,6 +163,7 @@ def to_problem(
         "begun": _begun(got.get("begun"), mapping),
         "stage": _stage(got.get("stage"), mapping),
         "reward": _reward(got.get("reward")),
+        "tests": read_tests(got.get("tests"), got.get("entry_point")),
     }
     used = {column for name, column in mapping.items() if name != "stage" or fields["stage"] is not None}
     problem = Problem.root(
@@ -167,7 +173,7 @@ def to_problem(
         **{name: value for name, value in fields.items() if value is not None and value != ()},
     )
     for name in sorted(needs):
-        if not getattr(problem, name):
+        if not getattr(problem, name) and not (name == "answer" and problem.tests):
             column = mapping.get(name)
             raise InputError(
                 f"{column!r} is missing, and the pipeline needs the {name}"

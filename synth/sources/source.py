@@ -12,6 +12,7 @@ from synth.errors import InputError
 from synth.plugins import functions
 from synth.reach import Reach
 from synth.records import Problem, UnitRecord
+from synth.sources.compose import compose_rows
 from synth.sources.declared import read_row, reference_of
 from synth.sources.files import Row, read_rows
 from synth.sources.gym import gym_rows
@@ -326,7 +327,12 @@ def _made_by(name: str) -> Callable[[str], Iterator[Row]] | None:
     )
 
 
-_SOURCES: Mapping[str, Callable[[str], Iterator[Row]]] = {"gym": gym_rows, "hub": hub_rows, "make": make_rows}
+_SOURCES: Mapping[str, Callable[[str], Iterator[Row]]] = {
+    "compose": compose_rows,
+    "gym": gym_rows,
+    "hub": hub_rows,
+    "make": make_rows,
+}
 """What makes rows, by the prefix of its names. Other packages register theirs under the entry point `synth.sources`."""
 
 

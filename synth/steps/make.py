@@ -136,7 +136,7 @@ class Make(BaseModel, ABC):
             listed = self._value(self.each, source, seen)
             if listed is None:
                 return
-            if not isinstance(listed, (list, tuple)):
+            if not isinstance(listed, (list, tuple, range)):
                 raise Unmakeable(f"for: {self.each} is a {type(listed).__name__}, not a list")
             items = list(enumerate(listed))
         for index, item in items:
@@ -399,6 +399,10 @@ class MakeProblem(Make):
     """The gold answer; for choices the letter, or the text of the option. None if not given: `problem.answer` takes that of the original."""
     reference_solution: Expr | None = None
     """A worked solution."""
+    begun: Expr | None = None
+    """The beginning of a reply, from which a solver continues."""
+    stage: Expr | None = None
+    """Its position in a curriculum, a whole number from 0."""
     meta: Annotated[dict[str, Expr], Field(default_factory=dict)]
     """Further columns, by name."""
 
@@ -437,6 +441,8 @@ class MakeProblem(Make):
             reference_solution=self._text("reference_solution", source, seen),
             rubric=old.rubric,
             media=old.media,
+            begun=self._text("begun", source, seen) or None,
+            stage=None if self.stage is None else self._value(self.stage, source, seen),
             meta={**old.meta, **meta},
             parent=old.id,
             source=old.source,

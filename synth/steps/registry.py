@@ -12,12 +12,15 @@ from synth.steps.contamination import Contamination
 from synth.steps.continue_from import Continue
 from synth.steps.critique import Critique
 from synth.steps.deduplicate import Deduplicate
+from synth.steps.derive import Derive
 from synth.steps.filter import Filter
 from synth.steps.generate import Generate
+from synth.steps.mask import Mask
 from synth.steps.medoid_score import MedoidScore
 from synth.steps.pair import Pair
 from synth.steps.pass_rate import PassRate
 from synth.steps.path_to_rationale import PathToRationale
+from synth.steps.prefixes import Prefixes
 from synth.steps.reference import Reference
 from synth.steps.review import Review
 from synth.steps.revise import Revise
@@ -43,7 +46,10 @@ BUILT_IN: tuple[type[Step], ...] = (
     Rollout,
     Reference,
     Constrain,
+    Prefixes,
     Ask,
+    Derive,
+    Mask,
     Critique,
     Revise,
     Review,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 
-from synth.calls import Caller
+from synth.calls import Caller, Executions
 from synth.errors import InputError, ModelError, SetupError, StepError
 from synth.models import Capability, Completion, Model, Request, Unreadable, attach, read_structured, repair_turn
 from synth.models.base import THINKING_TOKENS
@@ -243,6 +243,11 @@ class Unit:
                 ]
             )
             return None
+
+    @property
+    def executions(self) -> Executions | None:
+        """Runs programs; None where nothing is run, as in a plan."""
+        return self._caller.executions
 
     def _noted(self, reply: Completion) -> Completion:
         if reply.logprobs is not None:

@@ -9,6 +9,7 @@ from synth.verify.clusters import answer_clusters
 from synth.verify.compare import compare_answers, verify_answer
 from synth.verify.extract import FoundAnswer, extract_answer, find_answer
 from synth.verify.kinds import KINDS, Kind, infer_kind, kind_of
+from synth.verify.programs import FoundProgram, continued, find_program, same_output, same_value
 from synth.verify.quotes import find_quote, quotes_in
 from synth.verify.statement import answer_sentence, state_answer
 from synth.verify.step_checkers import StepChecker, all_step_checkers, quote_claims, trace_claims
@@ -31,6 +32,7 @@ __all__ = [
     "KINDS",
     "Claim",
     "FoundAnswer",
+    "FoundProgram",
     "Kind",
     "Label",
     "StepChecker",
@@ -43,13 +45,17 @@ __all__ = [
     "arithmetic_claims",
     "as_verdict",
     "compare_answers",
+    "continued",
     "extract_answer",
     "find_answer",
+    "find_program",
     "find_quote",
     "infer_kind",
     "kind_of",
     "quote_claims",
     "quotes_in",
+    "same_output",
+    "same_value",
     "state_answer",
     "token_f1",
     "trace_claims",

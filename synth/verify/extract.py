@@ -67,6 +67,8 @@ def find_answer(response: str, *, kind: AnswerKind, choices: Sequence[str] = ())
 
 
 def _find(response: str, kind: AnswerKind, choices: Sequence[str]) -> FoundAnswer:
+    if (own := kind_of(kind).place(response)) is not None:
+        return FoundAnswer(*own)
     # A character each: places in it are places in the response.
     text, of = own_part(to_halfwidth(response), kind), kind_of(kind)
     after = barred = 0

@@ -10,7 +10,7 @@ import sys
 import pytest
 from support import ROOT
 
-from synth.generators import Generator, generator_of, made_rows
+from synth.generators import Generator, Values, generator_of, made_rows
 from synth.generators.registry import BUILT_IN
 from synth.sources import open_source
 from synth.verify import verify_answer
@@ -83,3 +83,14 @@ def test_the_same_rows_in_every_process():
     }
     assert len(printed) == 1
     assert len(json.loads(printed.pop().splitlines()[0])) >= 12
+
+
+def test_every_generator_is_in_the_documents():
+    """With its name and what its ranges are."""
+    page = (ROOT / "docs" / "rlvr.md").read_text()
+    for kind in BUILT_IN:
+        (row,) = [
+            line for line in page.splitlines() if line.startswith("| `") and f"`{kind.name}`" in line.split(" | ")[0]
+        ]
+        ranges = [name for name, field in kind.model_fields.items() if isinstance(field.default, Values)]
+        assert all(f"`{name}`" in row for name in ranges), (kind.name, ranges)

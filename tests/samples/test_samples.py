@@ -13,7 +13,6 @@ from itertools import permutations, product
 import pytest
 from support import ROOT
 
-from synth.generators import generator_of, made_rows
 from synth.sources import open_source
 
 SAMPLES = ROOT / "samples"
@@ -213,29 +212,3 @@ def test_examples_are_none_of_the_questions():
         examples = rows(f"{name}_examples")
         assert len(examples) == 4
         assert not questions & {e["question"] for e in examples}
-
-
-MADE = {
-    "traces": [
-        ("parity", {"length": 8}),
-        ("arithmetic", {"base": "2-16"}),
-        *(
-            (name, {})
-            for name in ("automaton", "brackets", "sort", "binary_search", "permutation", "bfs", "shortest_path")
-        ),
-        ("shortest_path", {"method": "bellman-ford"}),
-        ("sort", {"method": "bubble", "numbers": 4}),
-        ("sort", {"method": "merge"}),
-    ],
-    "symbolic": [("symbolic", {"place": "1-24", "examples": 6, "rule": "hidden", "power": 1, "chain": 2})],
-}
-"""Samples that generators made: which, with which options."""
-
-
-@pytest.mark.parametrize("name", MADE)
-def test_generated_samples_are_what_their_generators_make(name: str):
-    """Row for row, and every row is a problem."""
-    size = 24 // len(MADE[name])
-    made = [row for kind, options in MADE[name] for row in made_rows(generator_of(kind, {**options, "size": size}))]
-    assert [{k: v for k, v in row.items() if v is not None} for row in made] == rows(name)
-    assert open_source(str(SAMPLES / f"{name}.jsonl")).scan().bad == []

@@ -61,6 +61,10 @@ class Kind(ABC):
         plain = plain_statement(repair_escapes(said).strip())
         return None if self.short and plain.endswith("?") and len(plain.split()) <= _SHORT_QUESTION else plain
 
+    def place(self, response: str) -> tuple[str | None, tuple[int, int] | None] | None:  # noqa: ARG002
+        """The answer of a reply and the characters that hold it, of a kind that stands in a place of its own; None of all other kinds."""
+        return None
+
     @abstractmethod
     def read(self, said: str, choices: Sequence[str]) -> str | None:
         """The answer that a statement (what stands behind "The answer is", in a box, in a tag) gives; None where it gives none of this

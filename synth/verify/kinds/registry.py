@@ -7,6 +7,7 @@ from synth.verify.kinds.action import ActionKind
 from synth.verify.kinds.assignment import AssignmentKind
 from synth.verify.kinds.boolean import BooleanKind
 from synth.verify.kinds.choice import ChoiceKind
+from synth.verify.kinds.code import CodeKind
 from synth.verify.kinds.interval import IntervalKind
 from synth.verify.kinds.kind import Kind
 from synth.verify.kinds.list import ListKind
@@ -32,6 +33,7 @@ KINDS: dict[AnswerKind, Kind] = {
         AssignmentKind(),
         ActionKind(),
         RankingKind(),
+        CodeKind(),
     )
 }
 """A new kind is named here and in `synth.records.kinds`."""

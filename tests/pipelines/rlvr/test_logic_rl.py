@@ -34,7 +34,13 @@ async def test_puzzles_have_their_stage_and_reward(tmp_path: Path):
 
 
 async def test_a_tenth_is_for_testing(tmp_path: Path):
-    """Within three standard errors; no puzzle in both."""
+    """Within three standard errors; a twin is where its puzzle is."""
+    folder = await made(tmp_path / "twins", 60, "&twins=both")
+    query = """SELECT count(*), count(DISTINCT coalesce(p.meta->>'twin_of', p.meta->>'item')), count(DISTINCT
+        (coalesce(p.meta->>'twin_of', p.meta->>'item'), s.label)) FROM problems p JOIN scores s ON s.target = p.id AND s.name = 'split'"""
+    ((problems, puzzles, places),) = ask(folder, query)
+    assert (problems, puzzles) == (180, 60)
+    assert places == 60
     folder = await made(tmp_path / "run", 600)
     counted = dict(ask(folder, "SELECT label, count(*) FROM scores WHERE name = 'split' GROUP BY 1"))
     assert sum(counted.values()) == 600
