@@ -22,16 +22,7 @@ from synth.sandbox import Limits, why_none
 from synth.steps.programs import CODE, PROGRAM, Running, verify_by_program, verify_by_tests
 from synth.steps.step import Step
 from synth.steps.unit import Unit
-from synth.verify import (
-    ANSWER,
-    CONSTRAINTS,
-    Verdict,
-    Verifier,
-    all_verifiers,
-    as_verdict,
-    kind_of,
-    verify_by_answer,
-)
+from synth.verify import ANSWER, CONSTRAINTS, Verdict, Verifier, all_verifiers, as_verdict, kind_of, verify_by_answer
 
 __all__ = ["VerifyingStep"]
 
