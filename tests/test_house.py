@@ -55,7 +55,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "calls": {"records", "models", "store", "sandbox"},
     "generators": {"records", "verify", "algorithms"},
     "sources": {"records", "media", "verify", "constraints", "generators", "prompts", "texts", "approvals"},
-    "export": {"records", "store", "verify"},
+    "export": {"records", "store", "verify", "rewards"},
     "rewards": {"records", "texts", "verify", "measures", "constraints", "sandbox"},
     "audit": {"store", "corpus", "verify", "measures", "texts"},
     "render": {"records", "store", "audit"},

@@ -202,6 +202,19 @@ def test_options_come_from_the_call_and_over_them_from_the_row(register: Any):
         assert "completion 1" in str(told.value)
 
 
+def test_no_option_has_the_name_of_a_column_of_rows(register: Any):
+    """`unit` is a column of every row: as an option it would be given the ids of units."""
+    with pytest.raises(ValueError, match="unit is a column of rows and cannot be an option"):
+
+        @register
+        def measured(completion: str, *, unit: str = "words") -> float:
+            return 0.0
+
+    # By column, options come from reward_args alone, whatever columns there are.
+    columns = {"reward": ["length_band"], "reward_args": ['{"high": 9}'], "high": ["x"], "least": [0.1]}
+    assert by_column(["The answer is 5."], answer=["5"], **columns) == [1.0]
+
+
 def test_a_value_that_a_row_does_not_have_costs_that_row_alone(caplog: pytest.LogCaptureFixture):
     correct = our_rewards()["correct"].function
     assert correct(["The answer is 5."] * 3, answer=["5", None, ""]) == [1.0, None, None]

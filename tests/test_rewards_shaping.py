@@ -219,11 +219,11 @@ def test_length_band(words: int, value: float):
     said = "so " * (words - 4) + "The answer is 5."
     assert length_band([said], answer=["5"], low=10, high=20) == [pytest.approx(value)]
     assert length_band([said.replace("5", "6")], answer=["5"], low=10, high=20) == [0.0]
-    assert length_band([said], answer=["5"], low=10, high=20, unit="tokens", completion_ids=[[1] * words]) == [
+    assert length_band([said], answer=["5"], low=10, high=20, count="tokens", completion_ids=[[1] * words]) == [
         pytest.approx(value)
     ]
     signs = len(said)
-    assert length_band([said], answer=["5"], high=signs, unit="characters") == [1.0]
+    assert length_band([said], answer=["5"], high=signs, count="characters") == [1.0]
 
 
 def test_length_band_says_what_it_needs():
@@ -232,7 +232,7 @@ def test_length_band_says_what_it_needs():
     with pytest.raises(UserError, match="low is 9 and high is 3"):
         length_band(["The answer is 5."], answer=["5"], low=9, high=3)
     with pytest.raises(UserError, match="no column completion_ids"):
-        length_band(["The answer is 5."], answer=["5"], high=3, unit="tokens")
+        length_band(["The answer is 5."], answer=["5"], high=3, count="tokens")
 
 
 @given(st.lists(st.sampled_from(["The answer is 5.", "The answer is 6.", "Hm.", ""]), min_size=2, max_size=9))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -30,10 +31,10 @@ _EXPORT = (
     click.option(
         "--for",
         "trainer",
-        type=click.Choice(["trl", "axolotl", "llama-factory", "openai"]),
+        type=click.Choice(["trl", "axolotl", "llama-factory", "openai", "verl", "nemo-rl", "openrlhf", "verifiers"]),
         default="trl",
         show_default=True,
-        help="Whose format the rows have. Settings that read them are written beside.",
+        help="Whose format the rows have. Settings that read them are written beside; for verifiers a package that installs.",
     ),
     click.option(
         "--layout",
@@ -197,6 +198,36 @@ _EXPORT = (
         help="dpo --prefix: reject all that follows the shared steps, or the first differing step alone (arXiv:2404.10346).",
     ),
     click.option("--margin", is_flag=True, help="reward: state each pair's margin, which TRL puts into the loss."),
+    click.option(
+        "--reward",
+        default="correct",
+        show_default=True,
+        metavar="NAME",
+        help="grpo: the function of synth.rewards for problems that name none themselves.",
+    ),
+    click.option(
+        "--reward-args",
+        metavar="JSON",
+        help="grpo: its options, such as '{\"high\": 300}' for length_band.",
+    ),
+    click.option(
+        "--label-free",
+        is_flag=True,
+        help="grpo: also problems without a gold answer, rewarded by the share of completions with the same answer.",
+    ),
+    click.option(
+        "--begun",
+        type=click.Choice(["in_prompt", "prefill"]),
+        default="in_prompt",
+        show_default=True,
+        help="grpo: where the beginning of a reply stands that the model continues: in the question, or behind it (plain rows).",
+    ),
+    click.option("--by-stage", is_flag=True, help="grpo: a file for each stage of a curriculum."),
+    click.option(
+        "--environment",
+        metavar="NAME",
+        help="grpo --for verifiers: the name of the package. Default: synth- and the name of the pipeline.",
+    ),
 )
 
 _LICENSES = (
@@ -231,7 +262,13 @@ def license_options(command: F) -> F:
 
 
 def options_from(
-    tags: str, asks: Sequence[str], weights: Sequence[str], verdicts: str, balance: str | None, **chosen: Any
+    tags: str,
+    asks: Sequence[str],
+    weights: Sequence[str],
+    verdicts: str,
+    balance: str | None,
+    reward_args: str | None,
+    **chosen: Any,
 ) -> ExportOptions:
     """The options of an export as they were given."""
     from synth.export import ExportOptions
@@ -242,6 +279,7 @@ def options_from(
         balance=None if balance is None else _proportion(balance),
         ask=dict(_named("--ask", item) for item in asks),
         weights={task: _number("--weight", weight) for task, weight in (_named("--weight", w) for w in weights)},
+        reward_args={} if reward_args is None else _object("--reward-args", reward_args),
         **chosen,
     )
 
@@ -277,6 +315,16 @@ def _named(option: str, item: str, what: str = "TASK", such: str = "answer") -> 
     if not equals or not name:
         raise UserError(f"{option} {item} is not {what}=…", fix=f"for example {option} {such}=…")
     return name.strip(), value
+
+
+def _object(option: str, text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError:
+        value = None
+    if not isinstance(value, dict):
+        raise UserError(f"{option} {text} is not a JSON object", fix=f"for example {option} '{{\"high\": 300}}'")
+    return value
 
 
 def _number(option: str, text: str) -> float:

@@ -75,7 +75,8 @@ def _check_trainer(format_: Format, options: ExportOptions) -> None:
     if trainer not in TRAINERS:
         raise UserError(f"there is no trainer {trainer!r}", fix=f"trainers: {', '.join(TRAINERS)}")
     if trainer not in format_.trainers:
-        why = format_.why_not.get(trainer, "this is read by code of your own only; leave --for out")
+        others = format_.trainers and f"its rows are made of {' or '.join(sorted(TRAINERS[trainer]))} alone"
+        why = format_.why_not.get(trainer) or others or "this is read by code of your own only; leave --for out"
         raise UserError(
             f"{trainer} cannot be given {format_.name}: {why}",
             fix=f"--for {' or '.join(t for t in TRAINERS if t in format_.trainers)}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from synth.errors import UserError
 
@@ -19,7 +19,7 @@ __all__ = [
     "weights_of",
 ]
 
-Trainer = Literal["trl", "axolotl", "llama-factory", "openai"]
+Trainer = Literal["trl", "axolotl", "llama-factory", "openai", "verl", "nemo-rl", "openrlhf", "verifiers"]
 
 Thinking = Literal["auto", "reasoning_content", "thinking", "tags", "drop"]
 
@@ -101,6 +101,19 @@ class ExportOptions:
     (arXiv:2404.10346)."""
     margin: bool = False
     """For `reward`: whether rows state the margin of their pair, which TRL then asks the rewards to differ by."""
+    reward: str = "correct"
+    """For `grpo`: the function of `synth.rewards` that rewards the completions of problems that name none themselves."""
+    reward_args: Mapping[str, Any] = field(default_factory=dict)
+    """For `grpo`: its options."""
+    label_free: bool = False
+    """For `grpo`: whether problems without a gold answer have rows too, with the reward `majority_share` where they name none."""
+    begun: Literal["in_prompt", "prefill"] = "in_prompt"
+    """For `grpo`: where the beginning of a reply stands from which the model continues. `in_prompt`: in the question. `prefill`: behind
+    it, as what the reply begins with; in plain rows alone."""
+    by_stage: bool = False
+    """For `grpo`: whether each stage of a curriculum has a file of its own."""
+    environment: str | None = None
+    """For `grpo` and verifiers: the name of the package. None: `synth-` and the name of the pipeline."""
     replace: bool = False
     """Whether files in the output folder that are no earlier export of this run may be replaced."""
 

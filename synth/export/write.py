@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from synth.errors import UserError
 from synth.export.check import checked
 from synth.export.choose import rows_of
+from synth.export.environment import environment_package
 from synth.export.files import PATIENCE_SECONDS, Folder, Part, arrow_schema, columns_of
 from synth.export.format import Format, LeftOut
 from synth.export.formats import format_of
@@ -24,6 +25,7 @@ from synth.files import temporary_folder
 from synth.locks import locked
 from synth.store.database import Store, open_store
 from synth.store.invented import Invented, invented_in
+from synth.store.manifest import read_manifest
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -194,6 +196,8 @@ def _draft(
     parts: dict[str, Part] = {}
     for row in rows_of(format_, store, options, left_out):
         split = splits.get(row.unit, "unassigned") if splits else ""  # type: ignore[attr-defined]
+        if options.by_stage:
+            split = "_".join(filter(None, (split, _stage(row))))
         file = f"{name}.{split}.{suffix}" if split else f"{name}.{suffix}"
         parts[split] = folder.part(file, columns, schema)
         parts[split].add(format_.as_read(row, options).model_dump(exclude_none=True))
@@ -207,6 +211,9 @@ def _draft(
     beside = {}
     if options.trainer == "axolotl":
         beside[f"{name}.axolotl.yaml"] = axolotl_settings(format_, options, files).encode()
+    if options.trainer == "verifiers":
+        named = f"synth-{read_manifest(run).pipeline}" if options.environment is None else options.environment
+        beside |= environment_package(named, files)
     entries = dataset_info(format_, options, files) if options.trainer == "llama-factory" else {}
     ordered = name == "sft" and options.target == "rationale" and store.sql(_ORDERED).fetchall()[0][0]
     sizes = {split: part.rows for split, part in parts.items()}
@@ -235,6 +242,12 @@ def export_dataset(run: Path | str, to: str, options: ExportOptions | None = Non
         made = export_run(run, to, folder, options)
         parts = {path.name.split(".")[1]: Dataset(pq.read_table(path, memory_map=False)) for path in made.files}
     return parts["parquet"] if set(parts) == {"parquet"} else DatasetDict(parts)
+
+
+def _stage(row: BaseModel) -> str:
+    """The name of the stage of a row, for its file."""
+    stage: int = row.stage  # type: ignore[attr-defined]
+    return f"stage{stage}" if stage >= 0 else "unstaged"
 
 
 _SPLITS = "SELECT target, any_value(label) FROM scores WHERE name = 'split' AND label IS NOT NULL GROUP BY target"

@@ -89,7 +89,12 @@ class Pipeline(PipelineHead):
     def needs(self) -> frozenset[str]:
         """Fields every problem of the input must have. What is made of problems that steps derived asks nothing of the input."""
         own = [step for index, step in enumerate(self.steps) if self._is_of_input(index)]
-        return frozenset().union(*(s.needed() for s in own), {"answer"} if _hints(own) else set())
+        needed: set[str] = {"answer"} if _hints(own) else set()
+        filled: set[str] = set()
+        for step in own:
+            needed |= step.needed() - filled
+            filled |= step.fills
+        return frozenset(needed)
 
     def _is_of_input(self, index: int) -> bool:
         """Whether a step may work on a problem of the input, or on what was made of one."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from synth.errors import UserError
-from synth.rewards.registry import BatchReward, is_column
+from synth.rewards.registry import BatchReward, entry, is_column
 
-__all__ = ["by_column"]
+__all__ = ["by_column", "reward_of_row"]
 
 _DEFAULT = "correct"
 
@@ -37,7 +37,10 @@ def by_column(completions: Sequence[Any], **columns: Any) -> list[float | None]:
     found = {name: _named(name, f"completion {rows[0]}") for name, rows in places.items()}
     values: list[float | None] = [None] * n
     for name, rows in places.items():
-        mine = {c: [v[i] for i in rows] if is_column(v, n) else v for c, v in columns.items()}
+        known = entry(found[name])
+        # A column with the name of an option is none of it: options of a row stand in reward_args.
+        options = set() if known is None else set(known.options.model_fields)
+        mine = {c: [v[i] for i in rows] if is_column(v, n) else v for c, v in columns.items() if c not in options}
         for i, value in zip(rows, found[name]([completions[i] for i in rows], **mine), strict=True):
             values[i] = value
     return values
@@ -52,3 +55,16 @@ def _named(name: str, where: str) -> BatchReward:
     if found is None:
         raise UserError(f"there is no reward {name!r}", where=where, fix=f"rewards: {', '.join(sorted(there))}")
     return found
+
+
+def reward_of_row(completion: Any, row: Mapping[str, Any]) -> float | None:
+    """The reward of one completion by the function that its row names; a reward over a group sees this completion alone.
+
+    Args:
+        completion: what the model wrote.
+        row: the columns of its row, as `grpo` rows have them.
+
+    Raises:
+        UserError: as `by_column`.
+    """
+    return by_column([completion], **{name: [value] for name, value in row.items()})[0]

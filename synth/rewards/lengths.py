@@ -34,7 +34,7 @@ def length_band(
     *,
     low: Annotated[int, Field(ge=0)] = 0,
     high: Annotated[int, Field(ge=1)],
-    unit: Literal["words", "characters", "tokens"] = "words",
+    count: Literal["words", "characters", "tokens"] = "words",
     least: Annotated[float, Field(gt=0, le=1)] = 0.5,
 ) -> float | None:
     """1.0 for a right completion whose length is in a band, less for one outside of it, 0.0 for a wrong one.
@@ -47,10 +47,10 @@ def length_band(
         answer: the gold answer.
         answer_kind: how answers are compared.
         choices: the options.
-        completion_ids: its tokens, which TRL gives; for `unit: tokens`.
+        completion_ids: its tokens, which TRL gives; for `count: tokens`.
         low: the least length of the band.
         high: the greatest length of the band.
-        unit: what is counted. Words stand between white space.
+        count: what is counted. Words stand between white space.
         least: the reward of a right completion far outside of the band, above 0.
     """
     verdict = judged(completion, answer, answer_kind, choices)
@@ -60,11 +60,11 @@ def length_band(
         return 0.0
     if low > high:
         raise UserError(f"length_band: low is {low} and high is {high}", fix="give the lesser one as low")
-    if unit == "tokens" and not completion_ids:
+    if count == "tokens" and not completion_ids:
         raise UserError(
-            "length_band counts tokens, and there is no column completion_ids", fix="take unit: words or characters"
+            "length_band counts tokens, and there is no column completion_ids", fix="take count: words or characters"
         )
-    n = len(completion.split() if unit == "words" else completion if unit == "characters" else completion_ids)
+    n = len(completion.split() if count == "words" else completion if count == "characters" else completion_ids)
     beyond = (low - n) / low if n < low else min(1.0, (n - high) / high) if n > high else 0.0
     return 1.0 - (1.0 - least) * beyond
 

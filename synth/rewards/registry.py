@@ -29,6 +29,19 @@ _LOG = logging.getLogger("synth.rewards")
 _GROUP = ("problem_id", "problem", "prompts")
 """The columns that say which completions are of one problem; the first that is there is taken."""
 _RESERVED = {"completions", "reward", "reward_args", "begun", *_GROUP}
+_OF_ROWS = {
+    "record_id",
+    "unit",
+    "source",
+    "solution",
+    "stage",
+    "tried",
+    "right",
+    "prompt",
+    "completion_ids",
+    "trainer_state",
+}
+"""Arguments that trainers give with every batch of `grpo` rows: as the name of an option they would be taken for its value."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +118,8 @@ def _registered(rule: Callable[..., Any], *, group: bool, own: bool) -> BatchRew
     options = [p for p in parameters if p.kind is p.KEYWORD_ONLY]
     if len(columns) + len(options) < len(parameters) or {p.name for p in parameters} & _RESERVED:
         raise ValueError(f"the reward {name} takes columns and options by name, and none of {sorted(_RESERVED)}")
+    if taken := {p.name for p in options} & _OF_ROWS:
+        raise ValueError(f"the reward {name}: {', '.join(sorted(taken))} is a column of rows and cannot be an option")
     fields: dict[str, Any] = {p.name: (hints[p.name], ... if p.default is p.empty else p.default) for p in options}
 
     @wraps(rule)

@@ -63,6 +63,11 @@ EXPORTS: list[tuple[str, str, str, dict[str, Any]]] = [
     ("stepped", "dpo", "openai.dpo", {"prefix": "assistant", "trainer": "openai"}),
     ("cot", "grpo", "grpo", {}),
     ("cot", "grpo", "grpo", {"layout": "plain", "trainer": "axolotl"}),
+    ("cot", "grpo", "grpo", {"trainer": "verifiers", "system": "Reason, then answer."}),
+    ("cot", "grpo", "verl", {"trainer": "verl", "system": "Reason, then answer."}),
+    ("cot", "grpo", "nemo-rl", {"trainer": "nemo-rl"}),
+    ("cot", "grpo", "openrlhf", {"trainer": "openrlhf"}),
+    ("cot", "grpo", "openrlhf", {"trainer": "openrlhf", "layout": "plain"}),
     ("reviewed", "judge", "judge", {}),
     ("reviewed", "judge", "judge", {"trainer": "llama-factory"}),
     ("reviewed", "judge", "judge", {"trainer": "axolotl"}),
@@ -98,7 +103,7 @@ def test_rows_are_what_their_schema_says_and_load_as_they_stand(
         assert not any(value is None for value in leaves(row))
     loaded = load_dataset("json", data_files=str(made.path), split="train", cache_dir=str(tmp_path / "cache"))
     assert loaded.to_list() == got
-    if options.get("trainer") != "openai":
+    if options.get("trainer") not in {"openai", "verifiers"}:
         table = export_run(folder, to, tmp_path / "b", ExportOptions(**options, file_format="parquet")).path
         assert pq.read_table(table).to_pylist() == got
         assert Features.from_arrow_schema(pq.read_schema(table)) == loaded.features
@@ -254,7 +259,7 @@ def test_axolotls_settings_name_files_and_columns_that_are_there(split_cot: Path
         (name,) = settings["trl"]["reward_funcs"]
         module, _, function = name.rpartition(".")
         assert callable(getattr(import_module(module), function))
-        assert row["reward"] == name
+        assert (name, row["reward"]) == ("synth.rewards.by_column", "synth.rewards.correct")
 
 
 # --- splits and columns ------------------------------------------------------------------------------------------------

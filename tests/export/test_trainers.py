@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 import yaml
+from reward_examples import EXAMPLES
 
 from synth.export import ExportOptions, export_run
-from synth.rewards import correct, think_format
+from synth.rewards import by_column, correct, think_format
+from synth.rewards.registry import Entry, our_rewards
 
 trl = pytest.importorskip("trl", reason="the trainers are not installed: pip install -e '.[trainers]'")
 
@@ -232,6 +234,52 @@ def test_grpo(cot: Path, tmp_path: Path, tokenizer, model, layout: str):
     assert all(isinstance(a, str if layout == "plain" else list) for a in asked)
     assert (logged["rewards/correct/mean"], logged["rewards/think_format/mean"]) == (0.0, 0.0)
     assert logged["rewards/says_the_answer/mean"] == 0.5
+
+
+def test_grpo_with_every_reward(cot: Path, tmp_path: Path, tokenizer, model):
+    """One step with all registered rewards, each given what it needs, and with the one that reads the column."""
+    rows = loaded(cot, "grpo", tmp_path, reward="length_band", reward_args={"high": 300})
+
+    def given(name: str, known: Entry) -> Callable[..., list[float | None]]:
+        def rewarded(completions: list[Any], **columns: Any) -> list[float | None]:
+            n = len(completions)
+            more = {c: [value] * n for c, value in EXAMPLES[name].row.items() if c not in columns or c == "reward_args"}
+            more |= {c: [of(said[-1]["content"]) for said in completions] for c, of in EXAMPLES[name].each.items()}
+            columns = {c: v for c, v in columns.items() if c != "reward"} | {"reward_args": ["{}"] * n} | more
+            found = known.function(completions, **columns)
+            assert len(found) == n
+            return found
+
+        rewarded.__name__ = name
+        return rewarded
+
+    args = trl.GRPOConfig(output_dir=str(tmp_path / "out"), num_generations=2, max_completion_length=8, **SETTINGS)
+    trainer = trl.GRPOTrainer(
+        model=model(AutoModelForCausalLM),
+        reward_funcs=[by_column, *(given(name, known) for name, known in our_rewards().items())],
+        args=args,
+        train_dataset=rows,
+        processing_class=tokenizer,
+    )
+    trainer.train()
+    logged = trainer.state.log_history[0]
+    assert {f"rewards/{name}/mean" for name in ("by_column", *our_rewards())} <= set(logged)
+    # What a random model says is nowhere right; alone or with one other it is its own majority share.
+    assert (logged["rewards/by_column/mean"], logged["rewards/correct/mean"]) == (0.0, 0.0)
+
+
+def test_rloo(cot: Path, tmp_path: Path, tokenizer, model):
+    rows = loaded(cot, "grpo", tmp_path)
+    args = trl.RLOOConfig(output_dir=str(tmp_path / "out"), num_generations=2, max_completion_length=8, **SETTINGS)
+    trainer = trl.RLOOTrainer(
+        model=model(AutoModelForCausalLM),
+        reward_funcs=[by_column],
+        args=args,
+        train_dataset=rows,
+        processing_class=tokenizer,
+    )
+    trainer.train()
+    assert trainer.state.log_history[0]["rewards/by_column/mean"] == 0.0
 
 
 def test_judge(reviewed: Path, tmp_path: Path, tokenizer, model):
