@@ -7,7 +7,8 @@ set the agreement in per cent and how many disagreements of each class there are
 - `given`: the label was published as such;
 - `rule`: reply and gold were published, and the label is what the publisher's own rule says, restated here in a few
   lines and in its strictest form (equal strings or equal numbers, never equivalence);
-- `gold`: a human solution that states the gold answer, so that every row is expected to be right.
+- `gold`: a solution that states the gold answer, so that every row is expected to be right;
+- `made`: gold answers stated in other forms and orders, which have to be right, and with one value changed, which have to be wrong.
 
 Beside it stands the opposite failure. Each reply that both sides call right is held against gold answers that are
 wrong by construction (`traps`); `accepted` counts those that were called right all the same.
@@ -27,12 +28,15 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from synth.records import AnswerKind
-from synth.verify import Verdict, compare_answers, extract_answer
+from synth.models.another_answer import another_answer
+from synth.records import AnswerKind, Problem
+from synth.verify import Verdict, compare_answers, extract_answer, kind_of
+from synth.verify.kinds.interval import read_intervals
 
 CLASSES = {
     "we right, they wrong": lambda ours, theirs: ours == "right" and not theirs,
@@ -282,6 +286,177 @@ def zeroeval_crux(folder: Path) -> Iterator[Row]:
         yield Row(row["output"][0], row["answer"], "text", right, source=f"{row['id']} {row['generator']}: {said!r}")
 
 
+def theoremqa_lists(folder: Path) -> Iterator[Row]:
+    """Lists of numbers by base models, which run on; the rule: as many numbers, each within 4 %, in what follows the last "answer is"."""
+    for row in _read(folder, "theoremqa_outputs"):
+        if not row["Answer_type"].startswith("list"):
+            continue
+        said = [_number(part) for part in row["pred"].strip("[]").split(",")]
+        near = [a is not None and abs(a - b) <= 0.04 * abs(b) for a, b in zip(said, row["correct"][1], strict=False)]
+        right = len(said) == len(row["correct"][1]) and all(near)
+        source = f"{row['model']}: {row['pred'][:60]!r}"
+        yield Row(row["solution"], row["correct"][0], "list", right, source=source, tolerance=0.04)
+
+
+def knights_knaves(folder: Path) -> Iterator[Row]:
+    """The solutions that come with knights-and-knaves puzzles, as a sentence and as numbered lines below the reasoning."""
+    for row in _read(folder, "knights_knaves"):
+        gold = json.dumps({n: "knight" if k else "knave" for n, k in zip(row["names"], row["solution"], strict=True)})
+        steps = row["cot_repeat_steps"]
+        thought = "\n".join([row["cot_head"], *(steps if isinstance(steps, list) else [steps]), row["cot_foot"]])
+        for said in (
+            f"The answer is: {row['solution_text']}",
+            row["solution_text_format"],
+            f"<answer>{row['solution_text_format']}</answer>",
+        ):
+            yield Row(f"{thought}\n{said}", gold, "assignment", True, source=str(row["index"]))
+
+
+def math500_intervals(folder: Path) -> Iterator[Row]:
+    """The solutions of MATH whose answer is an interval; points of the plane look alike and are among them."""
+    for row in math500(folder):
+        if read_intervals(row.gold):
+            yield replace(row, kind="interval")
+
+
+def _made(kind: AnswerKind, gold: str, right: Iterable[str], wrong: Iterable[str]) -> Iterator[Row]:
+    """Statements of a gold answer in other forms, and of other answers."""
+    for published, forms in ((True, right), (False, wrong)):
+        for said in forms:
+            places = (f"I think.\nThe answer is {said}.", f"<answer>{said}</answer>", rf"So it is \boxed{{{said}}}.")
+            yield from (Row(reply, gold, kind, published, source=said) for reply in places)
+
+
+def _changed(kind: AnswerKind, gold: str, pick: random.Random) -> Iterator[str]:
+    problem = Problem.root(question="?", answer=gold, answer_kind=kind)
+    yield from {another_answer(problem, gold, pick) for _ in range(3)}
+
+
+def _listed(items: Sequence[object]) -> Iterator[str]:
+    """A list in the forms in which people and models write one."""
+    yield json.dumps(items)
+    yield ", ".join(map(str, items))
+    yield repr(list(items))
+    yield "(" + "; ".join(map(str, items)) + ")"
+    yield "".join(f"\n{i + 1}. {item}" for i, item in enumerate(items))
+
+
+def sets_made(folder: Path) -> Iterator[Row]:
+    """Who of a puzzle is a knight, and the numbers of TheoremQA's lists."""
+    pick = random.Random(0)
+    given = [[n for n, k in zip(r["names"], r["solution"], strict=True) if k] for r in _read(folder, "knights_knaves")]
+    given += [r["correct"][1] for r in _read(folder, "theoremqa_outputs") if r["Answer_type"].startswith("list")]
+    for items in (one for one in given if len(set(one)) > 1):
+        other = [*items, items[0]]
+        pick.shuffle(other)
+        right = [*_listed(items[::-1]), *_listed(other), r"\{" + ", ".join(map(str, items)) + r"\}"]
+        wrong = [
+            *_changed("set", json.dumps(items), pick),
+            json.dumps([*items, "Zoroaster"]),
+            json.dumps(sorted(set(map(str, items)))[1:]),
+        ]
+        yield from _made("set", json.dumps(items), right, wrong)
+
+
+def lists_made(folder: Path) -> Iterator[Row]:
+    """The names of a puzzle in their order."""
+    pick = random.Random(0)
+    for row in _read(folder, "knights_knaves"):
+        names = row["names"]
+        wrong = [
+            *_changed("list", json.dumps(names), pick),
+            json.dumps(names[::-1]),
+            json.dumps([*names, names[0]]),
+            json.dumps(names[1:]),
+        ]
+        yield from _made("list", json.dumps(names), _listed(names), wrong)
+
+
+def rankings_made(folder: Path) -> Iterator[Row]:
+    """The names of a puzzle as a ranking."""
+    pick = random.Random(0)
+    for row in _read(folder, "knights_knaves"):
+        names = row["names"]
+        right = [*_listed(names), " > ".join(names), " > ".join(f"[{n}]" for n in names)]
+        wrong = [
+            *_changed("ranking", json.dumps(names), pick),
+            json.dumps([*names, names[0]]),
+            " > ".join(names[1:]),
+            " = ".join(names),
+        ]
+        yield from _made("ranking", json.dumps(names), right, wrong)
+
+
+def assignments_made(folder: Path) -> Iterator[Row]:
+    """Solutions of puzzles in any order and form; with one name changed, left out, or given both values."""
+    pick = random.Random(0)
+    for row in _read(folder, "knights_knaves"):
+        pairs = [(n, "knight" if k else "knave") for n, k in zip(row["names"], row["solution"], strict=True)]
+        other = pick.sample(pairs, len(pairs))
+        gold = json.dumps(dict(pairs))
+        lines = [f"{n} is a {v}" for n, v in other]
+        right = [
+            json.dumps(dict(other)),
+            ", ".join(lines),
+            " and ".join(lines),
+            "; ".join(lines).upper(),
+            "".join(f"\n- {n}: {v}" for n, v in other),
+        ]
+        both = {"knight": "knave", "knave": "knight"}[other[0][1]]
+        wrong = [
+            *_changed("assignment", gold, pick),
+            ", ".join(lines[1:]),
+            ", ".join([*lines, f"{other[0][0]} is a {both}"]),
+        ]
+        yield from _made("assignment", gold, right, wrong)
+
+
+def intervals_made(folder: Path) -> Iterator[Row]:
+    """Intervals between numbers of TheoremQA, with every kind of end, as brackets, LaTeX and inequalities."""
+    pick = random.Random(0)
+    golds = sorted(
+        {r["correct"][1] for r in _read(folder, "theoremqa_outputs") if r["Answer_type"] in {"integer", "float"}}
+    )
+    for low, high in pairwise(golds):
+        for left, right in (("[", "]"), ("[", ")"), ("(", "]"), ("(", ")")):
+            gold = f"{left}{low}, {high}{right}"
+            signs = {"[": r"\le", "(": "<"}[left], {"]": r"\le", ")": "<"}[right]
+            chain = rf"{low} {signs[0]} x {signs[1]} {high}"
+            forms = [
+                gold,
+                rf"x \in \left{left}{low}, {high}\right{right}",
+                f"${chain}$",
+                f"{left}{low}, {high}{']' if right == ']' else '['}",
+            ]
+            turned = {"[": "(", "(": "[", "]": ")", ")": "]"}
+            wrong = [
+                f"{turned[left]}{low}, {high}{right}",
+                f"{left}{low}, {high}{turned[right]}",
+                f"{left}{low}, {high + 1}{right}",
+                f"{left}{low}, ∞)",
+            ]
+            yield from _made("interval", gold, forms, [*wrong, *_changed("interval", gold, pick)])
+
+
+def actions_made(folder: Path) -> Iterator[Row]:  # noqa: ARG001  # of our own sample: no public data set of ours has actions
+    """The actions of our own sample, in any order of fields, fenced, wrapped, with reasons beside them."""
+    pick = random.Random(0)
+    sample = Path(__file__).parents[1] / "samples" / "shop.jsonl"
+    for row in map(json.loads, sample.read_text().splitlines()):
+        whole = json.dumps(row["answer"])
+        fields = {name: value for name, value in row["answer"].items() if name != "$compare"}
+        stated = json.dumps(fields)
+        turned = json.dumps(dict(reversed(fields.items())), indent=1)
+        right = [
+            stated,
+            turned,
+            json.dumps({"rationale": "So. It is.", "action": fields}),
+            json.dumps(fields | {"note": None}),
+        ]
+        wrong = [*(_changed("action", stated, pick)), json.dumps(fields | {"also": "x"}), json.dumps([fields["type"]])]
+        yield from _made("action", whole, right, wrong)
+
+
 SETS: dict[str, tuple[str, Callable[[Path], Iterator[Row]]]] = {
     "gsm8k_model_solutions": ("given", gsm8k_model_solutions),
     "zeroeval_gsm": ("rule", zeroeval_gsm),
@@ -301,6 +476,15 @@ SETS: dict[str, tuple[str, Callable[[Path], Iterator[Row]]]] = {
     "math500": ("gold", math500),
     "faithful_date": ("rule", faithful_date),
     "zeroeval_crux": ("rule", zeroeval_crux),
+    "theoremqa_lists": ("rule", theoremqa_lists),
+    "knights_knaves": ("gold", knights_knaves),
+    "math500_intervals": ("gold", math500_intervals),
+    "sets_made": ("made", sets_made),
+    "lists_made": ("made", lists_made),
+    "intervals_made": ("made", intervals_made),
+    "assignments_made": ("made", assignments_made),
+    "actions_made": ("made", actions_made),
+    "rankings_made": ("made", rankings_made),
 }
 """Name, kind of label, rows."""
 
@@ -315,6 +499,9 @@ def _wrong_golds(row: Row, others: Sequence[str]) -> Iterator[str]:
             yield from (f"{w:.10g}" for w in wrong if abs(w - value) > 2 * allowed)
     elif row.kind == "boolean":
         yield "no" if row.gold.lower() in {"yes", "true"} else "yes"
+    elif row.kind in {"set", "list", "interval", "assignment", "action", "ranking"}:
+        problem = Problem.root(question="?", answer=row.gold, answer_kind=row.kind)
+        yield another_answer(problem, kind_of(row.kind).canonical(problem.answer_stated or ""), random.Random(row.gold))
     elif row.kind == "choice":
         yield from (o for o in others[:3] if o != row.gold)
     else:

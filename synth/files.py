@@ -15,7 +15,6 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -29,18 +28,13 @@ if sys.platform != "win32":
 
 __all__ = [
     "Draft",
-    "Reach",
     "advice_for",
     "draft",
-    "inside",
     "is_draft",
-    "is_locked",
-    "locked",
     "make_folder",
     "move",
     "open_journal",
     "read_file",
-    "regular",
     "remove_abandoned",
     "replace_files",
     "sync_file",
@@ -53,7 +47,6 @@ __all__ = [
 _ENDING = ".draft"
 _ABANDONED_SECONDS = 3600.0
 """Where drafts cannot be locked: one that nobody has written to for so long was left by a process that was killed."""
-_LOCK = ".synth.lock"
 _NO_FOLDER_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES, errno.EPERM}
 """What file systems say that cannot sync a folder, or folders that may be written and not read."""
 
@@ -253,72 +246,6 @@ def make_folder(folder: Path, *, private: bool = False) -> None:
         sync_folder(folder.parent)
 
 
-@contextmanager
-def locked(folder: Path, seconds: float) -> Iterator[None]:
-    """Be the only process that replaces files in a folder. The folder itself is locked, so that no file is left in it.
-
-    Args:
-        folder: which; it is there.
-        seconds: how long another process is waited for.
-
-    Raises:
-        UserError: another process holds it for longer.
-        OSError: the folder cannot be opened.
-    """
-    ends = time.monotonic() + seconds
-    if sys.platform != "win32":
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            while True:
-                try:
-                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    if time.monotonic() > ends:
-                        raise _held(folder) from None
-                    time.sleep(0.05)
-                except OSError:  # NFS locks no folders
-                    break
-                else:
-                    yield
-                    return
-        finally:
-            os.close(descriptor)
-    from filelock import FileLock, Timeout
-
-    try:
-        with FileLock(folder / _LOCK, timeout=seconds):
-            yield
-    except Timeout:
-        raise _held(folder) from None
-
-
-def is_locked(path: Path) -> bool | None:
-    """Whether another process, or another part of this one, holds the lock of a file; None where this system cannot say.
-
-    It asks for a shared lock and lets it go at once: a process that locks this file must wait that long.
-    """
-    if sys.platform == "win32":
-        return None
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:  # no locks on this file system
-        return None
-    else:
-        return False
-    finally:
-        os.close(descriptor)
-
-
-def _held(folder: Path) -> UserError:
-    return UserError("another process is writing to this folder", where=str(folder), fix="wait for it, then try again")
-
-
 def sync_file(path: Path) -> None:
     """Return when the content of a file is safe against a power cut."""
     with path.open("rb+") as file:  # "+": Windows syncs no file that is only read
@@ -418,78 +345,3 @@ def read_file(path: Path, most: int) -> bytes:
     if len(content) > most:
         raise UserError(f"the file is larger than {most:,} bytes", where=str(path))
     return content
-
-
-def inside(folder: Path, name: str | Path) -> Path:
-    """The path of `name` in `folder`, where neither the name nor a link on the way leads out of that folder.
-
-    Raises:
-        UserError: it leads out.
-    """
-    path = folder / name
-    try:
-        within = path.resolve().is_relative_to(folder.resolve())
-    except (OSError, ValueError, RuntimeError) as error:  # a NUL in the name; a circle of links
-        raise UserError(f"this is not the name of a file: {error}", where=str(name)) from error
-    if not within:
-        raise UserError("this path leads out of its folder", where=f"{name}, in {folder}")
-    return path
-
-
-@dataclass(frozen=True)
-class Reach:
-    """Which files a file may name: those in its own folder and below, and those in folders that the user allows.
-
-    The author of the file (a pipeline, a data set) need not be the one who runs it.
-
-    Attributes:
-        folder: where relative paths begin; None where the file has no folder, such as a data set of the Hub.
-        allowed: further folders, in which relative paths are looked for as well. None: any file, for the user wrote the
-            names (in Python, or on the command line).
-    """
-
-    folder: Path | None
-    allowed: tuple[Path, ...] | None = ()
-
-    def find(self, name: str | Path) -> Path:
-        """The path of a file, or of a folder, that is named; it need not be there.
-
-        Raises:
-            UserError: it lies elsewhere, by its name or by a link.
-        """
-        folders = [folder for folder in (self.folder, *(self.allowed or ())) if folder is not None]
-        paths = [folder / name for folder in folders] or [Path(name)]
-        try:
-            path = next((p for p in paths if os.path.lexists(p)), paths[0])
-            if self.allowed is None:
-                return path
-            real = path.resolve()
-            if any(real.is_relative_to(folder.resolve()) for folder in folders):
-                return path
-        except (OSError, ValueError, RuntimeError) as error:  # a NUL in the name; a circle of links
-            raise UserError(f"this is not the name of a file: {error}", where=str(name)) from error
-        home = "" if self.folder is None else f" of {self.folder.resolve()}"
-        linked = f" (it is a link to {real})" if path.is_symlink() else ""
-        raise UserError(
-            f"this file lies outside{home}{linked}",
-            where=str(name),
-            fix="copy it there, or allow the folder that it lies in: --media-from DIR",
-        )
-
-    def below(self, folder: Path) -> Reach:
-        """What a file in another folder may name, which was named by this one: also what this one may."""
-        if self.allowed is None or self.folder is None:
-            return Reach(folder, self.allowed)
-        return Reach(folder, (*self.allowed, self.folder))
-
-
-def regular(folder: Path, name: str | Path) -> Path:
-    """The path of a regular file in `folder`, as for `inside`: one that can be opened without waiting, and that ends.
-
-    Raises:
-        UserError: it leads out of the folder, is not there, or is a folder, a pipe or a device.
-    """
-    path = inside(folder, name)
-    if not path.is_file():
-        raise UserError("this is not a regular file", where=str(path))
-    return path

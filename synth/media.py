@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from synth.errors import InputError, UserError
-from synth.files import Reach, read_file
+from synth.files import read_file
+from synth.reach import Reach
 from synth.records import Media
 
 __all__ = ["MediaFile", "check_media", "read_media"]

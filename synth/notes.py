@@ -13,8 +13,9 @@ import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from synth.errors import UserError
-from synth.files import inside, read_file
+from synth.files import read_file
 from synth.nesting import too_deep
+from synth.reach import inside
 
 __all__ = ["NewerVersionError", "Note", "parse_note", "read_note"]
 

@@ -10,10 +10,10 @@ from typing import Any
 
 from support import write_rows, yaml_file
 
-from synth.files import Reach
 from synth.models import Completion, ScriptedModel, World
 from synth.pipeline import find_pipeline
 from synth.pipeline.code import _run, read_code
+from synth.reach import Reach
 
 
 def near(share: float, expected: float, n: int) -> bool:

@@ -38,13 +38,130 @@ class Example:
 
 
 CHOICE = {"answer": "B", "answer_kind": "choice", "choices": orjson.dumps(["red", "blue", "green"]).decode()}
+TESTS = [{"code": "assert add(1, 2) == 3"}, {"call": "add(2, 2)", "expected": 4}, {"call": "add(0, 0)", "expected": 0}]
+RIGHT, PARTLY = "def add(a, b):\n    return a + b", "def add(a, b):\n    return a + b if a else None"
 LONG = "Let us see. " * 40
 
+NETWORK = {
+    "Red Line": ["Old Gate", "Elm Hill", "Mill Park"],
+    "Blue Line": ["Elm Road", "Mill Park", "Elm Hill", "Swan Quay"],
+}
+LEGS = [["Red Line", "Old Gate", "Mill Park"], ["Blue Line", "Mill Park", "Swan Quay"]]
+
 EXAMPLES: dict[str, Example] = {
+    "constraints": Example(
+        {"constraints": orjson.dumps([{"id": "punctuation:no_comma"}, {"id": "detectable_format:title"}]).decode()},
+        ["<<Joy>> The answer is B.", "<think>Well, yes.</think>\n<<Joy>> It is so.", f"{LONG}\n<<Joy>>"],
+        ["<<Joy>> Well, yes.", "It is so.", "<think><<Joy>></think>\nIt is so.", LONG],
+    ),
     "correct": Example(
         CHOICE,
         ["The answer is B.", f"{LONG}\nThe answer is B.", "<think>Hm.</think>\n\\boxed{B}"],
         ["The answer is A.", "<think>It is B.</think>\nThe answer is A.", "I do not know.", LONG],
+    ),
+    "numeric_smooth": Example(
+        {"answer": "100", "answer_kind": "number"},
+        ["The answer is 100.", "The answer is 104.", f"{LONG}\nThe answer is 112.5."],
+        [
+            "The answer is 121.",
+            "<think>It is 100.</think>\nThe answer is 3.",
+            "I do not know.",
+            LONG,
+            "The answer is -100.",
+        ],
+    ),
+    "set_match": Example(
+        {"answer": '["move(cube, left)", "red", 3]', "answer_kind": "set"},
+        ['The answer is [3, "red", "move(cube, left)"].', 'The answer is [3, "red", "move(cube, right)"].'],
+        [
+            'The answer is ["red", "red", "red"].',
+            "The answer is [1, 2].",
+            'The answer is ["move(ball, right)"].',
+            "I do not know.",
+            LONG,
+        ],
+    ),
+    "ranking": Example(
+        {"answer": '["B", "A", "C"]', "answer_kind": "ranking"},
+        ['The answer is ["B", "A", "C"].', "The answer is [B] > [C] > [A].", f"{LONG}\nThe answer is A, B, C."],
+        ["The answer is C, A, B.", "The answer is B, A.", "The answer is B, A, C, B.", "I do not know.", LONG],
+    ),
+    "action": Example(
+        {
+            "answer": '{"type": "click", "name": "Add to cart", "$compare": {"name": {"rouge_l": 0.75}}}',
+            "answer_kind": "action",
+        },
+        [
+            '{"type": "click", "name": "Add to cart"}',
+            f'{LONG}\n{{"action": {{"type": "click", "name": "Add it to cart"}}}}',
+        ],
+        [
+            '{"type": "terminate"}',
+            '{"type": "click", "name": "Checkout"}',
+            '{"name": "Add to cart"}',
+            "click Add to cart",
+            LONG,
+        ],
+    ),
+    "partial": Example(
+        CHOICE,
+        ["The answer is B.", f"{LONG}\nThe answer is B.", "\\boxed{B}"],
+        ["The answer is A.", "<think>It is B.</think>\nThe answer is A.", "I do not know.", LONG],
+    ),
+    "step_similarity": Example(
+        {"reward_args": orjson.dumps({"step": "So 3 + 4 = 7 apples.", "thought": False}).decode()},
+        ["So 3 + 4 = 7 apples.", f"<think>{LONG}</think>\nSo 3 + 4 is 7 apples."],
+        ["<think>So 3 + 4 = 7 apples.</think>", "<think>Hm.</think>\nNext we count pears.", LONG],
+    ),
+    "tags": Example(
+        {"answer": '{"Ann": "knight", "Bob": "knave"}', "answer_kind": "assignment", "choices": "[]"},
+        [
+            "<think>Hm.</think><answer>Ann is a knight, and Bob is a knave.</answer>",
+            f"<think>{LONG}</think>\n<answer>(1) Ann is a knight\n(2) Bob is a knave</answer>",
+            '<think></think> So: <answer>{"Bob": "knave", "Ann": "knight"}</answer>',
+        ],
+        [
+            "<think>Hm.</think><answer>Ann is a knave, and Bob is a knave.</answer>",
+            "Ann is a knight, and Bob is a knave.",
+            "<think><answer>Ann is a knight, and Bob is a knave.</answer></think>",
+            "<think>Hm.</think><answer>Ann is a knight, and Bob is a knave.</answer><answer></answer>",
+            "<think>Hm.</think><answer>Ann is a knight or a knave, and Bob is a knight or a knave.</answer>",
+            "<think>Hm.</think><answer>Ann is a knight.</answer>",
+        ],
+    ),
+    "route": Example(
+        {
+            "answer": "Red Line: Old Gate to Mill Park; Blue Line: Mill Park to Swan Quay",
+            "answer_kind": "text",
+            "choices": "[]",
+            "reward_args": orjson.dumps({"network": NETWORK, "legs": LEGS, "weight": 1.2}).decode(),
+        },
+        [
+            "The answer is Red Line: Old Gate to Mill Park; Blue Line: Mill Park to Swan Quay.",
+            "<think>Hm.</think>\nThe answer is: Red: Old Gate - Mill Park; Blue: Mill Park - Swan Quay",
+        ],
+        [
+            "The answer is Red Line: Old Gate to Elm Hill; Blue Line: Elm Hill to Swan Quay.",
+            "The answer is Blue Line: Old Gate to Swan Quay.",
+            "The answer is Red Line: Mill Park to Swan Quay.",
+            "The answer is Red Line: Old Gate to Mill Park; Blue Line: Mill Park to Elm Hill; Blue Line: Elm Hill to Swan Quay.",
+            "<think>Red Line: Old Gate to Mill Park; Blue Line: Mill Park to Swan Quay</think>",
+        ],
+    ),
+    "tests_passed": Example(
+        {"tests": orjson.dumps(TESTS).decode()},
+        [
+            f"```python\n{RIGHT}\n```\n",
+            f"{LONG}\n```\n{RIGHT}\n```\n",
+            f"<think>Hm.</think>\n```python\n{RIGHT}\n```\n",
+        ],
+        [
+            f"```python\n{PARTLY}\n```",
+            f"<think>```python\n{RIGHT}\n```</think>",
+            "return a + b",
+            "```python\nimport os\nos._exit(0)\n```",
+            LONG,
+        ],
     ),
     "think_format": Example(
         {},

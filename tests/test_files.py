@@ -14,19 +14,9 @@ from pathlib import Path
 import pytest
 
 from synth.errors import UserError
-from synth.files import (
-    Draft,
-    Reach,
-    draft,
-    inside,
-    locked,
-    make_folder,
-    read_file,
-    remove_abandoned,
-    replace_files,
-    write_file,
-    writing,
-)
+from synth.files import Draft, draft, make_folder, read_file, remove_abandoned, replace_files, write_file, writing
+from synth.locks import locked
+from synth.reach import Reach, inside
 
 
 def test_write_replaces_whole(tmp_path):
@@ -141,7 +131,7 @@ def test_files_are_replaced_together(tmp_path):
 def test_one_process_holds_a_folder(tmp_path):
     """A second process waits for the first one, or gives up with words; no file is left in the folder."""
     code = (
-        "import sys; from pathlib import Path; from synth.files import locked\n"
+        "import sys; from pathlib import Path; from synth.locks import locked\n"
         "with locked(Path(sys.argv[1]), 5): print('in', flush=True); sys.stdin.read()"
     )
     words = [sys.executable, "-c", code, str(tmp_path)]
@@ -215,7 +205,7 @@ def test_reach_ends_at_the_folder(tree, name):
 
 
 @pytest.mark.parametrize("name", ["a\0b", "circle"])
-def test_names_that_are_none_are_told(tree, name):
+def test_names_that_are_none_are_reported(tree, name):
     """A NUL, and a circle of links, are a UserError."""
     with pytest.raises(UserError, match="not the name of a file"):
         Reach(tree / "own").find(name)

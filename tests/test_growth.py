@@ -13,14 +13,21 @@ from time import monotonic, sleep
 
 import hypothesis.strategies as st
 import pytest
+from constraint_cases import CASES
 from growth import PROSE, UNITS, Found, attacks, modules, name_of, patterns, probe, scan, seconds_of, size_for
 from hypothesis import given
 from methods import code_of
 
 from synth import redact as secrets
+from synth.algorithms import ALGORITHMS, Form
 from synth.alignment import TooAlikeError, aligned
 from synth.bounded import SharedRuns, _runs, nearest, nfkc
 from synth.cli.tables import is_formula
+from synth.constraints import kind_of
+from synth.constraints.keywords import count_phrase
+from synth.constraints.lengths import blocks_of
+from synth.constraints.letters import language_found
+from synth.constraints.whole import said_in
 from synth.corpus.near_duplicates import near_duplicates
 from synth.corpus.overlap import common_words, resembling, shared_words, sharing_runs
 from synth.corpus.shingles import hash_shingles, normalise, shingle_set
@@ -36,7 +43,7 @@ from synth.models.thought import part
 from synth.models.transport import HttpReply
 from synth.publish.markdown import code, escaped, title
 from synth.publish.scan import _Wanted
-from synth.records import Rationale, solution_of, spans_of
+from synth.records import Constraint, Rationale, solution_of, spans_of
 from synth.records.identity import canonical_json
 from synth.redact import redact, scrub
 from synth.render.differences import differences
@@ -55,6 +62,8 @@ from synth.texts import (
     announces_answer,
     boilerplate,
     control_tokens,
+    count_sentences,
+    count_words,
     half_tags,
     language_of,
     longest_shared_run,
@@ -62,8 +71,10 @@ from synth.texts import (
     refusal,
     repeated_share,
     split_thought,
+    words_of,
 )  # fmt: skip
-from synth.texts.thoughts import END_OF_TURN, TABLE, _Table
+from synth.texts.marks import END_OF_TURN, TABLE
+from synth.texts.thoughts import _Table
 from synth.verify import (
     arithmetic_claims,
     compare_answers,
@@ -74,20 +85,32 @@ from synth.verify import (
     quote_claims,
     quotes_in,
     token_f1,
+    trace_claims,
 )  # fmt: skip
+from synth.verify.assignments import read_assignment, resolve, statement_end
 from synth.verify.booleans import last_boolean, read_boolean
 from synth.verify.calculations import tokens_of
 from synth.verify.choices import _by_part, last_named_choice, read_choice
 from synth.verify.formulas import as_interval, formula, ordered_values, unlike
 from synth.verify.hypotheses import suppositions
+from synth.verify.items import as_json, bracket_end, key, last_object, parse_value, read_items
+from synth.verify.kinds.action import read_action, read_gold
+from synth.verify.kinds.interval import read_intervals
+from synth.verify.kinds.kind import only_line
+from synth.verify.kinds.listed import end_of_values
 from synth.verify.latex import last_box, repair_escapes, unwrap
 from synth.verify.numbers import find_numbers, is_number, last_number, read_number, read_scaled
+from synth.verify.places import own_part, statements
+from synth.verify.reading import plain_statement, without_display
+from synth.verify.rouge import rouge_l
 from synth.verify.scripts import to_halfwidth
 from synth.verify.statements import find_statements, value_after, widen
 from synth.verify.text import normalise_text, same_text
+from synth.verify.text import words_of as words_compared
 
 PODA = code_of("poda")
 TREES = code_of("thought-trees")
+PARITY = {"algorithm": "parity", "instance": {"modulus": 2, "numbers": [1, 0, 1]}}
 OURS = {
     "synth.store.views": "reads the package's own views.sql",
     "synth.export.files": "names of files of our own",
@@ -118,6 +141,8 @@ def make_patterns() -> None:
     announces_answer("the answer is 3", "3")
     _refused_parameter({}, "unsupported temperature", ("temperature",))
     PODA.relation_in("not supported")
+    for form in (algorithm.form for algorithm in ALGORITHMS.values()):
+        Form(form._state, form.text, **form._written)
     for value in ("hunter22", 'a"b\\\\c/dddd'):
         secrets._known.pop(value, None)
         secrets.keep_secret(value)
@@ -221,6 +246,16 @@ KINDS: dict[str, tuple[str, ...]] = {
         "\\frac", "\\frac12", "\\left(", "\\text{a}", "{", "\\times ", "\\\\ &= 1", "\n= 1", "<<1+1=2>>", "<<", ">>", "1. 1 + ", "- 1\n",
         "1 times 1 ", "divided by ", "is equal to ", "/a", "1/a ", "a/1", "²", "½", "…", "...", " -- ", "=~", "≈", "(a) ", "1 (a) ", "1-a", "km ",
     ),
+    "values": (
+        "[1, 2]", "[1,", "{1} ", '{"a": 1}\n', '{"a": ', '"a": ', '", "', "', '", "'a, ", "- a\n", "(1) a\n", "(1) Ann is a knight\n", "Ann is a knight, ",
+        "Ann is a knave. ", "Ann and ", " are knights", " is ", "a is b ", ": ", " = ", "a > b > ", "[3] > ", "(0, 1) \\cup ", "(-∞, ", " U ", "x < 1 or ",
+        "\\{", "\\text{and}", "The answer is [1", "The answer is {", "The answer is Ann is a knight. ", "<answer>[", "1,234", "and ", "“", "a, “", ", '", "so ",
+    ),
+    "constraints": (
+        "***", "******", "\n***\n", "* a\n", "- ", "\n1. a", "*a* ", "**a**", "*a", "<<", "<<a>>", "[a]", "[a](", "SECTION 1 a ", "SECTION ", "P.S. ",
+        "p. ", "p.p.s", "~~~~", "cat", "red fish ", "a, b", "Elm\n\n", "\n\n", "My answer is yes. ", "```json", '{"a":', "e.g. ", "Dr. ", "我", "๐", "ก",
+        "I A ",
+    ),
     "steps": ("Step 1: ", "Step 1: a ки\n", "ки", "\nStep 2 :", "Human: ", "\n\nHuman: a", "\n\nAssistant:", "a. A", ". ", "。", '." ', "[a]", "{a}"),
 }  # fmt: skip
 NESTED = (
@@ -230,7 +265,19 @@ NESTED = (
 """What comes many times, and then what as many times."""
 
 CHOICES = ("red", "green fish", "3", "4")
-GOLD = {"number": "3", "math": "x+1", "choice": "B", "boolean": "yes", "text": "green fish"}
+GOLD = {
+    "number": "3",
+    "math": "x+1",
+    "choice": "B",
+    "boolean": "yes",
+    "text": "green fish",
+    "set": "[1, 2]",
+    "list": '["a", 1]',
+    "interval": "(-∞, 1]",
+    "assignment": '{"Ann": "knight", "Bob": "knave"}',
+    "action": '{"type": "a", "name": "b", "$compare": {"name": {"rouge_l": 0.5}}}',
+    "ranking": "[3, 1, 2]",
+}
 
 
 def message(text: str) -> bytes:
@@ -303,8 +350,54 @@ FUNCTIONS: dict[str, tuple[str, Callable[[str], object]]] = {
                 compare_answers(GOLD[kind], t or "-", kind=kind, choices=CHOICES if kind == "choice" else ()),
             ),
         )
-        for kind in ("number", "choice", "boolean", "text")
+        for kind in (
+            "number",
+            "choice",
+            "boolean",
+            "text",
+            "set",
+            "list",
+            "interval",
+            "assignment",
+            "action",
+            "ranking",
+        )
     },
+    "synth.verify.assignments.read_assignment": (
+        "values",
+        lambda t: (read_assignment(t), read_assignment(t, strict=True)),
+    ),
+    "synth.verify.assignments.resolve": ("values", lambda t: resolve({t: "a"}, ("Ann", t[:20] or "b"))),
+    "synth.verify.assignments.statement_end": ("values", lambda t: statement_end(t, 0)),
+    "synth.verify.items.read_items": ("values", lambda t: key(read_items(t))),
+    "synth.verify.items.parse_value": ("values", lambda t: as_json(parse_value(t))),
+    "synth.verify.items.bracket_end": ("values", lambda t: bracket_end("[" + t, 0)),
+    "synth.verify.items.last_object": ("values", last_object),
+    "synth.verify.kinds.action.read_action": ("values", read_action),
+    "synth.verify.kinds.action.read_gold": ("values", read_gold),
+    "synth.verify.kinds.interval.read_intervals": ("values", read_intervals),
+    "synth.verify.kinds.listed.end_of_values": ("values", lambda t: end_of_values(t, 0)),
+    "synth.verify.kinds.kind.only_line": ("answers", only_line),
+    "synth.verify.reading.plain_statement": ("answers", plain_statement),
+    "synth.verify.reading.without_display": ("answers", without_display),
+    "synth.verify.places.own_part": ("answers", lambda t: own_part(t, "text")),
+    "synth.verify.places.statements": ("values", lambda t: [*statements(t, "assignment")]),
+    "synth.verify.rouge.rouge_l": ("any", lambda t: rouge_l(t, t + " x")),
+    "synth.verify.text.words_of": ("answers", words_compared),
+    **{
+        f"synth.constraints {name}": ("constraints", kind_of(Constraint(id=name, args=args)).judge)
+        for name, (args, _, _) in CASES.items()
+    },
+    "synth.constraints.keywords.count_phrase": (
+        "constraints",
+        lambda t: (count_phrase(t, "aa"), count_phrase("a" + t[:99] + t, t[:99])),
+    ),
+    "synth.constraints.lengths.blocks_of": ("constraints", blocks_of),
+    "synth.constraints.whole.said_in": ("any", said_in),
+    "synth.constraints.letters.language_found": ("constraints", lambda t: language_found(t, "en")),
+    "synth.texts.counts.count_words": ("constraints", count_words),
+    "synth.texts.counts.count_sentences": ("constraints", count_sentences),
+    "synth.texts.counts.words_of": ("constraints", words_of),
     "synth.verify.text.token_f1": ("any", lambda t: token_f1(t, t + " x")),
     "synth.verify.text.normalise_text": ("data", normalise_text),
     "synth.verify.text.same_text": ("answers", lambda t: same_text(t, t + "x")),
@@ -312,7 +405,7 @@ FUNCTIONS: dict[str, tuple[str, Callable[[str], object]]] = {
     "synth.verify.choices.last_named_choice": ("answers", lambda t: last_named_choice(t, CHOICES)),
     "synth.verify.booleans.last_boolean": ("answers", last_boolean),
     "synth.verify.booleans.read_boolean": ("answers", read_boolean),
-    "synth.verify.kinds.infer_kind": ("answers", infer_kind),
+    "synth.verify.kinds.infer.infer_kind": ("answers", infer_kind),
     "synth.verify.latex.last_box": ("answers", last_box),
     "synth.verify.latex.repair_escapes": ("answers", repair_escapes),
     "synth.verify.latex.unwrap": ("answers", unwrap),
@@ -330,6 +423,8 @@ FUNCTIONS: dict[str, tuple[str, Callable[[str], object]]] = {
     "synth.verify.arithmetic.arithmetic_claims": ("sums", arithmetic_claims),
     "synth.verify.calculations.tokens_of": ("sums", tokens_of),
     "synth.verify.step_checkers.quote_claims": ("any", lambda t: quote_claims(t, [t[:99]])),
+    "synth.verify.step_checkers.trace_claims": ("any", lambda t: trace_claims(t, PARITY, [t, f"Number 1 is 1: {t}"])),
+    "synth.algorithms.form.Form.read": ("any", lambda t: [algorithm.form.read(t) for algorithm in ALGORITHMS.values()]),
     "synth.verify.scripts.to_halfwidth": ("data", to_halfwidth),
     "synth.verify.hypotheses.suppositions": ("sums", suppositions),
     "synth.verify.statements.find_statements": ("answers", find_statements),
@@ -342,8 +437,8 @@ FUNCTIONS: dict[str, tuple[str, Callable[[str], object]]] = {
     "synth.texts.phrases.boilerplate": ("data", boilerplate),
     "synth.texts.phrases.refusal": ("data", refusal),
     "synth.texts.repetition.repeated_share": ("any", repeated_share),
-    "synth.texts.thoughts.control_tokens": ("thoughts", control_tokens),
-    "synth.texts.thoughts.half_tags": ("thoughts", half_tags),
+    "synth.texts.control.control_tokens": ("thoughts", control_tokens),
+    "synth.texts.control.half_tags": ("thoughts", half_tags),
     "synth.texts.thoughts.split_thought": ("thoughts", split_thought),
     "synth.bounded.nfkc": ("data", nfkc),
     "synth.bounded.nearest": ("any", lambda t: nearest(t, [t + "x", "abc"])),
@@ -450,6 +545,34 @@ FUNCTIONS: dict[str, tuple[str, Callable[[str], object]]] = {
 """Each with the kind of texts it is tried with, beside those of any kind."""
 
 BOUNDED_OTHERWISE = {
+    **dict.fromkeys(
+        (
+            f"synth.constraints.{n}"
+            for n in (
+                "check.check_constraints",
+                "check.check_rationale",
+                "check.share_of",
+                "check.judge_of",
+                "compose.draw_constraints",
+                "compose.question_with",
+                "compose.sentence_of",
+                "published.ifeval_constraints",
+                "published.reasonif_constraints",
+                "catalogue.named",
+                "catalogue.kind_of",
+                "catalogue.misfit",
+                "catalogue.all_constraints",
+                "kind.compared",
+                "passages.filler",
+                "satisfy.draft_of",
+                "satisfy.satisfying_text",
+                "conflicts.conflicts",
+                "conflicts.why_unfit",
+            )
+        ),
+        "the checkers of the catalogue, each tried by itself, and short arguments",
+    ),
+    "synth.verify.verifiers.verify_by_constraints": "the checkers of the catalogue",
     "synth.alignment.aligned": "counts its steps: below",
     "counterfactual.poda.parts.share_changed": "by synth.alignment: below",
     "synth.render.differences.differences": "by synth.alignment: below",
@@ -459,6 +582,13 @@ BOUNDED_OTHERWISE = {
     "synth.measures.best_of_n.vote_of_n": "at most MOST_SUBSETS subsets",
     "synth.verify.verifiers.as_verdict": "looks at no text",
     "synth.verify.verifiers.verifies": "looks at no text",
+    "synth.verify.items.as_json": "within parse_value",
+    "synth.verify.items.key": "within read_items",
+    "synth.verify.kinds.registry.kind_of": "a name of ours",
+    "synth.verify.kinds.near.near": "within compare_answers",
+    "synth.verify.kinds.near.number_of": "read_number",
+    "synth.verify.kinds.action.compare_fields": "within compare_answers",
+    "synth.verify.kinds.number.smooth": "numbers",
     "synth.verify.formulas.is_interval": "within compare_answers, of at most 2,000 signs",
     "synth.verify.latex.last_boxed": "last_box",
     "synth.verify.statement.state_answer": "find_answer",
@@ -535,7 +665,7 @@ BOUNDED_OTHERWISE = {
 """Public functions that take texts and are not in the table, with the reason."""
 
 TEXTS = (
-    "synth.verify", "synth.texts", "synth.measures", "synth.records", "synth.redact", "synth.rewards", "synth.bounded",
+    "synth.verify", "synth.texts", "synth.constraints", "synth.measures", "synth.records", "synth.redact", "synth.rewards", "synth.bounded",
     "synth.alignment", "synth.corpus.shingles", "synth.corpus.overlap", "synth.cli.tables", "synth.publish.markdown", "synth.publish.scan",
     "synth.sources.chats", "synth.sources.formats", "synth.sources.json_values", "counterfactual.poda.parts",
     "synth.steps.segmentation", "synth.steps.segment_by_model", "synth.steps.token_spans",

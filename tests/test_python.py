@@ -131,7 +131,7 @@ def test_what_failed_is_asked_again_by_the_same_call_and_never_of_another_model(
         assert ("nothing to retry" if again else "was made in Python") in told.stdout + told.stderr
 
 
-def test_mistakes_in_rows_and_mappings_are_told_with_their_place(tmp_path: Path):
+def test_mistakes_in_rows_and_mappings_are_reported_with_their_place(tmp_path: Path):
     run = tmp_path / "run"
     with pytest.raises(InputError, match=r"(?s)input.jsonl: 1 of 2 rows is not usable:.*line 2: 'question' is empty"):
         synth.run("star", [PROBLEMS[0], {"question": " ", "answer": "3"}], run, models="scripted")

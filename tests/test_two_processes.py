@@ -18,7 +18,7 @@ from support import StandIn, run, sums, yaml_file
 from synth.engine import add_by_hand
 from synth.errors import RunFolderError, UserError
 from synth.export import ExportOptions, export_run
-from synth.files import locked
+from synth.locks import locked
 from synth.models import World
 from synth.publish import write_card
 from synth.store.manifest import Manifest, read_manifest

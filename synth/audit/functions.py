@@ -51,7 +51,7 @@ def _near_duplicates(texts: Sequence[str | None] | None, threshold: float | None
 
 
 def _template_marks(text: str | None) -> list[str]:
-    from synth.texts.thoughts import control_tokens, half_tags
+    from synth.texts.control import control_tokens, half_tags
 
     return list(dict.fromkeys((*control_tokens(text), *half_tags(text)))) if text else []
 

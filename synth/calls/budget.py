@@ -43,7 +43,7 @@ class Budget:
     """Limits on a run folder, None for none. Counts every attempt, also failed ones and those of earlier sessions.
 
     For each call in flight the mean of its model's calls is set aside. What does not fit beside that waits for one to
-    come home; what would not fit with nothing in flight ends the run. Tokens that an endpoint does not count are
+    return; what would not fit with nothing in flight ends the run. Tokens that an endpoint does not count are
     guessed from the letters.
     """
 

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from tenacity import AsyncRetrying, retry_if_exception
 
 from synth.calls.budget import Budget, expected
+from synth.calls.executions import Executions
 from synth.calls.gathering import GATHER_FROM, Gathering
 from synth.calls.health import Health
 from synth.calls.kept import as_kept, tokens_of
@@ -79,6 +80,8 @@ class Caller:
         on_retry: Callable[[], None] | None = None,
     ) -> None:
         self.ledger = ledger
+        self.executions: Executions | None = None
+        """Runs programs; None where none is run, as in a plan."""
         self.budget = budget or Budget()
         self.counts = CallCounts()
         self.closing: Stopped | None = None
@@ -94,7 +97,7 @@ class Caller:
         self._reports = Reports(on_note)
 
     def close(self, why: Stopped) -> None:
-        """Refuse new calls from now on; those in flight come home and are written down."""
+        """Refuse new calls from now on; those in flight return and are written down."""
         if self.closing is None:
             self.closing = why
             self._closed.set()
@@ -109,7 +112,7 @@ class Caller:
         return {name: why for name, limit in found if limit is not None and (why := limit.waiting) is not None}
 
     async def drain(self, seconds: float | None = None) -> None:
-        """Return when every call in flight has come home; after so many seconds those still out are given up."""
+        """Return when every call in flight has returned; after so many seconds those still out are given up."""
         if self._asking:
             _, late = await asyncio.wait([u.task for u in self._asking.values()], timeout=seconds)
             for task in late:
@@ -257,7 +260,7 @@ class Caller:
                     limit.leave(turn, end, pause=pause, tokens=tokens_of(completion))
                     try:
                         await self._gathering.wait()
-                    except asyncio.CancelledError as caught:  # it has come home, and is written down all the same
+                    except asyncio.CancelledError as caught:  # it has returned, and is written down all the same
                         cancelled = caught
                 attempt = self.ledger.next_attempt(key)
                 call = row_of(model, request, key, attempt, unit, completion, end, error, started, latency)

@@ -89,7 +89,7 @@ class Health:
         wrong = error.fatal or error.retriable or error.cause in {"auth", "not_found"}
         wrong = wrong or (error.parameter is not None and counts)
         if not wrong and error.cause == "bad_request" and counts:
-            # One prompt that is too long says nothing of the others, which may be slower to come home.
+            # One prompt that is too long says nothing of the others, which may be slower to return.
             refusals = self._refusals.setdefault(model.name, _Refusals())
             refusals.add(in_flight)
             wrong = refusals.all and not self._answered(model)

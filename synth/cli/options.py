@@ -68,15 +68,15 @@ def input_options(command: F) -> F:
         multiple=True,
         metavar="FIELD=COLUMN",
         help="Which column gives a field: question, answer, answer_index (from 0), answer_number (from 1), choices, context, "
-        "reference_solution, answer_kind, evidence, rubric, reward. May be given many times.",
+        "reference_solution, answer_kind, evidence, rubric, constraints, reward, tests, entry_point. May be given many times.",
     )(command)
     return click.option(
         "--input",
         "input_name",
         metavar="FILE",
         help="Problems: .jsonl, .json, .csv, .tsv or .parquet, also packed (.gz, .zst); - for standard input; "
-        "hub:OWNER/NAME?split=train for a data set of the Hub; or "
-        "gym:TASK?size=100&seed=1 for procedural ones (extra gym). "
+        "hub:OWNER/NAME?split=train for a data set of the Hub; make:NAME?size=100&seed=1 for "
+        "generated ones (make: lists the generators); or gym:TASK?size=100&seed=1 for those of reasoning-gym (extra gym). "
         "Default: the pipeline's own sample.",
     )(command)
 

@@ -45,8 +45,9 @@ def command(run: Path, other: Path | None, port: int, no_browser: bool, name: st
     from contextlib import ExitStack, suppress
 
     from synth.view.guard import LINK_SECONDS
+    from synth.view.pages import Served
     from synth.view.review import reviewer_name
-    from synth.view.server import Served, serve
+    from synth.view.server import serve
 
     served = Served(run, other, reviewer_name(name if name is not None else getpass.getuser()))
     # So that what stands below `with` is done: the server raises the signal again when it has ended.

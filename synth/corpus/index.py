@@ -15,8 +15,10 @@ from synth.corpus.minhash import band_keys, bands_for, jaccard, pairs_between, s
 from synth.corpus.near_duplicates import Texts, chunks, in_threads, worth_compiling
 from synth.corpus.shingles import Hashed, hash_shingles, ragged
 from synth.errors import UserError
-from synth.files import Draft, is_draft, locked, make_folder, regular, remove_abandoned, replace_files, write_file
+from synth.files import Draft, is_draft, make_folder, remove_abandoned, replace_files, write_file
+from synth.locks import locked
 from synth.notes import Note, read_note
+from synth.reach import regular
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from synth.corpus.near_duplicates import clusters, near_duplicate_pairs
-from synth.corpus.step import CorpusStep, CorpusView
+from synth.corpus.step import FIELDS, NONE, CorpusStep, CorpusView, expression_mistakes, kinds_of
 from synth.records import Score, content_id
 
 __all__ = ["Split"]
@@ -35,10 +35,18 @@ class Split(CorpusStep):
     """What part of the problems goes where; brought to a sum of 1, and met as far as chance allows."""
     threshold: Annotated[float, Field(gt=0, le=1)] | None = 0.7
     """Jaccard similarity of questions (shingles of 3 words) from which on two belong together; null: only by unit."""
+    together: str | None = None
+    """An expression: problems for which it has the same value belong together, such as the twins of a generated problem:
+    `problem.meta.get("twin_of", problem.meta.item)`. Where it has no value it ties nothing."""
     seed: int = 0
     """Another seed draws others."""
 
+    def sources(self) -> Iterable[tuple[str, str]]:
+        yield from [("together", self.together)] if self.together is not None else []
+
     def problems_with(self) -> Iterable[tuple[str, str, str]]:
+        if self.together is not None:
+            yield from expression_mistakes("together", self.together, FIELDS)
         for name in self.shares:
             if not name.replace("_", "").isalnum():
                 yield (
@@ -55,6 +63,11 @@ class Split(CorpusStep):
         if self.threshold is not None:
             found = near_duplicate_pairs(view.texts("problem"), threshold=self.threshold, shingle=3)
             ties = [(place[records[i].unit], place[records[j].unit]) for i, j, _ in found]
+        if self.together is not None:
+            first: dict[str, int] = {}
+            for record, kind in zip(records, kinds_of(view, "problem", self.together, self), strict=True):
+                if kind != NONE:
+                    ties.append((first.setdefault(kind, place[record.unit]), place[record.unit]))
         return [self._assigned(unit, units[head]) for unit, head in zip(units, clusters(len(units), ties), strict=True)]
 
     def _assigned(self, unit: str, family: str) -> Score:

@@ -15,8 +15,8 @@ from pydantic.json_schema import SkipJsonSchema
 from synth.bounded import nearest
 from synth.corpus.near_duplicates import Texts
 from synth.errors import UserError
-from synth.files import Reach
 from synth.prompts import Expression
+from synth.reach import Reach
 from synth.records import (
     InUnit,
     Pair,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import orjson
 
 from synth import __version__
-from synth.calls import Ledger
+from synth.calls import Executions, Ledger
 from synth.engine.target import Target
 from synth.errors import RunFolderError
 from synth.models import Model
@@ -41,16 +41,20 @@ class Earlier:
         folder: the run folder.
         journal: its journal; read from its beginning.
         ledger: takes in the calls.
+        executions: takes in the runs of programs.
         until: what is counted in units that are done, if anything.
 
     Raises:
         RunFolderError: an entry of the journal is damaged.
     """
 
-    def __init__(self, folder: RunFolder, journal: Journal, ledger: Ledger, until: Target | None) -> None:
+    def __init__(
+        self, folder: RunFolder, journal: Journal, ledger: Ledger, executions: Executions, until: Target | None
+    ) -> None:
         self._folder = folder
         self._journal = journal
         self._ledger = ledger
+        self._executions = executions
         self.done: dict[str, str] = {}
         """Units with the fingerprint they were done under; "" where they are to be done again."""
         self.kept: dict[str, int] = {}
@@ -68,6 +72,8 @@ class Earlier:
             kind, body = entry.kind, entry.body
             if kind == "call":
                 self._ledger.note(location, body)
+            elif kind == "execution":
+                self._executions.note(location, body)
             elif kind == "note":
                 self._ledger.note_of(body["model"], body["note"])
             elif kind == "run":

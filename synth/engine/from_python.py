@@ -60,7 +60,7 @@ def run(
     Args:
         pipeline: a name of the catalogue, the path of a file, or of a folder with a `pipeline.yaml`, what such a file would
                 hold, or a loaded pipeline.
-        input: the problems: a file, or `gym:TASK?…`, or rows (dictionaries, `Problem`s, a frame of polars or pandas, a
+        input: the problems: a file, or `make:NAME?…` or `gym:TASK?…`, or rows (dictionaries, `Problem`s, a frame of polars or pandas, a
             `datasets.Dataset`), which are then kept in the run folder as `input.jsonl`; None for the pipeline's sample.
         folder: the run folder; None for `runs/PIPELINE`.
         models: who plays every role, or each role: names as on the command line (`"gpt"`, `"a,b"`), functions

@@ -20,9 +20,9 @@ from synth.engine.simulation import (
     simulate,
     world_of,
 )
-from synth.files import Reach
 from synth.models import Model, World
 from synth.pipeline import Pipeline
+from synth.reach import Reach
 from synth.records import Problem
 from synth.sources import Given
 from synth.steps import ModelStep

@@ -100,6 +100,10 @@ def _columns(problem: Problem, number: int) -> dict[str, Any]:
     for kind, name in (("image", "images"), ("audio", "audio")):
         if some := [m.uri for m in problem.media if m.kind == kind]:
             columns[name] = some
+    if problem.constraints:
+        columns["constraints"] = [one.model_dump() for one in problem.constraints]
+    if problem.tests:
+        columns["tests"] = [test.model_dump(exclude_none=True) for test in problem.tests]
     if problem.reward is not None:
         columns["reward_function"] = problem.reward.model_dump()
     return {**problem.meta, **columns}

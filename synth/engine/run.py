@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from synth import __version__
-from synth.calls import Budget, Caller, Ledger
+from synth.calls import Budget, Caller, Executions, Ledger
 from synth.engine.corpus import by_hand, commit, fingerprint_of, judge_run
 from synth.engine.earlier import Earlier, InputName
 from synth.engine.garbage import rare_garbage_collection
@@ -26,9 +26,9 @@ from synth.engine.todo import Todo, check_rows, first_of_input
 from synth.engine.units import run_unit
 from synth.engine.workers import Workers, units_in_flight
 from synth.errors import RunFolderError, Stopped
-from synth.files import Reach
 from synth.models import Model
 from synth.pipeline import Pipeline
+from synth.reach import Reach
 from synth.records import Rationale, content_id
 from synth.sources import Given, Source
 from synth.store.database import open_store
@@ -169,8 +169,9 @@ class _Run:
         """Of these, units that were done by another pipeline, or by other models."""
         self.journal = Journal(folder.path / "journal", on_error=self._cannot_write)
         self.ledger = Ledger(self.journal)
+        self.executions = Executions(self.journal)
         try:
-            self.earlier = Earlier(folder, self.journal, self.ledger, until)
+            self.earlier = Earlier(folder, self.journal, self.ledger, self.executions, until)
             self.earlier.check_pipeline(pipeline.pipeline)
             if self.folder.manifest.curated:
                 by_hand(folder.path)  # else what is wrong with them is seen when all is paid for
@@ -180,6 +181,7 @@ class _Run:
         self.caller = Caller(
             self.ledger, budget, no_retry_failed=no_retry_failed, on_note=report, on_retry=self._begin_more
         )
+        self.caller.executions = self.executions
         self.loop = asyncio.get_running_loop()
         self.beside = ThreadPoolExecutor(1, "store")  # always the same: each thread keeps memory of its own
         self.materializer = Materializer(folder.path, self.journal, self.beside)
@@ -253,6 +255,7 @@ class _Run:
         except Stopped as error:
             stopped = stopped or error
         finally:
+            await self.executions.close()
             self.journal.close()
         return stopped
 

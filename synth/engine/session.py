@@ -144,7 +144,7 @@ def open_session(
             for names in bound.values()
             for n in names
         }
-        _tell_apart(made)
+        _name_apart(made)
         models = {
             role: [*(_in_world(m, draft.pipeline) for m in _some(mine.get(role, ()))), *(made[n] for n in names)]
             for role, names in bound.items()
@@ -190,7 +190,7 @@ def _in_world(model: Model, pipeline: Pipeline) -> Model:
     return model.knowing(pipeline.simulators) if type(model) is ScriptedModel else model
 
 
-def _tell_apart(made: Mapping[str, Model]) -> None:
+def _name_apart(made: Mapping[str, Model]) -> None:
     """Call models that have the same model's name by where they are as well: two servers of one model."""
     names = Counter(model.name for model in made.values())
     for given, model in made.items():
@@ -213,7 +213,8 @@ def _source(
 ) -> Source:
     if name is None and pipeline.sample is None:
         raise UserError("the pipeline names no sample", fix="give the problems: --input FILE")
-    where = name if name is not None else str(shipped("samples") / str(pipeline.sample))
+    sample = str(pipeline.sample)
+    where = name if name is not None else sample if sample.startswith("make:") else str(shipped("samples") / sample)
     declared = load_mapping(mapping) if mapping is not None else None
     if declared is not None and maps:
         raise UserError("a declared mapping says which column gives what", fix="give --mapping, or --map")

@@ -13,9 +13,9 @@ from synth.calls import Caller, Ledger
 from synth.engine.progress import Progress
 from synth.engine.units import StepDone, run_step, run_unit
 from synth.errors import ModelError, PromptError, StepError, UserError
-from synth.files import Reach
 from synth.models import Completion, Model, Request, ScriptedModel, World
 from synth.pipeline import Pipeline
+from synth.reach import Reach
 from synth.records import Problem
 from synth.sources import Given
 from synth.steps import Step, Unit

@@ -11,10 +11,10 @@ from synth.calls import Caller, next_stage
 from synth.engine.progress import Progress, StepCounts
 from synth.engine.target import count_kept
 from synth.errors import StepError, SynthError
-from synth.files import Reach
 from synth.models import Model
 from synth.pipeline import Pipeline
 from synth.prompts import Expression
+from synth.reach import Reach
 from synth.records import Failure, Rejection, UnitRecord
 from synth.sources import Given
 from synth.steps import Step, Unit

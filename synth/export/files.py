@@ -14,8 +14,9 @@ import orjson
 from pydantic import BaseModel, Field
 
 from synth.errors import UserError
-from synth.files import Draft, inside, remove_abandoned, replace_files, write_file
+from synth.files import Draft, remove_abandoned, replace_files, write_file
 from synth.notes import Note, read_note
+from synth.reach import inside
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -176,7 +177,7 @@ class Folder:
     def keep(self, beside: Mapping[str, bytes], shared: Mapping[str, bytes]) -> None:
         """Put the files in place of the earlier ones. Killed midway, files are missing, not mixed; the same export heals that.
 
-        The caller holds the folder (`synth.files.locked`).
+        The caller holds the folder (`synth.locks.locked`).
 
         Args:
             beside: other files of this export.

@@ -13,7 +13,8 @@ import yaml
 from synth.errors import UserError
 from synth.export.format import Format
 from synth.export.options import ExportOptions
-from synth.files import inside, read_file
+from synth.files import read_file
+from synth.reach import inside
 
 __all__ = ["DATASET_INFO", "axolotl_settings", "dataset_info", "merged_info"]
 

@@ -21,7 +21,8 @@ from synth.export.options import ExportOptions
 from synth.export.records import thoughts_of
 from synth.export.trainers import DATASET_INFO, axolotl_settings, dataset_info, merged_info
 from synth.export.wording import THOUGHT_FIELDS
-from synth.files import locked, temporary_folder
+from synth.files import temporary_folder
+from synth.locks import locked
 from synth.store.database import Store, open_store
 from synth.store.invented import Invented, invented_in
 from synth.store.manifest import read_manifest

@@ -9,7 +9,7 @@ from weakref import WeakSet
 
 from synth.models.base import Price
 from synth.models.endpoint import EndpointModel
-from synth.texts.thoughts import Mark
+from synth.texts.marks import Mark
 
 if TYPE_CHECKING:
     from synth.models.local import LocalServer

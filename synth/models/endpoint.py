@@ -15,7 +15,7 @@ from synth.models.reading import read_reply
 from synth.models.request import CHAT, COMPLETIONS, Completion, Message, Request
 from synth.models.transport import HttpReply, HttpTransport, Transport
 from synth.redact import keep_secret, redact, scrub
-from synth.texts.thoughts import TABLE, Mark
+from synth.texts.marks import TABLE, Mark
 
 __all__ = ["Client", "Continuation", "EndpointModel"]
 
@@ -45,7 +45,7 @@ class EndpointModel(Model):
         continuation: how a reply's beginning is given to it.
         reasoning: whether it thinks, or how many tokens its thought may take; None: as its parameters say, else not known.
         summarised: whether what it sends as reasoning is a summary, and not the trace.
-        marks: more tags by which a thought within the content is known; they go before those of `synth.texts.thoughts`.
+        marks: more tags by which a thought within the content is known; they go before those of `synth.texts.marks`.
         stream: whether replies are asked for as streams, for endpoints that have no others.
         client: `openai`: the official client carries the requests, at twenty times the CPU.
         certificate: the certificate by which this client shows who it is.

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from synth.errors import ModelError, UserError
-from synth.files import Reach
 from synth.media import check_media, read_media
 from synth.models.request import Message
+from synth.reach import Reach
 from synth.records import Media
 
 __all__ = ["attach", "with_media"]

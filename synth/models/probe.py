@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Literal
 
 from synth.errors import ModelError
-from synth.files import Reach
 from synth.models.base import Capability, Model
 from synth.models.continuation import Restarted, strip_prefix
 from synth.models.media import attach
 from synth.models.request import Completion, Request, Task
 from synth.models.structured import Reply
+from synth.reach import Reach
 from synth.records import Media, Problem
 
 __all__ = ["PROBES", "observe", "probe", "puzzle"]

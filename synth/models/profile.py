@@ -22,7 +22,7 @@ from synth.models.batch import BatchModel, BatchSettings
 from synth.models.endpoint import Client, Continuation
 from synth.models.keys import ClientCertificate
 from synth.redact import redact
-from synth.texts.thoughts import Mark
+from synth.texts.marks import Mark
 
 __all__ = ["ModelProfile", "Profile", "bind_roles", "load_profile", "make_model"]
 

@@ -24,7 +24,7 @@ from synth.models.thought import part
 from synth.models.transport import HttpReply
 from synth.nesting import TOO_DEEP, maybe_deep, too_deep
 from synth.redact import redact, scrub
-from synth.texts.thoughts import TABLE, Mark
+from synth.texts.marks import TABLE, Mark
 
 __all__ = ["read_reply"]
 

@@ -11,7 +11,7 @@ import orjson
 from synth.models.request import Task
 from synth.records import Problem
 
-__all__ = ["CLAIM", "another_answer", "claim", "gold_of", "solution"]
+__all__ = ["CLAIM", "claim", "gold_of", "solution"]
 
 CLAIM = re.compile(r"(?<!\d)(\d+) \+ (\d+) = (\d+)")
 """A sum in a text: two summands and what they are said to give."""
@@ -24,22 +24,12 @@ def claim(rng: random.Random, *, sound: bool) -> str:
 
 
 def gold_of(problem: Problem, rng: random.Random) -> str:
-    """The gold answer; of a problem without one any of its options, or 0."""
-    if problem.answer is not None:
-        return problem.answer
+    """The gold answer, as a solution states it; of a problem without one any of its options, or 0."""
+    if problem.answer_stated is not None:
+        return problem.answer_stated
+    if problem.compared_as == "code":
+        return problem.reference_solution or "pass  # the scripted model writes no programs"
     return rng.choice([letter for letter, _ in problem.lettered_choices]) if problem.choices else "0"
-
-
-def another_answer(problem: Problem, gold: str, rng: random.Random) -> str:
-    """A wrong answer, of the kind of the gold one."""
-    if problem.choices:
-        return rng.choice([letter for letter, _ in problem.lettered_choices if letter != gold])
-    if problem.answer_kind == "boolean":
-        return "no" if gold.strip().lower() in {"yes", "true"} else "yes"
-    try:
-        return str(int(float(gold.replace(",", ""))) + rng.choice([-2, -1, 1, 2, 10]))
-    except ValueError:
-        return f"not {gold}"
 
 
 def solution(task: Task, steps: list[str], answer: str) -> str:
@@ -47,4 +37,7 @@ def solution(task: Task, steps: list[str], answer: str) -> str:
     if task.format == "json":
         reply: dict[str, Any] = {"steps": steps, "answer": answer}
         return orjson.dumps(reply).decode()
+    if task.problem.compared_as == "code":
+        program = answer if "```" in answer else f"```python\n{answer.rstrip()}\n```"
+        return "\n".join([*(f"{s}." for s in steps), "", program])
     return "\n".join([*(f"{s}." for s in steps), f"The answer is {answer}."])

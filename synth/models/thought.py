@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from synth.records import ThoughtKind
-from synth.texts.thoughts import Mark, split_thought
+from synth.texts.marks import Mark
+from synth.texts.thoughts import split_thought
 
 __all__ = ["Parted", "part"]
 

@@ -10,6 +10,7 @@ from hashlib import blake2b
 
 import orjson
 
+from synth.models.another_answer import another_answer
 from synth.models.filler import sentence
 from synth.models.identity import identity_of
 from synth.models.reply_forms import (
@@ -25,7 +26,7 @@ from synth.models.reply_forms import (
 from synth.models.request import Completion, Request, Task
 from synth.models.simulators import Simulator, takes_world
 from synth.models.structured import NUMBERED_BY
-from synth.models.sums import CLAIM, another_answer, claim, gold_of, solution
+from synth.models.sums import CLAIM, claim, gold_of, solution
 from synth.models.tokens import logprobs_of
 from synth.records import Node, Problem, Rationale, canonical_json
 
@@ -263,7 +264,7 @@ class World:
     def _propose(self, task: Task, rng: random.Random) -> str:
         depth = task.subject.depth + 1 if isinstance(task.subject, Node) else 0
         sound = rng.random() < self.solve_rate ** (1 / self.steps)
-        gold = task.problem.answer or "0"
+        gold = task.problem.answer_stated or "0"
         thought = claim(rng, sound=sound)
         so_far = sound and (not isinstance(task.subject, Node) or self.is_sound(task.subject.text))
         answer = "" if depth + 1 < self.steps else gold if so_far else another_answer(task.problem, gold, rng)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from synth.bounded import nearest
 from synth.errors import PipelineError
-from synth.files import Reach
+from synth.reach import Reach
 from synth.shipped import shipped
 
 __all__ = ["PIPELINE_FILE", "catalogue", "find_pipeline"]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from synth.corpus import CorpusStep, scores_read
 from synth.errors import UserError
 from synth.pipeline.draft import Draft, Finding, near
-from synth.pipeline.expand import Item, Until
+from synth.pipeline.items import Item, Until
 from synth.prompts import Expression
 from synth.records import RECORD_TYPES, Critique, Pair, Problem, Rationale, UnitRecord, record_fields
 from synth.steps import UNIT_VARIABLES, ModelStep, Step, names_of

@@ -21,9 +21,10 @@ from pydantic import BaseModel
 from synth.approvals import allow_code as remember
 from synth.approvals import code_is_allowed
 from synth.errors import PipelineError, UserError
-from synth.files import Reach, read_file
+from synth.files import read_file
 from synth.models import Reply, Simulator
 from synth.models.structured import holds_itself
+from synth.reach import Reach
 from synth.shipped import shipped
 from synth.steps import Step, all_steps
 from synth.verify import Verifier

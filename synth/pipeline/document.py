@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import orjson
 
 from synth.errors import PipelineError, UserError
-from synth.files import Reach, read_file
+from synth.files import read_file
 from synth.pipeline.draft import Draft, Finding
+from synth.reach import Reach
 from synth.yaml_text import MOST_BYTES, NotYaml, parse_yaml
 from synth.yaml_text import Path as YamlPath
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from synth.pipeline.blocks import Reader
 from synth.pipeline.document import Document
 from synth.pipeline.draft import Draft, Finding, near
-from synth.pipeline.expand import Item, Reader, walk
+from synth.pipeline.items import Item, walk
 
 __all__ = ["CHANGES", "change"]
 

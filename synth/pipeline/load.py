@@ -11,17 +11,20 @@ from pydantic import ValidationError
 
 from synth.bounded import nearest
 from synth.corpus import CorpusStep, all_corpus_steps
-from synth.errors import UserError
-from synth.files import Reach
+from synth.errors import InputError, UserError
+from synth.generators import read_generator
 from synth.models import Simulator
+from synth.pipeline.blocks import MOST_DEPTH, Reader
 from synth.pipeline.catalogue import catalogue, find_pipeline
 from synth.pipeline.check import Use, check_corpus, check_flow, check_names, check_prompts, check_roles
 from synth.pipeline.code import Code, CodeFile, load_code, read_code
 from synth.pipeline.document import Document, Place, document_of, place_in, read_document
 from synth.pipeline.draft import Draft, Finding, near
-from synth.pipeline.expand import MOST_DEPTH, Item, Reader, expand
+from synth.pipeline.expand import expand
 from synth.pipeline.extend import CHANGES, change
+from synth.pipeline.items import Item
 from synth.pipeline.spec import Pipeline, PipelineHead
+from synth.reach import Reach
 from synth.shipped import shipped
 from synth.steps import Step, all_steps
 from synth.yaml_text import Path as YamlPath
@@ -280,7 +283,13 @@ def _head(file: _File, draft: Draft) -> PipelineHead | None:
 
 
 def _check_sample(sample: str, file: _File, draft: Draft) -> None:
-    """A pipeline may name a sample, and no file of its user."""
+    """A pipeline may name a sample, or problems that a generator makes; and no file of its user."""
+    if sample.startswith("make:"):
+        try:
+            read_generator(sample.removeprefix("make:"))
+        except InputError as error:
+            draft.findings.append(Finding(*file.at("sample"), error.what, error.fix or "correct it"))
+        return
     known = sorted(path.name for path in shipped("samples").glob("*.jsonl"))
     if sample not in known:
         fix = near(sample, known) or f"samples: {', '.join(known)}; a file of yours is given with --input"

@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 
 from synth.errors import UserError
-from synth.files import read_file, regular
+from synth.files import read_file
 from synth.pipeline.catalogue import PIPELINE_FILE
+from synth.reach import regular
 
 __all__ = ["README_FILE", "SECTIONS", "readme_of", "sections_of"]
 

@@ -34,7 +34,7 @@ class PipelineHead(BaseModel):
     cites: tuple[str, ...] = ()
     """The works it follows: `arXiv:2212.10071`, with a title."""
     sample: str | None = None
-    """A shipped sample input of its kind, used where no input is given."""
+    """What is used where no input is given: a shipped sample input of its kind, or problems of a generator (`make:NAME?size=20`)."""
     roles: Annotated[dict[str, str], Field(default_factory=dict)]
     """The model roles it asks, each with a word on what it does."""
     code: tuple[str, ...] = ()

@@ -1,29 +1,24 @@
-"""The filters and tests of templates and expressions: those of Jinja that are of use in text, each within bounds."""
+"""The filters of templates and expressions: those of Jinja that are of use in text, each within bounds."""
 
 from __future__ import annotations
 
-import operator
 import re
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from itertools import groupby
 from typing import Any, NamedTuple
 
-import orjson
 from jinja2 import filters as jinja
-from jinja2 import tests as jinja_tests
 from jinja2.runtime import Context
 from jinja2.sandbox import SandboxedEnvironment
 from jinja2.utils import pass_context, pass_environment, pass_eval_context
 
-from synth.nesting import too_deep
 from synth.prompts.figures import FIGURES
 from synth.prompts.lazy import Lazy
-from synth.prompts.patterns import found
-from synth.prompts.values import MOST_BITS, OPERATORS, charged, cost_of, listed, paid_for, printed, replaced, size_of
+from synth.prompts.values import MOST_BITS, charged, cost_of, listed, printed, replaced, size_of
 from synth.prompts.work import LETTERS_A_STEP, Refused, spend
 
-__all__ = ["FILTERS", "TESTS", "Group", "searched"]
+__all__ = ["FILTERS", "Group", "of_text"]
 
 MOST_WIDTH = 100
 """Characters by which lines are indented, and digits or columns that a format asks for; of names of attributes, twice as many."""
@@ -42,7 +37,7 @@ class Group(NamedTuple):
     list: list[Any]
 
 
-def _of_text(function: _Filter) -> _Filter:
+def of_text(function: _Filter) -> _Filter:
     """A filter of text whose time and result grow with the text alone."""
 
     def call(value: Any, *args: Any, **kwargs: Any) -> Any:
@@ -279,141 +274,47 @@ def _attr(environment: SandboxedEnvironment, value: Any, name: str) -> Any:
     return environment.getattr(value, name)
 
 
-def searched(values: Any) -> Any:
-    """What is about to be searched by `in`."""
-    if isinstance(values, dict):
-        return values
-    return paid_for(values)
-
-
 FILTERS: dict[str, _Filter] = {
     "abs": abs,
     "attr": _attr,
-    "capitalize": _of_text(str.capitalize),
+    "capitalize": of_text(str.capitalize),
     "count": _length,
     "d": jinja.do_default,
     "default": jinja.do_default,
     "dictsort": _dictsort,
     "first": _first,
     "float": jinja.do_float,
-    "format": _of_text(_format),
+    "format": of_text(_format),
     "groupby": _groupby,
-    "indent": _of_text(_indent),
+    "indent": of_text(_indent),
     "int": _int,
     "items": _items,
     "join": _join,
     "last": _last,
     "length": _length,
     "list": lambda value: charged(list(listed(value))),
-    "lower": _of_text(str.lower),
+    "lower": of_text(str.lower),
     "map": _map,
     "max": _extreme(max),
     "min": _extreme(min),
     "reject": _chosen(jinja.sync_do_reject),
     "rejectattr": _chosen(jinja.sync_do_rejectattr),
-    "replace": _of_text(_replace),
+    "replace": of_text(_replace),
     "reverse": _reverse,
     "round": _round,
     "select": _chosen(jinja.sync_do_select),
     "selectattr": _chosen(jinja.sync_do_selectattr),
     "sort": _sort,
-    "string": _of_text(str),
+    "string": of_text(str),
     "sum": _sum,
-    "title": _of_text(jinja.do_title),
+    "title": of_text(jinja.do_title),
     "tojson": _tojson,
-    "trim": _of_text(_trim),
+    "trim": of_text(_trim),
     "truncate": _truncate,
     "unique": _unique,
-    "upper": _of_text(str.upper),
-    "wordcount": _of_text(jinja.do_wordcount),
+    "upper": of_text(str.upper),
+    "wordcount": of_text(jinja.do_wordcount),
     **FIGURES,
 }
 """By name. Not those of web pages (`escape`, `safe`, `urlize`, `xmlattr` …), nor `random`, which would ask each time something else,
 nor `center`, `batch`, `slice`, `wordwrap`, `pprint`. Figures of lists of numbers are ours."""
-
-
-def _comparing(compare: Callable[[Any, Any], bool]) -> _Filter:
-    return lambda left, right: compare(paid_for(left), paid_for(right))
-
-
-def _remainder(value: Any, by: Any) -> Any:
-    return OPERATORS["%"](value, by)
-
-
-def _mentions(text: str | None, words: str | None) -> bool:
-    """`text is mentioning(answer)`: whether words, or a number in any grouping of its digits, stand in a text by themselves."""
-    if not text or not words:
-        return False
-    plain, wanted = (_GROUPING.sub("", t).lower() for t in (text, words.strip()))
-    spend(1 + len(plain) // LETTERS_A_STEP)
-    if len(wanted) > MOST_MENTIONED:
-        return wanted in plain
-    start = plain.find(wanted)
-    while start >= 0:
-        stop = start + len(wanted)
-        if not _GOES_BEFORE.match(plain, start - 1, start) and not _GOES_ON.match(plain, stop):
-            return True
-        spend(1)
-        start = plain.find(wanted, start + 1)
-    return False
-
-
-MOST_MENTIONED = 1000
-"""Characters up to which `mentioning` looks at what stands beside them: it may have to look at each place again."""
-_GROUPING = re.compile(r"(?<=\d),(?=\d{3})")
-_GOES_BEFORE = re.compile(r"[\w.]")
-_GOES_ON = re.compile(r"\w|\.\d")
-
-
-def _is_json(text: Any) -> bool:
-    """`text is json`: whether a text is an object or a list of JSON, and nothing else but white space."""
-    if not isinstance(text, str):
-        return False
-    spend(1 + len(text) // LETTERS_A_STEP)
-    written = text.strip().encode(errors="replace")
-    if not written.startswith((b"{", b"[")):
-        return False
-    try:
-        return not too_deep(orjson.loads(written))
-    except orjson.JSONDecodeError:  # also where it is nested deeper than orjson reads
-        return False
-
-
-TESTS: dict[str, _Filter] = {
-    "boolean": jinja_tests.test_boolean,
-    "defined": jinja_tests.test_defined,
-    "divisibleby": lambda value, by: _remainder(value, by) == 0,
-    "even": lambda value: _remainder(value, 2) == 0,
-    "false": jinja_tests.test_false,
-    "float": jinja_tests.test_float,
-    "in": lambda value, values: paid_for(value) in searched(values),
-    "integer": jinja_tests.test_integer,
-    "iterable": lambda value: isinstance(value, (str, list, tuple, dict, range)),
-    "json": _is_json,
-    "lower": _of_text(str.islower),
-    "mapping": jinja_tests.test_mapping,
-    "mentioning": _mentions,
-    "none": jinja_tests.test_none,
-    "number": jinja_tests.test_number,
-    "odd": lambda value: _remainder(value, 2) == 1,
-    "sameas": jinja_tests.test_sameas,
-    "search": found,
-    "sequence": lambda value: isinstance(value, (str, list, tuple, dict, range)),
-    "string": jinja_tests.test_string,
-    "true": jinja_tests.test_true,
-    "undefined": jinja_tests.test_undefined,
-    "upper": _of_text(str.isupper),
-    **{
-        name: _comparing(compare)
-        for names, compare in (
-            (("==", "eq", "equalto"), operator.eq),
-            (("!=", "ne"), operator.ne),
-            ((">", "gt", "greaterthan"), operator.gt),
-            ((">=", "ge"), operator.ge),
-            (("<", "lt", "lessthan"), operator.lt),
-            (("<=", "le"), operator.le),
-        )
-        for name in names
-    },
-}
-"""By name; `search`, `mentioning` and `json` are ours."""

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synth.errors import PromptError, UserError
-from synth.files import Reach, read_file
+from synth.files import read_file
 from synth.prompts.called import Role
 from synth.prompts.environment import compile_tree, keys_read, reason, template_tree, undefined_names
 from synth.prompts.work import begin, end
+from synth.reach import Reach
 
 if TYPE_CHECKING:
     from jinja2 import Template

@@ -10,7 +10,8 @@ from jinja2 import nodes
 from jinja2.exceptions import TemplateSyntaxError
 from jinja2.visitor import NodeTransformer
 
-from synth.prompts.filters import FILTERS, TESTS, searched
+from synth.prompts.conditions import TESTS, searched
+from synth.prompts.filters import FILTERS
 from synth.prompts.patterns import check_pattern
 from synth.prompts.values import charged, joined, listed, paid_for, sliced
 from synth.prompts.work import Refused, spend

@@ -17,7 +17,8 @@ from jinja2.utils import Namespace
 from pydantic import BaseModel
 
 from synth.prompts.called import Function, Role
-from synth.prompts.filters import FILTERS, TESTS
+from synth.prompts.conditions import TESTS
+from synth.prompts.filters import FILTERS
 from synth.prompts.rewrite import INTERNAL, bounded, weight_of
 from synth.prompts.values import METHODS, OPERATORS, charged, concat, printed
 from synth.prompts.work import LETTERS_A_STEP, Refused, spend

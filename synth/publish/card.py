@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from synth.audit import Verdict, run_audits
 from synth.errors import UserError
 from synth.export.files import PATIENCE_SECONDS, Folder
-from synth.files import locked
+from synth.locks import locked
 from synth.models import Profile, load_profile
 from synth.publish.configs import Config, configs_of
 from synth.publish.facts import Facts, facts_of, languages_of

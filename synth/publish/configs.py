@@ -14,7 +14,7 @@ from synth.errors import UserError
 from synth.export.files import columns_of, exports_in
 from synth.export.formats import ROWS, all_formats
 from synth.export.formats.parquet import TABLE_FILES
-from synth.files import regular
+from synth.reach import regular
 from synth.store.columns import TABLES, column_docs
 from synth.store.views import view_docs
 

@@ -301,7 +301,7 @@ def _cites(said: Introduced | None) -> list[Cited]:
 
 def _file(name: str) -> str:
     """A path as others need to see it: the file's name."""
-    if name.startswith(("gym:", "hub:")):
+    if name.startswith(("gym:", "hub:", "make:")):
         return name
     return re.split(r"[/\\]", name)[-1]
 

@@ -3,13 +3,16 @@
 from synth.records.derive import InUnit, derive
 from synth.records.identity import canonical_json, content_id
 from synth.records.kept import is_kept
+from synth.records.kinds import COMPARE, FORMS, AnswerKind
 from synth.records.models import (
     RECORD_TYPES,
-    AnswerKind,
     Author,
     Call,
     CallStatus,
+    Constraint,
     Critique,
+    Execution,
+    ExecutionStatus,
     Failure,
     Media,
     Node,
@@ -26,14 +29,20 @@ from synth.records.models import (
     record_fields,
 )
 from synth.records.parts import solution_of, spans_of
+from synth.records.program_tests import Test
 
 __all__ = [
+    "COMPARE",
+    "FORMS",
     "RECORD_TYPES",
     "AnswerKind",
     "Author",
     "Call",
     "CallStatus",
+    "Constraint",
     "Critique",
+    "Execution",
+    "ExecutionStatus",
     "Failure",
     "InUnit",
     "Media",
@@ -46,6 +55,7 @@ __all__ = [
     "Rejection",
     "Reward",
     "Score",
+    "Test",
     "ThoughtKind",
     "UnitRecord",
     "canonical_json",

@@ -6,20 +6,25 @@ Times and prices live in the ledger (`Call`) alone: everything else is equal bet
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from synth.records.identity import content_id
+from synth.records.kinds import COMPARE, FORMS, AnswerKind
 from synth.records.parts import BLANKS, solution_of, spans_of
+from synth.records.program_tests import Test
 
 __all__ = [
     "RECORD_TYPES",
-    "AnswerKind",
     "Author",
     "Call",
     "CallStatus",
+    "Constraint",
     "Critique",
+    "Execution",
+    "ExecutionStatus",
     "Failure",
     "Media",
     "Node",
@@ -35,9 +40,6 @@ __all__ = [
     "UnitRecord",
     "record_fields",
 ]
-
-AnswerKind = Literal["number", "choice", "math", "text", "boolean"]
-"""How an answer is compared: as a number, as one of the choices, as a mathematical expression, as words, as yes/no."""
 
 Author = Literal["teacher", "student", "human", "reference", "perturbed", "program"]
 """Who wrote a text."""
@@ -64,6 +66,9 @@ CallStatus = Literal[
 that there is no response; `only_thought`: the endpoint sent the whole reply as reasoning; `raised`: the model is a Python
 function, which raised an exception; `cancelled`: we gave it up while it was under way. Only `ok` is ever served again from the ledger.
 """
+
+ExecutionStatus = Literal["ok", "error", "timeout", "memory", "output", "unsupported", "refused"]
+"""How a run of a program ended; see `synth.sandbox.Status`. `ok` says that all of it ran, not that it is right."""
 
 ThoughtKind = Literal["raw", "summary", "hidden"]
 """What is known of a thought. `raw`: the reasoning trace itself; `summary`: what the provider writes about it; `hidden`:
@@ -119,6 +124,20 @@ class Media(BaseModel):
     """What is said or written in it, where known."""
 
 
+class Constraint(BaseModel):
+    """Something that a reply has to comply with, beside being right, such as a length, a language or words that it may not use."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: Annotated[str, Field(pattern=r"^[a-z_]+:[a-z_]+$")]
+    """Which constraint of the catalogue, such as `punctuation:no_comma`; those of IFEval (arXiv:2311.07911) have its ids."""
+    args: Annotated[dict[str, JsonValue], Field(default_factory=dict)]
+    """Its arguments by name; empty where it has none."""
+    on: Literal["response", "reasoning", "both"] = "response"
+    """What has to comply: the visible reply, the reasoning (a thought, or of a reply without one what it says before its answer), or
+    each of them."""
+
+
 class Reward(BaseModel):
     """What rewards the completions of a problem in reinforcement learning, where it is not whether their answer is right."""
 
@@ -154,12 +173,16 @@ class Problem(UnitRecord):
     """A rubric, where the answer is scored by one."""
     media: tuple[Media, ...] = ()
     """Images and sounds, in the order in which the question speaks of them."""
+    constraints: tuple[Constraint, ...] = ()
+    """What a reply has to comply with; the question says it in words."""
     begun: str | None = None
     """The beginning of a reply, verbatim, from which a solver continues; None where it begins itself."""
     stage: Annotated[int, Field(ge=0)] | None = None
     """Position in a curriculum, from 0: what a trainer sees first has the lowest. None where there is none."""
     reward: Reward | None = None
     """What rewards its completions in reinforcement learning; None: whether their answer is right."""
+    tests: tuple[Test, ...] = ()
+    """What a program must pass that answers the question; empty where it asks for none."""
     meta: Annotated[dict[str, JsonValue], Field(default_factory=dict)]
     """The other columns of the input row, untouched."""
     parent: str | None = None
@@ -175,8 +198,12 @@ class Problem(UnitRecord):
         content = {name: value for name in fields if (value := made.__dict__[name]) != known[name].default}
         if made.media:
             content["media"] = [[m.kind, m.sha256 or m.uri, m.transcript] for m in made.media]
+        if made.constraints:
+            content["constraints"] = [[c.id, c.args, c.on] for c in made.constraints]
         if made.reward is not None:
             content["reward"] = [made.reward.name, made.reward.args]
+        if made.tests:
+            content["tests"] = [test.model_dump(exclude_none=True) for test in made.tests]
         # Its content is known only now that it is validated; nobody has seen it yet.
         made.__dict__["id"] = made.__dict__["unit"] = content_id(["problems", content])
         return made
@@ -196,21 +223,39 @@ class Problem(UnitRecord):
     @property
     def compared_as(self) -> AnswerKind:
         """How answers to this problem are read and compared, also where no gold answer says it."""
-        return self.answer_kind or ("choice" if self.choices else "text")
+        return self.answer_kind or ("choice" if self.choices else "code" if self.tests else "text")
+
+    @property
+    def checkable(self) -> bool:
+        """Whether there is something to compare an answer with: a gold answer, or tests of a program."""
+        return self.answer is not None or bool(self.tests)
+
+    @property
+    def answer_form(self) -> str:
+        """What a solver is to write as the final answer, in the words of a prompt."""
+        return FORMS["choice" if self.choices else self.compared_as]
+
+    @property
+    def answer_stated(self) -> str | None:
+        """The gold answer as a solution states it: of an action without what says how its fields are compared."""
+        if self.answer is None or self.answer_kind != "action" or COMPARE not in self.answer:
+            return self.answer
+        fields = json.loads(self.answer)
+        return json.dumps({name: value for name, value in fields.items() if name != COMPARE}, ensure_ascii=False)
 
     @property
     def answer_text(self) -> str | None:
         """The gold answer in words: for choices the text of the right option."""
         if self.answer is not None and self.choices and self.answer_kind == "choice":
             return self.choices[ord(self.answer) - ord("A")]
-        return self.answer
+        return self.answer_stated
 
     @property
     def answer_shown(self) -> str | None:
         """The gold answer as it is shown to a reader: a letter alone says little, so its text stands beside it."""
         if self.answer is not None and self.choices and self.answer_kind == "choice":
             return f"{self.answer}) {self.answer_text}"
-        return self.answer
+        return self.answer_stated
 
 
 class Rationale(UnitRecord):
@@ -520,6 +565,41 @@ class Call(Record):
     """What went wrong, without secrets."""
 
 
+class Execution(Record):
+    """One run of a program in a sandbox."""
+
+    table: ClassVar[str] = "executions"
+
+    key: str
+    """The replay key: hash of the program, its test, the limits, and the sandbox with its version."""
+    unit: str | None = None
+    """The unit that ran it first."""
+    step: str | None = None
+    """The step that ran it first."""
+    rationale: str | None = None
+    """Id of the rationale whose program it was first; others with the same program and test are not run again."""
+    test: Annotated[int, Field(ge=0)] | None = None
+    """Which test of the problem, from 0; None where a program was run for what it prints or returns."""
+    program: str
+    """Hash of the program."""
+    sandbox: str
+    """Name and version of the sandbox: `monty/1.4.0`, `bubblewrap/0.8.0 Python 3.11.7`."""
+    status: ExecutionStatus
+    """How it ended."""
+    error: str | None = None
+    """What went wrong, in one line; None where nothing did."""
+    value: JsonValue = None
+    """The value that was asked for, where there is one."""
+    stdout: str = ""
+    """What the program wrote, up to the limit of the step."""
+    stderr: str = ""
+    """What it wrote to standard error, with the traceback; up to the limit."""
+    started: float
+    """When it began: seconds since the epoch; in SQL a TIMESTAMPTZ."""
+    seconds: float
+    """How long it ran, the start of the sandbox included."""
+
+
 RECORD_TYPES: tuple[type[Record], ...] = (
     Problem,
     Rationale,
@@ -530,6 +610,7 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     Rejection,
     Failure,
     Call,
+    Execution,
 )
 
 

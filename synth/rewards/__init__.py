@@ -16,21 +16,37 @@ from __future__ import annotations
 from synth.plugins import functions
 from synth.rewards.answers import correct, think_format
 from synth.rewards.columns import by_column
+from synth.rewards.constrained import constraints
+from synth.rewards.graded import action, numeric_smooth, ranking, set_match
 from synth.rewards.groups import majority, majority_share
 from synth.rewards.lengths import length_band, segments_penalty
+from synth.rewards.partial import partial, step_similarity
+from synth.rewards.programs import tests_passed
 from synth.rewards.registry import BatchReward, our_rewards
+from synth.rewards.route import route
 from synth.rewards.steps import length_shape, step_aggregate
+from synth.rewards.tags import tags
 
 __all__ = [
+    "action",
     "all_rewards",
     "by_column",
+    "constraints",
     "correct",
     "length_band",
     "length_shape",
     "majority",
     "majority_share",
+    "numeric_smooth",
+    "partial",
+    "ranking",
+    "route",
     "segments_penalty",
+    "set_match",
     "step_aggregate",
+    "step_similarity",
+    "tags",
+    "tests_passed",
     "think_format",
 ]
 

@@ -7,8 +7,8 @@ from itertools import count
 from typing import Any, NamedTuple, get_args
 
 from synth.errors import InputError, UserError
-from synth.files import Reach
 from synth.prompts import Expression
+from synth.reach import Reach
 from synth.records import Author, Critique, Pair, Part, Problem, Rationale, Score, UnitRecord, content_id
 from synth.sources.formats import FUNCTIONS
 from synth.sources.mapping import to_problem

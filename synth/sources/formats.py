@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from synth.constraints import ifeval_constraints, reasonif_constraints
 from synth.prompts import Function, matched
 from synth.sources.chats import context_of, question_of, reply_of, thought_of
 
@@ -94,10 +95,12 @@ FUNCTIONS: dict[str, Function] = {
         at,
         context_of,
         first,
+        ifeval_constraints,
         math_shepherd_question,
         math_shepherd_steps,
         prm800k_steps,
         question_of,
+        reasonif_constraints,
         reply_of,
         thought_of,
         turns,

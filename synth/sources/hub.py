@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from urllib.parse import parse_qsl
 
 from synth.approvals import refuse_unapproved, sent_to_hub
 from synth.errors import InputError
+from synth.generators.query import name_and_options
 from synth.nesting import TOO_DEEP, too_deep
 from synth.sources.files import Row
 
@@ -27,8 +27,7 @@ def hub_rows(name: str) -> Iterator[Row]:
     refuse_unapproved(sent_to_hub())
     from datasets import Dataset, load_dataset
 
-    where, _, query = name.partition("?")
-    options = dict(parse_qsl(query, strict_parsing=bool(query)))
+    where, options = name_and_options(name, f"hub:{name}")
     for option in options:
         if option not in _OPTIONS:
             raise InputError(f"unknown option {option!r}", where=f"hub:{name}", fix=f"options: {', '.join(_OPTIONS)}")

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import mimetypes
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, time
 from decimal import Decimal
 from shlex import quote
-from types import NoneType
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
+import orjson
 from pydantic import ValidationError
 
 from synth.errors import InputError
-from synth.files import Reach
-from synth.media import check_media
-from synth.records import AnswerKind, Media, Problem, Reward
+from synth.reach import Reach
+from synth.records import AnswerKind, Problem, Reward
+from synth.sources.constraints import read_constraints
 from synth.sources.json_values import NotJson, Written, parse_json
-from synth.verify import infer_kind
+from synth.sources.program_tests import read_tests
+from synth.sources.row_media import all_media
+from synth.verify import infer_kind, kind_of
 
 __all__ = ["FIELDS", "choose_mapping", "to_problem"]
 
@@ -37,25 +38,19 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "images": ("images", "image"),
     "audio": ("audio",),
     "media": ("media",),
+    "constraints": ("constraints",),
     "begun": ("begun",),
     "stage": ("stage",),
     "reward": ("reward_function",),  # a column `reward` is a number in most data sets
+    "tests": ("tests", "test_list"),
+    "entry_point": ("entry_point",),
 }
 """Fields of a problem that rows can give, each with the names of columns taken for it (in any case) unless a mapping says
-otherwise. `answer_index` counts from 0, `answer_number` from 1."""
+otherwise. `answer_index` counts from 0, `answer_number` from 1; `entry_point` is the function that the tests call."""
 
 _LETTERED = re.compile(r"\A\s*\(?([A-Za-z])[).:]\s*(.*)\Z", re.DOTALL)
 _MARK = "####"
 _MMLU_CHOICES = 4
-MOST_MEDIA = 64
-MOST_MEDIA_BYTES = 64 * 2**20
-"""Of one problem: all of it goes into one request. Less than endpoints refuse, and more than data sets hold."""
-_MEDIA: tuple[tuple[str, Literal["image", "audio"] | None], ...] = (
-    ("images", "image"),
-    ("audio", "audio"),
-    ("media", None),
-)
-"""Fields that give images and sounds; of what kind `media` are, each says."""
 
 
 def choose_mapping(columns: Sequence[str], given: Mapping[str, str]) -> dict[str, str]:
@@ -85,6 +80,8 @@ def choose_mapping(columns: Sequence[str], given: Mapping[str, str]) -> dict[str
     mapping = {**{k: v for k, v in found.items() if v is not None}, **given}
     if "answer" not in given and ("answer_index" in mapping or "answer_number" in mapping):
         mapping.pop("answer", None)
+    if "tests" not in mapping and "entry_point" in mapping and "test" in free:
+        mapping["tests"] = "test"  # HumanEval; elsewhere `test` may say which split a row is of
     if "question" not in mapping:
         meant = _meant(columns)
         raise InputError(
@@ -150,6 +147,8 @@ def to_problem(
         answer, kind = _letter(answer, choices, labels), "choice"
     if answer is not None and kind is None:
         kind = infer_kind(answer, choices)
+    elif answer is not None and kind is not None:
+        answer = _fitting(answer, kind, choices)
     context, evidence = got.get("context"), got.get("evidence")
     fields: dict[str, Any] = {  # given only where there is something: each takes time, and most are empty in every row
         "context": str(context).strip() if context not in (None, "") else None,
@@ -159,10 +158,12 @@ def to_problem(
         "reference_solution": solution if isinstance(solution, str) and solution.strip() else None,
         "evidence": tuple(map(str, evidence)) if isinstance(evidence, list) else (),
         "rubric": got.get("rubric"),
-        "media": _all_media(got, media),
+        "media": all_media(got, media),
+        "constraints": read_constraints(got.get("constraints"), _plain),
         "begun": _begun(got.get("begun"), mapping),
         "stage": _stage(got.get("stage"), mapping),
         "reward": _reward(got.get("reward")),
+        "tests": read_tests(got.get("tests"), got.get("entry_point")),
     }
     used = {column for name, column in mapping.items() if name != "stage" or fields["stage"] is not None}
     problem = Problem.root(
@@ -172,7 +173,7 @@ def to_problem(
         **{name: value for name, value in fields.items() if value is not None and value != ()},
     )
     for name in sorted(needs):
-        if not getattr(problem, name):
+        if not getattr(problem, name) and not (name == "answer" and problem.tests):
             column = mapping.get(name)
             raise InputError(
                 f"{column!r} is missing, and the pipeline needs the {name}"
@@ -217,7 +218,26 @@ def _answer(
         return str(answer).strip()
     if isinstance(answer, (date, time)):
         return answer.isoformat()
+    if isinstance(answer, (list, dict)) and _names_values(got.get("answer_kind")):
+        return orjson.dumps(_plain(answer)).decode()
     raise InputError(f"the answer is a {type(answer).__name__}, not text or a number")
+
+
+def _names_values(kind: Any) -> bool:
+    """Whether answers of a kind can be lists or objects."""
+    return kind in get_args(AnswerKind) and not kind_of(kind).inferred
+
+
+def _fitting(answer: str, kind: AnswerKind, choices: Sequence[str]) -> str:
+    """A gold answer of a declared kind, in the form in which records hold such.
+
+    Raises:
+        InputError: it is none of that kind.
+    """
+    of = kind_of(kind)
+    if (why := of.unfit(answer, choices)) is not None:
+        raise InputError(f"the answer {answer[:80]!r} does not fit answer_kind {kind!r}: {why}")
+    return of.canonical(answer)
 
 
 def _place(name: str, index: Any, first: int, choices: Sequence[str]) -> str:
@@ -289,46 +309,6 @@ def _reward(value: Any) -> Reward | None:
         first = error.errors(include_input=False, include_url=False)[0]
         place = ".".join(map(str, first["loc"]))
         raise InputError(f"the reward{f', {place}' if place else ''}: {first['msg']}") from None
-
-
-def _all_media(got: Mapping[str, Any], reach: Reach) -> tuple[Media, ...]:
-    """The images and sounds of a row, with the hashes of those that are files."""
-    given = [one for name, kind in _MEDIA if got.get(name) is not None for one in _media(kind, got[name])]
-    if len(given) > MOST_MEDIA:
-        raise InputError(f"it has {len(given):,} images and sounds, and at most {MOST_MEDIA} are taken")
-    size, found = 0, []
-    for one in given:
-        file = check_media(one, reach)
-        found.append(one if file is None else one.model_copy(update={"sha256": file.sha256}))
-        size += 0 if file is None else file.size
-        if size > MOST_MEDIA_BYTES:
-            raise InputError(f"its images and sounds have more than {MOST_MEDIA_BYTES // 2**20} MiB")
-    return tuple(found)
-
-
-def _media(kind: Literal["image", "audio"] | None, value: Any) -> Iterator[Media]:
-    """Images and sounds: paths or URLs, or objects with `kind` and `uri`; one, or a list of them."""
-    what = kind or "media"
-    if not isinstance(value, (list, str, dict, NoneType)):
-        raise InputError(f"the {what} is a {type(value).__name__}, not the path of a file or a URL")
-    for one in value if isinstance(value, list) else [value] if value else ():
-        uri = one.get("uri") if isinstance(one, dict) else one
-        if not isinstance(uri, str):
-            raise InputError(f"the {what} is a {type(one).__name__}, not the path of a file or a URL")
-        said = one.get("kind") if isinstance(one, dict) else None
-        transcript = one.get("transcript") if isinstance(one, dict) else None
-        yield Media(
-            kind=kind or _kind_of(uri, said), uri=uri, transcript=str(transcript) if transcript is not None else None
-        )
-
-
-def _kind_of(uri: str, said: Any) -> Literal["image", "audio"]:
-    """What a file or URL of a mixed list is: as the row says, else as its name does."""
-    if said is None:
-        said = (mimetypes.guess_type(uri.partition("?")[0])[0] or "").partition("/")[0]
-    if said not in {"image", "audio"}:
-        raise InputError(f"whether {uri!r} is an image or a sound is not known: give {{kind: image, uri: …}}")
-    return "image" if said == "image" else "audio"
 
 
 def _choices(value: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from synth.errors import InputError
-from synth.files import Reach
 from synth.plugins import functions
+from synth.reach import Reach
 from synth.records import Problem, UnitRecord
+from synth.sources.compose import compose_rows
 from synth.sources.declared import read_row, reference_of
 from synth.sources.files import Row, read_rows
 from synth.sources.gym import gym_rows
 from synth.sources.hub import hub_rows
+from synth.sources.make import make_rows
 from synth.sources.mapping import choose_mapping, to_problem
 from synth.sources.mapping_files import Declared, load_mapping, recognised_by
 from synth.sources.standing import known_bad
@@ -65,7 +67,7 @@ class Source:
     """Problems from a file or a generator. Reading twice gives the same problems.
 
     Args:
-        name: the path of a file, `gym:TASK?size=100&seed=1`, `hub:OWNER/NAME?split=train`,
+        name: the path of a file, `make:NAME?size=100&seed=1`, `gym:TASK?…`, `hub:OWNER/NAME?split=train`,
             or what a package has registered under `synth.sources`.
         mapping: the user's own mapping, field to column.
         declared: how whole rows are read; rows of one problem are then one unit. It goes before `mapping`.
@@ -325,7 +327,12 @@ def _made_by(name: str) -> Callable[[str], Iterator[Row]] | None:
     )
 
 
-_SOURCES: Mapping[str, Callable[[str], Iterator[Row]]] = {"gym": gym_rows, "hub": hub_rows}
+_SOURCES: Mapping[str, Callable[[str], Iterator[Row]]] = {
+    "compose": compose_rows,
+    "gym": gym_rows,
+    "hub": hub_rows,
+    "make": make_rows,
+}
 """What makes rows, by the prefix of its names. Other packages register theirs under the entry point `synth.sources`."""
 
 

@@ -13,10 +13,11 @@ from pydantic import Field, InstanceOf, JsonValue, ValidationInfo, field_validat
 from pydantic.json_schema import SkipJsonSchema
 
 from synth.errors import UserError
-from synth.files import Reach, read_file
+from synth.files import read_file
 from synth.models import Capability, Completion, Model, Reply, Request, Task, TaskKind
 from synth.nesting import too_deep
 from synth.prompts import Expression
+from synth.reach import Reach
 from synth.records import Failure, Pair, Problem, Rationale, UnitRecord, record_fields
 from synth.steps.make import Answer, Makes, Source, Unmakeable, part_key
 from synth.steps.reply_types import ReplyType, parse_reply, reply_of_class
@@ -29,7 +30,7 @@ from synth.verify import compare_answers, find_answer
 
 __all__ = ["Ask"]
 
-_GOLD = frozenset({"answer", "answer_text", "answer_shown", "reference_solution"})
+_GOLD = frozenset({"answer", "answer_stated", "answer_text", "answer_shown", "reference_solution"})
 """Fields of a problem that say its answer."""
 _MOST_BYTES = 2**18
 """Of a file with a JSON Schema."""
@@ -272,7 +273,7 @@ class Ask(PartStep, ModelStep):
             self.kind,
             problem,
             subject=record,
-            hint=problem.answer if self.show_gold else None,
+            hint=problem.answer_stated if self.show_gold else None,
             format=form,
             part=subject.part,
             answers=tuple(sorted(answers)),

@@ -25,7 +25,8 @@ class CheckSteps(PartStep):
     """Score each step 1 (`right`), 0 (`wrong`) or null (`unknown`) by the claims that a program can check, and each rationale by their share.
 
     `with: arithmetic` recalculates equations (`3 + 4 = 7`, `<<3*4=12>>`, chains, fractions, percentages, units, LaTeX); `with: quotes` looks up
-    quotations of three words or more in the context, question, choices and evidence of the problem. A step is wrong where one of its claims is,
+    quotations of three words or more in the context, question, choices and evidence of the problem; `with: trace` recalculates the steps of
+    algorithms, of problems that `make:` made with one. A step is wrong where one of its claims is,
     right where at least one was decided and none is wrong, else unknown: most mistakes are none of arithmetic, so `right` says that the claims
     hold, not that the step does. How often each errs: benchmarks/README.md. Checkers by a rule of your own are `score` with
     `each: step of rationale`. Checked steps instead of judged ones: arXiv:2510.14942.
@@ -38,7 +39,7 @@ class CheckSteps(PartStep):
     each: Literal["step of rationale"] = "step of rationale"
     """Over what it runs: the steps of rationales. `where` is looked at for each."""
     checkers: str | tuple[str, ...] = Field("arithmetic", alias="with")
-    """What is checked: `arithmetic`, `quotes`, or a list; packages can register more under the entry point `synth.step_checkers`."""
+    """What is checked: `arithmetic`, `quotes`, `trace`, or a list; packages can register more under the entry point `synth.step_checkers`."""
     score: ScoreName = "step_check"
     """Name of the score of each step."""
     share: ScoreName = "claims_hold"

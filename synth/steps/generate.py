@@ -48,7 +48,7 @@ class Generate(BeginningStep):
 
     def requests(self, problem: Problem, models: Sequence[Model]) -> list[tuple[Model, Request]]:
         """All there is to ask of these models for a problem."""
-        hint = problem.answer if self.hint == "answer" else None
+        hint = problem.answer_stated if self.hint == "answer" else None
         asked: list[tuple[Model, Request]] = []
         for model in models:
             asked += [(model, request) for request in self.going_on(problem, None, model, self.samples, hint=hint)]

@@ -11,12 +11,24 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from synth.models import Reply
 from synth.prompts import Expression, Lazy
-from synth.records import Author, Critique, Node, Part, Problem, Rationale, Rejection, Score, ThoughtKind, UnitRecord
+from synth.records import (
+    AnswerKind,
+    Author,
+    Critique,
+    Node,
+    Part,
+    Problem,
+    Rationale,
+    Rejection,
+    Score,
+    ThoughtKind,
+    UnitRecord,
+)
 from synth.steps.segmentation import Segmenter, cut
 from synth.steps.step import ScoreName, Step
 from synth.steps.subject import Subject
 from synth.steps.unit import Unit
-from synth.verify import find_answer, infer_kind
+from synth.verify import find_answer, infer_kind, kind_of
 
 __all__ = ["Answer", "Make", "Makes", "Source", "Unmakeable", "part_key"]
 
@@ -124,7 +136,7 @@ class Make(BaseModel, ABC):
             listed = self._value(self.each, source, seen)
             if listed is None:
                 return
-            if not isinstance(listed, (list, tuple)):
+            if not isinstance(listed, (list, tuple, range)):
                 raise Unmakeable(f"for: {self.each} is a {type(listed).__name__}, not a list")
             items = list(enumerate(listed))
         for index, item in items:
@@ -173,6 +185,13 @@ class Make(BaseModel, ABC):
         if not isinstance(value, (list, tuple)) or not all(isinstance(v, str) for v in value):
             raise Unmakeable(f"{name} is to be a list of texts")
         return tuple(value)
+
+
+def _kind_of(answer: str, choices: Sequence[str], old: Problem) -> AnswerKind:
+    """The kind of the answer of a new problem: by its form; where that of the old problem is one that no form shows, the same if it fits."""
+    if not choices and old.answer_kind is not None and not kind_of(old.answer_kind).inferred:
+        return old.answer_kind if kind_of(old.answer_kind).unfit(answer, ()) is None else infer_kind(answer)
+    return infer_kind(answer, choices)
 
 
 def _data(value: Any, name: str) -> Any:
@@ -380,6 +399,10 @@ class MakeProblem(Make):
     """The gold answer; for choices the letter, or the text of the option. None if not given: `problem.answer` takes that of the original."""
     reference_solution: Expr | None = None
     """A worked solution."""
+    begun: Expr | None = None
+    """The beginning of a reply, from which a solver continues."""
+    stage: Expr | None = None
+    """Its position in a curriculum, a whole number from 0."""
     meta: Annotated[dict[str, Expr], Field(default_factory=dict)]
     """Further columns, by name."""
 
@@ -399,7 +422,7 @@ class MakeProblem(Make):
             else:
                 raise Unmakeable(f"the answer {answer[:60]!r} is none of the options {', '.join(letters)}")
         if kind is None and answer is not None:
-            kind = infer_kind(answer, choices)
+            kind = _kind_of(answer, choices, old)
         if choices and (len(choices) < 2 or len(set(choices)) < len(choices)):
             raise Unmakeable("choices are two or more different texts")
         if answer is not None and not answer.strip():
@@ -418,6 +441,8 @@ class MakeProblem(Make):
             reference_solution=self._text("reference_solution", source, seen),
             rubric=old.rubric,
             media=old.media,
+            begun=self._text("begun", source, seen) or None,
+            stage=None if self.stage is None else self._value(self.stage, source, seen),
             meta={**old.meta, **meta},
             parent=old.id,
             source=old.source,

@@ -37,7 +37,7 @@ class Reference(Step):
                 continue
             solution = split_thought(problem.reference_solution)
             found, span = find_answer(solution.response, kind=problem.compared_as, choices=problem.choices)
-            answer = problem.answer if found is None and self.answer == "gold" else found
+            answer = problem.answer_stated if found is None and self.answer == "gold" else found
             steps, segmenter = cut(solution.thought, solution.response, span, self.segment)
             made.append(
                 self.derive(

@@ -7,16 +7,20 @@ from functools import cache
 from synth.plugins import plugins, wrong_step
 from synth.steps.ask import Ask
 from synth.steps.check_steps import CheckSteps
+from synth.steps.constrain import Constrain
 from synth.steps.contamination import Contamination
 from synth.steps.continue_from import Continue
 from synth.steps.critique import Critique
 from synth.steps.deduplicate import Deduplicate
+from synth.steps.derive import Derive
 from synth.steps.filter import Filter
 from synth.steps.generate import Generate
+from synth.steps.mask import Mask
 from synth.steps.medoid_score import MedoidScore
 from synth.steps.pair import Pair
 from synth.steps.pass_rate import PassRate
 from synth.steps.path_to_rationale import PathToRationale
+from synth.steps.prefixes import Prefixes
 from synth.steps.reference import Reference
 from synth.steps.review import Review
 from synth.steps.revise import Revise
@@ -31,6 +35,7 @@ from synth.steps.step_labels import StepLabels
 from synth.steps.text_stats import TextStats
 from synth.steps.token_confidence import TokenConfidence
 from synth.steps.verify_answer import VerifyAnswer
+from synth.steps.verify_constraints import VerifyConstraints
 from synth.steps.vote import Vote
 
 __all__ = ["BUILT_IN", "all_steps"]
@@ -40,7 +45,11 @@ BUILT_IN: tuple[type[Step], ...] = (
     Continue,
     Rollout,
     Reference,
+    Constrain,
+    Prefixes,
     Ask,
+    Derive,
+    Mask,
     Critique,
     Revise,
     Review,
@@ -52,6 +61,7 @@ BUILT_IN: tuple[type[Step], ...] = (
     TokenConfidence,
     Contamination,
     VerifyAnswer,
+    VerifyConstraints,
     CheckSteps,
     Vote,
     MedoidScore,

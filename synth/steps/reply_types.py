@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, WithJsonSchema, create_model
+from pydantic import Field, JsonValue, create_model
 from pydantic.errors import PydanticInvalidForJsonSchema
 
 from synth.bounded import nearest
@@ -14,38 +14,12 @@ from synth.models import Reply
 from synth.models.structured import holds_itself
 from synth.steps.json_schema import MOST_LEVELS, Described, mistake, type_of_schema
 from synth.steps.per_step import STEP, one_for_each, step_number
+from synth.steps.reply_values import MOST_FIELDS, PLAIN, ValueType, list_of, number, one_of, optional
 
 __all__ = ["ReplyType", "parse_reply", "reply_of_class"]
 
-MOST_FIELDS = 64
-"""Fields of an object, and words of a `one_of`."""
-_LISTED = 20
-"""Whole numbers up to which a range is given to the endpoint as a list of values; many endpoints refuse a minimum."""
-
 _WORD = re.compile(r"[a-z][a-z0-9_]*")
 _CALL = re.compile(r"([a-z_]+)\s*(?:\((.*)\))?", re.DOTALL)
-_PLAIN_WORD = re.compile(r"yes|no|true|false", re.IGNORECASE)
-_NO_LETTERS = re.compile(r"\W+")
-_NUMBER = re.compile(r"(?:[A-Za-z]+ )?\[?\s*+([-+]?\d++(?:\.\d++)?)\s*+\]?\s*+(?:(?:/|out of)\s*+\d++)?\s*+[.%]?")
-_BULLET = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+")
-
-
-class _Field(NamedTuple):
-    """A type of value."""
-
-    annotation: Any
-    words: str
-    """What it is, in the words for a model."""
-    line: str
-    """The same, where it is written on a line of its own."""
-    flat: bool
-    """Whether it can be written on a line."""
-    answers: bool = False
-    """Whether it is an answer to the problem, to be compared with the gold answer."""
-    optional: bool = False
-    """Whether there may be none."""
-    per_step: bool = False
-    """Whether it is a list with one item for each step of a rationale."""
 
 
 class ReplyType(NamedTuple):
@@ -62,7 +36,7 @@ class ReplyType(NamedTuple):
 
     kind: Literal["text", "probability", "value", "object"]
     shape: type[Reply] | None
-    fields: Mapping[str, _Field]
+    fields: Mapping[str, ValueType]
     flat: bool
     answers: frozenset[str]
     per_step: bool = False
@@ -135,7 +109,7 @@ def reply_of_class(kind: type[Reply]) -> ReplyType:
             words = "one of " + ", ".join(f'"{word}"' for word in of["enum"])
         said = f"; {' '.join(of['description'].split())}" if of.get("description") else ""
         flat = of.get("type") in {"string", "integer", "number", "boolean"}
-        fields[name] = _Field(kind.model_fields[name].annotation, words + said, words + said, flat)
+        fields[name] = ValueType(kind.model_fields[name].annotation, words + said, words + said, flat)
     return ReplyType("object", kind, fields, all(field.flat for field in fields.values()), frozenset())
 
 
@@ -158,11 +132,11 @@ class _Value(Reply):
         yield {"answer": text.strip()}
 
 
-def _answers(fields: Mapping[str, _Field]) -> frozenset[str]:
+def _answers(fields: Mapping[str, ValueType]) -> frozenset[str]:
     return frozenset(name for name, field in fields.items() if field.answers)
 
 
-def _fields(written: Mapping[str, Any], place: str, level: int, steps: int | None) -> dict[str, _Field]:
+def _fields(written: Mapping[str, Any], place: str, level: int, steps: int | None) -> dict[str, ValueType]:
     if not 1 <= len(written) <= MOST_FIELDS:
         raise mistake(f"{place or 'the reply'} has {len(written)} fields; from 1 to {MOST_FIELDS} can be asked for")
     fields = {}
@@ -188,7 +162,7 @@ _TAKEN = frozenset(dir(Reply)) | {PER_STEP, "count", "index", "items", "keys", "
 """Names that are something else in Pydantic models, tuples and mappings."""
 
 
-def _model(name: str, fields: Mapping[str, _Field]) -> type[Reply]:
+def _model(name: str, fields: Mapping[str, ValueType]) -> type[Reply]:
     given: dict[str, Any] = {}
     for field, kind in fields.items():
         given[field] = (kind.annotation, None) if kind.optional else (kind.annotation, ...)
@@ -196,7 +170,7 @@ def _model(name: str, fields: Mapping[str, _Field]) -> type[Reply]:
     return made
 
 
-def _parse(written: Any, place: str, level: int, steps: int | None) -> _Field:
+def _parse(written: Any, place: str, level: int, steps: int | None) -> ValueType:
     if level > MOST_LEVELS:
         raise mistake(f"{place}: more than {MOST_LEVELS} lists and objects within each other")
     if isinstance(written, Described):
@@ -213,29 +187,29 @@ def _parse(written: Any, place: str, level: int, steps: int | None) -> _Field:
             return _per_step(written[PER_STEP], place, level, steps)
         fields = _fields(written, f"{place}.", level + 1, steps)
         inner = "; ".join(f'"{name}": {field.words}' for name, field in fields.items())
-        return _Field(_model("Part", fields), f"an object with {inner}", "", flat=False)
+        return ValueType(_model("Part", fields), f"an object with {inner}", "", flat=False)
     if isinstance(written, list) and len(written) == 1:  # as YAML may write a list of objects
-        return _list(_parse(written[0], f"{place}[]", level + 1, steps))
+        return list_of(_parse(written[0], f"{place}[]", level + 1, steps))
     if not isinstance(written, str):
         raise mistake(f"{place}: {written!r} is no type; {_KNOWN}")
     text = written.strip()
     if text.endswith("?"):
-        return _optional(_parse(text[:-1], place, level + 1, steps))
+        return optional(_parse(text[:-1], place, level + 1, steps))
     call = _CALL.fullmatch(text)
     if call is None:
         raise mistake(f"{place}: {text!r} is no type; {_KNOWN}")
     name, inside = call[1], call[2]
     if name == "list" and inside is not None:
-        return _list(_parse(inside, f"{place}[]", level + 1, steps))
+        return list_of(_parse(inside, f"{place}[]", level + 1, steps))
     if name == PER_STEP and inside is not None:
         return _per_step(inside, place, level, steps)
     if name == "one_of" and inside is not None:
-        return _one_of([word.strip() for word in inside.split(",")], place)
+        return one_of([word.strip() for word in inside.split(",")], place)
     if name in {"int", "number"}:
-        return _number(name, inside, place)
-    if inside is None and name in _PLAIN:
-        return _PLAIN[name]
-    meant = _MEANT.get(name) or next(iter(nearest(name, [*_PLAIN, "int", "number", "one_of", "list", PER_STEP])), None)
+        return number(name, inside, place)
+    if inside is None and name in PLAIN:
+        return PLAIN[name]
+    meant = _MEANT.get(name) or next(iter(nearest(name, [*PLAIN, "int", "number", "one_of", "list", PER_STEP])), None)
     raise mistake(f"{place}: {text!r} is no type; {f'did you mean {meant}? ' if meant else ''}{_KNOWN}")
 
 
@@ -252,65 +226,7 @@ _NAMES = frozenset({"text", "answer", "yes_no", "int", "number", "one_of", "list
 _KNOWN = "types: text, yes_no, number, int(1, 5), one_of(a, b), answer, list(TYPE), per_step(TYPE), TYPE?, an object; alone also probability"
 
 
-def _optional(needed: _Field) -> _Field:
-    if needed.optional:
-        return needed
-    return needed._replace(
-        annotation=Annotated[needed.annotation | None, BeforeValidator(_none)],
-        words=f"{needed.words} or null",
-        line=f"{needed.line}, or none",
-        optional=True,
-    )
-
-
-def _none(value: Any) -> Any:
-    return (
-        None
-        if isinstance(value, str) and value.strip().strip(".").lower() in {"", "none", "null", "n/a", "-"}
-        else value
-    )
-
-
-def _yes(value: Any) -> Any:
-    if isinstance(value, str) and (found := _PLAIN_WORD.fullmatch(_NO_LETTERS.sub(" ", value).strip())):
-        return found[0].lower() in {"yes", "true"}
-    if isinstance(value, bool):
-        return value
-    raise mistake("it is neither yes nor no")
-
-
-def _text(value: str) -> str:
-    if not value:
-        raise mistake("it is empty")
-    return value
-
-
-_PLAIN: dict[str, _Field] = {
-    "text": _Field(Annotated[str, AfterValidator(_text)], "a text", "a text", flat=True),
-    "answer": _Field(Annotated[str, AfterValidator(_text)], "the answer", "the answer", flat=True, answers=True),
-    "yes_no": _Field(
-        Annotated[bool, BeforeValidator(_yes), WithJsonSchema({"type": "string", "enum": ["yes", "no"]})],
-        '"yes" or "no"',
-        "Yes or No",
-        flat=True,
-    ),
-}
-
-
-def _list(inner: _Field) -> _Field:
-    def lines(value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        found = [_BULLET.sub("", line).strip() for line in value.splitlines()]
-        return [line for line in found if line]
-
-    words = f"a list, each of its items {inner.words}"
-    of: Any = inner.annotation
-    kind: Any = list[of]
-    return _Field(Annotated[kind, BeforeValidator(lines)], words, f"one line each: {inner.line}", inner.flat)
-
-
-def _per_step(written: Any, place: str, level: int, steps: int | None) -> _Field:
+def _per_step(written: Any, place: str, level: int, steps: int | None) -> ValueType:
     """A list with one item for each step; an item has its number and the fields of an object, or its number and a value."""
     if level:
         raise mistake(f"{place}: {PER_STEP} is the reply, or a field of it, and stands within nothing else")
@@ -326,81 +242,11 @@ def _per_step(written: Any, place: str, level: int, steps: int | None) -> _Field
     )
     if STEP in fields:
         raise mistake(f"{place}: {STEP} is in each item already: the number of the step")
-    number = _Field(step_number(steps), "the number of the step", "", flat=False)
-    item = _model("Step", {STEP: number, **fields})
-    listed = "; ".join(f'"{name}": {field.words}' for name, field in {STEP: number, **fields}.items())
+    numbered = ValueType(step_number(steps), "the number of the step", "", flat=False)
+    item = _model("Step", {STEP: numbered, **fields})
+    listed = "; ".join(f'"{name}": {field.words}' for name, field in {STEP: numbered, **fields}.items())
     which = "each step" if steps is None else "step 1" if steps == 1 else f"each of the steps 1 to {steps}"
     words = f"a list with one object for {which}, in which {listed}"
     alone = None if several else fields["value"]
     line = "" if alone is None else f"one line for {which}, the number of the step, a colon, and {alone.line}"
-    return _Field(one_for_each(item, steps), words, line, flat=alone is not None and alone.flat, per_step=True)
-
-
-def _bare(word: str) -> str:
-    """A word without quotes and marks around it, in any case."""
-    return word.strip().strip("\"'`*.()[]").strip().casefold()
-
-
-def _one_of(words: list[str], place: str) -> _Field:
-    words = [word.strip("\"'") for word in words]
-    if not 2 <= len(words) <= MOST_FIELDS or not all(words) or len({_bare(w) for w in words} - {""}) < len(words):
-        raise mistake(f"{place}: one_of names from 2 to {MOST_FIELDS} different words: one_of(right, wrong)")
-    known = {_bare(word): word for word in words}
-
-    def pick(value: Any) -> Any:
-        bare = _bare(value) if isinstance(value, str) else ""
-        if bare not in known:
-            raise mistake(f"it is none of {', '.join(words)}")
-        return known[bare]
-
-    listed = (
-        " or ".join(f'"{word}"' for word in words)
-        if len(words) == 2
-        else "one of " + ", ".join(f'"{w}"' for w in words)
-    )
-    kind: Any = Annotated[str, BeforeValidator(pick), WithJsonSchema({"type": "string", "enum": words})]
-    return _Field(kind, listed, f"one of: {', '.join(words)}", flat=True)
-
-
-_FAR = 1e300
-"""Numbers lie between this and its negative."""
-
-
-def _number(name: str, inside: str | None, place: str) -> _Field:
-    whole = name == "int"
-    bounds: tuple[float, float] | None = None
-    if inside is not None:
-        try:
-            low, high = (float(part) for part in inside.split(","))
-        except ValueError as error:
-            raise mistake(f"{place}: {name}({inside}) has no two bounds: {name}(1, 5)") from error
-        if not -_FAR < low < high < _FAR or (whole and not (low.is_integer() and high.is_integer())):
-            raise mistake(
-                f"{place}: {name}({inside}): the first bound is to be below the second"
-                + (", both whole" if whole else "")
-            )
-        bounds = (low, high)
-
-    def read(value: Any) -> Any:
-        if isinstance(value, str) and (found := _NUMBER.fullmatch(value.strip().strip("*"))):
-            value = float(found[1])
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise mistake("it is no number")
-        if not -_FAR < value < _FAR:  # also of what is no number at all
-            raise mistake("it is too large")
-        if whole and value != int(value):
-            raise mistake("it is no whole number")
-        if bounds is not None and not bounds[0] <= value <= bounds[1]:
-            raise mistake(f"it is not between {bounds[0]:g} and {bounds[1]:g}")
-        return int(value) if whole else float(value)
-
-    schema: dict[str, Any] = {"type": "integer" if whole else "number"}
-    noun = "a whole number" if whole else "a number"
-    if bounds is not None:
-        noun += f" from {bounds[0]:g} to {bounds[1]:g}"
-        if whole and bounds[1] - bounds[0] < _LISTED:
-            schema["enum"] = list(range(int(bounds[0]), int(bounds[1]) + 1))
-        else:
-            schema |= {"minimum": bounds[0], "maximum": bounds[1]}
-    kind: Any = Annotated[int if whole else float, BeforeValidator(read), WithJsonSchema(schema)]
-    return _Field(kind, noun, noun, flat=True)
+    return ValueType(one_for_each(item, steps), words, line, flat=alone is not None and alone.flat, per_step=True)

@@ -252,7 +252,7 @@ class Review(ModelStep):
             "gold": problem.answer_shown if self.show_gold else None,
             "format": form,
         }
-        hint = problem.answer if self.show_gold else None
+        hint = problem.answer_stated if self.show_gold else None
         task = Task("review" if spoken else "judge", problem, subject=record, hint=hint, format=form)
         if spoken:
             return self.request(self.load(), shown, task, shape=_Rated)

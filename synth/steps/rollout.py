@@ -89,7 +89,7 @@ class Rollout(ValuingStep):
 
     async def run(self, records: Sequence[Rationale], unit: Unit) -> Iterable[UnitRecord]:
         if self.verifier == ANSWER:
-            records = [r for r in records if unit.problem_of(r).answer is not None]
+            records = [r for r in records if unit.problem_of(r).checkable]
         under_way: dict[tuple[str, str, int, str], asyncio.Task[Continuations]] = {}
         made: list[UnitRecord] = []
         async with asyncio.TaskGroup() as group:

@@ -18,7 +18,7 @@ from synth.steps.unit import Unit
 
 __all__ = ["SegmentByModel", "chunk_starts"]
 
-_GOLD = frozenset({"answer", "answer_text", "answer_shown", "reference_solution"})
+_GOLD = frozenset({"answer", "answer_stated", "answer_text", "answer_shown", "reference_solution"})
 _SHOWN = 20
 """Characters of a text and of its copy that a message shows where they differ."""
 _LISTED = 100

@@ -14,9 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, InstanceOf, JsonValue
 from pydantic.json_schema import SkipJsonSchema
 
 from synth.errors import UserError
-from synth.files import Reach
 from synth.models import Capability, Completion, Model, Reply, Request, Task
 from synth.prompts import Expression, Prompt, load_prompt
+from synth.reach import Reach
 from synth.records import InUnit, Problem, Rejection, UnitRecord, derive, record_fields
 from synth.steps.unit import Unit
 

@@ -11,9 +11,9 @@ from pydantic import Field, InstanceOf
 from pydantic.json_schema import SkipJsonSchema
 
 from synth.errors import UserError
-from synth.files import Reach
 from synth.models import Model
 from synth.prompts import load_prompt, shipped_prompts
+from synth.reach import Reach
 from synth.records import Critique, Problem, Rationale, Score, UnitRecord
 from synth.steps.step import Step
 from synth.steps.text import text_of

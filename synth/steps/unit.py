@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 
-from synth.calls import Caller
+from synth.calls import Caller, Executions
 from synth.errors import InputError, ModelError, SetupError, StepError
-from synth.files import Reach
 from synth.models import Capability, Completion, Model, Request, Unreadable, attach, read_structured, repair_turn
 from synth.models.base import THINKING_TOKENS
 from synth.models.continuation import Restarted, strip_prefix
 from synth.prompts import Lazy
+from synth.reach import Reach
 from synth.records import Critique, Failure, Node, Part, Problem, Rejection, Score, UnitRecord, derive, is_kept
 from synth.steps.sight import Sight, Verdict, about
 from synth.texts import repeated_share
@@ -243,6 +243,11 @@ class Unit:
                 ]
             )
             return None
+
+    @property
+    def executions(self) -> Executions | None:
+        """Runs programs; None where nothing is run, as in a plan."""
+        return self._caller.executions
 
     def _noted(self, reply: Completion) -> Completion:
         if reply.logprobs is not None:

@@ -5,24 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
 from synth.errors import UserError
-from synth.files import Reach, read_file
+from synth.files import read_file
 from synth.models import Capability, Completion, Model, Reply, Request, Task
 from synth.models.tokens import LOGPROBS
-from synth.records import Author, Problem, Rationale
+from synth.reach import Reach
+from synth.records import AnswerKind, Author, Problem, Rationale
 from synth.shipped import shipped
 from synth.steps.segmentation import Segmenter, cut
 from synth.steps.step import ModelStep
-from synth.verify import find_answer, infer_kind, state_answer
+from synth.verify import find_answer, infer_kind, kind_of, state_answer
 
 __all__ = ["WritingStep"]
 
 _EXAMPLES = {"number": "arithmetic", "math": "arithmetic", "choice": "choice", "text": "logic", "boolean": "logic"}
+"""The shipped file of examples for a kind of answer; for others `kinds`, of which those of the same kind are shown."""
 
 Form = Literal["json", "text"]
 
@@ -146,10 +148,13 @@ class WritingStep(ModelStep):
         if self.examples == "none" or (self.examples == "auto" and not model.small):
             return []
         if self.examples == "auto":
-            path = shipped("samples") / f"{_EXAMPLES[problem.compared_as]}_examples.jsonl"
+            kind = problem.compared_as
+            path = shipped("samples") / f"{_EXAMPLES.get(kind, 'kinds')}_examples.jsonl"
+            loaded = _load_examples(str(path))
+            shown = loaded if kind in _EXAMPLES else [e for e in loaded if e.problem.answer_kind == kind]
         else:
-            path = _example_path(self.examples, self.folder)
-        return [_Shown(e.problem, _write(e, form), e.problem.answer) for e in _load_examples(str(path))]
+            shown = _load_examples(str(_example_path(self.examples, self.folder)))
+        return [_Shown(e.problem, _write(e, form), e.problem.answer_stated) for e in shown]
 
 
 class _ExampleRow(BaseModel):
@@ -161,6 +166,7 @@ class _ExampleRow(BaseModel):
     steps: tuple[str, ...]
     answer: str
     choices: tuple[str, ...] = ()
+    answer_kind: AnswerKind | None = None
 
 
 class _Example(NamedTuple):
@@ -204,7 +210,7 @@ def _load_examples(path: str) -> tuple[_Example, ...]:
             raise UserError(
                 f"line {number} of {path} is not a worked example (question, steps, answer): {why}"
             ) from error
-        kind = infer_kind(row.answer, row.choices)
+        kind = row.answer_kind or infer_kind(row.answer, row.choices)
         problem = Problem.root(question=row.question, choices=row.choices, answer=row.answer, answer_kind=kind)
         examples.append(_Example(problem, row.steps))
     return tuple(examples)
@@ -212,8 +218,12 @@ def _load_examples(path: str) -> tuple[_Example, ...]:
 
 def _write(example: _Example, form: str) -> str:
     if form == "json":
-        return orjson.dumps({"steps": list(example.steps), "answer": example.problem.answer}).decode()
-    return state_answer("\n".join(example.steps), str(example.problem.answer), kind="text").response
+        return orjson.dumps({"steps": list(example.steps), "answer": example.problem.answer_stated}).decode()
+    return state_answer("\n".join(example.steps), str(example.problem.answer_stated), kind="text").response
+
+
+def _as_text(answer: Any) -> Any:
+    return orjson.dumps(answer).decode() if isinstance(answer, (list, dict, int, float)) else answer
 
 
 class _Written(Reply):
@@ -221,6 +231,12 @@ class _Written(Reply):
 
     steps: list[str]
     answer: str
+
+
+class _WrittenValues(_Written):
+    """The same where an answer is a list or an object: models write it as one, and not as a text that holds one."""
+
+    answer: Annotated[str, BeforeValidator(_as_text)]
 
 
 @cache
@@ -233,6 +249,8 @@ def _shape(answers: tuple[str, ...]) -> type[_Written]:
 
 
 def _schema_for(problem: Problem) -> type[_Written]:
+    if not problem.choices and not kind_of(problem.compared_as).inferred:
+        return _WrittenValues
     if problem.choices:
         return _shape(tuple(letter for letter, _ in problem.lettered_choices))
     return _shape(("yes", "no") if problem.answer_kind == "boolean" else ())

@@ -12,6 +12,7 @@ from synth.records import RECORD_TYPES, Part, Record
 from synth.records.parts import OWN_BEGINNING, OWN_END
 
 __all__ = [
+    "LEDGERS",
     "PART",
     "TABLES",
     "column_docs",
@@ -26,6 +27,8 @@ __all__ = [
 
 TABLES: dict[str, type[Record]] = {kind.table: kind for kind in RECORD_TYPES}
 """Record types by table."""
+LEDGERS: dict[str, str] = {"call": "calls", "execution": "executions"}
+"""Entries of the journal that are one row each, with the table: they belong to the run, and to no unit."""
 
 _PLAIN = {str: "VARCHAR", int: "BIGINT", float: "DOUBLE", bool: "BOOLEAN"}
 
@@ -58,7 +61,7 @@ equal.
 """
 
 
-_TIMES = {"calls": ("started",)}
+_TIMES = {"calls": ("started",), "executions": ("started",)}
 """By table, the columns that hold a moment: seconds since the epoch in records and in the journal, TIMESTAMPTZ in DuckDB."""
 _LAST_SECOND = 253_402_300_799
 """Of the year 9999, the last one that Python's and Arrow's readers take."""

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import orjson
 
 from synth.errors import RunFolderError
-from synth.records import Call
-from synth.store.columns import PART, TABLES, journal_columns, part_columns
+from synth.records import UnitRecord
+from synth.store.columns import LEDGERS, PART, TABLES, journal_columns, part_columns
 from synth.store.journal import Location, damaged, read_entries
 
 __all__ = ["LAYOUT", "Entry", "find_damage", "parse_entry", "read_journal"]
@@ -25,14 +25,14 @@ LAYOUT = 2
 _DEEPEST = 200
 """Brackets below which an entry cannot be nested more deeply than `orjson` writes (254)."""
 _MOST_SIGNATURES = 10_000
-_COMMITTED = {name: kind for name, kind in TABLES.items() if kind is not Call}
+_COMMITTED = {name: kind for name, kind in TABLES.items() if issubclass(kind, UnitRecord)}
 
 
 class Entry(NamedTuple):
     """An entry, parsed and checked."""
 
     kind: str
-    """`call`, `commit`, `forget`, `note` or `run`."""
+    """`call`, `commit`, `execution`, `forget`, `note` or `run`."""
     id: str | None
     """What it is known by where it stands in the journal more than once; None for one that older versions wrote."""
     body: dict[str, Any]
@@ -61,7 +61,7 @@ def parse_entry(line: bytes, *, rows: bool = False) -> Entry:
     if type(kind) is not str or type(body) is not dict or kind not in _CHECKS:
         raise ValueError("it is of no known kind")
     _CHECKS[kind](body)
-    id_ = body["id"] if kind == "call" else entry.get("id")
+    id_ = body["id"] if kind in LEDGERS else entry.get("id")
     if id_ is not None and type(id_) is not str:
         raise ValueError("its id is not a string")
     if rows and kind == "commit":
@@ -233,6 +233,7 @@ def _check_note(body: dict[str, Any]) -> None:
 _CHECKS: dict[str, Callable[[dict[str, Any]], None]] = {
     "call": _check_call,
     "commit": _check_commit,
+    "execution": lambda body: _check_row("executions", body),
     "forget": _check_forget,
     "note": _check_note,
     "run": lambda body: _check_texts(body, "pipeline"),

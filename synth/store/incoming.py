@@ -10,7 +10,7 @@ from typing import Any, Self
 import duckdb
 import orjson
 
-from synth.store.columns import TABLES, from_journal, journal_columns
+from synth.store.columns import LEDGERS, TABLES, from_journal, journal_columns
 from synth.store.commits import cut_commit
 from synth.store.entries import Entry, parse_entry
 from synth.store.journal import ID_LETTERS, START, Position
@@ -19,8 +19,10 @@ from synth.store.sealed import quote
 
 __all__ = ["Rows", "Seen"]
 
-_CALL, _COMMIT, _BETWEEN = b'{"kind":"call","body":', b'{"kind":"commit","id":"', b'","body":'
+_COMMIT, _BETWEEN = b'{"kind":"commit","id":"', b'","body":'
 """How the entries that hold rows begin, and what stands between an id and a body, which ends one brace before the line does."""
+_ROWS = tuple((b'{"kind":"%b","body":' % kind.encode(), table) for kind, table in LEDGERS.items())
+"""How an entry begins that is one row, with its table."""
 _BODY = len(_COMMIT) + ID_LETTERS + len(_BETWEEN)
 """Where the body of a commit begins."""
 
@@ -70,7 +72,7 @@ class Seen:
         known: set[int] = set()
         if self._con is not None:
             entries = list(entries)
-            known = {hash((kind, i)) for kind in ("call", "commit") for i in self._known(self._con, kind, entries)}
+            known = {hash((kind, i)) for kind in (*LEDGERS, "commit") for i in self._known(self._con, kind, entries)}
         for entry in entries:
             if entry.id is not None:
                 mark = hash((entry.kind, entry.id))
@@ -136,15 +138,15 @@ class Rows:
             self._unread.append(lines)
             return
         self._parse()
-        calls = self._gathered.setdefault("calls", [])
         for line in lines[:-1].split(b"\n"):
-            if line.startswith(_CALL):
-                calls.append(line[len(_CALL) : -1])
-            elif line.startswith(_COMMIT):
+            if line.startswith(_COMMIT):
                 id_, body = line[len(_COMMIT) : _BODY - len(_BETWEEN)], line[_BODY:-1]
                 owner, first, rows = cut_commit(body)
                 self._commit(id_, owner, rows, first=first)
-                calls = self._gathered.setdefault("calls", [])
+                continue
+            for begin, table in _ROWS:
+                if line.startswith(begin):
+                    self._gathered.setdefault(table, []).append(line[len(begin) : -1])
         self._put_down()
 
     def _parse(self) -> None:
@@ -157,16 +159,14 @@ class Rows:
         self._unread = []
         if not lines:
             return
-        calls = self._gathered.setdefault("calls", [])
         for kind, id_, body in self._seen.new(lines[:-1].split(b"\n")):
-            if kind == "call":
-                calls.append(orjson.dumps(body))
+            if kind in LEDGERS:
+                self._gathered.setdefault(LEDGERS[kind], []).append(orjson.dumps(body))
             elif kind == "commit":
                 owner = orjson.dumps(body["owner"])
                 rows = [(t, _owned(owner, row)) for t, of_table in body["records"].items() for row in of_table]
                 id_json = orjson.dumps(id_)[1:-1] if id_ is not None else None
                 self._commit(id_json, owner, rows, first=self._seen.is_first(body["owner"]))
-                calls = self._gathered.setdefault("calls", [])
         self._put_down()
 
     def _commit(self, id_: bytes | None, owner: bytes, rows: Iterable[tuple[str, bytes]], *, first: bool) -> None:
@@ -236,7 +236,7 @@ def _take_out(con: duckdb.DuckDBPyConnection, schema: str, owners: Sequence[str]
     if units and con.execute(again).fetchone() is None:
         return
     for table in TABLES:
-        if table != "calls":
+        if table not in LEDGERS.values():
             con.execute(f'DELETE FROM {schema}."{table}" WHERE owner IN (SELECT owner FROM replaced)')
 
 
@@ -244,5 +244,5 @@ def _take_out(con: duckdb.DuckDBPyConnection, schema: str, owners: Sequence[str]
 def _row_of(table: str) -> str:
     """The columns of a table, as `read_json` wants them."""
     columns = {"id": "VARCHAR"} if table == "commits" else journal_columns(TABLES[table])
-    owned = {} if table in {"calls", "commits"} else {"owner": "VARCHAR"}
+    owned = {} if table in {*LEDGERS.values(), "commits"} else {"owner": "VARCHAR"}
     return "{" + ", ".join(f"{quote(n)}: {quote(t)}" for n, t in {**owned, **columns}.items()) + "}"

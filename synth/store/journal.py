@@ -5,7 +5,7 @@ event loop those of one turn together, before anything else that they have set g
 or at most that turn. A thread makes what has gathered safe against a power cut, with one `fdatasync` for the group (a
 *group commit*), at most `GROUP_SECONDS` later. A torn last line is cut off when the journal is opened again.
 
-Every entry but a call, which has an id of its own, is written with a random id. By it an entry is known that stands in the journal
+Every entry but a call and an execution, which have ids of their own, is written with a random id. By it an entry is known that stands in the journal
 twice because somebody merged or copied segments; `synth.store.entries` passes over the second one.
 """
 
@@ -21,7 +21,9 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from synth.errors import RunFolderError, Stopped, UserError
-from synth.files import advice_for, inside, make_folder, open_journal, regular
+from synth.files import advice_for, make_folder, open_journal
+from synth.reach import inside, regular
+from synth.store.columns import LEDGERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -234,7 +236,7 @@ class Journal:
         """
         if self._closing.is_set():
             raise ValueError("the journal is closed")
-        line = b'{"kind":"%b"%b,"body":%b}\n' % (kind.encode(), b"" if kind == "call" else self._id(), body)
+        line = b'{"kind":"%b"%b,"body":%b}\n' % (kind.encode(), b"" if kind in LEDGERS else self._id(), body)
         with self._lock:
             if self._error is None and self._size >= SEGMENT_BYTES:
                 self._begin_segment()

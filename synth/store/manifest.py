@@ -10,8 +10,9 @@ import orjson
 from pydantic import AfterValidator, Field
 
 from synth.errors import RunFolderError, UserError
-from synth.files import inside, read_file
+from synth.files import read_file
 from synth.notes import Note, parse_note
+from synth.reach import inside
 from synth.store.journal import has_entries
 
 __all__ = ["FORMAT", "MANIFEST", "Introduced", "Manifest", "StepNote", "is_run", "read_manifest"]

@@ -9,7 +9,8 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from synth.errors import RunFolderError, UserError
-from synth.files import advice_for, inside, is_draft, make_folder, move, write_file
+from synth.files import advice_for, is_draft, make_folder, move, write_file
+from synth.reach import inside
 from synth.store.journal import has_entries
 from synth.store.manifest import MANIFEST, Manifest, is_run, read_manifest
 from synth.store.state import STATE

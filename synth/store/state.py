@@ -17,8 +17,10 @@ import orjson
 from pydantic import Field
 
 from synth.errors import UserError
-from synth.files import inside, is_locked, write_file
+from synth.files import write_file
+from synth.locks import is_locked
 from synth.notes import Note, read_note
+from synth.reach import inside
 
 __all__ = [
     "STATE",

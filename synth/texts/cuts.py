@@ -11,6 +11,8 @@ import tokenize
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
+from synth.texts import ABBREVIATION
+
 __all__ = [
     "code_lines",
     "line_starts",
@@ -21,16 +23,14 @@ __all__ = [
     "sentence_starts",
 ]
 
-_NO_END = r"(?<!\b[A-Z]) (?<!\b(?:Mr|Ms|Dr|vs|St|Jr|No)) (?<!\b(?:Mrs|e\.g|i\.e|etc|Fig))"
-"""Initials and abbreviations, whose dot ends no sentence."""
 _SENTENCE_END = re.compile(
     rf"""(?x)
-    {_NO_END}
+    {ABBREVIATION}
     [.!?]["')\]]* \s+ (?=["'(\[]*[A-Z0-9$\\])                                          # "3.5" has no space; "2 p.m. today" goes on
     | (?<=[。！？])                                                                     # scripts that put no space after a sentence
     """
 )
-_ANY_SENTENCE_END = re.compile(rf"""(?x) {_NO_END} [.!?…]["'”’)\]*_]*+ \s+ | (?<=[。！？])""")
+_ANY_SENTENCE_END = re.compile(rf"""(?x) {ABBREVIATION} [.!?…]["'”’)\]*_]*+ \s+ | (?<=[。！？])""")
 """Also before a small letter: what follows is known by its first word."""
 _STEP = re.compile(r"[ \t#>*_(-]{0,12}step[ \t]{1,3}\d{1,3}[*_ \t]{0,4}(?:[:.)\-–—]|\n|$)", re.IGNORECASE)
 _ITEM = re.compile(r"[ \t#>*_(]{0,12}\d{1,3}[.)][*_]{0,3}[ \t]")

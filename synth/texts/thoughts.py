@@ -1,6 +1,6 @@
 """What a model thought, set apart from what it replied: the marks that models write around a thought, by family.
 
-Endpoints that do not part the two send both as one text. `TABLE` says which marks there are; `split_thought` reads them.
+Endpoints that do not part the two send both as one text. `TABLE` (in `marks`) says which marks there are; `split_thought` reads them.
 
 How it decides:
 
@@ -24,117 +24,10 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-__all__ = ["TABLE", "Mark", "Split", "control_tokens", "half_tags", "split_thought"]
+from synth.texts.marks import END_OF_TURN, TABLE, Mark
 
+__all__ = ["Split", "compiled", "split_thought"]
 
-class Mark(NamedTuple):
-    """The marks of one family, as they are written."""
-
-    family: str
-    """What it is called."""
-    open: tuple[str, ...]
-    """Any of these begins a thought."""
-    close: tuple[str, ...]
-    """Any of these ends it."""
-    response_open: tuple[str, ...] = ()
-    """Marks before the response; they also end a thought."""
-    response_close: tuple[str, ...] = ()
-    """Marks after the response."""
-    alone: bool = True
-    """Whether `close` ends a thought of which no beginning is to be seen. What else that word ends would be taken for one."""
-    attributes: bool = False
-    """Whether the opening tag may have attributes: `<think duration=3>`."""
-    words: bool = False
-    """Whether the marks are words that any text may begin with: they count only as a pair, and exactly as written."""
-    joints: tuple[str, ...] = ()
-    """Marks between the parts of one thought."""
-
-
-def _tag(name: str) -> Mark:
-    return Mark(name, (f"<{name}>",), (f"</{name}>",), attributes=True)
-
-
-TABLE: tuple[Mark, ...] = (
-    _tag("think"),  # DeepSeek, Qwen, GLM, Nemotron, Kimi K2, Step, MiniMax M2, Olmo, Intern, Hunyuan, ERNIE
-    _tag("thinking"),  # prompted; Claude
-    _tag("thought"),  # Gemini behind the OpenAI interface, EXAONE Deep
-    _tag("reasoning"),  # prompted
-    _tag("reflection"),  # prompted
-    _tag("seed:think"),  # Seed-OSS
-    _tag("mm:think"),  # MiniMax M3, which may write the closing tag alone
-    _tag("longcat_think"),  # LongCat
-    Mark("[THINK]", ("[THINK]",), ("[/THINK]",)),  # Mistral
-    Mark("◁think▷", ("◁think▷",), ("◁/think▷",)),  # Kimi k1.5
-    Mark("gemma", ("<|channel>thought",), ("<channel|>",)),  # Gemma 4
-    Mark("medgemma", ("<unused94>thought",), ("<unused95>",)),  # MedGemma 1.5
-    Mark("apertus", ("<|inner_prefix|>",), ("<|inner_suffix|>",)),
-    Mark(
-        "cohere",
-        ("<|START_THINKING|>",),
-        ("<|END_THINKING|>",),
-        ("<|START_RESPONSE|>", "<|START_TEXT|>"),
-        ("<|END_RESPONSE|>", "<|END_TEXT|>"),
-    ),
-    Mark(  # OpenThinker, Sky-T1
-        "begin_of_thought",
-        ("<|begin_of_thought|>",),
-        ("<|end_of_thought|>",),
-        ("<|begin_of_solution|>",),
-        ("<|end_of_solution|>",),
-    ),
-    Mark(
-        "inkling",
-        ("<|message_model|><|content_thinking|>", "<|content_thinking|>"),
-        ("<|end_message|>",),
-        ("<|message_model|><|content_text|>", "<|content_text|>"),
-        alone=False,
-    ),
-    Mark(  # gpt-oss; "commentary" is what it says while it works
-        "harmony",
-        (
-            "<|start|>assistant<|channel|>analysis<|message|>",
-            "<|channel|>analysis<|message|>",
-            "<|start|>assistant<|channel|>commentary<|message|>",
-            "<|channel|>commentary<|message|>",
-        ),
-        ("<|end|>",),
-        ("<|start|>assistant<|channel|>final<|message|>", "<|channel|>final<|message|>"),
-        alone=False,
-    ),
-    Mark(  # gpt-oss where the server has taken the special tokens off
-        "harmony without tokens",
-        ("analysis",),
-        ("assistantfinal",),
-        words=True,
-        joints=("assistantanalysis", "assistantcommentary"),
-    ),
-    Mark(
-        "granite",
-        ("Here is my thought process:", "Here's my thought process:"),
-        ("Here is my response:", "Here's my response:"),
-        words=True,
-    ),
-)
-"""The families we know; those that name no model were seen in prompts. A profile adds its own in front."""
-
-END_OF_TURN = (
-    "<|im_end|>",
-    "<|eot_id|>",
-    "<|eom_id|>",
-    "<|end|>",
-    "<|return|>",
-    "<|endoftext|>",
-    "<|end_of_text|>",
-    "<|end_of_turn|>",
-    "<|end_message|>",
-    "<|content_model_end_sampling|>",
-    "<|END_OF_TURN_TOKEN|>",
-    "<end_of_turn>",
-    "<｜end▁of▁sentence｜>",
-    "</s>",
-    "<eos>",
-)
-"""Tokens with which models end their turn; servers should take them off, and some do not."""
 _LEAD_IN = 60
 """Characters that may stand before the first opening mark."""
 _BEGINNING = re.compile(r"\s*(?:(?:<s>|<bos>|<\|im_start\|>assistant|<\|assistant\|>)\s*)?")
@@ -173,47 +66,10 @@ def split_thought(text: str, marks: Sequence[Mark] = TABLE) -> Split:
         marks: the families to look for; of two that fit the first is taken.
     """
     end, ended = _without_end_of_turn(text)
-    table = _compiled(tuple(marks))
+    table = compiled(tuple(marks))
     if not table.may_be_in(text):
         return Split(None, text[:end], ended=ended)
     return _Reading(text, end, ended, table).split()
-
-
-def control_tokens(text: str) -> list[str]:
-    """Tokens of chat templates that stand in a text outside of code, in their order: `<|im_end|>`, `</s>`, `[INST]`…"""
-    found = [m[0] for m in _CONTROL.finditer(_without_code(text))]
-    pair = {"<s>", "</s>"}  # struck out, in HTML
-    return [t for t in found if t not in pair] if pair <= set(found) else found
-
-
-def half_tags(text: str, marks: Sequence[Mark] = TABLE) -> list[str]:
-    """Marks of a thought that stand in a text without their partner, outside of code, in their order."""
-    halves: list[tuple[int, str]] = []
-    bare = _without_code(text)
-    for one in _compiled(tuple(marks)).families:
-        if one.mark.words or not one.mark.alone:
-            continue
-        opened: list[tuple[int, str]] = []
-        for m in one.any.finditer(bare):
-            if m.lastgroup == "open":
-                opened.append((m.start(), m[0]))
-            elif opened:
-                opened.pop()
-            else:
-                halves.append((m.start(), m[0]))
-        halves += opened
-    return [half for _, half in sorted(halves)]
-
-
-_CONTROL = re.compile(
-    r"<\|[A-Za-z][\w:./-]{2,60}\|>|<\|(?:channel|tool_call|turn)>|<(?:channel|tool_call|turn)\|>"
-    r"|<｜[^｜<>\n]{1,60}｜>|</?s>|<(?:start|end)_of_turn>|<[be]os>|<unused\d+>|\[/?INST\]"
-)
-_CODE = re.compile(r"^[ \t]*```.*?(?:^[ \t]*```|\Z)|^[ \t]*~~~.*?(?:^[ \t]*~~~|\Z)|`[^`\n]*`", re.MULTILINE | re.DOTALL)
-
-
-def _without_code(text: str) -> str:
-    return _CODE.sub(lambda m: " " * len(m[0]), text) if "`" in text or "~~~" in text else text
 
 
 def _without_end_of_turn(text: str) -> tuple[int, tuple[str, ...]]:
@@ -275,6 +131,7 @@ class _Table:
         return any(first in lowered and any(h in lowered for h in heads) for first, heads in self._heads.items())
 
     def family(self, found: re.Match[str]) -> _Family:
+        """The family of a mark that one of these patterns has found."""
         assert found.lastgroup is not None
         return self.families[int(found.lastgroup[1:])]
 
@@ -296,7 +153,8 @@ def _any_of(written: Sequence[str], *, attributes: bool = False) -> str:
 
 
 @lru_cache(maxsize=64)
-def _compiled(marks: tuple[Mark, ...]) -> _Table:
+def compiled(marks: tuple[Mark, ...]) -> _Table:
+    """The patterns of these families; those of which two fit a text, the first is taken."""
     return _Table(marks)
 
 

@@ -32,5 +32,6 @@ def state_answer(text: str, answer: str, *, kind: AnswerKind, choices: Sequence[
     found, span = find_answer(text, kind=kind, choices=choices)
     if span is not None and found == answer:
         return Stated(text, span)
-    response = f"{text}\n{answer_sentence(answer)}" if text else answer_sentence(answer)
-    return Stated(response, (len(response) - len(answer_sentence(answer)), len(response)))
+    stated = f"```python\n{answer}\n```" if kind == "code" else answer_sentence(answer)
+    response = f"{text}\n{stated}" if text else stated
+    return Stated(response, (len(response) - len(stated), len(response)))

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from synth.bounded import nfkc
 from synth.verify.latex import unwrap
 
-__all__ = ["normalise_text", "same_text", "token_f1"]
+__all__ = ["normalise_text", "same_text", "token_f1", "words_of"]
 
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 _PUNCTUATION = re.compile(r"[^\w\s]|_")
@@ -60,6 +60,16 @@ def same_text(found: str, gold: str) -> bool:
         return _said(found) == words and not _other_symbol(found.strip(" ."), gold.strip(" ."))
     a, b = _literal(found), _literal(gold)
     return b in {a, found} or a == gold  # white space at the ends counts inside of quotation marks
+
+
+def words_of(text: str) -> tuple[str, ...]:
+    """What is equal of two texts that are the same words by `same_text`, so that many can be compared at once."""
+    text = _without_commands(text)
+    words = _said(text)
+    if not words or _CODE.search(_IN_BRACKETS.sub(r"\1", text.strip())):
+        return ("code", _literal(text))
+    plain = text.strip(" .")
+    return (plain,) if len(plain) == 2 and plain.isalpha() and plain.isupper() else tuple(words)
 
 
 def _without_commands(text: str) -> str:

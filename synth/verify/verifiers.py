@@ -1,4 +1,4 @@
-"""Verifiers: what says whether a solution is right. One is built in; other packages and pipelines bring more."""
+"""Verifiers: what says whether a solution is right. Two are built in; other packages and pipelines bring more."""
 
 from __future__ import annotations
 
@@ -6,15 +6,30 @@ from collections.abc import Callable
 from functools import cache
 from typing import Protocol
 
+from synth.constraints import check_rationale, share_of
 from synth.plugins import functions
 from synth.records import Problem, Rationale
 from synth.verify.compare import compare_answers
-from synth.verify.verdict import Verdict
+from synth.verify.gym import GYM, verify_by_gym
+from synth.verify.verdict import Label, Verdict
 
-__all__ = ["ANSWER", "Verifier", "all_verifiers", "as_verdict", "verifies", "verify_by_answer"]
+__all__ = [
+    "ANSWER",
+    "CONSTRAINTS",
+    "Verifier",
+    "all_verifiers",
+    "as_verdict",
+    "verifies",
+    "verify_by_answer",
+    "verify_by_constraints",
+]
 
 ANSWER = "answer"
-"""The name of the built-in verifier: the final answer against the gold one."""
+"""The name of the usual verifier: the final answer against the gold one."""
+
+
+CONSTRAINTS = "constraints"
+"""The name of the built-in verifier that looks at the constraints of the problem."""
 
 
 class Verifier(Protocol):
@@ -44,6 +59,20 @@ def verify_by_answer(
     )
 
 
+def verify_by_constraints(rationale: Rationale, problem: Problem) -> Verdict:
+    """Whether a rationale complies with all constraints of its problem; undecided where one cannot be checked and none is broken."""
+    findings = check_rationale(problem, rationale)
+    every = share_of(findings).all_right
+    broken = [
+        f"{one.id}: {found.reason}"
+        for one, found in zip(problem.constraints, findings, strict=True)
+        if found.label != "right"
+    ]
+    label: Label = "undecided" if every is None else "right" if every else "wrong"
+    detail = "; ".join(broken)[:300] or ("all constraints" if findings else "the problem has no constraints")
+    return Verdict(label, rationale.answer, problem.answer or "", f"{CONSTRAINTS}/1", detail)
+
+
 def verifies(name: str) -> Callable[[Verifier], Verifier]:
     """Marks a function in the Python of a pipeline as a verifier, which its steps then name as `verifier: NAME`.
 
@@ -64,9 +93,9 @@ def verifies(name: str) -> Callable[[Verifier], Verifier]:
 
 @cache
 def all_verifiers() -> dict[str, Verifier]:
-    """Every verifier by its name: `answer`, and those that other packages register under the entry point `synth.verifiers`."""
-    found: dict[str, Verifier] = {ANSWER: verify_by_answer}
-    return {**functions("synth.verifiers", (ANSWER,)), **found}
+    """Every verifier by its name: `answer`, `constraints`, `gym`, and those that other packages register under the entry point `synth.verifiers`."""
+    found: dict[str, Verifier] = {ANSWER: verify_by_answer, CONSTRAINTS: verify_by_constraints, GYM: verify_by_gym}
+    return {**functions("synth.verifiers", tuple(found)), **found}
 
 
 def as_verdict(name: str, said: Verdict | bool | None, rationale: Rationale, problem: Problem) -> Verdict:

@@ -21,7 +21,7 @@ from synth.models import ScriptedModel, World
 from synth.records import Call, Critique, Failure, Node, Pair, Part, Problem, Rationale, Record, Rejection, Score
 from synth.store.database import open_store
 from synth.store.journal import Journal
-from synth.texts.thoughts import TABLE
+from synth.texts.marks import TABLE
 
 Corpus = list[Record]
 
@@ -141,6 +141,17 @@ def looping(r: Record) -> Record:
 
 def orphaned(r: Record) -> Record:
     return with_(r, call="c-lost") if isinstance(r, Rationale) else r
+
+
+def guessed(right: int) -> Corpus:
+    """Forty questions with four options, of which the model gets so many right; two samples each, both alike."""
+    records: Corpus = []
+    for i in range(40):
+        records.append(problem(i, choices=("red", "blue", "green", "grey"), answer="B", answer_kind="choice"))
+        for j in (i, 100 + i):
+            records += [rationale(j, of=i, answer="B" if i < right else "C"), call(j, unit=f"p{i}")]
+            records.append(score(f"r{j}", "correct", float(i < right), f"p{i}"))
+    return records
 
 
 def choices(answers: Iterable[str]) -> Corpus:
@@ -299,6 +310,7 @@ CASES: dict[str, tuple[Corpus, Corpus]] = {
     "answer_contradicts_text": (changed(sound(), contradicting), sound()),
     "wrong_answers_kept": (changed(sound(), wrong), sound()),
     "unparsed": (changed(sound(), unread), sound()),
+    "beats_chance": (guessed(10), guessed(36)),
     "label_balance": (choices("A" * 26 + "BCD"), choices("ABCD" * 7)),
     "near_duplicates_across_splits": (in_splits(torn=True), in_splits(torn=False)),
     "cot_share": (scheduled(100, 25), scheduled(100, 5)),
@@ -351,6 +363,7 @@ def test_what_is_measured_is_what_was_planted(tmp_path: Path):
         "unparsed": 10 / 30,
         "near_duplicates_across_splits": 2 / 12,
         "model_share": 38 / 40,
+        "beats_chance": -1.96 * (40 * 0.25 * 0.75 / 39) ** 0.5 / 40**0.5,
         "refusals": 10 / 30,
         "refusals_kept": 10 / 30,
         "length_outliers": 3 / 30,

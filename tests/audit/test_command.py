@@ -96,5 +96,5 @@ def test_the_tables_are_there_on_their_own(finished: Path):
     assert "at most" in synth("audit", finished, "--list", check=0).stdout
 
 
-def test_a_folder_without_a_run_is_told(tmp_path: Path):
+def test_a_folder_without_a_run_is_reported(tmp_path: Path):
     assert "no run in this folder" in synth("audit", tmp_path, check=2).stderr

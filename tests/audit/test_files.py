@@ -68,13 +68,13 @@ def test_a_header_is_read(tmp_path: Path):
         ("", "few.sql:1: no 'severity' in the header"),
     ],
 )
-def test_a_broken_header_is_told_with_its_line(tmp_path: Path, text: str, told: str):
+def test_a_broken_header_is_reported_with_its_line(tmp_path: Path, text: str, told: str):
     with pytest.raises(UserError) as error:
         load_audits(own(tmp_path, text))
     assert told in str(error.value)
 
 
-def test_all_broken_files_are_told_at_once(tmp_path: Path):
+def test_all_broken_files_are_reported_at_once(tmp_path: Path):
     own(tmp_path, "SELECT 1", "one")
     with pytest.raises(UserError) as error:
         load_audits(own(tmp_path, HEADER, "two"))
@@ -97,7 +97,7 @@ def test_all_broken_files_are_told_at_once(tmp_path: Path):
         ("SELECT 1 AS value, count(*) AS n FROM read_text('/etc/passwd')", "disabled", 7),
     ],
 )
-def test_a_broken_question_is_told_with_its_line(tmp_path: Path, folder: Path, query: str, told: str, line: int):
+def test_a_broken_question_is_reported_with_its_line(tmp_path: Path, folder: Path, query: str, told: str, line: int):
     with pytest.raises(UserError) as error:
         run_audits(folder, folder=own(tmp_path, HEADER + query), only=["few"])
     assert told in str(error.value)
@@ -123,7 +123,7 @@ def test_thresholds_can_be_others_and_pass_at_themselves(folder: Path):
 @pytest.mark.parametrize(
     "words", [["--only", "unparsd"], ["--set", "unparsd=1"], ["--set", "unparsed=much"], ["--folder", "."]]
 )
-def test_mistakes_on_the_command_line_are_told(folder: Path, tmp_path: Path, words: list[str]):
+def test_mistakes_on_the_command_line_are_reported(folder: Path, tmp_path: Path, words: list[str]):
     done = synth("audit", folder, *words, cwd=tmp_path, check=2)
     assert "→" in done.stderr
     assert "did you mean 'unparsed'" in done.stderr or "unparsd" not in " ".join(words)

@@ -128,7 +128,7 @@ async def test_who_asks_for_a_longer_wait_than_anybody_waits_stops_the_run(ledge
     assert "10,000 s" in str(closing.closing)
 
 
-async def test_a_pause_of_everybody_is_told_once(ledger: Ledger):
+async def test_a_pause_of_everybody_is_reported_once(ledger: Ledger):
     notes: list[str] = []
     caller = Caller(ledger, on_note=notes.append)
 
@@ -340,7 +340,7 @@ async def test_a_failure_points_to_the_call_it_is_about(tmp_path: Path):
     assert found == [("cut 128", "cut 128")] * 2
 
 
-async def test_replies_without_their_shape_are_asked_for_anew_by_retry(tmp_path: Path):
+async def test_replies_without_their_shape_are_asked_for_again_by_retry(tmp_path: Path):
     good = False
 
     def does(r: Request) -> Completion:

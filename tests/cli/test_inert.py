@@ -252,7 +252,7 @@ def test_no_setting_can_be_changed(folder: Path, setting: str):
         store.sql(f"SET {setting}")
 
 
-def test_a_statement_that_writes_is_told_in_words(folder: Path, tmp_path: Path):
+def test_a_statement_that_writes_is_reported_in_words(folder: Path, tmp_path: Path):
     for out in ([], ["--format", "csv"], ["--out", tmp_path / "x.parquet"], ["--out", tmp_path / "x.csv"]):
         done = synth("sql", folder, "DELETE FROM rationales", *out, check=2)
         assert "a run is only read" in done.stderr

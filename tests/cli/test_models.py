@@ -39,7 +39,7 @@ def test_a_model_is_as_the_check_finds_it(tmp_path: Path, env):
     assert "verysecretvalue" not in done.stdout + done.stderr
 
 
-def test_a_profile_that_promises_too_much_is_told(tmp_path: Path, env):
+def test_a_profile_that_promises_too_much_is_reported(tmp_path: Path, env):
     with endpoint(_plain) as (url, _):
         (tmp_path / "models.yaml").write_text(
             f"models: {{a: {{base_url: '{url}', model: m, capabilities: [json_schema, seed]}}}}\n"
@@ -48,7 +48,7 @@ def test_a_profile_that_promises_too_much_is_told(tmp_path: Path, env):
     assert "the profile says it has json_schema, and it does not" in done.stdout
 
 
-def test_one_that_does_not_answer_is_told_and_the_others_are_checked(tmp_path: Path, env):
+def test_one_that_does_not_answer_is_reported_and_the_others_are_checked(tmp_path: Path, env):
     async def refuse(_request, _body):
         return web.json_response({"error": {"message": "bad key verysecretvalue"}}, status=401)
 
@@ -113,7 +113,7 @@ def test_without_a_profile_it_says_how_to_write_one(tmp_path: Path):
     assert "docs/endpoints.md" in done.stderr
 
 
-def test_what_could_not_be_found_out_is_told_apart_from_what_is_lacking(tmp_path: Path, env):
+def test_what_could_not_be_found_out_is_distinguished_from_what_is_lacking(tmp_path: Path, env):
     async def thinks(_request, body):
         if {"max_tokens", "temperature"} & body.keys():
             return web.json_response({"error": {"message": "Unsupported parameter"}}, status=400)

@@ -46,7 +46,7 @@ def test_items_are_columns_of_rows_in_any_format(tmp_path: Path, ending: str):
         ("b.tsv", b"prompt\nx\n", "row 1 of b.tsv has no column 'question' (it has prompt)"),
     ],
 )
-def test_what_cannot_be_read_is_told_with_file_and_row(tmp_path: Path, name: str, content: bytes, told: str):
+def test_what_cannot_be_read_is_reported_with_file_and_row(tmp_path: Path, name: str, content: bytes, told: str):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ValueError) as error:
         read_items([(name, tmp_path / name)], ("question",))

@@ -152,7 +152,7 @@ async def test_what_states_no_answer_cannot_stand_for_one(tmp_path: Path):
         ("- {step: split}\n  - {step: split, name: two}", "a second split"),
     ],
 )
-def test_mistakes_are_told_before_anything_is_asked(tmp_path: Path, corpus: str, told: str):
+def test_mistakes_are_reported_before_anything_is_asked(tmp_path: Path, corpus: str, told: str):
     path = tmp_path / "p.yaml"
     path.write_text(f"pipeline: my/p\nsteps:\n  - {{step: generate}}\ncorpus:\n  {corpus}\n")
     with pytest.raises(UserError) as error:

@@ -200,7 +200,7 @@ def test_a_sample_is_covered_where_there_are_many(monkeypatch: pytest.MonkeyPatc
     assert seen == [200]
 
 
-def test_who_is_out_is_told_who_stands_for_it():
+def test_a_rejection_names_who_stands_for_it():
     texts = ["red apples are sweet", "red apples are sweet today", "the moon is far away", "the moon is far"]
     (a, b) = SelectDiverse(name="d", keep=2, objective="facility_location", shingle=1, best="length").run(View(texts))
     assert a.rule == "not among the 2 chosen for facility location"

@@ -24,9 +24,9 @@ from synth.corpus.shingles import normalise
 from synth.corpus.split import Split
 from synth.errors import UserError
 from synth.export import ExportOptions, export_run
-from synth.files import Reach
 from synth.models import ScriptedModel, World
 from synth.pipeline import read_pipeline
+from synth.reach import Reach
 
 
 def pipeline(path: Path, *corpus: str) -> Path:
@@ -190,7 +190,7 @@ async def test_what_a_benchmark_holds_is_out_with_item_and_words(tmp_path: Path)
         ("{step: filter_range, of: rationale.texts | length, lowest: 1}", "uses 'rationale.texts'"),
     ],
 )
-def test_mistakes_are_told_before_anything_is_asked(tmp_path: Path, step: str, told: str):
+def test_mistakes_are_reported_before_anything_is_asked(tmp_path: Path, step: str, told: str):
     write_rows(tmp_path / "b.jsonl", [{"question": "one two three four five six"}])
     (tmp_path / "empty.jsonl").write_text("\n")
     (tmp_path / "b.parquet").write_text("no parquet")
@@ -486,7 +486,7 @@ def test_several_caps_hold_at_once_and_leave_nothing_that_had_room(kinds, of_mod
     assert {r.id for r in kept_of(step, view)} == {r.id for r in kept}
 
 
-def test_who_is_out_by_a_cap_is_told_what_stays_in_its_stead():
+def test_a_rejection_by_a_cap_names_what_stays():
     view = View(["x" * n for n in (9, 7, 5, 3)], model=["a", "a", "a", "b"], problem=["p", "q", "q", "q"])
     out = LimitPerGroup(name="cap", at_most={"model": 2, "problem": 1}, best="length").run(view)
     assert [(r.target, r.rule, r.observed) for r in out] == [
@@ -602,7 +602,7 @@ def test_a_mix_that_cannot_be_had_says_what_can():
     assert LimitPerGroup(name="c", at_most={"model": 1}).run(empty) == []
 
 
-async def test_any_expression_tells_kinds_apart_and_a_failing_one_is_told_with_its_record(tmp_path: Path):
+async def test_any_expression_separates_kinds_and_a_failing_one_is_reported_with_its_record(tmp_path: Path):
     rows = [
         {"question": f"How many is case {i}?", "answer": str(i), "topic": ["cats", "dogs"][i % 3 == 0]}
         for i in range(30)

@@ -106,7 +106,7 @@ async def test_a_run_puts_out_what_says_the_same_in_other_words(tmp_path: Path):
     assert 0.85 <= similarity < 1
 
 
-def test_options_that_do_not_go_together_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_options_that_do_not_go_together_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(duplicates, "find_spec", lambda _: None)
     path = yaml_file(
         tmp_path / "p.yaml",

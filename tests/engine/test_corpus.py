@@ -33,7 +33,7 @@ def same_for_all(_request, _rng) -> str:
     return "It is the same for all of them, whatever they ask of it.\nThe answer is 9."
 
 
-async def test_what_is_added_comes_after_the_pipelines_own_is_judged_anew_and_can_be_taken_off(tmp_path: Path):
+async def test_what_is_added_comes_after_the_pipelines_own_is_judged_again_and_can_be_taken_off(tmp_path: Path):
     made, folder = yaml_file(tmp_path / "p.yaml", PIPELINE), tmp_path / "run"
     rows, model = sums(tmp_path / "in.jsonl", 8), ScriptedModel(same_for_all)
     await run(made, rows, folder, model, limit=4)

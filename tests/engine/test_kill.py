@@ -156,7 +156,7 @@ def test_one_interrupt_waits_for_the_calls_in_flight(setting, tmp_path: Path, ho
     assert len(seen) == 120
 
 
-def test_a_second_interrupt_waits_for_nothing_and_is_told_in_words(tmp_path: Path):
+def test_a_second_interrupt_waits_for_nothing_and_is_reported_in_words(tmp_path: Path):
     """The server never answers, so that only the second interrupt can end the run."""
 
     async def never(request, body):

@@ -284,7 +284,7 @@ async def test_a_yield_to_stop_at_ends_the_run_in_order(tmp_path: Path):
 
 
 @pytest.mark.parametrize("text", ["", "kept", "20", "20 good", "-3 kept", "20 kept more"])
-def test_a_yield_that_is_none_is_told(text: str):
+def test_a_yield_that_is_none_is_reported(text: str):
     with pytest.raises(UserError, match="is no yield to stop at"):
         Target.parse(text)
 

@@ -30,7 +30,7 @@ def said(text: str, status: int = 200) -> web.Response:
     return web.Response(text=body % text, status=status, content_type="application/json", headers=headers)
 
 
-def test_a_key_is_in_no_file_and_in_no_word_that_is_told(tmp_path: Path):
+def test_a_key_is_in_no_file_and_in_no_word_that_is_reported(tmp_path: Path):
     tried: dict[str, int] = {}
 
     async def answer(request, body):

@@ -96,7 +96,7 @@ def test_models_of_one_name_are_refused(tmp_path: Path):
 
 
 @pytest.mark.parametrize("kind", ["call", "commit"])
-def test_a_damaged_journal_is_told_by_its_line_and_mended_as_told(tmp_path: Path, kind: str):
+def test_a_damaged_journal_is_reported_by_its_line_and_repaired_as_advised(tmp_path: Path, kind: str):
     rows, folder = sums(tmp_path / "in.jsonl", 6), tmp_path / "run"
     words = ["run", "star", "--input", rows, "--model", "scripted", "--run", folder]
     command(*words, check=0)

@@ -381,7 +381,9 @@ def test_a_lone_batch_there_is_never_room_for_is_made_smaller_and_then_stops_the
     assert ask(tmp_path / "run", "SELECT count(*), min(status) FROM calls") == [(12, "ok")]
 
 
-def test_a_result_that_is_not_to_be_had_stops_the_run_and_is_not_asked_anew(words, server: BatchServer, tmp_path: Path):
+def test_a_result_that_is_not_to_be_had_stops_the_run_and_is_not_asked_again(
+    words, server: BatchServer, tmp_path: Path
+):
     class Gone(set):
         def __contains__(self, name: object) -> bool:
             return True
@@ -398,7 +400,7 @@ def test_a_result_that_is_not_to_be_had_stops_the_run_and_is_not_asked_anew(word
     assert batches < len(server.batches)
 
 
-def test_replies_that_are_lost_for_good_are_asked_anew_when_the_profile_says_so(
+def test_replies_that_are_lost_for_good_are_asked_again_when_the_profile_says_so(
     words, server: BatchServer, tmp_path: Path
 ):
     server.gone = {"file-1"} | {f"file-{i}" for i in range(2, 9)}
@@ -410,7 +412,7 @@ def test_replies_that_are_lost_for_good_are_asked_anew_when_the_profile_says_so(
     assert set(server.asked.values()) == {2}
 
 
-def test_a_key_that_is_not_taken_is_told_by_its_variable(words, server: BatchServer, tmp_path: Path, monkeypatch):
+def test_a_key_that_is_not_taken_is_reported_by_its_variable(words, server: BatchServer, tmp_path: Path, monkeypatch):
     async def upload(_request: web.Request) -> web.Response:
         return web.json_response({"error": {"message": "no such key"}}, status=401)
 

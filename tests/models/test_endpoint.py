@@ -278,14 +278,14 @@ async def test_connections_that_break_are_tried_again(ledger: Ledger, respond, s
     assert [r["status"] for r in rows(ledger)] == ["connection"] * 6
 
 
-async def test_a_host_that_does_not_exist_is_told(ledger: Ledger):
+async def test_a_host_that_does_not_exist_is_reported(ledger: Ledger):
     (error,) = await ask(EndpointModel("t", base_url="http://no-such-host.invalid/v1", model="m"), ledger)
     assert isinstance(error, SetupError)
     assert "cannot reach" in str(error)
     assert error.fix
 
 
-async def test_a_certificate_nobody_signed_is_told_at_once(ledger: Ledger, tmp_path: Path):
+async def test_a_certificate_nobody_signed_is_reported_at_once(ledger: Ledger, tmp_path: Path):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*own_certificate(tmp_path))
 
@@ -306,7 +306,7 @@ def _plainly(connection: socket.socket) -> None:
     connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
 
 
-async def test_tls_to_a_server_that_speaks_none_is_told_with_the_address_to_give(ledger: Ledger):
+async def test_tls_to_a_server_that_speaks_none_is_reported_with_the_address_to_give(ledger: Ledger):
     with raw_server(_plainly) as port:
         (error,) = await ask(EndpointModel("t", base_url=f"https://127.0.0.1:{port}/v1", model="m"), ledger)
     assert isinstance(error, SetupError)
@@ -335,7 +335,7 @@ async def test_missing_usage_is_unknown_and_not_nought(ledger: Ledger):
     assert ledger.unpriced == 1
 
 
-async def test_another_model_than_asked_for_is_told_once_and_recorded(ledger: Ledger):
+async def test_another_model_than_asked_for_is_reported_once_and_recorded(ledger: Ledger):
     async def answer(_request, _body):
         return reply("two", model="something-else")
 
@@ -425,7 +425,7 @@ async def test_a_busy_server_is_asked_again_and_told_apart_from_the_good_reply(l
     assert got.call == rows(ledger)[2]["id"]
 
 
-async def test_nobody_there_is_told_within_seconds(ledger: Ledger):
+async def test_nobody_there_is_reported_within_seconds(ledger: Ledger):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -507,7 +507,7 @@ async def test_headers_of_the_profile_are_on_the_wire_and_nowhere_else(ledger: L
     assert "a title" not in str(rows(ledger))
 
 
-def test_a_key_that_is_not_set_is_told_before_any_call(monkeypatch: pytest.MonkeyPatch):
+def test_a_key_that_is_not_set_is_reported_before_any_call(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("MY_KEY", raising=False)
     with pytest.raises(SetupError, match="MY_KEY is not set"):
         EndpointModel("t", base_url="http://x/v1", model="m", key_variable="MY_KEY").check()

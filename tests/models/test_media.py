@@ -14,13 +14,13 @@ from support import ROOT, ask, endpoint, reply, run, synth, write_rows, yaml_fil
 from synth import media as module
 from synth.calls import Caller, Ledger
 from synth.errors import InputError, SetupError
-from synth.files import Reach
 from synth.media import check_media
 from synth.models import Request, Task
 from synth.models.endpoint import EndpointModel
 from synth.models.media import attach
+from synth.reach import Reach
 from synth.records import Media, Problem
-from synth.sources import mapping, open_source
+from synth.sources import open_source, row_media
 from synth.store.journal import Journal, read_entries
 
 RED = (ROOT / "synth" / "models" / "red.png").read_bytes()
@@ -199,7 +199,7 @@ def test_there_are_not_too_many_media(folder: Path, monkeypatch: pytest.MonkeyPa
     assert [b.why for b in open_source(str(rows)).scan().bad] == [
         "it has 65 images and sounds, and at most 64 are taken"
     ]
-    monkeypatch.setattr(mapping, "MOST_MEDIA_BYTES", 2 * len(RED))
+    monkeypatch.setattr(row_media, "MOST_MEDIA_BYTES", 2 * len(RED))
     write_rows(
         rows, [{"question": "Which?", "images": ["red.png"] * 3}, {"question": "What?", "images": ["red.png"] * 2}]
     )

@@ -86,7 +86,7 @@ NEEDS = """
 """
 
 
-async def test_one_that_lacks_what_a_step_needs_is_told_before_anything_else_is_asked(tmp_path: Path):
+async def test_one_that_lacks_what_a_step_needs_is_reported_before_anything_else_is_asked(tmp_path: Path):
     async def answer(_request, _body):
         return reply("yes")
 

@@ -152,7 +152,7 @@ def test_only_a_reply_that_is_said_to_be_whole_is_taken(finish: str | None, stat
     assert read({"finish_reason": finish, "message": {"content": "two"}}).status == status
 
 
-def test_half_replies_are_told_apart():
+def test_half_replies_are_distinguished():
     broken = read({"finish_reason": "stop", "error": {"code": 502}, "message": {"content": "tw"}})
     assert (broken.status, broken.refusal) == ("server", '{"code":502}')
     assert read({"finish_reason": "stop", "message": {"content": "<think>hm"}}).status == "thought_cut"

@@ -205,7 +205,7 @@ def test_where_a_reply_is_cut_into_packets_does_not_matter(data: st.DataObject):
         pytest.param(sized(BODY, "Content-Encoding: br"), "packed as br", id="br"),
     ],
 )
-async def test_what_is_no_whole_reply_is_told_at_once(sent: bytes, said: str):
+async def test_what_is_no_whole_reply_is_reported_at_once(sent: bytes, said: str):
     async with connected(saying(sent, close=True), timeout=30) as (transport, server):
         async with asyncio.timeout(10):
             for _ in range(2):

@@ -97,7 +97,7 @@ def test_a_step_that_is_like_no_other_is_the_only_mistake(tmp_path: Path):
     assert "there is no step 'rationalize'" in str(caught.value)
 
 
-def test_the_error_tells_them_all_and_that_nothing_was_spent(tmp_path: Path):
+def test_the_error_reports_them_all_and_that_nothing_was_spent(tmp_path: Path):
     path = yaml_file(tmp_path / "p.yaml", "pipeline: my/p\nsteps:\n  - step: a\n  - step: b\n")
     with pytest.raises(PipelineError) as caught:
         load_pipeline(str(path))

@@ -13,7 +13,8 @@ from hypothesis import given
 from support import yaml_file
 
 from synth.pipeline import Pipeline, load_pipeline, read_pipeline
-from synth.pipeline.expand import MOST_DEPTH, MOST_STEPS
+from synth.pipeline.blocks import MOST_DEPTH
+from synth.pipeline.items import MOST_STEPS
 from synth.pipeline.schemas import all_schemas
 
 HEAD = "pipeline: my/p\nroles: {teacher: writes, critic: explains}\nsteps:\n"

@@ -106,6 +106,17 @@ def test_a_sample_is_a_shipped_one(sample: str, tmp_path: Path):
     assert load_pipeline(path).sample == "logic.jsonl"
 
 
+def test_a_sample_may_be_made_by_a_generator(tmp_path: Path):
+    """Problems of a generator are a sample; a wrong option of it is found as the pipeline is loaded."""
+    path = yaml_file(
+        tmp_path / "p.yaml", "pipeline: my/p\nextends: fine-tune-cot\nsample: make:knights?people=3-4&size=3\n"
+    )
+    assert load_pipeline(path).sample == "make:knights?people=3-4&size=3"
+    yaml_file(path, "pipeline: my/p\nextends: fine-tune-cot\nsample: make:knights?poeple=3\n")
+    with pytest.raises(PipelineError, match=r"p\.yaml:3: unknown option 'poeple'\n.*did you mean people\?"):
+        load_pipeline(path)
+
+
 @pytest.mark.parametrize("name", ["../errors", "../../README", "rationale/../rationale/solve", "/etc/passwd"])
 def test_a_shipped_prompt_is_one_of_the_list(name: str, tmp_path: Path):
     """A prompt without `.j2` is a name of the shipped ones, and no path."""

@@ -10,11 +10,11 @@ import pytest
 from pydantic import Field
 
 from synth.errors import UserError
-from synth.files import Reach
 from synth.models.structured import Reply, holds_itself
 from synth.pipeline import read_pipeline
 from synth.pipeline.code import Code, load_code
 from synth.prompts import Expression
+from synth.reach import Reach
 
 PIPELINE = {"pipeline": "my/p", "about": "x", "title": "x", "roles": {"teacher": "writes"}}
 

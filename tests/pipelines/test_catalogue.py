@@ -65,7 +65,8 @@ def test_it_is_rehearsed_on_its_sample(name: str, tmp_path: Path):
         ask(tmp_path / "run", f"SELECT count(*) FROM {table}")[0][0]
         for table in ("problems", "calls", "kept_rationales")
     )
-    assert calls >= problems > 0
+    called = any(load_pipeline(name).model_steps)
+    assert calls >= problems > 0 if called else calls == 0 < problems
     assert kept > 0
 
 

@@ -78,7 +78,7 @@ def test_rounds_train_on_what_was_kept_and_go_on_where_training_failed(tmp_path:
         (("--train", "no-such-command-here"), 3, "ended with 127"),
     ],
 )
-def test_what_is_wrong_with_rounds_is_told(tmp_path: Path, more, code, what):
+def test_what_is_wrong_with_rounds_is_reported(tmp_path: Path, more, code, what):
     rows = sums(tmp_path / "in.jsonl", 3)
     done = synth(
         "rounds",

@@ -19,14 +19,15 @@ from hypothesis import strategies as st
 from support import ROOT
 
 from synth.errors import InputError, UserError
-from synth.files import Reach
 from synth.models import Task
 from synth.prompts import Expression, Prompt, Rule, patterns, rule, work
+from synth.prompts.conditions import TESTS
 from synth.prompts.environment import EXPRESSION_LETTERS, TEMPLATE_LETTERS
-from synth.prompts.filters import FILTERS, MOST_DIGITS, MOST_WIDTH, TESTS
+from synth.prompts.filters import FILTERS, MOST_DIGITS, MOST_WIDTH
 from synth.prompts.rewrite import MOST_DEPTH, MOST_NODES
 from synth.prompts.sandbox import MOST_RANGE, MOST_TOKENS
 from synth.prompts.values import METHODS, MOST_BITS
+from synth.reach import Reach
 from synth.records import Problem
 from synth.sources.declared import read_row
 from synth.sources.formats import FUNCTIONS

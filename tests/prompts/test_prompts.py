@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from synth.errors import UserError
-from synth.files import Reach
 from synth.prompts import Expression, Prompt, load_prompt, shipped_prompts
+from synth.reach import Reach
 from synth.records import Problem, record_fields
 
 

@@ -55,7 +55,7 @@ def test_what_is_shown_is_what_is_done(hub: FakeHub, run_in_splits: Path, push: 
     assert TOKEN not in shown + dry.stderr + done
 
 
-def test_exit_codes_and_what_is_told(hub: FakeHub, push: Push, monkeypatch: pytest.MonkeyPatch):
+def test_exit_codes_and_what_is_reported(hub: FakeHub, push: Push, monkeypatch: pytest.MonkeyPatch):
     hub.make("me/cot", {"notes.txt": b"mine"})
     code, told = push("--to", "sft")
     assert code == 0

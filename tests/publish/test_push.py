@@ -94,7 +94,7 @@ def test_other_columns_leave_nothing_stale_and_files_of_others_stay(hub: FakeHub
     assert "messages" not in loaded["train"].column_names
 
 
-def test_a_card_that_others_changed_is_not_overwritten_unless_told(hub: FakeHub, run_in_splits: Path):
+def test_a_card_that_others_changed_is_not_overwritten_unless_asked(hub: FakeHub, run_in_splits: Path):
     synth.push(run_in_splits, "me/cot", "sft")
     repo = hub.repos["me/cot"]
     stale = b"---\ndataset_info:\n  features:\n  - name: gone\n    dtype: string\n---\n# Cot\n"
@@ -154,7 +154,7 @@ def test_public_is_said_both_ways(hub: FakeHub, run_in_splits: Path):
     assert hub.repos["me/closed"].private
 
 
-def test_failing_audits_are_refused_unless_told(hub: FakeHub, run_in_splits: Path):
+def test_failing_audits_are_refused_unless_asked(hub: FakeHub, run_in_splits: Path):
     with pytest.raises(CheckFailed, match=r"an audit fails:\n  kept_rows: .* at least 1e\+06") as refused:
         synth.push(run_in_splits, "me/cot", "sft", thresholds={"kept_rows": 1e6})
     assert refused.value.exit_code == 1

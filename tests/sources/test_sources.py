@@ -260,6 +260,7 @@ def test_problems_of_a_generator():
     assert [p.id for p in first] != [p.id for p in problems("gym:chain_sum?size=20&seed=4")]
     assert all(p.answer_kind == "number" for p in first)
     assert first[3].meta["gym_task"] == "chain_sum"
+    assert first[3].meta["gym_metadata"]["source_index"] == 3
     with pytest.raises(InputError, match="chain_sum"):
         problems("gym:chain_smu")
     with pytest.raises(InputError, match="refuses"):

@@ -383,7 +383,7 @@ def test_a_later_step_replaces_what_an_earlier_one_said():
         ("reply: yes_no, prompt: none.j2, make: [{score: s, value: 1}]", "no such prompt", ""),
     ],
 )
-def test_mistakes_are_told_before_any_call(tmp_path: Path, step: str, what: str, fix: str):
+def test_mistakes_are_reported_before_any_call(tmp_path: Path, step: str, what: str, fix: str):
     prompt = "" if "prompt:" in step else "prompt: p.j2, "
     file = written(tmp_path / "f", f"- {{step: generate, by: m}}\n- {{step: ask, name: asks, by: m, {prompt}{step}}}")
     with pytest.raises(PipelineError) as error:
@@ -443,7 +443,7 @@ async def test_listening_reads_an_answer(tmp_path: Path):
     assert ask(tmp_path / "run", "SELECT value, label FROM scores ORDER BY label") == [(1.0, "4.0"), (1.0, "B")]
 
 
-async def test_a_pass_rate_counts_the_rationales_it_is_told_to(tmp_path: Path):
+async def test_a_pass_rate_counts_the_rationales_it_is_given(tmp_path: Path):
     """Hinted attempts are always right, the others never: the rate over the others is 0, over both one half."""
     steps = """
 - {step: generate, name: alone, by: m}

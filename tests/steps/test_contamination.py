@@ -13,9 +13,9 @@ from support import ask, run, write_rows, yaml_file
 from synth.corpus.coverage import meanings
 from synth.corpus.shingles import normalise
 from synth.errors import ModelError, UserError
-from synth.files import Reach
 from synth.models import ScriptedModel, World
 from synth.pipeline import read_pipeline
+from synth.reach import Reach
 
 THINGS = ["goats", "candles", "stamps", "bricks", "violins", "lemons", "ladders", "kites", "coins", "tents"]
 PLACES = ["harbour", "castle", "school", "market", "bakery", "forest", "station", "museum", "island", "valley"]
@@ -120,7 +120,7 @@ async def test_what_a_judge_said_nothing_of_is_not_clean(tmp_path: Path):
     assert ask(tmp_path / "run", "SELECT count(*) FROM failures") == [(1,)]
 
 
-async def test_another_benchmark_is_looked_at_anew_and_asked_only_what_was_not(tmp_path: Path):
+async def test_another_benchmark_is_looked_at_again_and_asked_only_what_was_not(tmp_path: Path):
     write_rows(tmp_path / "bench.jsonl", [{"question": item(i)} for i in range(5)])
     rows = write_rows(tmp_path / "in.jsonl", [{"question": rephrased(i)} for i in (1, 8)])
     judge = ScriptedModel(World(sensitivity=1, specificity=1))
@@ -172,7 +172,7 @@ async def test_rationales_are_looked_at_too(tmp_path: Path):
         ({}, "needs logprobs, which model scripted does not have"),
     ],
 )
-def test_mistakes_are_told_before_anything_is_asked(tmp_path: Path, options: dict, told: str):
+def test_mistakes_are_reported_before_anything_is_asked(tmp_path: Path, options: dict, told: str):
     write_rows(tmp_path / "bench.jsonl", [{"question": item(3)}])
     (tmp_path / "empty.jsonl").write_text("\n")
     said = {"step": "contamination", "against": ["bench.jsonl"], **options}

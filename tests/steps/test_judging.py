@@ -243,7 +243,7 @@ async def test_questions_are_reviewed_by_what_a_prompt_asks_of_them(asking):
     assert "A bomb." in str(seen[0][1].messages)
 
 
-async def test_who_solves_anew_never_sees_the_rationale_and_agreement_is_the_score(asking):
+async def test_who_solves_again_never_sees_the_rationale_and_agreement_is_the_score(asking):
     answers = {"b": ["5", "5.0", "6", "none"], "c": ["7"] * 4}
     step = Review(name="r", mode="resolve", samples=4, temperature=0.7)
 

@@ -185,6 +185,37 @@ async def test_deduplicate_names_what_is_repeated():
     ]
 
 
+async def test_deduplicate_compares_answers_too():
+    """The same reasoning with another answer is another rationale; answers that differ in writing alone are the same."""
+    written = [
+        ("5", "One."),
+        ("6", "One."),
+        ("5.0", "One."),
+        (None, "One."),
+        (None, "One."),
+        ("6", "Two."),
+        ("6", "One."),
+    ]
+    some = [rationale(text, answer, n=i) for i, (answer, text) in enumerate(written)]
+    for threshold in (1.0, 0.8):
+        made = await Deduplicate(name="d", threshold=threshold).run(some, unit_of(*some))
+        assert [(r.target, r.observed["duplicate_of"]) for r in made] == [
+            (some[2].id, some[0].id),
+            (some[4].id, some[3].id),
+            (some[6].id, some[1].id),
+        ]
+
+
+async def test_deduplicate_compares_rationales_of_one_problem_only():
+    """The same words about a derived problem are not said twice."""
+    derived = Problem.make(
+        unit=PROBLEM.unit, step="d", because=[], question="Another?", answer="1000", parent=PROBLEM.id
+    )
+    some = [rationale("One.", n=1), rationale("One.", n=2, problem=derived), rationale("One.", n=3)]
+    made = await Deduplicate(name="d").run(some, unit_of(derived, *some))
+    assert [r.target for r in made] == [some[2].id]
+
+
 @pytest.mark.parametrize(
     ("text", "by", "steps"),
     [
@@ -240,7 +271,7 @@ async def test_reference_solutions_become_rationales_by_humans():
     assert not list(await Reference().run([Problem.root(question="?")], unit_of()))
 
 
-async def test_a_reference_solution_that_states_no_answer_has_the_gold_one_unless_told_otherwise():
+async def test_a_reference_solution_that_states_no_answer_has_the_gold_one_unless_asked_otherwise():
     """With `answer: stated` it has none; one that states another answer has that, in both cases."""
     silent = Problem.root(question="?", answer="5", answer_kind="number", reference_solution="We think.")
     other = Problem.root(

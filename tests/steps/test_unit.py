@@ -69,7 +69,7 @@ async def test_a_reply_without_its_shape_is_sent_back_once_with_what_is_wrong(le
     assert not asked
 
 
-async def test_what_cannot_be_mended_is_a_failure_that_keeps_the_reply(ledger: Ledger):
+async def test_what_cannot_be_repaired_is_a_failure_that_keeps_the_reply(ledger: Ledger):
     got, asked, (failure,) = await outcome(lambda *_: "five or so", ledger, asking(shape=Number))
     assert got is None
     assert len(asked) == 2

@@ -182,13 +182,13 @@ def test_no_question_writes_reads_files_or_changes_bounds(asker: Asker, tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_run_that_is_none_is_told():
+def test_a_run_that_is_none_is_reported():
     """As the store tells it."""
     with Asker(ROOT / "tests") as asker, pytest.raises(RunFolderError, match="there is no run"):
         asker.ask("SELECT 1")
 
 
-def test_parquet_that_cannot_be_written_is_told(asker: Asker, tmp_path: Path):
+def test_parquet_that_cannot_be_written_is_reported(asker: Asker, tmp_path: Path):
     """A type Parquet has not, and a place that is none."""
     with pytest.raises(UserError, match="Parquet"):
         asker.write_parquet("SELECT INTERVAL 1 DAY AS i", tmp_path / "x.parquet")

@@ -150,7 +150,7 @@ def test_units_that_were_done_twice_do_not_take_a_statement_each(tmp_path: Path,
     assert ask(tmp_path, "SELECT count(*), min(question) FROM problems") == [(50, "q1 0")]
 
 
-def test_a_store_that_was_left_half_made_is_made_anew(tmp_path: Path):
+def test_a_store_that_was_left_half_made_is_made_again(tmp_path: Path):
     journal = Journal(tmp_path / "journal")
     manifest(tmp_path)
     journal.append("commit", commit_body("u", "f", [problem("q", "u")], first=True))

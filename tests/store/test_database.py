@@ -150,7 +150,7 @@ def test_reading_works_while_the_file_is_held(folder: Path):
     assert materialize(folder)
 
 
-def test_a_folder_without_a_run_is_told(tmp_path: Path):
+def test_a_folder_without_a_run_is_reported(tmp_path: Path):
     with pytest.raises(RunFolderError, match="no run in this folder"):
         open_store(tmp_path)
 
@@ -182,7 +182,7 @@ def test_a_fold_that_was_killed_is_read_and_taken_up(folder: Path):
     assert {t: sorted(map(repr, ask(folder, f"SELECT * FROM {t}"))) for t in tables} == whole
 
 
-def test_a_database_of_another_version_is_made_anew_from_the_journal(folder: Path):
+def test_a_database_of_another_version_is_made_again_from_the_journal(folder: Path):
     materialize(folder)
     with open_store(folder) as store:
         before = store.sql("SELECT count(*) FROM problems").fetchall()
@@ -258,7 +258,7 @@ def test_what_is_folded_is_safe_in_the_journal_first(tmp_path: Path, monkeypatch
     assert safe == {file.st_ino: file.st_size}
 
 
-def test_a_journal_that_lost_its_end_is_folded_anew(tmp_path: Path):
+def test_a_journal_that_lost_its_end_is_materialized_again(tmp_path: Path):
     manifest(tmp_path)
     _noted(tmp_path, "a", "b", "c")
     assert materialize(tmp_path)

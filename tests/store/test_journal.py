@@ -93,7 +93,7 @@ def test_many_entries_share_one_sync(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert 1 <= count <= (time.monotonic() - started) / module.GROUP_SECONDS + 4
 
 
-def test_a_write_that_fails_is_told_once_and_refused_ever_after(tmp_path: Path):
+def test_a_write_that_fails_is_reported_once_and_refused_ever_after(tmp_path: Path):
     told: list[OSError] = []
     journal = Journal(tmp_path / "j", on_error=told.append)
     journal.append("call", b"{}")
@@ -107,7 +107,7 @@ def test_a_write_that_fails_is_told_once_and_refused_ever_after(tmp_path: Path):
     assert len(bodies(tmp_path / "j")) == 1
 
 
-def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path):
+def test_a_folder_that_cannot_be_written_is_reported(tmp_path: Path):
     with pytest.raises(RunFolderError, match="cannot be written"):
         Journal(Path("/proc/self/journal"))
 
@@ -176,7 +176,7 @@ def test_what_a_loop_that_has_ended_left_is_written_by_the_thread(tmp_path: Path
     assert bodies(tmp_path / "j") == [{"n": 1}, {"n": 2}]
 
 
-async def test_a_turn_that_cannot_be_written_is_told_and_the_next_append_refused(tmp_path: Path):
+async def test_a_turn_that_cannot_be_written_is_reported_and_the_next_append_refused(tmp_path: Path):
     told: list[OSError] = []
     journal = Journal(tmp_path / "j", on_error=told.append)
     journal._file.close()

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from synth.texts.thoughts import TABLE, Mark, Split, control_tokens, half_tags, split_thought
+from synth.texts.control import control_tokens, half_tags
+from synth.texts.marks import TABLE, Mark
+from synth.texts.thoughts import Split, split_thought
 
 THOUGHT = "First I add 2 and 2. That could be 5, no, it is 4."
 RESPONSE = "Two and two make four.\nThe answer is 4."

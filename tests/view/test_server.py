@@ -140,7 +140,7 @@ def test_overview_is_counted_once_and_again_when_the_run_has_grown(tmp_path: Pat
 def test_lists_do_not_wait_for_what_is_counted(finished: Path):
     import threading
 
-    from synth.view.server import Served
+    from synth.view.pages import Served
 
     served = Served(finished, None, "human:Ann")
     begun, go_on = threading.Event(), threading.Event()
@@ -224,7 +224,7 @@ def test_a_condition_that_never_ends_is_stopped(finished: Path, monkeypatch: pyt
     live.close()
 
 
-def test_wrong_conditions_and_places_are_told(served: Client):
+def test_wrong_conditions_and_places_are_reported(served: Client):
     status, _, text = served.ask("/browse/rationales?where=" + quote("<b>nope</b> ="))
     assert status == 400
     assert "DuckDB says" in text

@@ -1,13 +1,9 @@
 /* Where steps are labelled (`step_correct`): does the review find the first wrong one, and pass what has none. F1 is their harmonic mean. */
-WITH gold AS (
-  SELECT target, min(part.index) FILTER (value < 0.5) + 1 AS first_wrong FROM scores WHERE name = 'step_correct' GROUP BY 1
+WITH marked AS (
+  SELECT target, coalesce(min(part.index) FILTER (value < 0.5), -1) AS first_wrong FROM scores WHERE name = 'step_correct' GROUP BY 1
 ), said AS (
-  SELECT g.first_wrong, o.value AS own, f.value AS own_first_wrong FROM gold g
-  LEFT JOIN scores o ON o.target = g.target AND o.name = 'own'
-  LEFT JOIN scores f ON f.target = g.target AND f.name = 'own_first_wrong'
-), shares AS (
-  SELECT avg((own_first_wrong IS NOT DISTINCT FROM first_wrong)::INT) FILTER (first_wrong IS NOT NULL) AS found,
-    avg((coalesce(own > 0.5, false))::INT) FILTER (first_wrong IS NULL) AS passed
-  FROM said
-)
-SELECT found, passed, CASE WHEN found + passed > 0 THEN 2 * found * passed / (found + passed) ELSE 0 END AS f1 FROM shares
+  SELECT m.first_wrong, CASE WHEN o.value > 0.5 THEN -1 ELSE f.value::BIGINT - 1 END AS own FROM marked m
+  LEFT JOIN scores o ON o.target = m.target AND o.name = 'own'
+  LEFT JOIN scores f ON f.target = m.target AND f.name = 'own_first_wrong'
+), found AS (SELECT first_error(list(own), list(first_wrong), NULL) AS e FROM said)
+SELECT e.on_erroneous AS found, e.on_correct AS passed, e.f1 AS f1 FROM found

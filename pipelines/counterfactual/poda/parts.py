@@ -230,8 +230,8 @@ class AnalyseOptions(synth.ModelStep):
             problem = request.task.problem
             text, steps, spans = write_analysis(reply.value)
             response, span = state_answer(text, reply.value.answer, kind="choice", choices=problem.choices)
-            told = solution_of(response, span)  # without a sentence that states the answer, wherever that stands
-            if told[: spans[-1][1]] != text[: spans[-1][1]]:
+            solution = solution_of(response, span)  # without a sentence that states the answer, wherever that stands
+            if solution[: spans[-1][1]] != text[: spans[-1][1]]:
                 spans = None
             made.append(
                 self.derive(
@@ -329,7 +329,7 @@ class _Passage(synth.Reply):
 class Counterfactual(synth.ModelStep):
     """For each wrong option of a problem whose analysis is right, write a passage in which it is the right one.
 
-    Premises that fit the option are invented, put beside those of the original that may stay, and told as a passage.
+    Premises that fit the option are invented, put beside those of the original that may stay, and written as a passage.
     Question and options stay as they are, word for word; the new answer is that option until somebody has verified it.
     The derived problem has the scores `changed` (share of words that differ) and `copied` (1 where the passage holds the
     option word for word, so that whoever looks for it need not read; only asked of options of three words or more), and

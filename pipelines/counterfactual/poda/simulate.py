@@ -17,11 +17,11 @@ def analyse(request, rng, world):
     premises = [f"It says {total(rng)}.", f"And {total(rng)}."]
     cited = [1 if relation == "supported" else 2 for relation in relations]
     if request.task.format == "json":
-        told = [
+        options = [
             {"analysis": f"So it is {r}.", "relation": r, "premises": [n]}
             for r, n in zip(relations, cited, strict=True)
         ]
-        return {"premises": premises, "options": told, "conclusion": f"It is {answer}.", "answer": answer}
+        return {"premises": premises, "options": options, "conclusion": f"It is {answer}.", "answer": answer}
     listed = "\n".join(f"{i}. {p}" for i, p in enumerate(premises, 1))
     blocks = "\n".join(
         f"{a}) So it is.\nRelation: {r} by {n}" for a, r, n in zip(letters, relations, cited, strict=True)
@@ -31,7 +31,7 @@ def analyse(request, rng, world):
 
 @synth.simulates("counterfactual")
 def counterfactual(request, rng):
-    """Premises under which another option is right; or, where these are told, half of the passage and other words."""
+    """Premises under which another option is right; or, where these are written as a passage, half of the passage and other words."""
     task = request.task
     if "passage" in request.shape.model_fields:
         words = (task.problem.context or "").split()

@@ -52,7 +52,7 @@ class Rubric(NamedTuple):
 
     @property
     def best(self) -> str | None:
-        """The full mark; None where there are too many elements to tell."""
+        """The full mark; None where there are too many elements to find out."""
         reach = _reach(self.rule, tuple(e.name for e in self.elements))
         return max(reach, key=float) if reach else None
 
@@ -195,7 +195,7 @@ class _Child(NamedTuple):
 
 
 class RubricTree(synth.ModelStep):
-    """Decide the elements of a marking scheme one by one by votes, and branch where the voters disagree.
+    """Decide the elements of a rubric one by one by votes, and branch where the voters disagree.
 
     Each element is a level. Where all votes agree there is one child, else two, weighted by their shares; the weight of
     a path is the product. Each decision is justified by a quotation, looked up in the text. A leaf has the mark the rule
@@ -276,8 +276,8 @@ class RubricTree(synth.ModelStep):
             made += [self._undecided(path, element, problem) for path in lost]
             heavy = sorted(children, key=lambda c: -c.weight)[: self.max_leaves]  # stable
             going = [c for c in heavy if c.weight >= self.min_path_weight]
-            told = await asyncio.gather(*(self._justification(c, element, problem, unit) for c in going))
-            why = dict(zip(map(id, going), told, strict=True))
+            justifications = await asyncio.gather(*(self._justification(c, element, problem, unit) for c in going))
+            why = dict(zip(map(id, going), justifications, strict=True))
             paths = []
             for child in children:
                 last = depth == len(elements) - 1

@@ -21,8 +21,8 @@ def decide(request, rng, world):
 def report(request, rng):
     """A report that states the grade of its path and quotes the answer."""
     grade = request.task.hint
-    told = f'The mark is {grade}, for it says "{quotation(request.task.problem, rng)}".'
-    return {"rationale": told, "mark": str(grade), "suggestion": "Say more."}
+    rationale = f'The mark is {grade}, for it says "{quotation(request.task.problem, rng)}".'
+    return {"rationale": rationale, "mark": str(grade), "suggestion": "Say more."}
 
 
 def quotation(problem, rng):

@@ -73,7 +73,7 @@ class Search(SearchOptions):
             return [*self._of_omega(omega), self._end(growth, ended, len(omega.states) - 1 + len(omega.searched))]
         ended = await self._grow(growth)
         nodes = [branch.record(backed_up=self._backed_up) for branch in growth.branches]
-        if self.keeps and (self.verifier != ANSWER or problem.answer is not None):
+        if self.keeps and (self.verifier != ANSWER or problem.checkable):
             await outcomes(growth)
         solutions = self._solutions(growth) if self.keeps else []
         return [*nodes, *solutions, self._end(growth, ended, len(nodes))]

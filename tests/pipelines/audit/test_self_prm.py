@@ -12,7 +12,9 @@ from methods import near, preset
 from support import ROOT, ask, run, write_rows, yaml_file
 
 import synth as package
+from synth.audit import add_functions
 from synth.models import ScriptedModel, World
+from synth.store.database import open_store
 
 REPLAY = """
 pipeline: my/replay
@@ -20,18 +22,20 @@ imports: [rationale, score.correct, score.reward]
 extends: audit/self-prm
 replace:
   self_review: {step: score, score: own, value: score.reward}
-override: {solve: null, verify_answer: null, vote: {of: null}, majority: {of: null}, best: {of: null}, filtered: {of: null},
-  oracle: {of: null}, hard_negatives: {of: null}, right: {of: null}}
+override: {solve: null, verify_answer: null, vote: {of: null}, majority: {of: null}, filtered: {of: null},
+  hard_negatives: {of: null}, right: {of: null}}
 """
 
 
 def table(folder: Path, name: str) -> list[tuple[Any, ...]]:
     """A table of the method: a file of SQL in its folder."""
-    return ask(folder, (ROOT / "pipelines" / "audit" / "self-prm" / f"{name}.sql").read_text())
+    with open_store(folder) as store:
+        add_functions(store)
+        return store.sql((ROOT / "pipelines" / "audit" / "self-prm" / f"{name}.sql").read_text()).fetchall()
 
 
 def policies(folder: Path) -> dict[str, float]:
-    return {name.removeprefix("pick_"): accuracy for name, accuracy, _ in table(folder, "policies")}
+    return {name: accuracy for name, accuracy, _ in table(folder, "policies")}
 
 
 def yes_no(path: Path, n: int) -> Path:
@@ -153,7 +157,7 @@ async def test_first_errors_that_people_marked_are_found_at_a_known_rate(data: P
             verdict, step = "wrong", at + 1 if rng.random() < 0.6 else at + 2
         return json.dumps({"why": "So.", "verdict": verdict, "first_wrong_step": step})
 
-    others = ("solve", "verify_answer", "pass_rate", "vote", "score", "majority", "best", "filtered", "oracle")
+    others = ("solve", "verify_answer", "pass_rate", "vote", "score", "majority", "filtered")
     head = "pipeline: my/replay\nimports: [rationale, score.step_correct]\nextends: audit/self-prm\n"
     nulls = ", ".join(f"{name}: null" for name in (*others, "hard_negatives", "right"))
     made = yaml_file(tmp_path / "p.yaml", f"{head}override: {{{nulls}}}\n")

@@ -464,7 +464,7 @@ async def test_only_right_analyses_are_gone_on_from_and_refusals_fail_one_option
         ({"choices": ["p"]}, "only one choice"),
     ],
 )
-def test_what_cannot_be_used_is_told_before_anything_is_asked(tmp_path: Path, change, what):
+def test_what_cannot_be_used_is_reported_before_anything_is_asked(tmp_path: Path, change, what):
     row = {"question": "Which?", "context": "It is so.", "choices": list(ATOMS), "answer": "A", **change}
     rows = write_rows(tmp_path / "in.jsonl", [row])
     done = synth("run", "poda", "--input", rows, "--run", tmp_path / "run", "--model", "scripted", check=2)

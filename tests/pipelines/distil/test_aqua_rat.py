@@ -1,4 +1,4 @@
-"""distil/aqua-rat (arXiv:1705.04146): letters that solutions state, and sums that hold, fail or cannot be told."""
+"""distil/aqua-rat (arXiv:1705.04146): letters that solutions state, and sums that hold, fail or are not known to."""
 
 from __future__ import annotations
 

@@ -190,7 +190,7 @@ async def test_reviewers_that_refuse_or_speak_no_number(tmp_path: Path):
     assert ask(tmp_path / "run", "SELECT count(*) FROM kept_rationales") == [(0,)]
 
 
-def test_one_model_cannot_review_itself_and_is_told_before_the_run():
+def test_one_model_cannot_review_itself_and_is_reported_before_the_run():
     draft = read_pipeline("peer_review/mapd")
     draft.check_models({"student": STUDENT, "teachers": models(x=World())})
     alone = "x is the only reviewer, and may not review what is its own"

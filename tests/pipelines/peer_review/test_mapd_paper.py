@@ -132,7 +132,7 @@ async def test_without_the_gate_flawed_work_that_ends_in_the_gold_answer_passes_
     assert near(numberless["mapd-paper"], 0.5, 160)
 
 
-async def test_calibration_by_the_run_itself_asks_nothing_anew(tmp_path: Path):
+async def test_calibration_by_the_run_itself_asks_nothing_again(tmp_path: Path):
     rows = sums(tmp_path / "in.jsonl", 40)
     three = models(x=World(solve_rate=0.7, specificity=0.99, sensitivity=0.1), y=World(), z=World(specificity=0.5))
     asked = {"student": STUDENT, "teachers": three}

@@ -96,7 +96,7 @@ async def test_what_is_looked_at_is_the_thought_where_there_is_one(tmp_path: Pat
 
 
 @pytest.mark.parametrize(("rule", "text"), [(LANGUAGE, "1 + 1 = 2"), ("keywords:existence", "So it is.")])
-async def test_what_cannot_be_told_is_no_pass(tmp_path: Path, rule: str, text: str):
+async def test_what_is_not_known_is_no_pass(tmp_path: Path, rule: str, text: str):
     """A language of too few letters, and a rule that is not known, have no value, neither 1 nor 0."""
     assert await _verdict(tmp_path, rule, text) == (None, 0)
 

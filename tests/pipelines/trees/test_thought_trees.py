@@ -202,7 +202,7 @@ async def test_the_whole_pipeline_keeps_faithful_reports_and_pairs_siblings(tmp_
     } == {True, False}
 
 
-async def test_what_is_pruned_is_told(tmp_path: Path):
+async def test_what_is_pruned_is_reported(tmp_path: Path):
     few = preset(
         tmp_path / "p.yaml",
         tree={"justify": False, "max_leaves": 3, "min_path_weight": 0.12},
@@ -293,7 +293,7 @@ async def test_a_branch_sees_the_decisions_taken_on_it(tmp_path: Path):
         (None, "1", "has no elements"),
     ],
 )
-def test_a_rubric_that_cannot_be_used_is_told_before_anything_is_asked(tmp_path: Path, rubric, answer, what):
+def test_a_rubric_that_cannot_be_used_is_reported_before_anything_is_asked(tmp_path: Path, rubric, answer, what):
     good = {"question": "Q", "context": "c", "answer": "1", "rubric": {"elements": ["A?"]}}
     rows = write_rows(tmp_path / "in.jsonl", [good, {**good, "context": "d", "answer": answer, "rubric": rubric}])
     done = synth("run", "thought-trees", "--input", rows, "--run", tmp_path / "run", "--model", "scripted", check=2)
@@ -302,7 +302,7 @@ def test_a_rubric_that_cannot_be_used_is_told_before_anything_is_asked(tmp_path:
     assert not (tmp_path / "run" / "journal").exists()
 
 
-def test_an_empty_context_is_told_before_anything_is_asked(tmp_path: Path):
+def test_an_empty_context_is_reported_before_anything_is_asked(tmp_path: Path):
     row = {"question": "Q", "context": " ", "answer": "1", "rubric": {"elements": ["A?"]}}
     done = synth(
         "run",

@@ -1,4 +1,4 @@
-"""rlvr/klear-curate (arXiv:2508.07629): gold answers by majority, problems between always and never, solutions by difficulty."""
+"""rlvr/klear (arXiv:2508.07629): gold answers by majority, problems between always and never, solutions by difficulty."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from methods import near, preset
 from support import ask, run, sums, write_rows
 
 from synth.models import ScriptedModel
+from synth.sandbox import why_none
 
-NAME = "rlvr/klear-curate"
+NAME = "rlvr/klear"
 BENCHMARK = Path(__file__).parents[3] / "pipelines" / NAME / "benchmark.jsonl"
 
 
@@ -73,7 +74,9 @@ async def test_what_the_policy_always_or_never_solves_is_rejected(tmp_path: Path
     """The rate is that of the policy: the teacher is always right here, and never counted."""
     found = await kept(tmp_path, sums(tmp_path / "in.jsonl", 1), lambda *_: True, lambda _p, s, _r: s < of_eight)
     assert len(found) == stays
-    rates = ask(tmp_path / "run", "SELECT step, value FROM scores WHERE name = 'pass_rate' ORDER BY 1")
+    rates = ask(
+        tmp_path / "run", "SELECT step, value FROM scores WHERE name IN ('pass_rate', 'teacher_rate') ORDER BY 1"
+    )
     assert rates == [("policy_rate", of_eight / 8), ("teacher_rate", 1.0)]
 
 
@@ -116,6 +119,37 @@ async def test_the_same_question_is_kept_once(tmp_path: Path):
     ]
     rows = write_rows(tmp_path / "in.jsonl", [{"question": q, "answer": "4"} for q in questions])
     assert len(await kept(tmp_path, rows, lambda *_: True, half)) == 1
+
+
+@pytest.mark.skipif(why_none() is not None, reason="there is no sandbox here")
+async def test_problems_in_code_are_verified_by_their_tests(tmp_path: Path):
+    """Fewer than 16 tests are too few; a majority of the teacher's programs must pass all; 4 of 16 tests are a grade of 0.25."""
+
+    def row(name: str, tests: int) -> dict:
+        asked = [{"call": f"{name}({n})", "expected": n + 1} for n in range(tests)]
+        return {"question": f"Write a function {name} that adds one to its argument.", "tests": asked}
+
+    rows = [row("few", 15), row("good", 16), row("half", 16), row("never", 16)]
+    right, partly = "return n + 1", "return n + 1 if n < 4 else 0"
+
+    def program(request, share: dict[str, int]) -> str:
+        name = request.task.problem.question.split()[3]
+        body = right if request.sample < share[name] else partly
+        return f"Sample {request.sample}.\n```python\ndef {name}(n):\n    {body}\n```"
+
+    teacher = ScriptedModel(lambda r, _: program(r, {"good": 9, "half": 8, "never": 0}), name="teacher")
+    policy = ScriptedModel(lambda r, _: program(r, {"good": 4}), name="policy")
+    path = write_rows(tmp_path / "in.jsonl", rows)
+    await run(preset(tmp_path / "p.yaml", NAME), path, tmp_path / "run", {"teacher": [teacher], "policy": [policy]})
+    assert ask(tmp_path / "run", "SELECT question FROM kept_problems") == [(rows[1]["question"],)]
+    reasons = ask(
+        tmp_path / "run", "SELECT step, count(*) FROM rejections WHERE target_table = 'problems' GROUP BY 1 ORDER BY 1"
+    )
+    assert reasons == [("gold_is_sound", 2), ("tests_suffice", 1)]
+    wrong = ask(tmp_path / "run", "SELECT DISTINCT reason FROM scores WHERE label = 'wrong' ORDER BY 1")
+    assert wrong == [(f"12 of 16 tests failed; test 5: {name}(4) is 0, not 5",) for name in ("good", "half", "never")]
+    # 16 runs for each of the two different programs of a problem: programs that are equal run once.
+    assert ask(tmp_path / "run", "SELECT count(*) FROM executions") == [(16 * 2 * 2 + 16,)]
 
 
 @pytest.mark.data
