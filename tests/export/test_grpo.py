@@ -98,6 +98,11 @@ def test_label_free_rows(mixed: Path, tmp_path: Path):
     assert by_column(said, **columns) == [0.75, 0.75, 0.75, 0.25]
 
 
+def test_another_label_free_reward_is_of_all_that_name_none(mixed: Path, tmp_path: Path):
+    rows, _ = exported(mixed, tmp_path, label_free=True, reward="majority")
+    assert {rows[asked]["reward"] for asked in ("What do most say?", "Which?")} == {"synth.rewards.majority"}
+
+
 def test_another_reward_for_those_that_name_none(mixed: Path, tmp_path: Path):
     rows, _ = exported(mixed, tmp_path, reward="length_band", reward_args={"high": 3})
     assert (rows["Which?"]["reward_args"], rows["Short?"]["reward_args"]) == ('{"high":3}', '{"high":8}')

@@ -32,7 +32,7 @@ __all__ = ["Grpo"]
 REWARD = "synth.rewards.by_column"
 """The function that rewards the completions of all rows: by what each names."""
 LABEL_FREE = "majority_share"
-"""The reward of a problem without a gold answer, where it names none."""
+"""The reward of a problem without a gold answer that names none, where that of the export needs one."""
 SINGLE = {"verifiers", "openrlhf"}
 """Trainers that show a reward one completion at a time."""
 
@@ -149,10 +149,11 @@ class Grpo(Format):
         """
         if (own := _json(row["reward"])) is not None:
             name, args = own["name"], dict(own.get("args") or {})
-        elif row["answer"] is None:
-            name, args = LABEL_FREE, {}
         else:
             name, args = options.reward, dict(options.reward_args)
+            known = self._named(name)
+            if row["answer"] is None and known is not None and "answer" in known.needs:
+                name, args = LABEL_FREE, {}
         named = self._named(name, f"the reward of {row['id']}")
         if named is not None:
             for field in _OF_PROBLEM:
