@@ -50,6 +50,7 @@ from synth.render.differences import differences
 from synth.render.inert import brief, inert, inert_lines, plain, restored
 from synth.render.pages import as_html, stated
 from synth.rewards import segments_penalty, think_format
+from synth.sandbox.missing import is_missing
 from synth.sources.chats import context_of, question_of, reply_of, thought_of
 from synth.sources.formats import math_shepherd_steps, prm800k_steps, turns
 from synth.sources.json_values import parse_json
@@ -101,6 +102,7 @@ from synth.verify.kinds.listed import end_of_values
 from synth.verify.latex import last_box, repair_escapes, unwrap
 from synth.verify.numbers import find_numbers, is_number, last_number, read_number, read_scaled
 from synth.verify.places import own_part, statements
+from synth.verify.programs import continued, defines, find_program, same_output
 from synth.verify.reading import plain_statement, without_display
 from synth.verify.rouge import rouge_l
 from synth.verify.scripts import to_halfwidth
@@ -436,6 +438,18 @@ FUNCTIONS: dict[str, tuple[str, Callable[[str], object]]] = {
     "synth.texts.personal_data.personal_data": ("data", lambda t: personal_data(t, ("US",))),
     "synth.texts.phrases.boilerplate": ("data", boilerplate),
     "synth.texts.phrases.refusal": ("data", refusal),
+    "synth.verify.programs.find_program": (
+        "steps",
+        lambda t: (find_program(t), find_program("```python\n" + t), find_program(t + "<answer>" + t, "f")),
+    ),
+    "synth.verify.programs.find_program fences": ("any", lambda t: find_program("```\n".join(t), "f")),
+    "synth.verify.programs.continued": ("any", lambda t: (continued(t, f"def f(x):\n{t}", "f"), continued(t, t, "f"))),
+    "synth.verify.programs.defines": ("any", lambda t: defines(t, "f")),
+    "synth.verify.programs.same_output": ("any", lambda t: same_output(t, t + " \n")),
+    "synth.sandbox.missing.is_missing": (
+        "any",
+        lambda t: (is_missing("TypeError", t), is_missing("AttributeError", f"'{t}'")),
+    ),
     "synth.texts.repetition.repeated_share": ("any", repeated_share),
     "synth.texts.control.control_tokens": ("thoughts", control_tokens),
     "synth.texts.control.half_tags": ("thoughts", half_tags),
@@ -578,6 +592,8 @@ BOUNDED_OTHERWISE = {
     "synth.render.differences.differences": "by synth.alignment: below",
     "synth.verify.mathematics.equivalent": "in a process that is ended: below",
     "synth.verify.compare.verify_answer": "extract_answer, then compare_answers",
+    "synth.verify.programs.same_value": "values of at most 1 MiB, nested at most 50 deep",
+    "synth.rewards.programs.tests_passed": "find_program; programs of bounded length and time",
     "synth.verify.verifiers.verify_by_answer": "compare_answers",
     "synth.measures.best_of_n.vote_of_n": "at most MOST_SUBSETS subsets",
     "synth.verify.verifiers.as_verdict": "looks at no text",

@@ -83,7 +83,7 @@ def test_partial_has_three_values_in_order():
     columns = {"answer": ["7"] * 3, "answer_kind": ["number"] * 3}
     said = ["The answer is 7.", "The answer is 8.", "I do not know."]
     assert partial(said, **columns) == [1.0, 0.2, 0.0]
-    assert partial(said, **columns, right=2, parsed=-0.5, none=-1) == [2.0, -0.5, -1.0]
-    for wrong in ({"parsed": 1.0}, {"none": 0.3}, {"right": 0.1}):
-        with pytest.raises(UserError, match="the reward partial has right"):
+    assert partial(said, **columns, full=2, parsed=-0.5, none=-1) == [2.0, -0.5, -1.0]
+    for wrong in ({"parsed": 1.0}, {"none": 0.3}, {"full": 0.1}):
+        with pytest.raises(UserError, match="the reward partial has full"):
             partial(said, **columns, **wrong)

@@ -149,14 +149,12 @@ def _written(tokens: Sequence[Token]) -> str:
     """An expression with a space on both sides of each operator."""
     text = ""
     for i, token in enumerate(tokens):
-        binary = token.kind == "operator" and i > 0 and tokens[i - 1].kind in {"number", "close", "postfix"}
-        text += (
-            f" {token.text} "
-            if binary
-            else f"({token.text})"
-            if token.text[:1] == "-" and token.kind == "number"
-            else token.text
-        )
+        follows = i > 0 and tokens[i - 1].kind in {"number", "close", "postfix"}
+        if follows and token.kind == "operator":
+            text += f" {token.text} "
+            continue
+        text += " * " if follows and token.kind in {"number", "open"} else ""
+        text += f"({token.text})" if token.text[:1] == "-" and token.kind == "number" else token.text
     return text
 
 

@@ -46,6 +46,7 @@ class Traced(Generator):
         """The problem with one change."""
         algorithm, given = item.world
         other = self.edit(algorithm, given, kind, random)
+        # The answers are compared here too, before lines are written: most edits are dropped.
         if other is None or (algorithm.solve(other) == item.answer) is not (kind == "same"):
             raise NotUnique
         made = self._item(algorithm, other)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Annotated, Any
@@ -87,8 +87,24 @@ class Pipeline(PipelineHead):
 
     @property
     def needs(self) -> frozenset[str]:
-        """Fields every problem must have."""
-        return frozenset().union(*(s.needed() for s in self.steps), {"answer"} if _hints(self.steps) else set())
+        """Fields every problem of the input must have. What is made of problems that steps derived asks nothing of the input."""
+        own = [step for index, step in enumerate(self.steps) if self._is_of_input(index)]
+        needed: set[str] = {"answer"} if _hints(own) else set()
+        filled: set[str] = set()
+        for step in own:
+            needed |= step.needed() - filled
+            filled |= step.fills
+        return frozenset(needed)
+
+    def _is_of_input(self, index: int) -> bool:
+        """Whether a step may work on a problem of the input, or on what was made of one."""
+        step, names = self.steps[index], {s.name: i for i, s in enumerate(self.steps[:index])}
+        for source in self.sources_of(index) or ("input",):
+            at = names.get(source)
+            makes_problems = at is not None and step.takes_type() is Problem and Problem in self.steps[at].gives_types()
+            if at is None or (not makes_problems and self._is_of_input(at)):
+                return True
+        return False
 
     def check_input(self, problem: Problem) -> str | None:
         """Why the pipeline cannot work on a problem of the input; None where it can."""
@@ -134,7 +150,7 @@ class Pipeline(PipelineHead):
         return content_id(self.described())
 
 
-def _hints(steps: tuple[Step, ...]) -> bool:
+def _hints(steps: Sequence[Step]) -> bool:
     return any(getattr(s, "hint", "none") == "answer" for s in steps)
 
 

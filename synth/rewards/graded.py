@@ -23,7 +23,7 @@ __all__ = ["action", "numeric_smooth", "ranking", "set_match"]
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
-_CALL = re.compile(r"\s*([\w ]{1,60}?)\s*\(([^()]{0,400})\)\s*")
+_CALL = re.compile(r"([\w ]{1,60})\(([^()]{0,400})\)")
 _MOST_ITEMS = 200
 """Items of a completion that are matched, at most: the work grows with the cube of their number."""
 
@@ -93,8 +93,8 @@ def set_match(completion: str, answer: str, *, two_parts: Share = 0.5, first_par
 
 def _parts(item: Value) -> tuple[object, ...]:
     """The keys of the parts of an item."""
-    if isinstance(item, str) and (call := _CALL.fullmatch(item)) is not None:
-        return (key(call[1]), *(key(part.strip()) for part in call[2].split(",") if part.strip()))
+    if isinstance(item, str) and (call := _CALL.fullmatch(item.strip())) is not None:
+        return (key(call[1].strip()), *(key(part.strip()) for part in call[2].split(",") if part.strip()))
     if isinstance(item, dict):
         return tuple(map(key, item.values()))
     return tuple(map(key, item)) if isinstance(item, list) else (key(item),)

@@ -29,11 +29,11 @@ def partial(
     answer_kind: AnswerKind | None = None,
     choices: str | Sequence[str] = (),
     *,
-    right: float = 1.0,
+    full: float = 1.0,
     parsed: float = 0.2,
     none: float = 0.0,
 ) -> float | None:
-    """`right` for each completion that states the gold answer, `parsed` for one that states another, and `none` where no answer can be read.
+    """`full` for each completion that states the gold answer, `parsed` for one that states another, and `none` where no answer can be read.
 
     The values are those that the code of arXiv:2402.05808 trains with. None where the row has no gold answer to compare with.
 
@@ -42,20 +42,20 @@ def partial(
         answer: the gold answer; for choices the letter.
         answer_kind: how they are compared; by their form if not given.
         choices: the options, as a list or as a JSON list.
-        right: reward of the gold answer.
+        full: reward of the gold answer.
         parsed: reward of another answer.
         none: reward without an answer.
 
     Raises:
         UserError: another answer would be worth as much as the gold one, or less than none.
     """
-    if not right > parsed >= none:
-        what = f"the reward partial has right {right}, parsed {parsed} and none {none}"
-        raise UserError(what, fix="give them in this order: right above parsed, and parsed at least none")
+    if not full > parsed >= none:
+        what = f"the reward partial has full {full}, parsed {parsed} and none {none}"
+        raise UserError(what, fix="give them in this order: full above parsed, and parsed at least none")
     label = judged(completion, answer, answer_kind, choices).label
     if label == "undecided":
         return None
-    return right if label == "right" else none if label == "unparsed" else parsed
+    return full if label == "right" else none if label == "unparsed" else parsed
 
 
 @reward(own=True)

@@ -23,14 +23,14 @@ def tags(
     prefilled: bool = False,
     form: float = 1.0,
     no_form: float = -1.0,
-    right: float = 2.0,
+    full: float = 2.0,
     wrong: float = -1.5,
     none: float = -2.0,
 ) -> float | None:
     """A reward of the form and of the answer: by default 3, -0.5, -1 or -3 (arXiv:2502.14768).
 
     The form is right where `<think>`, `</think>`, `<answer>` and `</answer>` each stand once and in this order. It counts `form`, and then the
-    answer within its tags counts `right`, `wrong`, or `none` where it cannot be read. Without the form a completion has `no_form + none`, whatever
+    answer within its tags counts `full`, `wrong`, or `none` where it cannot be read. Without the form a completion has `no_form + none`, whatever
     else it says: outside of tags nothing is an answer. None where the row has no gold answer that can be compared.
 
     Args:
@@ -41,7 +41,7 @@ def tags(
         prefilled: whether the prompt ends in `<think>`, so that completions begin within the thought.
         form: what the right form counts.
         no_form: what a wrong form counts.
-        right: what a right answer counts.
+        full: what a right answer counts.
         wrong: what a wrong answer counts.
         none: what an answer that cannot be read counts.
     """
@@ -55,4 +55,4 @@ def tags(
     label = judged(f"<answer>{said}</answer>", answer, answer_kind, choices).label
     if label == "undecided":
         return None
-    return form + {"right": right, "wrong": wrong}.get(label, none)
+    return form + {"right": full, "wrong": wrong}.get(label, none)

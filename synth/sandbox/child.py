@@ -68,4 +68,5 @@ def main(job_fd: int, result_fd: int) -> None:
     os._exit(0)
 
 
-main(int(sys.argv[1]), int(sys.argv[2]))
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))

@@ -7,15 +7,19 @@ from importlib.util import find_spec
 from random import Random
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from synth.constraints import Composition, draw_constraints, named, question_with
 from synth.models import Model
-from synth.records import Problem, UnitRecord, content_id
+from synth.records import Problem, Reward, UnitRecord, content_id
 from synth.steps.step import Step
 from synth.steps.unit import Unit
 
 __all__ = ["Constrain"]
+
+
+_OWN = {"id", "unit", "step", "question", "constraints", "meta", "parent"}
+"""Fields that a derived problem does not have of the one it was derived from."""
 
 
 def _known(name: str) -> str:
@@ -32,16 +36,31 @@ Named = Annotated[str, AfterValidator(_known)]
 """An id of the catalogue, or a group: what stands before the colon."""
 
 
+class ConstraintReward(BaseModel):
+    """How completions are rewarded for complying; the options of `synth.rewards.constraints`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    scale: Annotated[float, Field(gt=0, le=100)] = 1.0
+    """What complying with all constraints is worth."""
+    table: bool = False
+    """2 for all constraints, -2 for none, else the share (arXiv:2506.01413)."""
+    think: bool = False
+    """Whether a reply without a thought earns as little as one that complies with nothing."""
+
+
 class Constrain(Step):
     """Derive problems that ask for constraints of the catalogue beside the answer, such as a length, a form or words that may not be used.
 
     Constraints of one problem never contradict each other, and a text that complies with all of them was made and checked for each. The question says them
     in words; `constraints` of the new problem has them for checkers. With `levels: all` the problem of each level has one constraint more
-    than the one before (`meta.level`, from 1), as in arXiv:2508.02150. Compositions are those of arXiv:2506.01413. The answer stays what it is.
+    than the one before (`meta.level` from 1, `stage` from 0), as in arXiv:2508.02150. Compositions are those of
+    arXiv:2506.01413. The answer stays what it is; the reward of a problem without one is `constraints`.
     """
 
     takes: ClassVar[type[UnitRecord]] = Problem
     gives: ClassVar[tuple[type[UnitRecord], ...]] = (Problem,)
+    fills: ClassVar[frozenset[str]] = frozenset({"constraints"})
 
     step: Literal["constrain"] = "constrain"
     count: Annotated[int, Field(ge=1, le=12)] = 3
@@ -62,6 +81,8 @@ class Constrain(Step):
     `selection`, one or another by a condition on the question."""
     soft: Annotated[int, Field(ge=0)] = 0
     """Every so many-th constraint is one that only a judge can decide, such as a tone; 0 for none."""
+    reward: ConstraintReward | None = None
+    """Options of the reward `constraints`, which is then that of every problem it makes. Without it that of problems without an answer alone."""
     seed: int = 0
     """Another number gives other constraints."""
 
@@ -104,7 +125,12 @@ class Constrain(Step):
             added = drawn[:level]
             if not added:
                 continue
-            fields = problem.model_dump(exclude={"id", "unit", "step", "question", "constraints", "meta", "parent"})
+            fields = {name: getattr(problem, name) for name in Problem.model_fields if name not in _OWN}
+            if self.reward is not None or (problem.answer is None and problem.reward is None):
+                args = {} if self.reward is None else self.reward.model_dump(mode="json", exclude_defaults=True)
+                fields["reward"] = Reward(name="constraints", args=args)
+            if self.levels == "all":
+                fields["stage"] = level - 1
             yield self.derive(
                 Problem,
                 [problem],

@@ -49,7 +49,7 @@ class Mask(Step):
     step: Literal["mask"] = "mask"
     spans: Annotated[int, Field(ge=1, le=100)] = 4
     """Problems of each passage, at most."""
-    of: Literal["names", "numbers", "words"] = "names"
+    hide: Literal["names", "numbers", "words"] = "names"
     """What is hidden. `names`: words with a capital letter inside a sentence, together with those that follow; `numbers`: numbers as they are
     written; `words`: any words, up to `words` in a row."""
     words: Annotated[int, Field(ge=1, le=10)] = 3
@@ -67,7 +67,7 @@ class Mask(Step):
         if MASK in passage:
             return
         chosen: list[Span] = []
-        for span in spans_to_hide(passage, self.of, self.words, Random(f"{self.seed}/{passage}")):
+        for span in spans_to_hide(passage, self.hide, self.words, Random(f"{self.seed}/{passage}")):
             if len(chosen) == self.spans:
                 break
             if all(span[1] <= start or end <= span[0] for start, end in chosen):
@@ -79,9 +79,9 @@ class Mask(Step):
                 question=self.question,
                 context=hidden(passage, (start, end)),
                 answer=passage[start:end],
-                answer_kind="number" if self.of == "numbers" else "text",
+                answer_kind="number" if self.hide == "numbers" else "text",
                 media=problem.media,
-                meta={**problem.meta, "mask": {"start": start, "end": end, "of": self.of}},
+                meta={**problem.meta, "mask": {"start": start, "end": end, "by": self.hide}},
                 parent=problem.id,
                 source=problem.source,
             )

@@ -88,9 +88,18 @@ class Prefixes(Step):
         total, found = len(rationale.steps), []
         for start, given in starts(total, self.stages, whole=self.whole):
             if given or (self.curriculum == "staged" and self.target == "rest"):
-                states = given < total and Beginning.of(rationale, given).states_answer(problem)
+                states = given < total and (
+                    Beginning.of(rationale, given).states_answer(problem) or self._is_after_answer(rationale, given)
+                )
                 found.append(((start, given), states))
         return found
+
+    def _is_after_answer(self, rationale: Rationale, given: int) -> bool:
+        """Whether the statement of the answer stands before the step that is wanted."""
+        spans, statement = rationale.step_spans, rationale.answer_span
+        if self.target == "rest" or spans is None or statement is None or rationale.steps_of_thought:
+            return False
+        return statement[1] <= spans[given][0]
 
     def _begun(self, problem: Problem, rationale: Rationale, start: int, given: int) -> Problem:
         total = len(rationale.steps)

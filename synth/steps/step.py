@@ -45,6 +45,8 @@ class Step(BaseModel, ABC):
     """Types of record among `gives` that later steps work on only where their `of` names this step."""
     needs: ClassVar[frozenset[str]] = frozenset()
     """Fields of the problem without which it cannot work, such as `answer`."""
+    fills: ClassVar[frozenset[str]] = frozenset()
+    """Fields that the problems have which it makes, so that those of the input may lack them where a later step needs them."""
     names_steps: ClassVar[tuple[str, ...]] = ("of",)
     """The options that name earlier steps: a name, or a list of names."""
 

@@ -18,13 +18,14 @@ class VerifyConstraints(Step):
     """Score each rationale on every constraint of its problem, 1 or 0, by code: the name of a score is the id with `_` for `:`, such as
     `punctuation_no_comma`. Null where the checker cannot say (a language that cannot be detected; what only a judge decides).
 
-    `constraints` is the share of those that have a value, `constraints_all` 1 where all are 1 and 0 where one is 0. Both are null where the problem
-    has no constraints. A constraint on the reasoning looks at the thought, or of a reply without one at what the response says before its answer; where a
-    provider hides or summarises the thought it is null.
+    `constraints` is the share of those that have a value, `constraints_all` 1 where all are 1 and 0 where one is 0. A constraint on the
+    reasoning looks at the thought, or of a reply without one at what the response says before its answer; where a provider hides or
+    summarises the thought it is null.
     """
 
     takes: ClassVar[type[UnitRecord]] = Rationale
     gives: ClassVar[tuple[type[UnitRecord], ...]] = (Score,)
+    needs: ClassVar[frozenset[str]] = frozenset({"constraints"})
 
     step: Literal["verify_constraints"] = "verify_constraints"
     score: ScoreName = "constraints"

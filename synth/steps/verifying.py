@@ -22,7 +22,7 @@ from synth.sandbox import Limits, why_none
 from synth.steps.programs import CODE, PROGRAM, Running, verify_by_program, verify_by_tests
 from synth.steps.step import Step
 from synth.steps.unit import Unit
-from synth.verify import ANSWER, Verdict, Verifier, all_verifiers, as_verdict, kind_of, verify_by_answer
+from synth.verify import ANSWER, CONSTRAINTS, Verdict, Verifier, all_verifiers, as_verdict, kind_of, verify_by_answer
 
 __all__ = ["VerifyingStep"]
 
@@ -49,7 +49,7 @@ class VerifyingStep(Step):
     """Set by the loader: verifiers of the pipeline's own Python, by name."""
 
     def needed(self) -> frozenset[str]:
-        needs = {ANSWER: {"answer"}, PROGRAM: {"answer"}, CODE: {"tests"}}
+        needs = {ANSWER: {"answer"}, PROGRAM: {"answer"}, CODE: {"tests"}, CONSTRAINTS: {"constraints"}}
         return super().needed() | needs.get(self.verifier, set())
 
     def known_verifiers(self) -> Mapping[str, Verifier | None]:

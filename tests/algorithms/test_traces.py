@@ -89,6 +89,20 @@ def test_other_lines_are_not_read(name: str, text: str):
     assert state is None or form.read(form.say(state)) == state
 
 
+def test_a_line_without_end_is_not_read():
+    """A line of a true form, but of 30,000 letters."""
+    numbers = tuple(range(10**9, 10**9 + 2_500))
+    form = InsertionSort.form
+    line = form.say(
+        InsertionSort()
+        .after(Unsorted(numbers=(1,)), InsertionSort().first(Unsorted(numbers=(1,))), 1)
+        ._replace(sorted=numbers)
+    )
+    assert len(line) > 20_000
+    assert form.read(line) is None
+    assert form.read(form.say(form.read("Insert number 1, 5: 5.")._replace(sorted=numbers[:1_000]))) is not None
+
+
 @pytest.mark.parametrize("length", range(1, 9))
 def test_parity_brackets_and_sorts_of_all_short_sequences(length: int):
     """Exhaustive: counting bits, removing pairs, and Python's own sort say the same."""

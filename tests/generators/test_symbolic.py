@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import permutations, product
 
 import pytest
 from corpus_view import View
@@ -60,9 +61,7 @@ def test_examples_without_a_chain_hold_no_word_of_it():
 
 def test_a_hidden_rule_is_given_away():
     """Every graph that fits the examples gives the answer: all of them tried here by another way."""
-    from itertools import permutations, product
-
-    for row in rows(rule="hidden", inputs=3, chain=2, examples="1-3", power=1, place="1-3", letters=4, size=24):
+    for row in rows(rule="hidden", inputs=3, chain=2, examples="1-2", power=2, place="1-4", letters=2, size=60):
         given = row["instance"]
         assert "word 4 of words" not in row["question"]
         answers = set()

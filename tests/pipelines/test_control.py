@@ -266,7 +266,9 @@ def test_feedback_review_of_mapd_is_turned_on_by_two_options(tmp_path: Path):
     assert any("'feedback_review', which is disabled" in f.what for f in read_pipeline(str(half)).findings)
 
 
-DOCUMENT = "".join((ROOT / "docs" / name).read_text() for name in ("pipelines.md", "process.md", "search.md"))
+DOCUMENT = "".join(
+    (ROOT / "docs" / name).read_text() for name in ("pipelines.md", "process.md", "search.md", "rlvr.md")
+)
 PROMPTS = dict(
     zip(("listen.j2", "judge_steps.j2"), re.findall(r"```jinja\n(.*?)```", DOCUMENT, re.DOTALL), strict=True)
 )

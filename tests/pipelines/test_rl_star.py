@@ -11,6 +11,9 @@ import pytest
 from methods import near
 from support import ask, endpoint, reply, synth, write_rows, yaml_file
 
+import synth as package
+from synth.audit import run_audits
+
 PIPELINE = """
 pipeline: my/chain
 roles: {student: adds up}
@@ -126,3 +129,20 @@ def test_rounds_follow_the_formula(tmp_path: Path, states: int, steps: int, p: f
         assert before < p / 2
     else:
         assert abs(before - p) < 0.08
+
+
+@pytest.mark.data
+def test_nine_released_models_beat_chance(data: Path, tmp_path: Path):
+    """Their answers to questions of MMLU-Pro, without a call: the weakest is 23 points above a guess, and surely so."""
+    made = yaml_file(
+        tmp_path / "p.yaml",
+        "pipeline: my/replay\nextends: rlvr/alphamed\nimports: [rationale, score.correct]\n"
+        "override: {try: null, verify_answer: null, right: {of: null}}\n",
+    )
+    package.run(
+        str(made), data / "mmlu_pro_outputs.jsonl", tmp_path / "run", mapping="solutions/mmlu-pro", skip_invalid=True
+    )
+    (verdict,) = run_audits(tmp_path / "run", only=["beats_chance"])
+    assert (verdict.status, verdict.n) == ("passed", 159)
+    assert verdict.value == pytest.approx(0.156, abs=0.001)
+    assert verdict.note.endswith(": +23.0 points, give or take 7.4")

@@ -13,7 +13,7 @@ from support import ask, run, write_rows
 
 import synth
 from synth.constraints import conflicts, satisfying_text
-from synth.errors import PipelineError
+from synth.errors import InputError, PipelineError
 from synth.models import ScriptedModel
 from synth.pipeline import load_pipeline
 from synth.records import Constraint
@@ -68,6 +68,9 @@ async def test_levels_are_nested(tmp_path: Path):
     for three in (rows[i : i + 3] for i in range(0, 24, 3)):
         assert [int(level) for _, level, *_ in three] == [1, 2, 3]
         last = given[three[-1][2]]
+        assert ask(
+            tmp_path / "run", f"SELECT list(stage ORDER BY stage) FROM problems WHERE parent = '{three[0][0]}'"
+        ) == [([0, 1, 2],)]
         for n, (parent, _, id_, question, answer) in enumerate(three, 1):
             assert given[id_] == last[:n]
             assert (question.startswith(roots[parent][0]), answer) == (True, roots[parent][1])
@@ -124,22 +127,41 @@ async def test_planted_rates_are_found(tmp_path: Path):
 
 
 async def test_the_verifier_needs_all(tmp_path: Path):
-    """`correct` by the verifier is right where all constraints are, and null where there are none."""
-    comma = [{"id": "punctuation:no_comma"}]
-    rows = [
-        {"question": "Case a?", "constraints": comma},
-        {"question": "Case b?", "constraints": comma},
-        {"question": "Case c?"},
-    ]
-    said = {"Case a?": "one two", "Case b?": "one, two", "Case c?": "one, two"}
+    """`correct` by the verifier is right where all constraints are, and null where one is not known and none is broken."""
+    comma = {"id": "punctuation:no_comma"}
+    soft = {"id": "soft:judged", "args": {"instruction": "a", "question": "b"}}
+    given = {"a": [comma], "b": [comma], "c": [comma, soft], "d": [comma, soft]}
+    said = {"a": "one two", "b": "one, two", "c": "one two", "d": "one, two"}
+    rows = [{"question": q, "constraints": constraints} for q, constraints in given.items()]
     made = _pipeline({"step": "verify_answer", "verifier": "constraints"})
     model = ScriptedModel(lambda request, rng: said[request.task.problem.question])
     await run(made, write_rows(tmp_path / "in.jsonl", rows), tmp_path / "run", model)
+    query = "SELECT p.question, s.label, s.value FROM scores s JOIN rationales r ON r.id = s.target JOIN problems p ON p.id = r.problem ORDER BY 1"
+    expected = [("a", "right", 1.0), ("b", "wrong", 0.0), ("c", "undecided", None), ("d", "wrong", 0.0)]
+    assert ask(tmp_path / "run", query) == expected
+
+
+@pytest.mark.parametrize("step", [{"step": "verify_constraints"}, {"step": "verify_answer", "verifier": "constraints"}])
+async def test_problems_without_constraints_are_bad_rows(tmp_path: Path, step: dict[str, Any]):
+    """Where a step checks them, unless an earlier step brings them."""
+    rows = write_rows(tmp_path / "in.jsonl", [{"question": "Which is it?"}])
+    with pytest.raises(InputError, match="no column gives the constraints"):
+        await run(_pipeline(step), rows, tmp_path / "run", ScriptedModel(lambda r, g: "x"))
+    await run(_pipeline(step, count=1), rows, tmp_path / "run", ScriptedModel(lambda r, g: "x"))
+    assert ask(tmp_path / "run", "SELECT count(*) FROM calls") == [(1,)]
+
+
+async def test_a_problem_without_an_answer_is_rewarded_by_its_constraints(tmp_path: Path):
+    """One with an answer has the reward that it had."""
+    rows = write_rows(tmp_path / "in.jsonl", [{"question": "Which is it?"}, {"question": "How many?", "answer": "3"}])
+    await run(_pipeline(count=2), rows, tmp_path / "run", ScriptedModel(lambda r, g: "x"))
     found = ask(
-        tmp_path / "run",
-        "SELECT p.question, s.label, s.value FROM scores s JOIN rationales r ON r.id = s.target JOIN problems p ON p.id = r.problem ORDER BY 1",
+        tmp_path / "run", "SELECT question, reward.name FROM problems WHERE parent IS NOT NULL ORDER BY question"
     )
-    assert found == [("Case a?", "right", 1.0), ("Case b?", "wrong", 0.0), ("Case c?", "undecided", None)]
+    assert [(question.splitlines()[0], reward and json.loads(reward)) for question, reward in found] == [
+        ("How many?", None),
+        ("Which is it?", "constraints"),
+    ]
 
 
 @pytest.mark.parametrize(

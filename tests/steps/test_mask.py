@@ -50,7 +50,7 @@ def test_the_answer_in_the_place_of_the_mask_gives_the_passage_back(passage, of,
     """Byte for byte, whichever way it is put there; and the answer stands nowhere else."""
     if not passage.strip():
         return
-    problems = masked(passage, of=of, words=words, seed=seed)
+    problems = masked(passage, hide=of, words=words, seed=seed)
     assert len(problems) <= 4
     places = []
     for problem in problems:
@@ -66,7 +66,7 @@ def test_the_answer_in_the_place_of_the_mask_gives_the_passage_back(passage, of,
 
 
 def test_other_seeds_hide_other_spans_and_the_same_seed_the_same():
-    some = [[p.answer for p in masked(TEXT, of="words", seed=seed)] for seed in (1, 1, 2)]
+    some = [[p.answer for p in masked(TEXT, hide="words", seed=seed)] for seed in (1, 1, 2)]
     assert some[0] == some[1] != some[2]
     assert [p.id for p in masked(TEXT)] == [p.id for p in masked(TEXT)]
 
@@ -159,7 +159,7 @@ def test_passages_of_medical_abstracts(data: Path):
     passages = [passage for row in rows for passage in row["CONTEXTS"]]
     assert len(passages) == 507
     for of, n in (("names", 287), ("numbers", 263), ("words", 507)):
-        found = [masked(passage, of=of) for passage in passages]
+        found = [masked(passage, hide=of) for passage in passages]
         assert sum(map(bool, found)) == n
         for passage, problems in zip(passages, found, strict=True):
             assert all(p.context.replace(MASK, p.answer) == passage for p in problems)

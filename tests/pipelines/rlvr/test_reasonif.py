@@ -13,6 +13,8 @@ import pytest
 from methods import near, preset
 from support import ROOT, ask, run, write_rows
 
+from synth.constraints import reasonif_constraints
+from synth.errors import InputError
 from synth.models import Completion, ScriptedModel
 
 README = ROOT / "pipelines" / "rlvr" / "reasonif" / "README.md"
@@ -40,7 +42,7 @@ KEPT = {
     ENDS: "So it is, made by a machine",
     JSON: '```json\n{"step": [1, 2]}\n```',
     LANGUAGE: FRENCH,
-    CAPITALS: "SO IT IS, 5.",
+    CAPITALS: ENGLISH.upper(),
 }
 BROKEN = {
     COMMA: "So it is, and no more.",
@@ -48,7 +50,7 @@ BROKEN = {
     ENDS: "Made by a machine, so it is.",
     JSON: '{"step": [1, 2]} And so on.',
     LANGUAGE: ENGLISH,
-    CAPITALS: "SO IT Is.",
+    CAPITALS: f"{ENGLISH.upper()} a",
 }
 
 
@@ -56,8 +58,7 @@ def _row(rule: str, i: int = 0, argument: Any = None) -> dict[str, Any]:
     return {
         "question": f"How many are there in case {i}, which is named r{i * i}x?",
         "answer": str(10 + i),
-        "constraint_name": [rule],
-        "constraint_args": [ARGUMENTS.get(rule) if argument is None else argument],
+        "constraints": reasonif_constraints([rule], [ARGUMENTS.get(rule) if argument is None else argument]),
     }
 
 
@@ -76,7 +77,7 @@ async def _verdict(
 
     made = preset(tmp_path / "p.yaml", "rlvr/reasonif", trace={"samples": 1})
     await run(made, write_rows(tmp_path / "in.jsonl", [_row(rule)]), tmp_path / "run", ScriptedModel(model))
-    ((value,),) = ask(tmp_path / "run", "SELECT value FROM scores WHERE name = 'follows'")
+    ((value,),) = ask(tmp_path / "run", "SELECT value FROM scores WHERE name = 'constraints'")
     return value, ask(tmp_path / "run", "SELECT count(*) FROM kept_rationales")[0][0]
 
 
@@ -95,10 +96,17 @@ async def test_what_is_looked_at_is_the_thought_where_there_is_one(tmp_path: Pat
         assert found == (value, value)
 
 
-@pytest.mark.parametrize(("rule", "text"), [(LANGUAGE, "1 + 1 = 2"), ("keywords:existence", "So it is.")])
-async def test_what_is_not_known_is_no_pass(tmp_path: Path, rule: str, text: str):
-    """A language of too few letters, and a rule that is not known, have no value, neither 1 nor 0."""
-    assert await _verdict(tmp_path, rule, text) == (None, 0)
+@pytest.mark.parametrize("rule", [LANGUAGE, CAPITALS])
+async def test_what_cannot_be_detected_is_no_pass(tmp_path: Path, rule: str):
+    """A language of too few letters has no value, neither 1 nor 0."""
+    assert await _verdict(tmp_path, rule, "SO IT IS: 1 + 1 = 2") == (None, 0)
+
+
+async def test_a_rule_that_is_not_known_is_a_bad_row(tmp_path: Path):
+    """Reported before any call."""
+    rows = write_rows(tmp_path / "in.jsonl", [_row(WORDS), _row("keywords:exist")])
+    with pytest.raises(InputError, match="did you mean keywords:existence"):
+        await run("rlvr/reasonif", rows, tmp_path / "run", ScriptedModel(lambda r, g: "x"))
 
 
 async def test_the_rates_of_a_model_are_found_by_rule(tmp_path: Path):
@@ -120,6 +128,7 @@ async def test_the_rates_of_a_model_are_found_by_rule(tmp_path: Path):
     question = re.search(r"```sql\n(.*?)```", README.read_text(), re.DOTALL)
     assert question
     figures = {rule: values for rule, *values in ask(tmp_path / "run", question[1])}
+    rates = {reasonif_constraints([rule], [None])[0]["id"].replace(":", "_"): rate for rule, rate in rates.items()}
     assert figures.keys() == rates.keys()
     for rule, (traces, follow, correct, both) in figures.items():
         assert traces == n * k
@@ -162,11 +171,23 @@ async def test_published_questions_have_rules_that_are_checked(tmp_path: Path, d
         return f"{text}\nThe answer is {row['answer'].strip()}."
 
     made = preset(tmp_path / "p.yaml", "rlvr/reasonif", trace={"samples": 1})
-    given = write_rows(tmp_path / "in.jsonl", [{**row, "question": row["prompt"]} for row in rows])
+    kept = ("answer", "source")
+    given = write_rows(
+        tmp_path / "in.jsonl",
+        [
+            {
+                **{name: row[name] for name in kept},
+                "question": row["prompt"],
+                "constraints": reasonif_constraints(row["constraint_name"], row["constraint_args"]),
+            }
+            for row in rows
+        ],
+    )
     await run(made, given, tmp_path / "run", ScriptedModel(model))
-    found = ask(tmp_path / "run", "SELECT label, value, count(*) FROM scores WHERE name = 'follows' GROUP BY ALL")
-    assert {(rule, value): n for rule, value, n in found} == {
-        (rule, float(texts is KEPT)): n for rule, n in counts.items()
+    query = "SELECT name, value, count(*) FROM scores WHERE name NOT IN ('correct', 'constraints', 'constraints_all') GROUP BY ALL"
+    named = {rule: reasonif_constraints([rule], [None])[0]["id"].replace(":", "_") for rule in counts}
+    assert {(name, value): n for name, value, n in ask(tmp_path / "run", query)} == {
+        (named[rule], float(texts is KEPT)): n for rule, n in counts.items()
     }
 
 
