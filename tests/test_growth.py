@@ -9,6 +9,8 @@ import unicodedata
 from collections.abc import Callable
 from contextlib import suppress
 from difflib import SequenceMatcher
+from itertools import islice
+from random import Random
 from time import monotonic, sleep
 
 import hypothesis.strategies as st
@@ -32,6 +34,7 @@ from synth.corpus.near_duplicates import near_duplicates
 from synth.corpus.overlap import common_words, resembling, shared_words, sharing_runs
 from synth.corpus.shingles import hash_shingles, normalise, shingle_set
 from synth.errors import InputError
+from synth.generators.atoms import atoms_of, numbers_in
 from synth.measures.diversity import compression_ratio, distinct_n
 from synth.models import Completion
 from synth.models.continuation import LEAST_OVERLAP, _overlap, strip_prefix
@@ -55,6 +58,7 @@ from synth.sources.chats import context_of, question_of, reply_of, thought_of
 from synth.sources.formats import math_shepherd_steps, prm800k_steps, turns
 from synth.sources.json_values import parse_json
 from synth.sources.mapping import to_problem
+from synth.steps.mask import spans_to_hide
 from synth.steps.review import _Rated
 from synth.steps.segment_by_model import _chunks, _Purposes, chunk_starts
 from synth.steps.segmentation import cut, segment, spans, uncut
@@ -488,6 +492,17 @@ FUNCTIONS: dict[str, tuple[str, Callable[[str], object]]] = {
         lambda t: spans_of(tuple(t.splitlines()), t, (len(t) // 2, len(t) // 2 + 3)),
     ),
     "synth.records.parts.solution_of": ("any", lambda t: solution_of(t, (len(t) // 2, len(t) // 2 + 3))),
+    "synth.generators.atoms.atoms_of": (
+        "answers",
+        lambda t: atoms_of("p", f"3 of 5 or 8? {t}", "40", f"{t}\n5 * 8 = 40"),
+    ),
+    "synth.generators.atoms.numbers_in": ("answers", numbers_in),
+    "synth.steps.mask.spans_to_hide": ("any", lambda t: [*islice(spans_to_hide(t, "names", 3, Random(1)), 4)]),
+    "synth.steps.mask.spans_to_hide words": ("any", lambda t: [*islice(spans_to_hide(t, "words", 3, Random(1)), 4)]),
+    "synth.steps.mask.spans_to_hide numbers": (
+        "any",
+        lambda t: [*islice(spans_to_hide(t, "numbers", 3, Random(1)), 4)],
+    ),
     "synth.rewards.answers.think_format": ("thoughts", lambda t: think_format([t])),
     "synth.rewards.lengths.segments_penalty": (
         "steps",
@@ -610,6 +625,9 @@ BOUNDED_OTHERWISE = {
     "synth.verify.statement.state_answer": "find_answer",
     "synth.rewards.answers.choices_of": "orjson",
     "synth.rewards.answers.correct": "verify_answer",
+    "synth.rewards.partial.partial": "verify_answer",
+    "synth.rewards.partial.similarity": "500 characters or words of each text; tests/test_rewards_steps.py",
+    "synth.rewards.partial.step_similarity": "split_thought, then similarity",
     "synth.rewards.answers.correct_or_unknown": "verify_answer",
     "synth.rewards.groups.majority": "extract_answer, then answer_clusters",
     "synth.rewards.groups.majority_share": "extract_answer, then answer_clusters",

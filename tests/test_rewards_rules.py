@@ -202,17 +202,31 @@ def test_options_come_from_the_call_and_over_them_from_the_row(register: Any):
         assert "completion 1" in str(told.value)
 
 
-def test_no_option_has_the_name_of_a_column_of_rows(register: Any):
-    """`unit` is a column of every row: as an option it would be given the ids of units."""
-    with pytest.raises(ValueError, match="unit is a column of rows and cannot be an option"):
+def test_a_column_of_rows_is_no_value_of_an_option_of_its_name(register: Any):
+    """`right` is a column of every `grpo` row, with the number of right rationales."""
 
-        @register
-        def measured(completion: str, *, unit: str = "words") -> float:
-            return 0.0
+    @register
+    def worth(completion: str, *, right: float = 1.0) -> float:
+        return right
 
+    assert worth(["5", "6"], right=[3, 4]) == [1.0, 1.0]
+    assert worth(["5", "6"], right=2) == [2.0, 2.0]
     # By column, options come from reward_args alone, whatever columns there are.
     columns = {"reward": ["length_band"], "reward_args": ['{"high": 9}'], "high": ["x"], "least": [0.1]}
     assert by_column(["The answer is 5."], answer=["5"], **columns) == [1.0]
+
+
+def test_columns_that_rows_do_not_have_may_stand_in_the_arguments(register: Any, caplog: pytest.LogCaptureFixture):
+    @register
+    def named(completion: str, word: str, *, worth: float = 1.0) -> float:
+        return worth * (word in completion)
+
+    args = ['{"word": "a", "worth": 2}', '{"word": "b"}', "{}"]
+    assert named(["a", "a", "a"], reward_args=args) == [2.0, 0.0, None]
+    assert "its row has no word" in caplog.text
+    assert named(["a", "a", "a"], word=["a", "a", "a"], reward_args=args) == [2.0, 0.0, 1.0]
+    with pytest.raises(UserError, match="needs the column 'word'"):
+        named(["a"], reward_args=["{}"])
 
 
 def test_a_value_that_a_row_does_not_have_costs_that_row_alone(caplog: pytest.LogCaptureFixture):

@@ -106,7 +106,8 @@ class ExportOptions:
     reward_args: Mapping[str, Any] = field(default_factory=dict)
     """For `grpo`: its options."""
     label_free: bool = False
-    """For `grpo`: whether problems without a gold answer have rows too, with the reward `majority_share` where they name none."""
+    """For `grpo`: whether problems without a gold answer have rows too. Where they name no reward and that of the export needs an
+    answer, theirs is `majority_share`."""
     begun: Literal["in_prompt", "prefill"] = "in_prompt"
     """For `grpo`: where the beginning of a reply stands from which the model continues. `in_prompt`: in the question. `prefill`: behind
     it, as what the reply begins with; in plain rows alone."""

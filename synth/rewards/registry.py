@@ -41,7 +41,7 @@ _OF_ROWS = {
     "completion_ids",
     "trainer_state",
 }
-"""Arguments that trainers give with every batch of `grpo` rows: as the name of an option they would be taken for its value."""
+"""Arguments that trainers give with every batch of `grpo` rows: as columns they are no value of the option of that name."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,11 @@ class Entry:
     """Whether it sees all completions of a problem at once."""
     own: bool = False
     """Whether it sees completions without the beginning of the reply that they continue."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that it reads."""
+        return (*self.needs, *self.takes)
 
 
 _OURS: dict[str, Entry] = {}
@@ -87,7 +92,8 @@ def reward(rule: Callable[..., Any] | None = None, /, *, group: bool = False, ow
     The function is written for one completion: `def name(completion, COLUMNS, *, OPTIONS) -> float | None`. Its first argument is the
     text of the completion. The other positional ones are the columns of its row, by name; those without a default are needed.
     Keyword-only ones are options, checked against their types: they come from the JSON object in the column `reward_args`, or are
-    given to the function for all rows (`functools.partial(name, option=1)`). None says that the reward does not apply.
+    given to the function for all rows (`functools.partial(name, option=1)`). Columns that the rows do not have may stand in `reward_args`
+    too. None says that the reward does not apply.
 
     With `group=True` the function is written for the completions of one problem: it takes their texts and lists of columns, and
     gives a list of rewards. Groups are known by the column `problem_id`, `problem` or `prompts`.
@@ -118,8 +124,6 @@ def _registered(rule: Callable[..., Any], *, group: bool, own: bool) -> BatchRew
     options = [p for p in parameters if p.kind is p.KEYWORD_ONLY]
     if len(columns) + len(options) < len(parameters) or {p.name for p in parameters} & _RESERVED:
         raise ValueError(f"the reward {name} takes columns and options by name, and none of {sorted(_RESERVED)}")
-    if taken := {p.name for p in options} & _OF_ROWS:
-        raise ValueError(f"the reward {name}: {', '.join(sorted(taken))} is a column of rows and cannot be an option")
     fields: dict[str, Any] = {p.name: (hints[p.name], ... if p.default is p.empty else p.default) for p in options}
 
     @wraps(rule)
@@ -141,13 +145,13 @@ def _registered(rule: Callable[..., Any], *, group: bool, own: bool) -> BatchRew
 
 
 def check_args(known: Entry, args: Mapping[str, Any], where: str | None = None) -> BaseModel:
-    """The options of a reward with these arguments.
+    """The options of a reward with these arguments; columns among them are passed over.
 
     Raises:
         UserError: it has no such option, or the value does not fit.
     """
     try:
-        return known.options.model_validate(args)
+        return known.options.model_validate({name: v for name, v in args.items() if name not in known.columns})
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         option = ".".join(map(str, first["loc"])) or "its options"
@@ -167,7 +171,11 @@ def _rewards(
 ) -> list[float | None]:
     """The rewards of a batch."""
     n = len(completions)
-    used = {name: given[name] for name in (*known.needs, *known.takes) if given.get(name) is not None}
+    for name in (*known.columns, "reward_args", "begun"):
+        if given.get(name) is not None:
+            _check_length(known, name, given[name], n)
+    texts = texts_of(completions, None if known.own else given.get("begun"))
+    options, used = _arguments(known, given, n)
     for name in known.needs:
         if name not in used:
             there = ", ".join(c for c, value in given.items() if is_column(value, n)) or "none"
@@ -175,10 +183,6 @@ def _rewards(
                 f"the reward {known.name} needs the column {name!r}; the columns of these rows: {there}",
                 fix=f"keep the column where rows are loaded, or give it: {known.name}(completions, {name}=[…])",
             )
-    for name in (*used, *(c for c in ("reward_args", "begun") if given.get(c) is not None)):
-        _check_length(known, name, given[name], n)
-    texts = texts_of(completions, None if known.own else given.get("begun"))
-    options = _options(known, given, n)
     values: list[float | None] = [None] * n
     reasons: dict[str, list[int]] = {}
     for places in _groups(known, given, n):
@@ -250,25 +254,31 @@ def _groups(known: Entry, given: Mapping[str, Any], n: int) -> Iterator[list[int
     yield from groups.values()
 
 
-def _options(known: Entry, given: Mapping[str, Any], n: int) -> list[BaseModel]:
-    """The options of each row: those of the call, and over them those in the column `reward_args`."""
-    for_all = {name: given[name] for name in known.options.model_fields if name in given}
-    rows = given.get("reward_args")
-    if rows is None:
-        return [check_args(known, for_all)] * n
+def _arguments(known: Entry, given: Mapping[str, Any], n: int) -> tuple[list[BaseModel], dict[str, Sequence[Any]]]:
+    """The options of each row, and the columns: those of the call, and over them what stands in the column `reward_args`."""
+    names = known.options.model_fields
+    for_all = {c: given[c] for c in names if c in given and not (c in _OF_ROWS and is_column(given[c], n))}
+    used: dict[str, Sequence[Any]] = {c: given[c] for c in known.columns if given.get(c) is not None}
+    if given.get("reward_args") is None:
+        return [check_args(known, for_all)] * n, used
     named = given.get("reward") if is_column(given.get("reward"), n) else None
-    seen: dict[Any, BaseModel] = {}
-    found = []
-    for i, row in enumerate(rows):
-        mine = (
-            named is None or str(named[i] or "").rpartition(".")[2] == known.name
-        )  # else they are those of another reward
-        key = row if mine and isinstance(row, str) else ("row", i) if mine and row else ""
+    rows: list[dict[str, Any]] = []
+    seen: dict[str, BaseModel] = {}
+    options = []
+    for i, text in enumerate(given["reward_args"]):
+        where = f"reward_args of completion {i}"
+        # Where the row names another reward, the arguments are those of that one.
+        mine = named is None or str(named[i] or "").rpartition(".")[2] == known.name
+        rows.append(_object(text, where) if text and mine else {})
+        key = text if isinstance(text, str) and mine else "" if not rows[i] else f"row {i}"
         if key not in seen:
-            where = f"reward_args of completion {i}"
-            seen[key] = check_args(known, {**for_all, **(_object(row, where) if key else {})}, where)
-        found.append(seen[key])
-    return found
+            seen[key] = check_args(known, {**for_all, **rows[i]}, where)
+        options.append(seen[key])
+    for column in known.columns:
+        if any(column in row for row in rows):
+            before = used.get(column) or [None] * n
+            used[column] = [row.get(column, old) for row, old in zip(rows, before, strict=True)]
+    return options, used
 
 
 def _object(row: Any, where: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from support import stored
 
 from synth.errors import UserError
 from synth.export import ExportOptions, export_run
-from synth.records import Problem, Reward
+from synth.records import Constraint, Problem, Reward
 from synth.rewards import by_column
 from synth.rewards.columns import reward_of_row
 from synth.rewards.openrlhf import reward_func
@@ -33,6 +33,11 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Problem.root(question="Think.", reward=Reward(name="think_format")),
         Problem.root(question="Vote.", answer="5", answer_kind="number", reward=Reward(name="majority")),
         Problem.root(question="Compare.", reward=Reward(name="correct")),
+        Problem.root(
+            question="No commas.",
+            constraints=(Constraint(id="punctuation:no_comma"),),
+            reward=Reward(name="constraints"),
+        ),
     ]
     return stored(tmp_path_factory.mktemp("mixed") / "run", *made)
 
@@ -61,9 +66,11 @@ def test_each_problem_has_its_reward_with_arguments_and_stage(mixed: Path, tmp_p
         "Short?": ("length_band", '{"high":8}', -1),
         "Think.": ("think_format", "{}", -1),
         "Vote.": ("majority", "{}", -1),
+        # What a reward reads of a problem and no column has stands among its arguments.
+        "No commas.": ("constraints", '{"constraints":[{"id":"punctuation:no_comma","args":{},"on":"response"}]}', -1),
     }
     assert all(row["solution"] == row["answer"] for row in rows.values())
-    assert any("its reward correct compares with a gold answer, and it has none" in line for line in made.left_out)
+    assert any("its reward correct reads its answer, and it has none" in line for line in made.left_out)
 
 
 def test_one_function_rewards_them_all(mixed: Path, tmp_path: Path):
@@ -75,9 +82,10 @@ def test_one_function_rewards_them_all(mixed: Path, tmp_path: Path):
         "Short?": "The answer is 5.",
         "Think.": "<think>Hm.</think> Done.",
         "Vote.": "The answer is 4.",
+        "No commas.": "Well, no.",
     }
     columns = {name: [rows[asked][name] for asked in said] for name in rows["Which?"]}
-    assert by_column(list(said.values()), **columns) == [1.0, 0.0, 1.0, 1.0, 1.0, 1.0]
+    assert by_column(list(said.values()), **columns) == [1.0, 0.0, 1.0, 1.0, 1.0, 1.0, 0.0]
 
 
 def test_label_free_rows(mixed: Path, tmp_path: Path):
@@ -88,6 +96,11 @@ def test_label_free_rows(mixed: Path, tmp_path: Path):
     columns = {name: [value] * 4 for name, value in row.items()}
     said = ["The answer is 5."] * 3 + ["The answer is 6."]
     assert by_column(said, **columns) == [0.75, 0.75, 0.75, 0.25]
+
+
+def test_another_label_free_reward_is_of_all_that_name_none(mixed: Path, tmp_path: Path):
+    rows, _ = exported(mixed, tmp_path, label_free=True, reward="majority")
+    assert {rows[asked]["reward"] for asked in ("What do most say?", "Which?")} == {"synth.rewards.majority"}
 
 
 def test_another_reward_for_those_that_name_none(mixed: Path, tmp_path: Path):
@@ -108,7 +121,7 @@ def test_another_reward_for_those_that_name_none(mixed: Path, tmp_path: Path):
 def test_a_file_for_each_stage(mixed: Path, tmp_path: Path):
     _, made = exported(mixed, tmp_path, by_stage=True)
     sizes = {path.name: len(path.read_text().splitlines()) for path in made.files}
-    assert sizes == {"grpo.stage0.jsonl": 1, "grpo.stage1.jsonl": 2, "grpo.unstaged.jsonl": 3}
+    assert sizes == {"grpo.stage0.jsonl": 1, "grpo.stage1.jsonl": 2, "grpo.unstaged.jsonl": 4}
     # The same export without stages leaves none of these behind.
     _, made = exported(mixed, tmp_path)
     assert [path.name for path in (tmp_path / "out").glob("*.jsonl")] == ["grpo.jsonl"]

@@ -32,7 +32,7 @@ __all__ = ["Grpo"]
 REWARD = "synth.rewards.by_column"
 """The function that rewards the completions of all rows: by what each names."""
 LABEL_FREE = "majority_share"
-"""The reward of a problem without a gold answer, where it names none."""
+"""The reward of a problem without a gold answer that names none, where that of the export needs one."""
 SINGLE = {"verifiers", "openrlhf"}
 """Trainers that show a reward one completion at a time."""
 
@@ -50,7 +50,7 @@ _GIVEN = {
     "source",
 }
 _OF_PROBLEM = sorted(set(Problem.model_fields) - _GIVEN - {"id", "unit", "step"})
-"""The fields of a problem that stand in no column, and that a reward may have options for."""
+"""The fields of a problem that stand in no column, and that a reward may read: then they stand among its arguments."""
 
 
 def _query(options: ExportOptions) -> str:
@@ -122,7 +122,7 @@ class Grpo(Format):
     def rows(self, store: Store, options: ExportOptions, left_out: LeftOut) -> Iterator[BaseModel]:
         for row in store.each(_query(options)):
             reward, args = self._reward(row, options)
-            why = why_left_out(row, options, Thoughts("drop")) or self._why(row, reward, options)
+            why = why_left_out(row, options, Thoughts("drop")) or self._why(row, reward, args, options)
             if why:
                 left_out.add(row["id"], why)
                 continue
@@ -142,30 +142,33 @@ class Grpo(Format):
             )
 
     def _reward(self, row: Mapping[str, Any], options: ExportOptions) -> tuple[str, dict[str, Any]]:
-        """The reward of a problem and its arguments; options named as a field of the problem have its value.
+        """The reward of a problem and its arguments; those named as a field of the problem have its value.
 
         Raises:
             UserError: there is no such reward, or its arguments do not fit.
         """
         if (own := _json(row["reward"])) is not None:
             name, args = own["name"], dict(own.get("args") or {})
-        elif row["answer"] is None:
-            name, args = LABEL_FREE, {}
         else:
             name, args = options.reward, dict(options.reward_args)
+            known = self._named(name)
+            if row["answer"] is None and known is not None and "answer" in known.needs:
+                name, args = LABEL_FREE, {}
         named = self._named(name, f"the reward of {row['id']}")
         if named is not None:
             for field in _OF_PROBLEM:
-                if field in named.options.model_fields and field not in args and (value := _json(row[f"p_{field}"])):
+                reads = field in named.options.model_fields or field in named.columns
+                if reads and field not in args and (value := _json(row[f"p_{field}"])):
                     args[field] = value
         self._checked(name, args, f"the reward of {row['id']}")
         return name, args
 
-    def _why(self, row: Mapping[str, Any], reward: str, options: ExportOptions) -> str | None:
+    def _why(self, row: Mapping[str, Any], reward: str, args: Mapping[str, Any], options: ExportOptions) -> str | None:
         """Why a problem cannot be rewarded, if it cannot."""
         known = self._named(reward)
-        if known is not None and "answer" in known.needs and row["answer"] is None:
-            return f"its reward {reward} compares with a gold answer, and it has none"
+        for field in known.needs if known is not None else ():
+            if field in Problem.model_fields and not args.get(field) and not row.get(field):
+                return f"its reward {reward} reads its {field}, and it has none"
         if known is not None and known.group and options.trainer in SINGLE:
             return f"its reward {reward} compares the completions of a problem, and {options.trainer} shows it one at a time"
         if options.trainer == "nemo-rl" and row["answer"] is None:

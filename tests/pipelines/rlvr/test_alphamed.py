@@ -16,8 +16,7 @@ from synth.export import export_run
 from synth.models import ScriptedModel, World
 from synth.rewards import correct
 
-LEVELS = """SELECT l.label, l.value, p.value FROM scores l JOIN scores p ON p.target = l.target
-    WHERE l.name = 'level' AND p.name = 'pass_rate'"""
+LEVELS = "SELECT label, value FROM scores WHERE name = 'pass_rate'"
 
 
 @pytest.mark.parametrize("p", [0.5, 0.8])
@@ -29,12 +28,12 @@ async def test_a_level_has_the_share_of_questions_that_a_binomial_gives(tmp_path
     await run(made, choices(tmp_path / "in.jsonl", n), tmp_path / "run", world)
     found = ask(tmp_path / "run", LEVELS)
     assert len(found) == n
-    for label, value, pass_rate in found:
-        assert (label, value) == (f"L{6 - round(5 * pass_rate)}", 6 - round(5 * pass_rate))
+    for label, pass_rate in found:
+        assert label == f"L{6 - round(5 * pass_rate)}"
     for level in range(1, 7):
         right = 6 - level
         expected = comb(5, right) * p**right * (1 - p) ** (5 - right)
-        assert near(sum(label == f"L{level}" for label, _, _ in found) / n, expected, n), level
+        assert near(sum(label == f"L{level}" for label, _ in found) / n, expected, n), level
     assert near(sum(rate for *_, rate in found) / n, p, 5 * n)
 
 
@@ -46,7 +45,7 @@ async def test_the_mix_has_as_many_of_each_level(tmp_path: Path):
         dict(
             ask(
                 tmp_path / "run",
-                f"SELECT s.label, count(*) FROM {table} p JOIN scores s ON s.target = p.id AND s.name = 'level' GROUP BY 1",
+                f"SELECT s.label, count(*) FROM {table} p JOIN scores s ON s.target = p.id AND s.name = 'pass_rate' GROUP BY 1",
             )
         )
         for table in ("problems", "kept_problems")
@@ -71,8 +70,8 @@ async def test_a_row_for_training_has_the_question_its_answer_and_no_rationale(t
     assert len(rows) == 10
     assert {(row["tried"], row["reward"]) for row in rows} == {(5, "synth.rewards.correct")}
     assert all("We know that" not in json.dumps(row) for row in rows)
-    levels = dict(ask(tmp_path / "run", "SELECT target, value FROM scores WHERE name = 'level'"))
-    assert all(levels[row["problem_id"]] == 6 - row["right"] for row in rows)
+    levels = dict(ask(tmp_path / "run", "SELECT target, label FROM scores WHERE name = 'pass_rate'"))
+    assert all(levels[row["problem_id"]] == f"L{6 - row['right']}" for row in rows)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +123,7 @@ def test_nine_released_models_fill_the_levels(data: Path, tmp_path: Path):
     )
     assert ask(tmp_path / "run", "SELECT count(*) FROM calls") == [(0,)]
     found = ask(tmp_path / "run", LEVELS)
-    assert {label for label, _, _ in found} == {f"L{i}" for i in range(1, 7)}
-    assert all(value == 6 - round(5 * rate) for _, value, rate in found)
-    kept = "SELECT count(*) FROM kept_problems p JOIN scores s ON s.target = p.id AND s.name = 'level' GROUP BY s.label"
+    assert {label for label, _ in found} == {f"L{i}" for i in range(1, 7)}
+    assert all(label == f"L{6 - round(5 * rate)}" for label, rate in found)
+    kept = "SELECT count(*) FROM kept_problems p JOIN scores s ON s.target = p.id AND s.name = 'pass_rate' GROUP BY s.label"
     assert len(set(ask(tmp_path / "run", kept))) == 1

@@ -12,7 +12,7 @@ from methods import near, preset
 from support import ROOT, ask, run, sums, write_rows
 
 import synth as package
-from synth.export import ExportOptions, export_group
+from synth.export import ExportOptions, export_group, export_run
 from synth.models import ScriptedModel, World
 from synth.sources import load_mapping
 
@@ -50,6 +50,18 @@ async def test_both_exports_hold_the_same_problems_in_the_same_order(tmp_path: P
     assert {row["problem_id"] for row in found["grpo"]["train"]}.isdisjoint(
         r["problem_id"] for r in found["grpo"]["test"]
     )
+
+
+async def test_every_trainer_with_rewards_has_the_ids_of_the_demonstrations(tmp_path: Path):
+    made = preset(tmp_path / "p.yaml", "rlvr/bridge", near_duplicates=None)
+    await run(made, sums(tmp_path / "in.jsonl", 40), tmp_path / "run", ScriptedModel(World(solve_rate=0.3)))
+    (sft,) = [
+        sorted(r["problem_id"] for rows in exported(tmp_path / "run", tmp_path / "a")["sft"].values() for r in rows)
+    ]
+    for trainer in ("verl", "openrlhf", "nemo-rl", "verifiers"):
+        files = export_run(tmp_path / "run", "grpo", tmp_path / trainer, ExportOptions(trainer=trainer)).files
+        rows = [json.loads(line) for path in files for line in path.read_text().splitlines()]
+        assert sorted(row.get("problem_id") or row["extra_info"]["problem_id"] for row in rows) == sft
 
 
 async def test_a_problem_whose_demonstrations_are_too_long_is_in_neither(tmp_path: Path):

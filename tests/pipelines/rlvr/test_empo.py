@@ -12,7 +12,9 @@ import pytest
 from methods import near, preset
 from support import ask, run, write_rows
 
+from synth.export import ExportOptions, export_run
 from synth.models import ScriptedModel
+from synth.rewards import by_column
 
 NAME = "rlvr/empo"
 COLOURS = ("red", "green", "blue", "black")
@@ -83,6 +85,38 @@ async def test_what_teaches_nothing_is_rejected(tmp_path: Path, answers: list[st
 async def test_equal_answers_in_other_words_are_one_cluster(tmp_path: Path):
     rows = await scores(tmp_path, ["a cat", "A cat", "A CAT.", "a dog"])
     assert [reward for _, reward, *_ in rows] == [0.75, 0.75, 0.75, 0.25]
+
+
+async def test_prompts_without_gold_answers_have_the_reward_that_the_run_measured(tmp_path: Path):
+    """`majority_share` of the completions of a problem is their score `frequency`; what teaches nothing makes no prompt."""
+
+    def script(request, rng):
+        one_mind = "house 0?" in request.task.problem.question
+        answer = 3 if one_mind else rng.choice([3, 3, 4, 5, None])
+        return f"I count to {rng.randrange(10**9)}." + (f"\nThe answer is {answer}." if answer else "")
+
+    await run(NAME, questions(tmp_path / "in.jsonl", 12), tmp_path / "run", ScriptedModel(script))
+    options = ExportOptions(label_free=True, reward="majority_share")
+    rows = [
+        json.loads(line)
+        for line in export_run(tmp_path / "run", "grpo", tmp_path / "out", options).path.read_text().splitlines()
+    ]
+    taught = ask(
+        tmp_path / "run",
+        "SELECT DISTINCT problem FROM rationales r JOIN scores s ON s.target = r.id "
+        "WHERE s.name = 'minds' AND s.value > 1 AND s.value <= 8",
+    )
+    assert {row["problem_id"] for row in rows} == {problem for (problem,) in taught}
+    assert 5 < len(rows) < 12
+    for row in rows:
+        found = ask(
+            tmp_path / "run",
+            f"SELECT r.response, s.value FROM rationales r JOIN scores s ON s.target = r.id "
+            f"WHERE s.name = 'frequency' AND r.problem = '{row['problem_id']}'",
+        )
+        said, frequency = zip(*found, strict=True)
+        columns = {name: [value] * len(said) for name, value in row.items()}
+        assert by_column(list(said), **columns) == list(frequency)
 
 
 @pytest.mark.parametrize("shares", [(0.5, 0.25, 0.25), (0.3, 0.5, 0.2)], ids=["right most often", "wrong most often"])
