@@ -162,3 +162,22 @@ def test_shares():
         ((), "a", (None, None)),
     ):
         assert tuple(share_of(check_constraints(constraints, text, None))) == expected
+
+
+@pytest.mark.parametrize(
+    ("found", "confidence", "label"),
+    [
+        ("en", 0.6, "right"),
+        ("en", 0.4, "unknown"),
+        ("de", 0.95, "wrong"),
+        ("de", 0.8, "unknown"),
+        (None, 0.0, "unknown"),
+    ],
+)
+def test_a_language_that_is_not_sure_is_unknown(
+    monkeypatch: pytest.MonkeyPatch, found: str, confidence: float, label: str
+):
+    """Another language has to be surer than the one that was asked for."""
+    monkeypatch.setattr(letters_module, "find_spec", lambda name: True)
+    monkeypatch.setattr(letters_module, "language_of", lambda text: (found, confidence))
+    assert kind_of(Constraint(id="language:response_language", args={"language": "en"})).judge(ENGLISH).label == label

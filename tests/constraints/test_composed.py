@@ -321,3 +321,12 @@ def test_the_page_says_what_is_there():
     exec(re.findall(r"```python\n(.*?)```", page, re.DOTALL)[0], {})
     rows = "\n".join(line for line in page.splitlines() if line.startswith("|"))
     assert [kind.id for kind in BUILT_IN if f"`{kind.id.partition(':')[2]}`" not in rows] == []
+
+
+def test_each_place_takes_one_number_of_the_source_of_chance():
+    """So how often a place was tried does not change what is drawn for those that follow."""
+    rng, other = Random(5), Random(5)
+    draw_constraints(QUESTION, 3, rng, kinds=DRAWN)
+    for _ in range(3):
+        other.random()
+    assert rng.getstate() == other.getstate()
