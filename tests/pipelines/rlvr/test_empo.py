@@ -97,7 +97,10 @@ async def test_prompts_without_gold_answers_have_the_reward_that_the_run_measure
 
     await run(NAME, questions(tmp_path / "in.jsonl", 12), tmp_path / "run", ScriptedModel(script))
     options = ExportOptions(label_free=True, reward="majority_share")
-    rows = [json.loads(line) for line in export_run(tmp_path / "run", "grpo", tmp_path / "out", options).path.read_text().splitlines()]
+    rows = [
+        json.loads(line)
+        for line in export_run(tmp_path / "run", "grpo", tmp_path / "out", options).path.read_text().splitlines()
+    ]
     taught = ask(
         tmp_path / "run",
         "SELECT DISTINCT problem FROM rationales r JOIN scores s ON s.target = r.id "
