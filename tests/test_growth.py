@@ -637,6 +637,7 @@ BOUNDED_OTHERWISE = {
     "synth.verify.clusters.answer_clusters": "compare_answers, of each wording with the first of each cluster",
     "synth.rewards.answers.judged": "verify_answer",
     "synth.rewards.columns.by_column": "the rewards that it calls",
+    "synth.rewards.columns.reward_of_row": "by_column",
     "synth.rewards.completions.text_of": "looks at no text",
     "synth.rewards.completions.texts_of": "looks at no text",
     "synth.rewards.registry.check_args": "arguments of rows, of the types that the options have",
