@@ -12,7 +12,7 @@ from synth.verify import state_answer
 
 __all__ = ["Decomposition", "Recompose", "names_of"]
 
-_ELEMENT = re.compile(r"^[\s*-]*(?:\d{1,3}[.)])?\s*`?([a-z_][a-z0-9_]{0,40})`?\s*:\s*(\S.*)$")
+_ELEMENT = re.compile(r"^[\s*-]*+(?:\d{1,3}[.)]\s*+)?`?([a-z_][a-z0-9_]{0,40})`?\s*+:\s*+(\S.*)$")
 _NAME = re.compile(r"[a-z_][a-z0-9_]*")
 _RULE = re.compile(r"^The rule is: (.*)\.$", re.MULTILINE)
 MOST_ELEMENTS = 20
