@@ -52,6 +52,8 @@ _BOUNDED = re.compile(
     r"[ ](?:(?:hours?|days?|minutes?|weeks?|months?)[ ](?:a|an|per|each|every|of|in)|out[ ]of|%|percent|[ap]\.?m\b|o'clock)\b"
 )
 """What follows a number that cannot be any other: 5 days a week, 3 out of 4."""
+_MOST_NUMBERS = 100
+"""Of a question, and equations of a solution: each is compared with each."""
 _MOST_VALUES = 40
 """Values of a number that are tried."""
 _HUNDREDTHS = 100
@@ -176,6 +178,9 @@ def atoms_of(id_: str, question: str, answer: str | None, solution: str | None) 
     lines = _lines(solution or "")
     if not lines:
         raise Unusable("the solution calculates nothing")
+    stated, constants = numbers_in(question), _constants(question)
+    if max(len(lines), len(stated)) > _MOST_NUMBERS:
+        raise Unusable("it has too many numbers")
     chain = [(tokens, result) for tokens, result in lines if any(t.kind == "number" for t in tokens)]
     last = next((i for i in reversed(range(len(chain))) if chain[i][1] == gold), None)
     if last is None:
@@ -187,7 +192,6 @@ def atoms_of(id_: str, question: str, answer: str | None, solution: str | None) 
                 raise Unusable("an equation does not hold exactly")
         except Unvalued as why:
             raise Unusable("an equation cannot be executed") from why
-    stated, constants = numbers_in(question), _constants(question)
     if not _numbers_of(solution or "").issubset({*stated, *constants, *(result for _, result in chain)}):
         raise Unusable(_FROM_NOWHERE)
     found = []

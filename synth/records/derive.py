@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol, TypeVar
 
 from synth.records.identity import content_id
-from synth.records.models import UnitRecord
+from synth.records.record import UnitRecord
 
 __all__ = ["InUnit", "derive"]
 

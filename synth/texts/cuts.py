@@ -11,7 +11,7 @@ import tokenize
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
-from synth.texts import ABBREVIATION
+from synth.texts.counts import ABBREVIATION
 
 __all__ = [
     "code_lines",

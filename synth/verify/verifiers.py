@@ -62,7 +62,7 @@ def verify_by_answer(
 def verify_by_constraints(rationale: Rationale, problem: Problem) -> Verdict:
     """Whether a rationale complies with all constraints of its problem; undecided where one cannot be checked and none is broken."""
     findings = check_rationale(problem, rationale)
-    every = share_of(findings).all_right
+    share, every = share_of(findings)
     broken = [
         f"{one.id}: {found.reason}"
         for one, found in zip(problem.constraints, findings, strict=True)
@@ -70,7 +70,9 @@ def verify_by_constraints(rationale: Rationale, problem: Problem) -> Verdict:
     ]
     label: Label = "undecided" if every is None else "right" if every else "wrong"
     detail = "; ".join(broken)[:300] or ("all constraints" if findings else "the problem has no constraints")
-    return Verdict(label, rationale.answer, problem.answer or "", f"{CONSTRAINTS}/1", detail)
+    return Verdict(
+        label, rationale.answer, problem.answer or "", f"{CONSTRAINTS}/1", detail, share if every is False else None
+    )
 
 
 def verifies(name: str) -> Callable[[Verifier], Verifier]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 from random import Random
@@ -11,9 +12,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import write_rows
+from support import ROOT, write_rows
 
 from synth.constraints import (
+    BUILT_IN,
     all_constraints,
     conflicts,
     draw_constraints,
@@ -311,3 +313,11 @@ def test_published_names_are_ours():
     assert reasonif_constraints(["language:reasoning_language"], [{"language": "fr"}]) == [
         {"id": "language:response_language", "args": {"language": "fr"}, "on": "reasoning"}
     ]
+
+
+def test_the_page_says_what_is_there():
+    """The example of docs/rlvr.md runs, and its table has every id of the catalogue."""
+    page = (ROOT / "docs" / "rlvr.md").read_text().partition("\n## Constraints\n")[2].partition("\n## ")[0]
+    exec(re.findall(r"```python\n(.*?)```", page, re.DOTALL)[0], {})
+    rows = "\n".join(line for line in page.splitlines() if line.startswith("|"))
+    assert [kind.id for kind in BUILT_IN if f"`{kind.id.partition(':')[2]}`" not in rows] == []

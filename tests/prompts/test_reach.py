@@ -27,6 +27,7 @@ from synth.records import (
     RECORD_TYPES,
     Call,
     Critique,
+    Execution,
     Failure,
     Media,
     Node,
@@ -91,6 +92,7 @@ RECORDS: list[BaseModel] = [
     Rejection.make(target="b2:1", target_table="rationales", rule="r", observed={"a": 1}, **MADE),
     Failure.make(target="b2:1", cause="shape", message="m", **MADE),
     Call(id="b2:1", key="k", attempt=1, model="t", endpoint="e", model_id="m", status="ok", started=0, latency=0, unit="u", step="s", messages=[]),
+    Execution(id="b2:1", key="k", program="b2:2", sandbox="monty/1", status="ok", started=0, seconds=0),
 ]  # fmt: skip
 
 

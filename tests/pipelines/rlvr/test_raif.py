@@ -11,8 +11,10 @@ from methods import near, preset
 from support import ask, run, write_rows
 
 from synth.constraints import conflicts, satisfying_text
+from synth.export import export_run
 from synth.models import Completion, ScriptedModel
 from synth.records import Constraint
+from synth.rewards import by_column
 from synth.rewards import constraints as reward
 
 FOUR = [
@@ -154,3 +156,22 @@ async def test_every_composed_instruction_can_be_satisfied(tmp_path: Path):
         assert len(question.splitlines()) > len(constraints)
         ids |= {one.id for one in constraints}
     assert {"combination:chain", "combination:selection", "soft:judged"} <= ids
+
+
+async def test_exported_prompts_bring_their_constraints(tmp_path: Path):
+    """`--to grpo` without gold answers: what the column `reward` names rewards completions as the run did, with nothing else given."""
+    folder = await _run(tmp_path, 8, follower(0.6, 0.6), reasoned={"samples": 2})
+    export_run(folder, "grpo", tmp_path / "out")
+    (file,) = (tmp_path / "out").glob("*.jsonl")
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    mine = [row for row in rows if row["reward"] == "synth.rewards.constraints"]
+    assert len(mine) == 8
+    scored = ask(
+        folder,
+        "SELECT r.problem, r.response, s.value FROM scores s JOIN rationales r ON r.id = s.target WHERE s.name = 'reward'",
+    )
+    by_id = {row["problem_id"]: row for row in mine}
+    columns = {
+        name: [by_id[problem][name] for problem, *_ in scored] for name in ("reward", "reward_args", "problem_id")
+    }
+    assert by_column([f"<think>a</think>{said}" for _, said, _ in scored], **columns) == [value for *_, value in scored]
