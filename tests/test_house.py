@@ -46,7 +46,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "algorithms": {"records"},
     "verify": {"records", "texts", "constraints", "algorithms"},
     "texts": set(),
-    "prompts": set(),
+    "prompts": {"measures"},
     "measures": set(),
     "store": {"records"},
     "corpus": {"records", "prompts", "store"},

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given
-from support import ask, run, sums
+from reward_examples import EXAMPLES
+from support import ROOT, ask, run, sums
 
 from synth.errors import UserError
 from synth.export import export_run
@@ -105,3 +107,15 @@ def test_worked_solutions_earn_what_their_verification_says(data: Path):
     got = correct([messages(r["solution"]) for r in rows], answer=[r["answer"] for r in rows])
     assert got == [float(verify_answer(r["solution"], r["answer"]).label == "right") for r in rows]
     assert sum(got) >= 57
+
+
+def test_what_the_page_on_rewards_shows(monkeypatch: pytest.MonkeyPatch):
+    import synth.rewards.registry as module
+
+    monkeypatch.setattr(module, "_OURS", dict(module.our_rewards()))
+    page = (ROOT / "docs" / "rlvr.md").read_text().partition("\n## Rewards")[2].partition("\n## ")[0]
+    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert len(blocks) == 2
+    for block in blocks:
+        exec(compile("from __future__ import annotations\n" + block, "docs/rlvr.md", "exec"), {"__name__": "page"})
+    assert all(f"`{name}`" in page for name in EXAMPLES)

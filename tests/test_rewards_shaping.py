@@ -6,6 +6,8 @@ import json
 import math
 import random
 import statistics
+from itertools import permutations
+from types import SimpleNamespace
 from typing import Any
 
 import hypothesis.strategies as st
@@ -23,6 +25,7 @@ from synth.rewards import (
     segments_penalty,
     step_aggregate,
 )
+from synth.verify import answer_clusters
 
 COLOURS = json.dumps(["red", "green", "blue", "black"])
 LENGTHS = st.lists(st.lists(st.integers(1, 40), max_size=12), min_size=1, max_size=8)
@@ -135,6 +138,19 @@ def test_majority_of_one_mind_of_none_and_of_a_tie():
     assert majority(none, **of_problem(4)) == [0.0] * 4
     assert majority(tie, **of_problem(4)) == [1.0] * 4
     assert majority_share(["It is \\boxed{1/2}.", "The answer is 0.5."], prompts=["?", "?"]) == [1.0, 1.0]
+
+
+def test_clusters_where_equality_is_not_transitive(monkeypatch: pytest.MonkeyPatch):
+    """Of a = b = c with a ≠ c the most frequent wording comes first, so the order of the answers is of no consequence."""
+
+    def compare(found: str, gold: str, **_: Any) -> SimpleNamespace:
+        return SimpleNamespace(label="right" if abs(ord(found) - ord(gold)) <= 1 else "wrong")
+
+    monkeypatch.setattr("synth.verify.clusters.compare_answers", compare)
+    for order in permutations(["a", "b", "b", "c", None]):
+        found = dict(zip(order, answer_clusters(order, kind="text"), strict=True))
+        assert found == {"a": 0, "b": 0, "c": 0, None: None}
+    assert answer_clusters(["c", "d", "a"], kind="text") == [0, 0, 1]
 
 
 def test_groups_are_by_problem():

@@ -11,6 +11,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from synth.measures.shaping import weibull
 from synth.prompts.values import MOST_BITS, charged, listed
 from synth.prompts.work import Refused
 
@@ -111,6 +112,14 @@ def _z(value: Any, group: Any) -> float | None:
     return 0.0 if deviation == 0 else (float(value) - statistics.fmean(numbers)) / deviation
 
 
+def _weibull(value: Any, mode: float, k: float = 1.5) -> float | None:
+    """Of a number of steps, a factor from 0 to 1 that is 1 at `mode` (arXiv:2411.11681)."""
+    try:
+        return None if value is None else weibull(float(value), float(mode), float(k))
+    except ValueError as error:
+        raise Refused(str(error)) from error
+
+
 def _known(values: Any) -> list[Any]:
     """The items that are not None."""
     kept: Sequence[Any] = [value for value in listed(values) if value is not None]
@@ -130,6 +139,7 @@ FIGURES: dict[str, Callable[..., Any]] = {
     "rank": _rank,
     "softmax": _softmax,
     "stdev": _figure(_stdev),
+    "weibull": _weibull,
     "z": _z,
 }
 """By name."""

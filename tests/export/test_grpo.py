@@ -155,6 +155,8 @@ def test_verl_reads_the_answer_and_what_else_the_reward_needs(mixed: Path, tmp_p
 
     assert (score("The answer is B.", row), score("The answer is A.", row)) == (1.0, 0.0)
     assert score("The answer is 5, I am sure of it, it is five.", rows["Short?"]) < 1
+    # It knows no None.
+    assert score("x", {**row, "reward_model": {"style": "rule", "ground_truth": ""}}) == 0.0
     vote = rows["Vote."]
     infos = [vote["extra_info"]] * 3
     said = ["The answer is 4.", "The answer is 4.", "The answer is 5."]

@@ -288,6 +288,8 @@ def test_figures_are_those_of_their_definitions():
         return Expression(source).value(names, "here")
 
     assert value("[0.5, 0.25] | product") == 0.125
+    assert value("4 | weibull(4)") == 1
+    assert value("[0.9, 0.9] | geomean * (8 | weibull(3.846))") == pytest.approx(0.9 * 0.741, abs=1e-3)
     assert value("[1, 4] | geomean") == pytest.approx(2)
     assert (value("[0, 4] | geomean"), value("[-1, 4] | geomean"), value("[] | geomean")) == (0, None, None)
     assert value("[0.5, 0.25] | log_sum") == pytest.approx(math.log(0.125))

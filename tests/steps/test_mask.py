@@ -39,6 +39,12 @@ def test_names_numbers_and_words():
     assert {"burned", "mill burned down", "crowns"} <= texts("words")
     assert not {"mill", "the mill", "The", "In", "own"} & texts("words")
     assert texts("numbers", "From 1,200 to 3.5 in 2:30, or 7 of 17; 7.") == {"3.5", "17"}
+    assert texts("words", "Old mill, old dam, new mill.", 2) == {
+        "dam",
+        "old dam",
+        "new",
+        "new mill",
+    }  # old and mill stand elsewhere
     assert texts("names", "karl saw Karl and Anna.") == {"Anna"}
 
 

@@ -12,7 +12,8 @@ from synth.verify import state_answer
 
 __all__ = ["Decomposition", "Recompose", "names_of"]
 
-_ELEMENT = re.compile(r"^[\s*-]*(?:\d{1,3}[.)])?\s*`?([a-z_][a-z0-9_]{0,40})`?\s*:\s*(\S.*)$")
+_ELEMENT = re.compile(r"^[\s*-]*+(?:\d{1,3}[.)]\s*+)?`?([a-z_][a-z0-9_]{0,40})`?\s*+:\s*+(\S.*)$")
+_NAME = re.compile(r"[a-z_][a-z0-9_]*")
 _RULE = re.compile(r"^The rule is: (.*)\.$", re.MULTILINE)
 MOST_ELEMENTS = 20
 
@@ -44,7 +45,8 @@ class Decomposition(synth.Reply):
             raise ValueError(f"two elements have one name: {', '.join(names)}")
         statement = read_expression(self.expression.strip().rstrip("."), names)
         text = expression_text(statement, names)
-        if absent := [name for name in names if not re.search(rf"\b{name}\b", text)]:
+        words = set(_NAME.findall(text))
+        if absent := [name for name in names if name not in words]:
             raise ValueError(f"the expression does not name the element {absent[0]}")
         fields = {"elements": [f"{match[1]}: {match[2].strip()}" for match in found], "expression": text}
         for name, value in fields.items():
