@@ -58,6 +58,4 @@ def differ(chosen, other, problem):
         return False
     last = problem.model_copy(update={"constraints": problem.constraints[-1:]})
     (ours,), (theirs,) = check_rationale(last, chosen), check_rationale(last, other)
-    return (
-        ours.label != "wrong" and theirs.label != "right" and (ours.label == theirs.label) == (ours.label == "unknown")
-    )
+    return (ours.label, theirs.label) in {("right", "wrong"), ("unknown", "unknown")}

@@ -118,3 +118,15 @@ async def test_soft_constraints_have_pairs_without_a_judge(tmp_path: Path):
     assert ask(
         tmp_path / "run", "SELECT stage, count(*) FROM problems WHERE parent IS NOT NULL GROUP BY 1 ORDER BY 1"
     ) == [(i, 10) for i in range(5)]
+
+
+async def test_a_reply_that_complies_unasked_is_no_example_against(tmp_path: Path):
+    """A policy that never writes a comma: there are pairs for every constraint but that one."""
+
+    def model(request: Any, rng: Any) -> str:
+        asked = {one.id: True for one in request.task.problem.constraints}
+        return f"{text_with({**asked, FIVE[0]: True})} {rng.random()}"
+
+    made = preset(tmp_path / "p.yaml", "rlvr/constraint-levels", levels={"kinds": FIVE, "soft": 0})
+    await run(made, _rows(tmp_path / "in.jsonl", 10), tmp_path / "run", ScriptedModel(model))
+    assert dict(ask(tmp_path / "run", "SELECT reason, count(*) FROM pairs GROUP BY 1")) == dict.fromkeys(FIVE[1:], 10)
