@@ -43,7 +43,7 @@ def test_a_prompt_that_ends_in_the_opening_tag():
 
 def test_values_can_be_set():
     """As options of all rows, or of each in `reward_args`."""
-    assert rewarded(f"<think>a</think>{RIGHT}", right=4.0, form=0.5) == [4.5]
+    assert rewarded(f"<think>a</think>{RIGHT}", full=4.0, form=0.5) == [4.5]
     assert tags(
-        [f"<think>a</think>{RIGHT}"], answer=[ANSWER], answer_kind=["assignment"], reward_args=['{"right": 0}']
+        [f"<think>a</think>{RIGHT}"], answer=[ANSWER], answer_kind=["assignment"], reward_args=['{"full": 0}']
     ) == [1.0]
