@@ -323,7 +323,9 @@ async def test_a_cancelled_run_leaves_no_process(sandbox: Sandbox):
         await task
     await sandbox.close()
     assert time.monotonic() - begin < 10
-    while still(begun) and time.monotonic() - begin < 10:  # the system ends what is in a namespace after its first process
+    while (
+        still(begun) and time.monotonic() - begin < 10
+    ):  # the system ends what is in a namespace after its first process
         await asyncio.sleep(0.05)
     assert still(begun) == set()
 
