@@ -148,50 +148,45 @@ class CapitalWords(ConstraintKind):
         return Claims(at_least={"capital words": self.capital_frequency, "words": self.capital_frequency})
 
 
-class NoComma(ConstraintKind):
+class _Without(ConstraintKind):
+    """None of some signs."""
+
+    signs: ClassVar[frozenset[str]]
+    named: ClassVar[str]
+    """What they are called, in the plural."""
+
+    def check(self, text: str) -> Finding:
+        found = sum(c in self.signs for c in text)
+        return Finding.of(not found, f"{found} {self.named}")
+
+    def sentence(self) -> str:
+        return f"Use no {self.named}."
+
+    def build(self, draft: Draft) -> None:
+        pass
+
+    @classmethod
+    def draw(cls, seed: Seed) -> Self | None:  # noqa: ARG003  # it has no arguments
+        return cls()
+
+    def claims(self) -> Claims:
+        return Claims(bars=tuple(sorted(self.signs)))
+
+
+class NoComma(_Without):
     """No comma of any script."""
 
     id: ClassVar[str] = "punctuation:no_comma"
-
-    def check(self, text: str) -> Finding:
-        found = sum(c in _COMMAS for c in text)
-        return Finding.of(not found, f"{found} commas")
-
-    def sentence(self) -> str:
-        return "Use no commas."
-
-    def build(self, draft: Draft) -> None:
-        pass
-
-    @classmethod
-    def draw(cls, seed: Seed) -> Self | None:  # noqa: ARG003
-        return cls()
-
-    def claims(self) -> Claims:
-        return Claims(bars=tuple(sorted(_COMMAS)))
+    signs: ClassVar[frozenset[str]] = frozenset(_COMMAS)
+    named: ClassVar[str] = "commas"
 
 
-class NoExclamation(ConstraintKind):
+class NoExclamation(_Without):
     """No exclamation mark."""
 
     id: ClassVar[str] = "punctuation:no_exclamation"
-
-    def check(self, text: str) -> Finding:
-        found = sum(c in _EXCLAMATIONS for c in text)
-        return Finding.of(not found, f"{found} exclamation marks")
-
-    def sentence(self) -> str:
-        return "Use no exclamation marks."
-
-    def build(self, draft: Draft) -> None:
-        pass
-
-    @classmethod
-    def draw(cls, seed: Seed) -> Self | None:  # noqa: ARG003
-        return cls()
-
-    def claims(self) -> Claims:
-        return Claims(bars=tuple(sorted(_EXCLAMATIONS)))
+    signs: ClassVar[frozenset[str]] = frozenset(_EXCLAMATIONS)
+    named: ClassVar[str] = "exclamation marks"
 
 
 _NAMES = {

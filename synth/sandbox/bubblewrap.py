@@ -291,19 +291,19 @@ def _prefixes(python: str) -> tuple[str, ...]:
     if Path(python) == Path(executable).resolve():
         return (sys.base_prefix,)
     asked = "import sys, json; print(json.dumps([sys.prefix, sys.base_prefix]))"
-    told = subprocess.run([python, "-I", "-c", asked], capture_output=True, check=True, timeout=20)  # noqa: S603
-    return tuple(json.loads(told.stdout))
+    answered = subprocess.run([python, "-I", "-c", asked], capture_output=True, check=True, timeout=20)  # noqa: S603
+    return tuple(json.loads(answered.stdout))
 
 
 @cache
 def _version_of(bwrap: str) -> str:
-    told = subprocess.run([bwrap, "--version"], capture_output=True, check=True, timeout=20)  # noqa: S603
-    return told.stdout.decode().split()[-1]
+    answered = subprocess.run([bwrap, "--version"], capture_output=True, check=True, timeout=20)  # noqa: S603
+    return answered.stdout.decode().split()[-1]
 
 
 @cache
 def _python_version(python: Path) -> str:
     if python == Path(executable).resolve():
         return sys.version.split()[0]
-    told = subprocess.run([python, "-V"], capture_output=True, check=True, timeout=20)  # noqa: S603
-    return told.stdout.decode().split()[-1]
+    answered = subprocess.run([python, "-V"], capture_output=True, check=True, timeout=20)  # noqa: S603
+    return answered.stdout.decode().split()[-1]
